@@ -1,0 +1,47 @@
+# `make test` and `make demo` need nothing but Python 3.11 or newer: the first call installs everything into .venv.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+EXTRAS := dev,image,tensorboard
+
+# One thread: two OpenMP threads beside a busy neighbour slow a step many times over.
+test test-slow: export OMP_NUM_THREADS = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-slow lint format clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+setup: $(STAMP) ## install into .venv (every other target does it when needed)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo 'auxrnn needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ...' >&2; exit 1; }
+	@echo 'Installing into $(VENV): a minute or more, once.'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
+	@touch $@
+
+demo: $(STAMP) ## train LSTM, r-LSTM and p-LSTM on embedded data and show the difference
+	$(BIN)/auxrnn demo
+
+test: lint ## lint, types and tests
+	$(BIN)/python -m pytest
+
+test-slow: $(STAMP) ## the tests that take long
+	$(BIN)/python -m pytest -m slow
+
+lint: $(STAMP) ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy src
+
+format: $(STAMP) ## let ruff format and repair what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## remove caches and build outputs (.venv stays; delete it by hand to start afresh)
+	rm -rf build dist .pytest_cache .ruff_cache .mypy_cache
+	find src tests -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,97 @@
+"""What a batch of sequences is, and the letters used in every shape comment of the package.
+
+B sequences, T steps (the longest of the batch), C channels of one step, F features of one step as the core reads them,
+H hidden units, W windows a sequence, L steps of the longest window, R = B * W rows of a batched pass, n anchors,
+V vocabulary. Knows nothing of networks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from auxrnn.errors import InputError
+
+InputKind = Literal["pixels", "values", "characters"]
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """What one step of a sequence is.
+
+    kind: "pixels" (uint8 levels `0..levels-1`, `size` channels), "values" (floats, `size` channels) or "characters"
+    (integers `0..size-1`, `size` is the vocabulary).
+    """
+
+    kind: InputKind
+    size: int
+    levels: int = 256
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(InputKind):
+            raise InputError(f"Expected an input kind of {', '.join(get_args(InputKind))}, got {self.kind!r}.")
+        if self.size < 1:
+            raise InputError(f"Expected at least one channel or character, got size {self.size}.")
+        if not 2 <= self.levels <= 256:
+            raise InputError(f"Expected 2 to 256 pixel levels, got {self.levels}.")
+
+    @property
+    def step_dims(self) -> int:
+        """Dimensions of one step: 1 for channels, 0 for a character."""
+        return 0 if self.kind == "characters" else 1
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class SequenceBatch:
+    """Sequences padded to a common length.
+
+    inputs: (B, T, C) uint8 pixels or float values, or (B, T) int64 characters; what lies past a sequence's own length
+    never changes a value or a gradient. lengths: (B,) int64 in 1..T, on the CPU. labels: (B,) int64, or None.
+    """
+
+    inputs: Tensor
+    lengths: Tensor
+    labels: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        if self.inputs.dim() not in (2, 3) or 0 in self.inputs.shape:
+            raise ValueError(
+                f"Expected inputs of shape (B, T, C) or (B, T), none of them 0, got {_shape(self.inputs)}."
+            )
+        if self.lengths.shape != self.inputs.shape[:1] or self.lengths.dtype != torch.int64:
+            raise ValueError(
+                f"Expected lengths of shape ({len(self.inputs)},) and type int64, "
+                f"got {_shape(self.lengths)} {self.lengths.dtype}."
+            )
+        shortest, longest = int(self.lengths.min()), int(self.lengths.max())
+        if shortest < 1 or longest > self.inputs.shape[1]:
+            raise ValueError(f"Expected lengths in 1..{self.inputs.shape[1]}, got {shortest}..{longest}.")
+        if self.labels is not None and len(self.labels) != len(self.inputs):
+            raise ValueError(f"Expected one label a sequence ({len(self.inputs)}), got {_shape(self.labels)}.")
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> SequenceBatch:
+        """Inputs in their compact type and labels on `device`; the lengths stay on the CPU, where windows are planned."""
+        labels = None if self.labels is None else self.labels.to(device, non_blocking=non_blocking)
+        return SequenceBatch(self.inputs.to(device, non_blocking=non_blocking), self.lengths, labels)
+
+
+def as_batch(inputs: Tensor | SequenceBatch, lengths: Tensor | None = None) -> SequenceBatch:
+    """A batch of inputs (B, T, ...); without `lengths` every sequence has all T steps."""
+    if isinstance(inputs, SequenceBatch):
+        return inputs
+    if lengths is None:
+        lengths = torch.full(inputs.shape[:1], inputs.shape[1], dtype=torch.int64)
+    return SequenceBatch(inputs, lengths.cpu())
+
+
+def _shape(tensor: Tensor) -> str:
+    return str(tuple(tensor.shape))

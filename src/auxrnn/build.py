@@ -1,0 +1,59 @@
+"""From a `ModelConfig` to the network."""
+
+from __future__ import annotations
+
+from auxrnn.batch import InputSpec
+from auxrnn.config import ModelConfig, steps_or_none
+from auxrnn.encoder import Encoder
+from auxrnn.model import SequenceClassifier
+from auxrnn.objectives import Objective, Prediction, Reconstruction
+
+
+def build_model(
+    config: ModelConfig, spec: InputSpec, num_classes: int, longest: int | None = None
+) -> SequenceClassifier:
+    """The network, freshly initialised from torch's global generator.
+
+    longest: steps of the longest training sequence, for the chrono initialisation; leave it out where weights are
+    loaded afterwards.
+    """
+    aux = config.aux
+    chrono_steps = max(longest, 3) if longest is not None and config.initialisation == "chrono" else None
+    encoder = Encoder(
+        spec,
+        cell=config.cell,
+        hidden_size=config.hidden_size,
+        projection_size=config.projection_size,
+        num_layers=config.num_layers,
+        chrono_steps=chrono_steps,
+    )
+    shared = {
+        "num_anchors": config.num_anchors,
+        "segment_length": config.segment_length,
+        "bptt": steps_or_none(config.bptt if aux.bptt is None else aux.bptt),
+        "hidden_size": aux.decoder_hidden_size or config.hidden_size,
+        "target": aux.target,
+        "regulariser": config.regulariser,
+        "rate": config.dropout,
+    }
+    auxiliaries: dict[str, Objective] = {}
+    if "reconstruct" in config.auxiliaries:
+        auxiliaries["reconstruct"] = Reconstruction(
+            encoder,
+            placement=aux.placement,
+            order=aux.order,
+            reach=aux.reach,
+            num_layers=aux.decoder_layers,
+            unfed=aux.unfed,
+            **shared,
+        )
+    if "predict" in config.auxiliaries:
+        auxiliaries["predict"] = Prediction(encoder, **shared)
+    return SequenceClassifier(
+        encoder,
+        num_classes,
+        auxiliaries,
+        bptt=steps_or_none(config.bptt),
+        regulariser=config.regulariser,
+        rate=config.dropout,
+    )

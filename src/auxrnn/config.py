@@ -1,0 +1,199 @@
+"""Every setting of a run, as plain frozen dataclasses: what the command line, the YAML file and a run folder hold.
+
+Imports no torch, so that the command line can show its options at once. Components take plain arguments; only `build`
+and the training room read these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
+
+from auxrnn.errors import InputError
+
+MODELS = {"lstm": (), "r-lstm": ("reconstruct",), "p-lstm": ("predict",), "rp-lstm": ("reconstruct", "predict")}
+"""Models by name, and the auxiliary objectives of each."""
+
+
+@dataclass(frozen=True)
+class AuxiliaryConfig:
+    """The finer options of the auxiliary losses. The paper is silent on every one marked (?).
+
+    Args:
+        weight: factor of the auxiliary loss in the sum (the paper: 1).
+        bptt: truncation of the auxiliary losses; the model's own `bptt` when left out.
+        placement: where a reconstructed segment lies: it ends at the anchor, or anywhere before it (?).
+        order: the order in which a segment is reproduced.
+        reach: how far the reconstruction gradient goes back: min(bptt, segment) or bptt steps (?).
+        target: softmax over levels or characters, or squared error; softmax where defined when left out (?).
+        unfed: what stands where a true input is withheld: the decoder's own step ("model"), or nothing ("blank") (?).
+        truth_start: share of true inputs fed to the reconstruction decoder at the start of training (?).
+        truth_end: the share at the end; it moves linearly in between (?).
+        decoder_layers: layers of the reconstruction decoder (the paper: 2).
+        decoder_hidden_size: cells of the decoders; the model's own hidden size when left out.
+    """
+
+    weight: float = 1.0
+    bptt: int | Literal["full"] | None = None
+    placement: Literal["near", "distant"] = "near"
+    order: Literal["forward", "reversed"] = "forward"
+    reach: Literal["segment", "bptt"] = "segment"
+    target: Literal["softmax", "squared"] | None = None
+    unfed: Literal["model", "blank"] = "model"
+    truth_start: float = 1.0
+    truth_end: float = 0.0
+    decoder_layers: int = 2
+    decoder_hidden_size: int | None = None
+
+    def __post_init__(self) -> None:
+        _at_least("aux.weight", self.weight, 0)
+        _at_least("aux.bptt", self.bptt, 0)
+        _at_least("aux.decoder_layers", self.decoder_layers, 1)
+        _at_least("aux.decoder_hidden_size", self.decoder_hidden_size, 1)
+        for name in ("truth_start", "truth_end"):
+            _within(f"aux.{name}", getattr(self, name), 0, 1)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What the network is.
+
+    Args:
+        model: lstm, or with reconstruction (r-lstm), prediction (p-lstm) or both (rp-lstm).
+        bptt: truncation of the supervised loss in steps; "full" for full back-propagation, 0 trains the classifier only.
+        cell: recurrent cell of the main network and the decoders.
+        hidden_size: cells of the main network.
+        projection_size: size to which a step is projected; none when null.
+        num_layers: layers of the main network.
+        initialisation: torch's own, or chrono (Tallec & Ollivier 2018) over the longest training sequence.
+        num_anchors: random anchors a sequence and step (n).
+        segment_length: steps reconstructed or predicted at each anchor (l).
+        regulariser: what is dropped on the second layer of the output nets.
+        dropout: the share dropped there.
+        aux: finer options of the auxiliary losses.
+    """
+
+    model: Literal["lstm", "r-lstm", "p-lstm", "rp-lstm"] = "r-lstm"
+    bptt: int | Literal["full"] = 300
+    cell: Literal["lstm", "gru", "rnn"] = "lstm"
+    hidden_size: int = 128
+    projection_size: int | None = 128
+    num_layers: int = 1
+    initialisation: Literal["torch", "chrono"] = "torch"
+    num_anchors: int = 1
+    segment_length: int = 600
+    regulariser: Literal["dropconnect", "dropout", "none"] = "dropconnect"
+    dropout: float = 0.5
+    aux: AuxiliaryConfig = field(default_factory=AuxiliaryConfig)
+
+    def __post_init__(self) -> None:
+        _at_least("bptt", self.bptt, 0)
+        for name in ("hidden_size", "projection_size", "num_layers", "num_anchors", "segment_length"):
+            _at_least(name, getattr(self, name), 1)
+        _within("dropout", self.dropout, 0, 0.95)
+        if self.initialisation == "chrono" and self.cell == "rnn":
+            raise InputError("Expected cell lstm or gru with initialisation chrono, got rnn, which has no gates.")
+
+    @property
+    def auxiliaries(self) -> tuple[str, ...]:
+        return MODELS[self.model]
+
+    def model_config(self) -> ModelConfig:
+        """This part of a larger config, alone."""
+        return ModelConfig(**{item.name: getattr(self, item.name) for item in fields(ModelConfig)})
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a network is trained.
+
+    Args:
+        pretrain_epochs: epochs on the auxiliary losses alone, before training (0 for a model without).
+        max_epochs: epochs on the labels and the auxiliary losses together.
+        batch_size: sequences a step (a device).
+        optimizer: by name.
+        lr: learning rate (the paper: 0.001).
+        lr_schedule: constant, step (divided by 10 after each third) or cosine (to 0), over the steps of each phase (?).
+        gradient_clip: largest norm of the gradient; none when null (?).
+        patience: stop when validation accuracy has not risen for so many epochs; never when null.
+        validation_fraction: share of the training data kept for choosing the best epoch, stratified; at 0 the last is.
+        seed: of everything random.
+        accelerator: auto, cpu, gpu.
+        devices: how many.
+        num_nodes: machines.
+        strategy: Lightning's name, for example ddp.
+        precision: Lightning's name, for example 32-true or bf16-mixed.
+        num_workers: loader processes.
+        checkpoint_steps: save every so many steps; never when null.
+        checkpoint_minutes: and every so many minutes; never when null.
+    """
+
+    pretrain_epochs: int = 5
+    max_epochs: int = 20
+    batch_size: int = 128
+    optimizer: Literal["rmsprop", "adam", "adamw", "sgd"] = "rmsprop"
+    lr: float = 1e-3
+    lr_schedule: Literal["constant", "step", "cosine"] = "constant"
+    gradient_clip: float | None = 1.0
+    patience: int | None = None
+    validation_fraction: float = 0.1
+    seed: int = 0
+    accelerator: str = "auto"
+    devices: int = 1
+    num_nodes: int = 1
+    strategy: str = "auto"
+    precision: str = "32-true"
+    num_workers: int = 0
+    checkpoint_steps: int | None = 500
+    checkpoint_minutes: float | None = 10.0
+
+    def __post_init__(self) -> None:
+        for name in ("pretrain_epochs", "max_epochs", "seed", "num_workers"):
+            _at_least(name, getattr(self, name), 0)
+        for name in ("batch_size", "devices", "num_nodes", "patience", "checkpoint_steps"):
+            _at_least(name, getattr(self, name), 1)
+        for name in ("lr", "gradient_clip", "checkpoint_minutes"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise InputError(f"Expected {name} above 0, got {value}.")
+        _within("validation_fraction", self.validation_fraction, 0, 0.9)
+
+
+@dataclass(frozen=True)
+class RunConfig(TrainingConfig, ModelConfig):
+    """Everything of one run: the data, the network, the training.
+
+    Args:
+        data: a preset, as `auxrnn data list` shows them.
+        data_dir: folder of the data; else $AUXRNN_DATA_DIR, else the user's cache folder.
+        limit_train: use only so many training sequences, stratified and seeded.
+        out: the run folder; runs/DATA-MODEL-SEED when left out.
+    """
+
+    data: str = "digits"
+    data_dir: str | None = None
+    limit_train: int | None = None
+    out: str | None = None
+
+    def __post_init__(self) -> None:
+        ModelConfig.__post_init__(self)
+        TrainingConfig.__post_init__(self)
+        _at_least("limit_train", self.limit_train, 1)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def steps_or_none(bptt: int | Literal["full"]) -> int | None:
+    """A truncation length as the components take it: None for "full"."""
+    return None if bptt == "full" else bptt
+
+
+def _at_least(name: str, value: object, least: int) -> None:
+    if isinstance(value, int | float) and not value >= least:
+        raise InputError(f"Expected {name} of at least {least}, got {value}.")
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        raise InputError(f"Expected {name} between {low} and {high}, got {value}.")

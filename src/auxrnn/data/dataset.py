@@ -1,0 +1,185 @@
+"""A set of sequences in memory, in their compact type, with one label each.
+
+Letters: N sequences in the set, B in a batch, T steps, C channels. Knows nothing of files, networks or devices.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+
+from auxrnn.batch import InputSpec, SequenceBatch
+from auxrnn.errors import InputError
+
+Indices = Sequence[int] | torch.Tensor
+
+_INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class SequenceData:
+    """N sequences that one model can read, checked once here and trusted from here on.
+
+    inputs: (N, T, C) for sequences of one length ((N, T) characters), or N tensors (T_i, C) ((T_i,) characters) of any
+        lengths of at least one step. Type by `spec.kind`: pixels uint8 in 0..levels-1, values finite floating point,
+        characters any integer type in 0..size-1.
+    labels: (N,) int64 in 0..len(classes)-1, or None where there are none.
+    classes: the name of each class, in the order of the labels.
+    note: what a reader of results must know besides the name, e.g. `permutation seed 0`.
+    image_shape: (rows, columns) where a sequence is an image read row by row, so that it can be drawn again.
+
+    Raises InputError where any of this does not hold.
+    """
+
+    name: str
+    spec: InputSpec
+    inputs: torch.Tensor | Sequence[torch.Tensor]
+    labels: torch.Tensor | None = None
+    classes: tuple[str, ...] = ()
+    note: str = ""
+    image_shape: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.inputs, torch.Tensor):
+            steps = _shape_after("N", self.spec)
+            if self.inputs.dim() != (2 if self.spec.kind == "characters" else 3):
+                raise InputError(
+                    f"{self.name}: expected {self.spec.kind} of shape {steps}, got {tuple(self.inputs.shape)}."
+                )
+            _check_sequence(self.inputs, self.spec, self.name, steps, length=self.inputs.shape[1])
+        else:
+            steps = _shape_after("", self.spec)
+            for index, sequence in enumerate(self.inputs):
+                where = f"{self.name}, sequence {index}"
+                if not isinstance(sequence, torch.Tensor):
+                    raise InputError(f"{where}: expected a tensor of shape {steps}, got {type(sequence).__name__}.")
+                if sequence.dim() != (1 if self.spec.kind == "characters" else 2):
+                    raise InputError(f"{where}: expected {self.spec.kind} {steps}, got {tuple(sequence.shape)}.")
+                _check_sequence(sequence, self.spec, where, steps, length=sequence.shape[0])
+                if sequence.dtype != self.inputs[0].dtype:
+                    raise InputError(
+                        f"{where}: expected the type of sequence 0, {self.inputs[0].dtype}, got {sequence.dtype}."
+                    )
+        self._check_labels()
+        if self.image_shape is not None and len(self):
+            steps_of_image = self.image_shape[0] * self.image_shape[1]
+            if int(self.lengths.min()) < steps_of_image:
+                raise InputError(
+                    f"{self.name}: expected at least {steps_of_image} steps for images of {self.image_shape}, "
+                    f"got a sequence of {int(self.lengths.min())}."
+                )
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    @cached_property
+    def lengths(self) -> torch.Tensor:
+        """The number of steps of each sequence, (N,) int64."""
+        if isinstance(self.inputs, torch.Tensor):
+            return torch.full((len(self.inputs),), self.inputs.shape[1], dtype=torch.int64)
+        return torch.tensor([len(sequence) for sequence in self.inputs], dtype=torch.int64)
+
+    def subset(self, indices: Indices) -> SequenceData:
+        """The sequences at `indices` in that order, as a set of its own (images are copied, lists are shared)."""
+        chosen = self._checked(indices)
+        inputs: torch.Tensor | list[torch.Tensor]
+        if isinstance(self.inputs, torch.Tensor):
+            inputs = self.inputs[chosen]
+        else:
+            inputs = [self.inputs[index] for index in chosen.tolist()]
+        return replace(self, inputs=inputs, labels=None if self.labels is None else self.labels[chosen])
+
+    def batch(self, indices: Indices) -> SequenceBatch:
+        """The sequences at `indices` side by side, shorter ones padded with zeros to the longest of them.
+
+        inputs (B, T, C) in the type of the set, characters (B, T) int64; lengths (B,) int64; labels (B,) int64 or None.
+        """
+        chosen = self._checked(indices)
+        if not len(chosen):
+            raise InputError(f"{self.name}: expected at least one sequence in a batch, got none.")
+        if isinstance(self.inputs, torch.Tensor):
+            inputs = self.inputs[chosen]
+        else:
+            sequences = [self.inputs[index] for index in chosen.tolist()]
+            inputs = torch.nn.utils.rnn.pad_sequence(sequences, batch_first=True)
+        if self.spec.kind == "characters":
+            inputs = inputs.long()
+        return SequenceBatch(inputs, self.lengths[chosen], None if self.labels is None else self.labels[chosen])
+
+    def _checked(self, indices: Indices) -> torch.Tensor:
+        chosen = torch.as_tensor(indices)
+        if chosen.numel() == 0:
+            return chosen.reshape(0).long()
+        if chosen.dim() != 1 or chosen.dtype not in _INTEGERS:
+            raise InputError(
+                f"{self.name}: expected a list of whole numbers as indices, "
+                f"got shape {tuple(chosen.shape)} of {chosen.dtype}."
+            )
+        least, greatest = int(chosen.min()), int(chosen.max())
+        if least < 0 or greatest >= len(self):
+            wrong = least if least < 0 else greatest
+            raise InputError(f"{self.name}: expected indices from 0 to {len(self) - 1}, got {wrong}.")
+        return chosen.long()
+
+    def _check_labels(self) -> None:
+        if self.labels is None:
+            return
+        if self.labels.dtype != torch.int64 or self.labels.dim() != 1:
+            raise InputError(
+                f"{self.name}: expected labels (N,) of int64, got {tuple(self.labels.shape)} of {self.labels.dtype}."
+            )
+        if len(self.labels) != len(self.inputs):
+            raise InputError(
+                f"{self.name}: expected one label a sequence, got {len(self.inputs)} sequences and "
+                f"{len(self.labels)} labels."
+            )
+        outside = ((self.labels < 0) | (self.labels >= len(self.classes))).nonzero()
+        if len(outside):
+            first = int(outside[0])
+            raise InputError(
+                f"{self.name}: expected labels from 0 to {len(self.classes) - 1} for {len(self.classes)} classes, "
+                f"got {int(self.labels[first])} at sequence {first}."
+            )
+
+
+def _shape_after(leading: str, spec: InputSpec) -> str:
+    letters = [letter for letter in (leading, "T") if letter]
+    if spec.kind != "characters":
+        letters.append(f"C={spec.size}")
+    return "(" + ", ".join(letters) + ("," if len(letters) == 1 else "") + ")"
+
+
+def _check_sequence(inputs: torch.Tensor, spec: InputSpec, where: str, steps: str, *, length: int) -> None:
+    """Type, width, length and range of one sequence or of a block of equally long ones."""
+    if spec.kind != "characters" and inputs.shape[-1] != spec.size:
+        raise InputError(f"{where}: expected {spec.kind} of shape {steps}, got {tuple(inputs.shape)}.")
+    if length < 1:
+        raise InputError(f"{where}: expected at least one step, got a sequence of length 0. Leave it out.")
+    if spec.kind == "pixels":
+        if inputs.dtype != torch.uint8:
+            raise InputError(f"{where}: expected pixels of torch.uint8, got {inputs.dtype}.")
+        _check_range(inputs, spec.levels, where, "pixel levels")
+    elif spec.kind == "characters":
+        if inputs.dtype not in _INTEGERS:
+            raise InputError(f"{where}: expected characters of a whole-number type, got {inputs.dtype}.")
+        _check_range(inputs, spec.size, where, "characters")
+    else:
+        if not inputs.is_floating_point():
+            raise InputError(f"{where}: expected values of a floating-point type, got {inputs.dtype}.")
+        if not bool(torch.isfinite(inputs).all()):
+            first = (~torch.isfinite(inputs)).nonzero()[0].tolist()
+            raise InputError(
+                f"{where}: expected finite values, got {float(inputs[tuple(first)])} at position {first}. "
+                "Fill in or leave out missing values first."
+            )
+
+
+def _check_range(inputs: torch.Tensor, number: int, where: str, what: str) -> None:
+    if not inputs.numel():
+        return
+    least, greatest = int(inputs.min()), int(inputs.max())
+    if least < 0 or greatest >= number:
+        raise InputError(f"{where}: expected {what} from 0 to {number - 1}, got {least if least < 0 else greatest}.")

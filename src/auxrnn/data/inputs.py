@@ -1,0 +1,159 @@
+"""Unlabelled input from a person's file for a trained model: PNG, JPEG, IDX, NPY, NPZ.
+
+What the model expects comes as an `InputSpec`; the file must fit it exactly, nothing is resized, inverted or guessed.
+Nothing is unpickled. Knows nothing of models.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from auxrnn.batch import InputSpec
+from auxrnn.data.dataset import SequenceData
+from auxrnn.data.idx import read_idx
+from auxrnn.errors import InputError
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+ARRAY_SUFFIXES = (".npy", ".npz")
+NPZ_NAMES = ("inputs", "X", "x")
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class NamedInputs:
+    """Sequences without labels and what to call each in the answer: `seven.png`, or `digits.npy[3]`."""
+
+    names: tuple[str, ...]
+    data: SequenceData
+
+
+def read_inputs(
+    path: str | Path,
+    spec: InputSpec,
+    *,
+    image_shape: tuple[int, int] | None = None,
+    order: npt.NDArray[np.int64] | None = None,
+) -> NamedInputs:
+    """The sequences in one file, fit for `spec` (pixels or values).
+
+    image_shape: (rows, columns) the model was trained on; needed for PNG, JPEG and IDX. Arrays may be (N, T), (N, T, C)
+    or, with `image_shape`, (N, rows, columns) and (N, rows, columns, C).
+    order: (T,) the order of the pixels where the model reads them in another than row by row (permuted MNIST).
+    Raises InputError for a missing, damaged or unfitting file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(
+            f"{path}: expected a file to predict from, found {'a folder' if path.is_dir() else 'nothing'}."
+        )
+    if spec.kind == "characters":
+        raise InputError(f"{path}: expected a model of pixels or values for a file, found one of characters.")
+    suffix = path.suffix.lower()
+    if suffix in IMAGE_SUFFIXES:
+        array = _read_image(path, spec, _needed(image_shape, path))[np.newaxis]
+    elif suffix in ARRAY_SUFFIXES:
+        array = _read_array(path)
+    elif "idx" in path.name.lower() or suffix == ".gz":
+        _needed(image_shape, path)
+        array = read_idx(path, 3)
+    else:
+        known = ", ".join((*IMAGE_SUFFIXES, *ARRAY_SUFFIXES))
+        raise InputError(f"{path}: expected a file ending in {known}, or an IDX file with idx in its name.")
+    sequences = _as_sequences(array, path, spec, image_shape)
+    if order is not None:
+        if sequences.shape[1] != len(order):
+            raise InputError(f"{path}: expected sequences of {len(order)} steps, found {sequences.shape[1]}.")
+        sequences = sequences[:, order]
+    data = SequenceData(str(path), spec, torch.from_numpy(_as_type(sequences, path, spec)))
+    single = suffix in IMAGE_SUFFIXES
+    return NamedInputs((path.name,) if single else tuple(f"{path.name}[{row}]" for row in range(len(data))), data)
+
+
+def _read_image(path: Path, spec: InputSpec, image_shape: tuple[int, int]) -> Array:
+    """(rows, columns, C) uint8."""
+    try:
+        from PIL import Image, UnidentifiedImageError
+    except ImportError as error:
+        raise InputError(f"{path}: expected Pillow for images. Install it: pip install 'auxrnn[image]'") from error
+    modes = {1: "L", 3: "RGB"}
+    if spec.kind != "pixels" or spec.size not in modes:
+        raise InputError(
+            f"{path}: expected a model of grey or RGB pixels for an image, found {spec.size} channels of {spec.kind}."
+        )
+    try:
+        with Image.open(path) as image:
+            if (image.height, image.width) != image_shape:
+                rows, columns = image_shape
+                raise InputError(
+                    f"{path}: expected an image of {columns}x{rows} pixels as the model was trained on, "
+                    f"found {image.width}x{image.height}. Resize it first."
+                )
+            pixels = np.asarray(image.convert(modes[spec.size]))
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise InputError(f"{path}: expected an image that can be read, found: {error}.") from error
+    return pixels.reshape(*image_shape, spec.size)
+
+
+def _read_array(path: Path) -> Array:
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return loaded
+        with loaded:
+            names = loaded.files
+            known = names if len(names) == 1 else [name for name in NPZ_NAMES if name in names]
+            if not known:
+                raise InputError(
+                    f"{path}: expected one array, or one called {' or '.join(NPZ_NAMES)}, found {', '.join(names) or 'none'}."
+                )
+            return np.asarray(loaded[known[0]])
+    except InputError:
+        raise
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: expected a NumPy file of plain numbers, found: {error}.") from error
+
+
+def _as_sequences(array: Array, path: Path, spec: InputSpec, image_shape: tuple[int, int] | None) -> Array:
+    """(N, T, C); images row by row."""
+    found = array.shape
+    if image_shape is not None and array.ndim in (3, 4) and found[1:3] == image_shape:
+        array = array.reshape(found[0], image_shape[0] * image_shape[1], -1)
+    elif array.ndim == 2 and spec.size == 1:
+        array = array[:, :, np.newaxis]
+    if array.ndim != 3 or array.shape[2] != spec.size or 0 in array.shape:
+        images = f" or images (N, {image_shape[0]}, {image_shape[1]}, {spec.size})" if image_shape else ""
+        raise InputError(f"{path}: expected sequences (N, T, {spec.size}){images}, found {found}.")
+    return array
+
+
+def _as_type(sequences: Array, path: Path, spec: InputSpec) -> Array:
+    """The type that `spec` asks for, without changing any number of pixels."""
+    if sequences.dtype.kind not in "iuf":
+        raise InputError(f"{path}: expected numbers, found {sequences.dtype}.")
+    if spec.kind == "values":
+        return np.ascontiguousarray(sequences, dtype=np.float32)
+    if sequences.dtype != np.uint8:
+        pixels = np.clip(np.nan_to_num(sequences), 0, 255).astype(np.uint8)
+        if not np.array_equal(pixels, sequences):
+            raise InputError(
+                f"{path}: expected whole pixel levels from 0 to {spec.levels - 1}, found {sequences.dtype} "
+                f"from {sequences.min()} to {sequences.max()}. Pixels are not scaled to 0..1 here."
+            )
+        sequences = pixels
+    return np.ascontiguousarray(sequences)
+
+
+def _needed(image_shape: tuple[int, int] | None, path: Path) -> tuple[int, int]:
+    if image_shape is None:
+        raise InputError(
+            f"{path}: expected a model trained on images for an image file, found one trained on sequences."
+        )
+    return image_shape

@@ -1,0 +1,182 @@
+"""Images as sequences, one pixel a step, row by row: scikit-learn's digits, MNIST, permuted MNIST.
+
+The letters: N images, T steps, C = 1 channel. All grey levels are kept as they are in the file, as uint8.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from auxrnn.batch import InputSpec
+from auxrnn.data.dataset import SequenceData
+from auxrnn.data.idx import read_idx
+from auxrnn.data.presets import (
+    MNIST_TEST_IMAGES,
+    MNIST_TEST_LABELS,
+    MNIST_TRAIN_IMAGES,
+    MNIST_TRAIN_LABELS,
+)
+from auxrnn.data.sources import RemoteFile, fetch
+from auxrnn.data.splits import stratified_split
+from auxrnn.errors import InputError
+
+Split = Literal["train", "test"]
+
+DIGIT_NAMES = tuple("0123456789")
+
+# scikit-learn gives the digits without a split. Ours, fixed for good: 400 of the 1,797 for testing, drawn by class.
+DIGITS_TEST_SIZE = 400
+DIGITS_SPLIT_SEED = 0
+DIGITS_LEVELS = 17  # 0 to 16: the number of inked points in a block of 4x4
+
+MNIST_SIDE = 28
+
+# The paper speaks of one fixed permutation and does not give it; this is ours, `default_rng(0).permutation(784)`.
+PERMUTATION_SEED = 0
+PERMUTATION_SHA256 = "3aa79b80c498bc4ee33c62762c6895443a58f28229ef2110a17c016a0653f9d5"
+
+
+@dataclass(frozen=True)
+class DigitsForm:
+    """How an 8x8 digit becomes a sequence of `side * side + tail` steps with `side = 8 * enlarge + 2 * margin`.
+
+    enlarge: each pixel becomes a square of that many pixels each way.
+    margin: blank pixels around the enlarged digit, as MNIST has them.
+    tail: blank steps after the last pixel.
+    """
+
+    enlarge: int = 1
+    margin: int = 0
+    tail: int = 0
+
+    def __post_init__(self) -> None:
+        if self.enlarge < 1 or self.margin < 0 or self.tail < 0:
+            raise InputError(f"Expected enlarge of at least 1, margin and tail of at least 0, got {self}.")
+
+    @property
+    def side(self) -> int:
+        return 8 * self.enlarge + 2 * self.margin
+
+    @property
+    def steps(self) -> int:
+        return self.side * self.side + self.tail
+
+
+PLAIN_DIGITS = DigitsForm()
+LONG_DIGITS = DigitsForm(enlarge=2, margin=2)
+
+
+def digit_sequences(images: npt.NDArray[np.uint8], form: DigitsForm) -> npt.NDArray[np.uint8]:
+    """Images (N, 8, 8) as sequences (N, form.steps, 1), row by row; no level changes."""
+    enlarged = images.repeat(form.enlarge, axis=1).repeat(form.enlarge, axis=2)
+    framed = np.pad(enlarged, ((0, 0), (form.margin, form.margin), (form.margin, form.margin)))
+    steps = framed.reshape(len(images), form.side * form.side)
+    return np.pad(steps, ((0, 0), (0, form.tail)))[:, :, np.newaxis]
+
+
+def load_digits(split: Split, form: DigitsForm = PLAIN_DIGITS) -> SequenceData:
+    """The 1,797 digits that come with scikit-learn: 1,397 to train, 400 to test."""
+    from sklearn.datasets import load_digits as load_bunch  # slow to import
+
+    bunch = load_bunch()
+    labels = torch.from_numpy(np.asarray(bunch.target, dtype=np.int64))
+    train, test = stratified_split(labels, DIGITS_TEST_SIZE / len(labels), DIGITS_SPLIT_SEED)
+    chosen = train if split == "train" else test
+    images = np.asarray(bunch.images)[chosen.numpy()].astype(np.uint8)
+    return SequenceData(
+        name="digits" if form == PLAIN_DIGITS else "digits-long",
+        spec=InputSpec("pixels", size=1, levels=DIGITS_LEVELS),
+        inputs=torch.from_numpy(digit_sequences(images, form)),
+        labels=labels[chosen],
+        classes=DIGIT_NAMES,
+        note="" if form == PLAIN_DIGITS else f"enlarged {form.enlarge}x, margin {form.margin}, tail {form.tail}",
+        image_shape=(form.side, form.side),
+    )
+
+
+def load_mnist(split: Split, folder: Path, *, download: bool = True) -> SequenceData:
+    """MNIST from its IDX files in `folder/mnist/`: (N, 784, 1), officially 60,000 to train and 10,000 to test."""
+    images_file, labels_file = {
+        "train": (MNIST_TRAIN_IMAGES, MNIST_TRAIN_LABELS),
+        "test": (MNIST_TEST_IMAGES, MNIST_TEST_LABELS),
+    }[split]
+    images_path = fetch(images_file, folder, "mnist", download=download)
+    labels_path = fetch(labels_file, folder, "mnist", download=download)
+    images, labels = read_mnist_images(images_path), read_mnist_labels(labels_path)
+    if len(images) != len(labels):
+        raise InputError(
+            f"{labels_path}: expected {len(images):,} labels, one for each image in {images_path.name}, "
+            f"found {len(labels):,}."
+        )
+    return SequenceData(
+        name="mnist",
+        spec=InputSpec("pixels", size=1),
+        inputs=torch.from_numpy(images.reshape(len(images), MNIST_SIDE * MNIST_SIDE, 1)),
+        labels=torch.from_numpy(labels.astype(np.int64)),
+        classes=DIGIT_NAMES,
+        image_shape=(MNIST_SIDE, MNIST_SIDE),
+    )
+
+
+def load_pmnist(split: Split, folder: Path, *, download: bool = True) -> SequenceData:
+    """MNIST with the pixels of every image in the order of `mnist_permutation`: step t shows pixel permutation[t]."""
+    plain = load_mnist(split, folder, download=download)
+    assert isinstance(plain.inputs, torch.Tensor)
+    return SequenceData(
+        name="pmnist",
+        spec=plain.spec,
+        inputs=plain.inputs[:, torch.from_numpy(mnist_permutation())],
+        labels=plain.labels,
+        classes=plain.classes,
+        note=f"permutation seed {PERMUTATION_SEED}",
+    )
+
+
+def mnist_permutation() -> npt.NDArray[np.int64]:
+    """The fixed order of the 784 pixels, (784,) int64.
+
+    NumPy does not promise that its generators shuffle alike in every version: the order is compared with its recorded
+    SHA-256 (of little-endian int64), and a RuntimeError says if it ever differs.
+    """
+    permutation = np.random.default_rng(PERMUTATION_SEED).permutation(MNIST_SIDE * MNIST_SIDE).astype("<i8")
+    found = hashlib.sha256(permutation.tobytes()).hexdigest()
+    if found != PERMUTATION_SHA256:
+        raise RuntimeError(
+            f"Expected the pMNIST permutation with SHA-256 {PERMUTATION_SHA256}, got {found}: "
+            f"NumPy {np.__version__} shuffles in another way than the one these results were made with."
+        )
+    return permutation.astype(np.int64)
+
+
+def read_mnist_images(path: Path) -> npt.NDArray[np.uint8]:
+    """(N, 28, 28) from an IDX file."""
+    images = read_idx(path, 3)
+    if images.shape[1:] != (MNIST_SIDE, MNIST_SIDE):
+        raise InputError(
+            f"{path}: expected images of {MNIST_SIDE}x{MNIST_SIDE} pixels, found {images.shape[1]}x{images.shape[2]}."
+        )
+    return images
+
+
+def read_mnist_labels(path: Path) -> npt.NDArray[np.uint8]:
+    """(N,) in 0..9 from an IDX file."""
+    labels = read_idx(path, 1)
+    outside = np.flatnonzero(labels > 9)
+    if outside.size:
+        raise InputError(f"{path}: expected labels from 0 to 9, found {labels[outside[0]]} at position {outside[0]:,}.")
+    return labels
+
+
+def mnist_contents(file: RemoteFile, path: Path) -> tuple[int, tuple[int, ...]]:
+    """How many items the MNIST file `path` holds and, for labels, how many of each class; InputError if damaged."""
+    if file in (MNIST_TRAIN_IMAGES, MNIST_TEST_IMAGES):
+        return len(read_mnist_images(path)), ()
+    labels = read_mnist_labels(path)
+    return len(labels), tuple(np.bincount(labels, minlength=len(DIGIT_NAMES)).tolist())

@@ -1,0 +1,101 @@
+"""Subsets of labelled sequences in which every class keeps its share.
+
+Integers and a seed in, sorted indices out; knows nothing of inputs. The same labels and seed always give the same
+indices. The paper reports neither a validation set nor smaller training sets; these are ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from auxrnn.errors import InputError
+
+Labels = torch.Tensor | npt.NDArray[np.integer] | Sequence[int]
+
+# One random stream a purpose: the same seed never makes a validation split depend on how a limit was drawn.
+_VALIDATION_STREAM, _LIMIT_STREAM = 1, 2
+
+
+def stratified_split(labels: Labels, fraction: float, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Indices (train, validation), int64, sorted and disjoint, together all of `labels` (N,).
+
+    About `fraction` (0 <= fraction < 1) of each class goes to validation: the whole-number shares come from the method
+    of largest remainders, so each is less than one away from exact and the total is `fraction * N` rounded. Every
+    class keeps at least one sequence in train; a class with a single one is not split and does not count in the total.
+    """
+    if not 0 <= fraction < 1:
+        raise InputError(f"Expected a validation fraction of at least 0 and below 1, got {fraction}.")
+    numbers = _as_array(labels)
+    classes, counts = np.unique(numbers, return_counts=True)
+    splittable = np.where(counts > 1, counts, 0)
+    total = int(np.floor(fraction * splittable.sum() + 0.5))
+    shares = _largest_remainders(fraction * splittable, total, most=np.maximum(counts - 1, 0))
+    validation = _draw(numbers, classes, shares, np.random.default_rng([_seed(seed), _VALIDATION_STREAM]))
+    train = np.setdiff1d(np.arange(len(numbers)), validation, assume_unique=True)
+    return torch.from_numpy(train), torch.from_numpy(validation)
+
+
+def limit_stratified(labels: Labels, number: int, seed: int) -> torch.Tensor:
+    """Sorted int64 indices of exactly `number` of `labels` (N,), each class by its share and with at least one.
+
+    Raises InputError unless the number of classes <= number <= N.
+    """
+    numbers = _as_array(labels)
+    classes, counts = np.unique(numbers, return_counts=True)
+    if number > len(numbers):
+        raise InputError(f"Expected a limit of at most the {len(numbers)} sequences there are, got {number}.")
+    if number < max(len(classes), 1):
+        raise InputError(
+            f"Expected a limit of at least {max(len(classes), 1)}, one sequence for each class, got {number}."
+        )
+    rare = np.zeros(len(classes), dtype=bool)  # classes whose exact share is below one: they get one
+    while True:
+        quotas = np.where(rare, 1.0, counts * ((number - rare.sum()) / max(counts[~rare].sum(), 1)))
+        if not (quotas < 1).any():
+            break
+        rare |= quotas < 1
+    shares = _largest_remainders(quotas, number, most=counts)
+    chosen = _draw(numbers, classes, shares, np.random.default_rng([_seed(seed), _LIMIT_STREAM]))
+    return torch.from_numpy(chosen)
+
+
+def _largest_remainders(
+    quotas: npt.NDArray[np.float64], total: int, *, most: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Whole numbers next to `quotas` that add up to `total`, as far as `most` lets them; ties go to the lower class."""
+    # 1e-9: 0.3 * 10 is a hair below 3 in floating point and is meant as 3.
+    shares = np.minimum(np.floor(quotas + 1e-9).astype(np.int64), most)
+    by_remainder = np.argsort(-np.round(quotas - shares, 9), kind="stable")
+    growing = by_remainder[shares[by_remainder] < most[by_remainder]]
+    shares[growing[: max(total - int(shares.sum()), 0)]] += 1
+    return shares
+
+
+def _draw(
+    numbers: npt.NDArray[np.int64],
+    classes: npt.NDArray[np.int64],
+    shares: npt.NDArray[np.int64],
+    generator: np.random.Generator,
+) -> npt.NDArray[np.int64]:
+    chosen = [
+        generator.permutation(np.flatnonzero(numbers == label))[:share]
+        for label, share in zip(classes, shares, strict=True)
+    ]
+    return np.sort(np.concatenate([np.empty(0, dtype=np.int64), *chosen]))
+
+
+def _as_array(labels: Labels) -> npt.NDArray[np.int64]:
+    array = np.asarray(labels)
+    if array.ndim != 1 or (array.size and not np.issubdtype(array.dtype, np.integer)):
+        raise InputError(f"Expected labels of shape (N,) and a whole-number type, got {array.shape} of {array.dtype}.")
+    return array.astype(np.int64)
+
+
+def _seed(seed: int) -> int:
+    if seed < 0:
+        raise InputError(f"Expected a seed of at least 0, got {seed}.")
+    return seed

@@ -1,0 +1,119 @@
+"""What an auxiliary loss reads a hidden state with. Knows nothing of anchors, windows or truncation."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from auxrnn.batch import InputSpec
+from auxrnn.encoder import CELLS, StepFeatures, top_state
+from auxrnn.heads import Regulariser, StepHead, Target
+from auxrnn.recurrent import State
+
+Unfed = Literal["model", "blank"]
+
+
+class ReconstructionDecoder(nn.Module):
+    """Reproduces a segment from the state at an anchor (Trinh et al. 2018, figure 1 and section 3).
+
+    A recurrent net of 1 or more layers (the paper: 2). The bottom layer starts from the state at the anchor (its top
+    layer where it has several), through a learned linear map where sizes or kinds differ; upper layers start from zeros.
+    The first step of the segment is given and the decoder outputs the second; later inputs are fed or not.
+
+    state_sizes: sizes of the anchor state's tensors, as `encoder.core_sizes` gives them. unfed: what stands where the
+    true input is withheld: "model", the decoder's own most likely step, or "blank", nothing (zeros). The paper says
+    "optionally fed"; which of the two is meant is unknown.
+
+    "model" is the two-pass parallel form of scheduled sampling (Mihaylova & Martins 2019): a first pass over the true
+    inputs, without gradient, gives the steps that stand in for withheld ones in the second.
+    """
+
+    def __init__(
+        self,
+        spec: InputSpec,
+        state_sizes: list[int],
+        *,
+        cell: str = "lstm",
+        hidden_size: int = 128,
+        num_layers: int = 2,
+        unfed: Unfed = "model",
+        target: Target | None = None,
+        regulariser: Regulariser = "dropconnect",
+        rate: float = 0.5,
+    ) -> None:
+        super().__init__()
+        if unfed not in get_args(Unfed):
+            raise ValueError(f"Expected unfed of {', '.join(get_args(Unfed))}, got {unfed!r}.")
+        if num_layers < 1:
+            raise ValueError(f"Expected at least one decoder layer, got {num_layers}.")
+        self.unfed = unfed
+        self.features = StepFeatures(spec, hidden_size)
+        self.core = CELLS[cell](self.features.size, hidden_size, num_layers, batch_first=True)
+        own_sizes = [hidden_size] * (2 if cell == "lstm" else 1)
+        self.state_map = None if state_sizes == own_sizes else nn.Linear(sum(state_sizes), sum(own_sizes))
+        self.head = StepHead(hidden_size, spec, target=target, regulariser=regulariser, rate=rate)
+
+    def forward(
+        self, segment: Tensor, anchor_state: State, truth_share: float, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """What the decoder says of the steps 1..l-1 of each segment.
+
+        segment: raw steps (R, l, ...), l >= 2. anchor_state: R rows. truth_share: the share of inputs after the first
+        that are fed as they are, in [0, 1]. Returns the head's outputs, (R, l - 1, ...).
+        """
+        state = self.start_state(anchor_state)
+        given = segment[:, :-1]  # (R, l - 1, ...)
+        if truth_share >= 1:
+            return self.head(self.core(self.features(given), state)[0])
+        draw = torch.rand(given.shape[:2], generator=generator).to(given.device)
+        fed = draw < truth_share  # (R, l - 1)
+        fed[:, 0] = True
+        if self.unfed == "blank":
+            return self.head(self.core(self.features(given) * fed.unsqueeze(-1), state)[0])
+        with torch.no_grad():
+            said = self.head.best(self.head(self.core(self.features(given), state)[0]))  # of the steps 1..l-1
+        own = torch.cat([given[:, :1], said[:, :-1].to(given.dtype)], dim=1)
+        torch.clear_autocast_cache()  # weights cast without gradient in the first pass must not serve the second
+        mixed = torch.where(fed.view(*fed.shape, *[1] * (given.dim() - 2)), given, own)
+        return self.head(self.core(self.features(mixed), state)[0])
+
+    def start_state(self, anchor_state: State) -> State:
+        """The decoder's first state: the anchor's at the bottom, zeros above."""
+        parts = top_state(anchor_state)  # each (R, F)
+        if self.state_map is not None:
+            parts = list(self.state_map(torch.cat(parts, dim=1)).split(self.core.hidden_size, dim=1))
+        above = parts[0].new_zeros(self.core.num_layers - 1, *parts[0].shape)
+        layers = tuple(torch.cat([part.unsqueeze(0), above]) for part in parts)  # each (layers, R, H)
+        return layers if isinstance(self.core, nn.LSTM) else layers[0]
+
+
+class PredictionDecoder(nn.Module):
+    """A recurrent net stacked on the main network's outputs that predicts the next step (Trinh et al. 2018, figure 1).
+
+    It starts from zeros at the anchor; the main network below it carries the anchor's state. The paper is silent on its
+    layers: one by default.
+    """
+
+    def __init__(
+        self,
+        spec: InputSpec,
+        in_features: int,
+        *,
+        cell: str = "lstm",
+        hidden_size: int = 128,
+        num_layers: int = 1,
+        target: Target | None = None,
+        regulariser: Regulariser = "dropconnect",
+        rate: float = 0.5,
+    ) -> None:
+        super().__init__()
+        if num_layers < 1:
+            raise ValueError(f"Expected at least one decoder layer, got {num_layers}.")
+        self.core = CELLS[cell](in_features, hidden_size, num_layers, batch_first=True)
+        self.head = StepHead(hidden_size, spec, target=target, regulariser=regulariser, rate=rate)
+
+    def forward(self, outputs: Tensor) -> Tensor:
+        """outputs of the main network on the segment (R, l, H) -> what follows each step, (R, l, ...)."""
+        return self.head(self.core(outputs)[0])

@@ -1,0 +1,138 @@
+"""From raw steps to hidden states: features of a step, a linear projection, a recurrent core. Knows nothing of losses.
+
+An `Encoder` is itself a core over raw inputs (uint8 pixels, float values, characters), so that truncation moves every
+chunk in its compact type and only the chunk at hand is ever turned into floats.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from auxrnn.batch import InputSpec
+from auxrnn.initialisation import chrono_
+from auxrnn.recurrent import Core, State, check_core, initial_state, state_tensors
+
+CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+
+
+class StepFeatures(nn.Module):
+    """One raw step as float features: pixels scaled to 0..1, values as they are, characters embedded.
+
+    inputs (B, T, C) or (B, T) -> features (B, T, F); F is `C`, or `embedding_size` for characters.
+    """
+
+    def __init__(self, spec: InputSpec, embedding_size: int) -> None:
+        super().__init__()
+        self.spec = spec
+        self.size = embedding_size if spec.kind == "characters" else spec.size
+        self.embedding = nn.Embedding(spec.size, embedding_size) if spec.kind == "characters" else None
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        if self.embedding is not None:
+            return self.embedding(inputs.long())
+        if self.spec.kind == "pixels":
+            return inputs.to(_float_type(self)) / (self.spec.levels - 1)
+        return inputs.to(_float_type(self))
+
+
+class Encoder(nn.Module):
+    """Step features, a linear projection to `projection_size` (none for None), and a recurrent core.
+
+    The paper projects the input to 128 and uses one LSTM layer of 128 cells (section on the model, restated by a
+    reader). With torch's own cells the projection is folded into the core's input map: two linear maps in a row are
+    one, `W_ih @ W_project`, computed once a call, exactly and with gradients to both.
+
+    cell: "lstm", "gru", "rnn", or a core of your own whose input size is `projection_size` (or the features' size).
+    chrono_steps: longest dependency T for the chrono initialisation, or None for torch's own initialisation.
+    """
+
+    def __init__(
+        self,
+        spec: InputSpec,
+        *,
+        cell: str | nn.Module = "lstm",
+        hidden_size: int = 128,
+        projection_size: int | None = 128,
+        num_layers: int = 1,
+        chrono_steps: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.spec = spec
+        self.features = StepFeatures(spec, projection_size or hidden_size)
+        size = self.features.size
+        self.projection: nn.Linear | None = None
+        if projection_size is not None and spec.kind != "characters":  # an embedding is a projection already
+            self.projection = nn.Linear(size, projection_size)
+            size = projection_size
+        if isinstance(cell, str) and cell not in CELLS:
+            raise ValueError(f"Expected a cell of {', '.join(CELLS)} or a module, got {cell!r}.")
+        self.core: nn.Module = (
+            CELLS[cell](size, hidden_size, num_layers, batch_first=True) if isinstance(cell, str) else cell
+        )
+        check_core(self.core)
+        if chrono_steps is not None:
+            chrono_(self.core, chrono_steps)
+
+    def forward(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+        """inputs (B, T, C) or (B, T), in their compact type -> outputs (B, T, H), state."""
+        features = self.features(inputs)  # (B, T, F)
+        if self.projection is None:
+            return self.core(features, state)
+        if isinstance(self.core, nn.RNNBase):
+            return _folded(self.core, self.projection, features, state)
+        return self.core(self.projection(features), state)
+
+    def initial_state(self, inputs: Tensor) -> State:
+        """The core's state before the first step, one row a sequence."""
+        projected = self.features(inputs[:, :1])
+        return initial_state(self.core, projected if self.projection is None else self.projection(projected))
+
+    def example(self) -> Tensor:
+        """One sequence of one step of zeros, to learn the sizes that the core gives."""
+        shape = (1, 1) if self.spec.kind == "characters" else (1, 1, self.spec.size)
+        kinds = {"characters": torch.int64, "pixels": torch.uint8, "values": _float_type(self)}
+        device = next(self.parameters()).device
+        return torch.zeros(shape, dtype=kinds[self.spec.kind], device=device)
+
+
+def top_state(state: State) -> list[Tensor]:
+    """The state of a core's top layer as tensors (R, F), one a state tensor.
+
+    A tensor with the layers in front (layers, R, H) gives its last layer; a smaller one is flattened behind its rows.
+    """
+    return [(part[-1] if part.dim() >= 3 else part).flatten(1) for part in map(_at_least_2d, state_tensors(state))]
+
+
+def core_sizes(core: Core, example: Tensor) -> tuple[int, list[int]]:
+    """The sizes that a core gives on inputs like `example` (1, 1, ...): of its outputs, and of each top state tensor."""
+    with torch.no_grad():
+        outputs, state = core(example, None)
+    return outputs.shape[-1], [part.shape[1] for part in top_state(state)]
+
+
+def _at_least_2d(tensor: Tensor) -> Tensor:
+    return tensor.unsqueeze(1) if tensor.dim() == 1 else tensor
+
+
+def _float_type(module: nn.Module) -> torch.dtype:
+    """The type of the module's own weights, or torch's default where it has none."""
+    weight = next((weight for weight in module.parameters() if weight.is_floating_point()), None)
+    return torch.get_default_dtype() if weight is None else weight.dtype
+
+
+def _folded(core: nn.RNNBase, projection: nn.Linear, features: Tensor, state: State | None) -> tuple[Tensor, State]:
+    """`core(projection(features), state)` with the two input maps multiplied into one."""
+    own = core.weight_ih_l0
+    weights = [weight for layer in core.all_weights for weight in layer]  # [w_ih, w_hh, b_ih, b_hh] a layer
+    weights[0] = own @ projection.weight  # (gates * H, F)
+    if projection.bias is not None:
+        weights[2] = core.bias_ih_l0 + own @ projection.bias
+    if state is None:
+        zeros = features.new_zeros(core.num_layers, len(features), core.hidden_size)
+        state = (zeros, zeros) if core.mode == "LSTM" else zeros
+    functions = {"LSTM": torch.lstm, "GRU": torch.gru, "RNN_TANH": torch.rnn_tanh, "RNN_RELU": torch.rnn_relu}
+    outputs, *last = functions[core.mode](
+        features, state, weights, core.bias, core.num_layers, core.dropout, core.training, False, True
+    )
+    return outputs, tuple(last) if core.mode == "LSTM" else last[0]

@@ -1,0 +1,27 @@
+"""What went wrong on the user's side, told so that it can be put right.
+
+Knows nothing of data, models or commands.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """Bad use by a person: a file, an option or a value that cannot be used.
+
+    The message says what was expected, what came, and what to do. The command line prints it without a traceback and
+    ends with exit code 2; in a library call it is an ordinary `ValueError`.
+    """
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """The nearest of `choices` to a misspelt `word` as the end of a sentence, e.g. ` Did you mean 'mnist'?`, else `""`.
+
+    Upper and lower case count as the same letter.
+    """
+    by_lower_case = {choice.lower(): choice for choice in choices}
+    nearest = difflib.get_close_matches(word.strip().lower(), list(by_lower_case), n=1)
+    return f" Did you mean '{by_lower_case[nearest[0]]}'?" if nearest else ""

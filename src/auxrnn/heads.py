@@ -1,0 +1,114 @@
+"""Feed-forward nets on hidden states: the classifier's and the decoders' outputs. Know nothing of sequences."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from auxrnn.batch import InputSpec
+from auxrnn.losses import pixel_loss, softmax_loss, squared_loss
+
+Regulariser = Literal["dropconnect", "dropout", "none"]
+Target = Literal["softmax", "squared"]
+
+
+class DropConnectLinear(nn.Linear):
+    """A linear layer whose single weights are dropped in training (Wan et al. 2013), one mask a call.
+
+    Kept weights are scaled by 1 / (1 - rate), so that evaluation uses all weights as they are. The bias is never
+    dropped.
+    """
+
+    def __init__(self, in_features: int, out_features: int, rate: float) -> None:
+        super().__init__(in_features, out_features)
+        self.rate = rate
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        weight = functional.dropout(self.weight, self.rate, self.training)
+        return functional.linear(inputs, weight, self.bias)
+
+
+class FeedForward(nn.Module):
+    """(..., F) -> 256 ReLU units -> (..., outputs), regularised on the second layer.
+
+    256 units with 0.5 on the second layer are the paper's; sources differ on dropout or DropConnect: "dropconnect" by
+    default.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        hidden_units: int = 256,
+        regulariser: Regulariser = "dropconnect",
+        rate: float = 0.5,
+    ) -> None:
+        super().__init__()
+        if regulariser not in get_args(Regulariser):
+            raise ValueError(f"Expected a regulariser of {', '.join(get_args(Regulariser))}, got {regulariser!r}.")
+        if not 0 <= rate < 1:
+            raise ValueError(f"Expected a rate in [0, 1), got {rate}.")
+        self.first = nn.Linear(in_features, hidden_units)
+        self.dropout = nn.Dropout(rate if regulariser == "dropout" else 0.0)
+        self.second: nn.Linear = (
+            DropConnectLinear(hidden_units, out_features, rate)
+            if regulariser == "dropconnect"
+            else nn.Linear(hidden_units, out_features)
+        )
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.second(self.dropout(functional.relu(self.first(inputs))))
+
+
+class StepHead(nn.Module):
+    """What a decoder says of a raw step: levels of each pixel channel, real values, or a character.
+
+    target: "softmax" (pixels: over the levels of each channel; characters: over the vocabulary) or "squared" (pixels
+    scaled to 0..1, values as they are). None picks softmax where it is defined. The paper is silent on it for pixels.
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        spec: InputSpec,
+        *,
+        target: Target | None = None,
+        regulariser: Regulariser = "dropconnect",
+        rate: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.spec = spec
+        self.target: Target = target or ("squared" if spec.kind == "values" else "softmax")
+        if (spec.kind == "values" and self.target == "softmax") or (
+            spec.kind == "characters" and self.target == "squared"
+        ):
+            raise ValueError(f"Expected a target that fits {spec.kind}, got {self.target!r}; leave it out to choose.")
+        size = spec.size * spec.levels if spec.kind == "pixels" and self.target == "softmax" else spec.size
+        self.net = FeedForward(in_features, size, regulariser=regulariser, rate=rate)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """hidden (..., H) -> (..., C, levels), (..., C) or (..., V)."""
+        outputs = self.net(hidden)
+        if self.spec.kind == "pixels" and self.target == "softmax":
+            return outputs.unflatten(-1, (self.spec.size, self.spec.levels))
+        return outputs
+
+    def loss(self, outputs: Tensor, steps: Tensor) -> Tensor:
+        """Token loss of each step: outputs of `forward`, raw steps (..., C) or (...) -> (...)."""
+        if self.target == "squared":
+            scale = self.spec.levels - 1 if self.spec.kind == "pixels" else 1
+            return squared_loss(outputs, steps.to(outputs.dtype) / scale)
+        return pixel_loss(outputs, steps) if self.spec.kind == "pixels" else softmax_loss(outputs, steps)
+
+    def best(self, outputs: Tensor) -> Tensor:
+        """The most likely raw step in the inputs' own type: (..., C) or (...)."""
+        if self.target == "softmax":
+            return outputs.argmax(-1).to(torch.uint8 if self.spec.kind == "pixels" else torch.int64)
+        if self.spec.kind == "pixels":
+            top = self.spec.levels - 1
+            return (outputs * top).round().clamp(0, top).to(torch.uint8)
+        return outputs

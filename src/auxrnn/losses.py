@@ -1,0 +1,29 @@
+"""Losses of one step each: pure and unreduced. The caller masks, sums and divides."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn import functional
+
+
+def softmax_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropy in nats: logits (..., V), targets (...) integers in 0..V-1 -> (...)."""
+    if logits.shape[:-1] != targets.shape:
+        raise ValueError(f"Expected targets of shape {tuple(logits.shape[:-1])}, got {tuple(targets.shape)}.")
+    flat = functional.cross_entropy(logits.flatten(0, -2), targets.flatten().long(), reduction="none")
+    return flat.view(targets.shape)
+
+
+def pixel_loss(logits: Tensor, targets: Tensor) -> Tensor:
+    """Negative log-likelihood in nats of a pixel with independent channels, summed over them.
+
+    logits (..., C, levels), targets (..., C) integers in 0..levels-1 -> (...).
+    """
+    return softmax_loss(logits, targets).sum(-1)
+
+
+def squared_loss(predictions: Tensor, targets: Tensor) -> Tensor:
+    """Squared error summed over channels: predictions and targets (..., C) -> (...)."""
+    if predictions.shape != targets.shape:
+        raise ValueError(f"Expected targets of shape {tuple(predictions.shape)}, got {tuple(targets.shape)}.")
+    return (predictions - targets).square().sum(-1)

@@ -1,0 +1,101 @@
+"""What a recurrent core is, and the few operations on its state. Knows nothing of truncation, losses or data.
+
+A core is any module `forward(inputs (B, T, F), state=None) -> (outputs (B, T, H), state)`; `nn.LSTM`, `nn.GRU` and
+`nn.RNN` with `batch_first=True` are cores as they are. The state is a tensor or a nested tuple of tensors. The batch is
+dimension 1 of a state tensor with three or more dimensions (torch's (layers, B, H)) and dimension 0 of a smaller one.
+`state=None` means zeros, unless the core has a method `initial_state(inputs) -> state` that says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+State = Any  # a tensor or a nested tuple of tensors; Python has no recursive alias that type checkers share
+Core = Callable[..., tuple[Tensor, State]]
+
+MAX_STEPS = 32_768
+"""Longest single call of a core: cuDNN refuses more than 65,535 steps."""
+
+
+def batch_dim(tensor: Tensor) -> int:
+    """The dimension of a state tensor that counts sequences."""
+    return 1 if tensor.dim() >= 3 else 0
+
+
+def map_state(function: Callable[..., Tensor], *states: State) -> State:
+    """Apply `function` to the corresponding tensors of states of one structure."""
+    if isinstance(states[0], Tensor):
+        return function(*states)
+    return tuple(map_state(function, *parts) for parts in zip(*states, strict=True))
+
+
+def state_tensors(state: State) -> list[Tensor]:
+    """The tensors of a state, in order."""
+    if isinstance(state, Tensor):
+        return [state]
+    return [tensor for part in state for tensor in state_tensors(part)]
+
+
+def select_rows(state: State, rows: Tensor) -> State:
+    """The state of some rows; `rows` (R,) int64, repeats allowed."""
+    return map_state(lambda tensor: tensor.index_select(batch_dim(tensor), rows.to(tensor.device)), state)
+
+
+def put_rows(state: State, rows: Tensor, part: State) -> State:
+    """A new state with the states `part` at `rows`; the gradient follows both."""
+    return map_state(lambda whole, new: whole.index_copy(batch_dim(whole), rows.to(whole.device), new), state, part)
+
+
+def detach_state(state: State) -> State:
+    """The state as a constant."""
+    return map_state(Tensor.detach, state)
+
+
+def initial_state(core: Core, inputs: Tensor) -> State:
+    """The state before the first step of inputs (B, T, ...), one row a sequence.
+
+    Zeros of the structure that the core itself returns, or what `core.initial_state(inputs)` gives.
+    """
+    own = getattr(core, "initial_state", None)
+    if own is not None:
+        return own(inputs)
+    with torch.no_grad():
+        _, state = core(inputs[:1, :1], None)
+
+    def zeros(tensor: Tensor) -> Tensor:
+        dim = batch_dim(tensor)
+        if tensor.dim() == 0 or tensor.shape[dim] != 1:
+            raise ValueError(
+                f"Expected state tensors with the batch in dimension 1 (three or more dimensions) or 0 (fewer), "
+                f"got shape {tuple(tensor.shape)} for one sequence; give the core's state torch's layout (layers, B, H)."
+            )
+        shape = list(tensor.shape)
+        shape[dim] = len(inputs)
+        return tensor.new_zeros(shape)
+
+    return map_state(zeros, state)
+
+
+def unroll(core: Core, inputs: Tensor, state: State, max_steps: int = MAX_STEPS) -> tuple[Tensor, State]:
+    """Run a core over inputs (B, T, ...), T >= 1, in calls of at most `max_steps`; the gradient crosses the calls."""
+    if inputs.shape[1] <= max_steps:
+        return core(inputs, state)
+    parts = []
+    for chunk in inputs.split(max_steps, dim=1):
+        outputs, state = core(chunk, state)
+        parts.append(outputs)
+    return torch.cat(parts, dim=1), state
+
+
+def check_core(core: Core) -> None:
+    """Refuse torch's recurrent modules in a form that is not a core."""
+    if not isinstance(core, nn.RNNBase):
+        return
+    if not core.batch_first:
+        raise ValueError(f"Expected a core over inputs (B, T, F), got {core}; construct it with batch_first=True.")
+    if core.bidirectional:
+        raise ValueError(f"Expected a core that reads forward only, got {core}; a bidirectional one has no prefix.")

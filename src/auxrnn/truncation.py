@@ -1,0 +1,213 @@
+"""Exact truncation: run long sequences, but let only chosen windows carry gradient.
+
+A window is the stretch `[start, stop)` of steps that may carry gradient. `encode_windows` runs every sequence once
+without gradient, in chunks, keeping only the states at the window starts, and then all windows of all sequences as one
+batched pass with gradient. Memory does not depend on the length of the sequences. Knows nothing of losses or models.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from auxrnn.recurrent import Core, State, check_core, initial_state, put_rows, select_rows, unroll
+
+MAX_CHUNK = 256
+"""Longest chunk of the prefix: the largest power of two whose outputs stay small beside one window's graph."""
+
+CALL_COST = 2.5
+"""What one call of a core costs beside its steps, in steps of the batch (measured on a CPU, LSTM 128, batch 32)."""
+
+
+@dataclass(frozen=True)
+class WindowPlan:
+    """The windows that one loss asks for: `[start, stop)` of every sequence, both (B, W) int64.
+
+    outputs: whether the loss reads the outputs of the steps, or only the state at the end.
+    """
+
+    start: Tensor
+    stop: Tensor
+    outputs: bool = True
+
+
+@dataclass(frozen=True)
+class Windows:
+    """What a core gave on windows `[start, stop)`.
+
+    outputs: (B, W, L, H), zero past each window's own end; L = 0 where the plan asks for none. state: after each
+    window's last step, R = B * W rows in the core's own layout, row b * W + w; of an empty window, the state before it.
+    """
+
+    outputs: Tensor
+    state: State
+
+
+def encode_windows(core: Core, inputs: Tensor, start: Tensor, stop: Tensor) -> Windows:
+    """Outputs and final states on the windows `[start, stop)` of inputs (B, T, ...), each as in one uninterrupted pass.
+
+    The gradient of a window never crosses its start; windows never share a graph, overlapping ones included. Inputs may
+    be whatever the core takes, (B, T, F) for torch's own; each chunk is moved through the core as it is.
+
+    start, stop: (B, W) int64 with `0 <= start <= stop <= T`. Raises ValueError for anything else.
+    """
+    return encode_plans(core, inputs, [WindowPlan(start, stop)])[0]
+
+
+def encode_plans(core: Core, inputs: Tensor, plans: Sequence[WindowPlan]) -> list[Windows]:
+    """`encode_windows` for several losses at once: one prefix and one batched pass serve them all."""
+    check_core(core)
+    plans = [_checked(inputs, plan) for plan in plans]
+    sequences = torch.arange(len(inputs))
+    sequence = torch.cat([sequences.repeat_interleave(plan.start.shape[1]) for plan in plans])  # (R,)
+    start = torch.cat([plan.start.flatten() for plan in plans])
+    stop = torch.cat([plan.stop.flatten() for plan in plans])
+    with torch.no_grad():
+        state = _states_at(core, inputs, sequence, start)
+    torch.clear_autocast_cache()  # weights cast without gradient in the prefix must not serve the windows
+    parts, state = _advance(core, inputs, sequence, start, stop - start, state)
+
+    encoded, first = [], 0
+    for plan in plans:
+        rows = plan.start.numel()
+        longest = int((plan.stop - plan.start).max()) if plan.outputs else 0
+        outputs = _assemble(parts, first, rows, longest) if longest else _no_outputs(core, inputs, rows)
+        own = state if len(plans) == 1 else select_rows(state, torch.arange(first, first + rows))
+        encoded.append(Windows(outputs.unflatten(0, plan.start.shape), own))
+        first += rows
+    return encoded
+
+
+def _checked(inputs: Tensor, plan: WindowPlan) -> WindowPlan:
+    if inputs.dim() < 2 or 0 in inputs.shape[:2]:
+        raise ValueError(f"Expected inputs of shape (B, T, F) with B and T at least 1, got {tuple(inputs.shape)}.")
+    for name, bound in (("start", plan.start), ("stop", plan.stop)):
+        if bound.dim() != 2 or len(bound) != len(inputs) or bound.dtype != torch.int64 or bound.shape[1] == 0:
+            raise ValueError(
+                f"Expected {name} of shape ({len(inputs)}, W) and type int64, W >= 1, "
+                f"got {tuple(bound.shape)} {bound.dtype}."
+            )
+    start, stop = plan.start.cpu(), plan.stop.cpu()  # planned on the CPU, so that a GPU never waits for integers
+    if start.shape != stop.shape:
+        raise ValueError(f"Expected start and stop of one shape, got {tuple(start.shape)} and {tuple(stop.shape)}.")
+    if int(start.min()) < 0 or bool((stop < start).any()) or int(stop.max()) > inputs.shape[1]:
+        raise ValueError(
+            f"Expected windows with 0 <= start <= stop <= T = {inputs.shape[1]}, got starts from {int(start.min())}, "
+            f"stops up to {int(stop.max())} and lengths from {int((stop - start).min())}."
+        )
+    return WindowPlan(start, stop, plan.outputs)
+
+
+def _states_at(core: Core, inputs: Tensor, sequence: Tensor, start: Tensor) -> State:
+    """The state before step `start` of each row (R,), without gradient.
+
+    The sequences run once over a grid of chunks; a row leaves the grid at the last point before its start and goes the
+    rest of the way among the other rows.
+    """
+    current = initial_state(core, inputs)  # one row a sequence
+    state = select_rows(current, sequence)
+    chunk = _chunk_length(int(start.max()), len(start) // len(inputs))
+    last_point = start // chunk
+    reach = torch.zeros(len(inputs), dtype=torch.int64).scatter_reduce(0, sequence, last_point, "amax")
+    for point in range(int(last_point.max())):
+        active = (reach > point).nonzero().squeeze(1)
+        piece = inputs[:, point * chunk : (point + 1) * chunk]
+        if len(active) == len(inputs):
+            _, current = core(piece, current)
+        else:
+            _, moved = core(piece[active.to(piece.device)], select_rows(current, active))
+            current = put_rows(current, active, moved)
+        rows = (last_point == point + 1).nonzero().squeeze(1)
+        if len(rows):
+            state = put_rows(state, rows, select_rows(current, sequence[rows]))
+    _, state = _advance(core, inputs, sequence, last_point * chunk, start % chunk, state)
+    return state
+
+
+def _chunk_length(steps: int, windows: int) -> int:
+    """The power of two that makes the prefix cheapest: short chunks cost calls, long ones half a chunk a window.
+
+    The sum `steps / chunk * CALL_COST + windows * chunk / 2` is least at the square root below.
+    """
+    best = math.sqrt(2 * max(steps, 1) * CALL_COST / windows)
+    return min(MAX_CHUNK, 2 ** max(round(math.log2(best)), 3))
+
+
+Part = tuple[Tensor, Tensor, Tensor]  # rows (r,), the first step of each within its window (r,), outputs (r, steps, H)
+
+
+def _advance(
+    core: Core, inputs: Tensor, sequence: Tensor, start: Tensor, length: Tensor, state: State
+) -> tuple[list[Part], State]:
+    """Run each row r (R,) over the steps `[start[r], start[r] + length[r])` of its sequence from its own state.
+
+    Returns the outputs in parts, and the new states.
+    """
+    done = torch.zeros_like(length)
+    parts: list[Part] = []
+    for rows, steps in _pieces(length):
+        whole = len(rows) == len(length)
+        piece = _stretch(inputs, sequence[rows], (start + done)[rows], steps)
+        outputs, moved = unroll(core, piece, state if whole else select_rows(state, rows))
+        state = moved if whole else put_rows(state, rows, moved)
+        parts.append((rows, done[rows], outputs))
+        done[rows] += steps
+    return parts, state
+
+
+def _pieces(length: Tensor) -> Iterator[tuple[Tensor, int]]:
+    """Cut rows of unequal length into calls `(rows, steps)` that together take each row exactly `length[row]` steps.
+
+    Rows of few distinct lengths run together until the shortest ends, and so on. Otherwise all run to the shortest end
+    and the rest in powers of two, long ones first: at most log2(longest) more calls, and no step is wasted.
+    """
+    lengths = length[length > 0].unique()
+    before = 0
+    for index, end in enumerate(lengths.tolist()):
+        if index > 0 and len(lengths) > 2 * math.log2(int(lengths[-1]) + 1):
+            rest = (length - before).clamp(min=0)
+            for bit in reversed(range(int(rest.max()).bit_length())):
+                rows = ((rest >> bit) & 1).nonzero().squeeze(1)
+                if len(rows):
+                    yield rows, 1 << bit
+            return
+        yield (length >= end).nonzero().squeeze(1), end - before
+        before = end
+
+
+def _stretch(inputs: Tensor, sequence: Tensor, start: Tensor, steps: int) -> Tensor:
+    """The steps `[start[r], start[r] + steps)` of inputs[sequence[r]] as (R, steps, ...); a view where they line up."""
+    first = int(start[0])
+    if bool((start == first).all()) and torch.equal(sequence, torch.arange(len(inputs))):
+        return inputs[:, first : first + steps]
+    at = start.unsqueeze(1) + torch.arange(steps)
+    return inputs[sequence.unsqueeze(1).to(inputs.device), at.to(inputs.device)]
+
+
+def _assemble(parts: list[Part], first: int, count: int, longest: int) -> Tensor:
+    """The outputs of the rows `first..first+count-1` as one zero-padded (count, L, H)."""
+    chosen: list[Part] = []
+    for rows, step, outputs in parts:
+        mine = ((rows >= first) & (rows < first + count)).nonzero().squeeze(1)
+        if len(mine):
+            own = outputs if len(mine) == len(rows) else outputs.index_select(0, mine.to(outputs.device))
+            chosen.append((rows[mine] - first, step[mine], own))
+    example = chosen[0][2]
+    if len(chosen) == 1 and example.shape[:2] == (count, longest):
+        return example
+    whole = example.new_zeros(count, longest, *example.shape[2:])
+    for rows, step, outputs in chosen:
+        steps = step.unsqueeze(1) + torch.arange(outputs.shape[1])
+        whole = whole.index_put((rows.unsqueeze(1).to(whole.device), steps.to(whole.device)), outputs)
+    return whole
+
+
+def _no_outputs(core: Core, inputs: Tensor, rows: int) -> Tensor:
+    """Outputs of shape (R, 0, H), where every window is empty."""
+    with torch.no_grad():
+        outputs, _ = core(inputs[:1, :1], None)
+    return outputs.new_zeros(rows, 0, *outputs.shape[2:])

@@ -1,0 +1,25 @@
+"""Settings for every test: one thread, no display, known seeds; tests for a GPU skip themselves where there is none."""
+
+import os
+import random
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import numpy as np
+import pytest
+import torch
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Give every test the same global random numbers, alone or among others."""
+    random.seed(0)
+    np.random.seed(0)  # scikit-learn and Lightning's workers draw from the global generator
+    torch.manual_seed(0)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu") is not None and not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
