@@ -26,6 +26,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("estimator",),
     ("streaming", "export"),
     ("training",),
+    ("build",),
     ("baselines",),
     ("model",),
     ("objectives",),
@@ -34,9 +35,9 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("heads",),
     ("losses", "anchors"),
     ("encoder",),
-    ("recurrent",),
+    ("recurrent", "initialisation"),
     ("data",),
-    ("batch",),
+    ("batch", "config"),
     ("errors",),
 )
 

@@ -105,7 +105,7 @@ def _verify_file(file: RemoteFile, path: Path, contents: _Contents) -> FileCheck
     if not path.is_file():
         message = f"{path} is not there; `auxrnn data fetch` downloads it."
         return FileCheck(file.name, path, "missing", message, expected_hash=file.hash)
-    found, size, count, per_class = "", 0, 0, ()
+    found, size = "", 0
     try:
         found = file_hash(path, algorithm_of(file.hash))
         size = path.stat().st_size

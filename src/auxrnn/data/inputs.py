@@ -96,7 +96,7 @@ def _read_image(path: Path, spec: InputSpec, image_shape: tuple[int, int]) -> Ar
                     f"{path}: expected an image of {columns}x{rows} pixels as the model was trained on, "
                     f"found {image.width}x{image.height}. Resize it first."
                 )
-            pixels = np.asarray(image.convert(modes[spec.size]))
+            pixels = np.array(image.convert(modes[spec.size]))
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise InputError(f"{path}: expected an image that can be read, found: {error}.") from error
     return pixels.reshape(*image_shape, spec.size)
@@ -104,15 +104,16 @@ def _read_image(path: Path, spec: InputSpec, image_shape: tuple[int, int]) -> Ar
 
 def _read_array(path: Path) -> Array:
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return loaded
-        with loaded:
+        with path.open("rb") as stream:
+            loaded = np.load(stream, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return loaded
             names = loaded.files
             known = names if len(names) == 1 else [name for name in NPZ_NAMES if name in names]
             if not known:
                 raise InputError(
-                    f"{path}: expected one array, or one called {' or '.join(NPZ_NAMES)}, found {', '.join(names) or 'none'}."
+                    f"{path}: expected one array, or one called {' or '.join(NPZ_NAMES)}, "
+                    f"found {', '.join(names) or 'none'}."
                 )
             return np.asarray(loaded[known[0]])
     except InputError:

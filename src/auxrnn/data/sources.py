@@ -30,7 +30,7 @@ class RemoteFile:
 
 
 def data_folder(given: str | Path | None = None) -> Path:
-    """The folder of all data sets: `given`, else `$AUXRNN_DATA_DIR`, else the user's cache folder; perhaps not there yet."""
+    """The folder of all data sets: `given`, else `$AUXRNN_DATA_DIR`, else the user's cache. It may not exist yet."""
     chosen = given if given is not None else os.environ.get(DATA_DIR_VARIABLE)
     if chosen:
         return Path(chosen).expanduser()

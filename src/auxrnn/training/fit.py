@@ -1,0 +1,144 @@
+"""The whole training of one model: its phases as consecutive fits of Lightning's Trainer."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import lightning as L
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor
+
+from auxrnn.config import ModelConfig, TrainingConfig
+from auxrnn.data.dataset import SequenceData
+from auxrnn.model import SequenceClassifier
+from auxrnn.training.checkpoints import AtomicCheckpointIO, Checkpoints
+from auxrnn.training.history import History, Row
+from auxrnn.training.interrupt import StopOnSignal
+from auxrnn.training.module import PhaseModule
+from auxrnn.training.order import BatchOrder, PlainLoader, ResumableLoader
+from auxrnn.training.phases import plan_phases
+from auxrnn.training.progress import ProgressReport
+from auxrnn.training.selection import BestModel
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a training left: the curve, the chosen epoch (0: none was validated, the last is used), its accuracy."""
+
+    history: list[Row]
+    best_epoch: int
+    best_accuracy: float | None
+    seconds: float
+
+
+def fit(
+    model: SequenceClassifier,
+    train: SequenceData,
+    validation: SequenceData | None,
+    model_config: ModelConfig,
+    training: TrainingConfig,
+    *,
+    folder: Path | None = None,
+    resume: tuple[int, Path] | None = None,
+    quiet: bool = False,
+) -> Fitted:
+    """Train `model` in place; it ends with the weights of the best validated epoch, or of the last.
+
+    folder: where checkpoints/ and metrics.csv go; nothing is written for None. resume: (phase, checkpoint) to go on
+    from, on the same data and configuration; the result has the same bits as that of a run never stopped. Raises
+    `DivergedError` and `InterruptedRun`.
+    """
+    phases = plan_phases(model_config, training)
+    history = History(None if folder is None else folder / "metrics.csv")
+    best = BestModel(
+        history, None if folder is None else folder / "checkpoints" / "best.safetensors", training.patience
+    )
+    ranks = training.devices * training.num_nodes
+    first, checkpoint = resume if resume is not None else (0, None)
+
+    def order(index: int) -> BatchOrder:
+        rank = int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")))
+        return BatchOrder(len(train), training.batch_size, seed=training.seed, phase=index, ranks=ranks, rank=rank)
+
+    steps = [len(order(index)) * phase.epochs for index, phase in enumerate(phases)]
+    with _quiet_lightning():
+        for index, phase in enumerate(phases):
+            if index < first:
+                continue
+            module = PhaseModule(
+                model,
+                phase,
+                index,
+                training,
+                model_config.aux,
+                steps_before=sum(steps[:index]),
+                phase_steps=steps[index],
+                total_steps=sum(steps),
+            )
+            callbacks: list[Callback] = [history, best]
+            if not quiet:
+                callbacks.append(ProgressReport(history))
+            if folder is not None:
+                checkpoints = Checkpoints(
+                    folder / "checkpoints",
+                    index,
+                    steps=training.checkpoint_steps,
+                    minutes=training.checkpoint_minutes,
+                )
+                callbacks += [checkpoints, StopOnSignal(checkpoints)]
+            validated = phase.supervised and validation is not None and len(validation) > 0
+            _trainer(training, phase.epochs, callbacks).fit(
+                module,
+                ResumableLoader(train, order(index), training.num_workers),
+                PlainLoader(validation, training.batch_size) if validated and validation is not None else None,
+                ckpt_path=checkpoint if index == first else None,
+                weights_only=True,
+            )
+    weights = best.best_weights()
+    if weights is not None:
+        model.load_state_dict(weights)
+    return Fitted(history.rows, best.epoch, best.accuracy if best.epoch else None, history.seconds)
+
+
+def _trainer(training: TrainingConfig, epochs: int, callbacks: list[Callback]) -> L.Trainer:
+    return L.Trainer(
+        accelerator=training.accelerator,
+        devices=training.devices,
+        num_nodes=training.num_nodes,
+        strategy=training.strategy,
+        precision=training.precision,  # type: ignore[arg-type]
+        max_epochs=epochs,
+        callbacks=callbacks,
+        plugins=[AtomicCheckpointIO()],
+        logger=False,
+        enable_checkpointing=False,  # Checkpoints does it
+        enable_progress_bar=False,  # ProgressReport does it
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        use_distributed_sampler=False,  # BatchOrder knows the ranks; Lightning's own would shuffle regardless
+    )
+
+
+@contextmanager
+def _quiet_lightning() -> Iterator[None]:
+    """Lightning's notes on hardware, tips and loaders say nothing that the first lines of a run do not."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*does not have many workers")
+            warnings.filterwarnings("ignore", message=".*smaller than the logging interval")
+            warnings.filterwarnings("ignore", message=".*treespec, LeafSpec")
+            warnings.filterwarnings("ignore", message=".*have no `val_dataloader`")  # pretraining has no labels
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)

@@ -1,0 +1,144 @@
+"""One phase of training as a Lightning module: a step, the optimiser, the clipped gradient. Knows no model by name.
+
+Everything random in a step is a function of (seed, phase, step, rank): anchors and scheduled sampling draw from a
+generator of that key, and torch's global generator, which dropout uses, is set from it. So a run that is resumed draws
+what it would have drawn, and a checkpoint needs no random state.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor, nn
+
+from auxrnn.anchors import step_generator
+from auxrnn.batch import SequenceBatch
+from auxrnn.config import AuxiliaryConfig, TrainingConfig
+from auxrnn.model import SequenceClassifier
+from auxrnn.training.phases import Phase, truth_share
+
+STEP_KEY = 2  # keeps these generators apart from those of other purposes
+OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
+    "rmsprop": torch.optim.RMSprop,
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "sgd": torch.optim.SGD,
+}
+
+
+class DivergedError(RuntimeError):
+    """The loss or its gradient is no longer finite; the weights are those of the last good step."""
+
+
+class PhaseModule(L.LightningModule):
+    """Minimises the losses of one phase.
+
+    steps_before, total_steps: of the whole training, for the schedule of scheduled sampling; phase_steps: of this phase,
+    for the learning rate.
+    """
+
+    def __init__(
+        self,
+        model: SequenceClassifier,
+        phase: Phase,
+        phase_index: int,
+        training: TrainingConfig,
+        aux: AuxiliaryConfig,
+        *,
+        steps_before: int,
+        phase_steps: int,
+        total_steps: int,
+    ) -> None:
+        super().__init__()
+        self.model, self.phase, self.phase_index = model, phase, phase_index
+        self.training_config, self.aux = training, aux
+        self.steps_before, self.phase_steps, self.total_steps = steps_before, phase_steps, total_steps
+        self.gradient_norm = math.nan
+        used = [getattr(model, "encoder"), *(self._objective(name) for name in phase.objectives)]
+        self._used = {id(weight) for part in used for weight in part.parameters()}
+
+    def _objective(self, name: str) -> nn.Module:
+        return self.model.supervised if name == "supervised" else self.model.auxiliaries[name]
+
+    def training_step(self, batch: SequenceBatch, index: int) -> dict[str, Any]:
+        """The summed loss, and what a reader of the curves wants to know of its terms."""
+        step = self.trainer.global_step
+        key = (STEP_KEY, self.training_config.seed, self.phase_index, step, self.trainer.global_rank)
+        generator = step_generator(*key)
+        torch.manual_seed(generator.initial_seed())  # dropout draws from the global generator
+        share = truth_share(
+            self.aux.truth_start, self.aux.truth_end, (self.steps_before + step) / max(self.total_steps, 1)
+        )
+        losses = self.model.losses(batch, self.phase.objectives, share, generator)
+        total = torch.stack(
+            [loss.mean * (1.0 if name == "supervised" else self.aux.weight) for name, loss in losses.items()]
+        ).sum()
+        if not torch.isfinite(total):
+            terms = ", ".join(f"{name} {float(loss.mean.detach()):.4g}" for name, loss in losses.items())
+            raise DivergedError(self._diverged(f"the loss is not finite ({terms})"))
+        parts = {name: (loss.total.detach(), loss.count, loss.correct) for name, loss in losses.items()}
+        return {"loss": total, "parts": parts}
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Called between the backward pass and the optimiser's step: clip the norm, or stop where it is not finite."""
+        weights = [weight for weight in self.parameters() if weight.grad is not None]
+        limit = self.training_config.gradient_clip
+        norm = nn.utils.clip_grad_norm_(weights, math.inf if limit is None else limit)
+        if not torch.isfinite(norm):
+            raise DivergedError(self._diverged(f"the gradient of norm {float(norm):.4g} is not finite"))
+        self.gradient_norm = float(norm)
+
+    def _diverged(self, what: str) -> str:
+        return (
+            f"Stopped in phase {self.phase.name} at step {self.trainer.global_step}: {what}; the norm of the last good "
+            f"gradient was {self.gradient_norm:.4g}. Try a smaller lr, or gradient_clip."
+        )
+
+    def validation_step(self, batch: SequenceBatch, index: int) -> dict[str, Any]:
+        """Summed supervised loss and right answers of a batch with labels."""
+        logits = self.model(batch)
+        assert batch.labels is not None
+        total = nn.functional.cross_entropy(logits, batch.labels, reduction="sum")
+        return {"total": total, "correct": (logits.argmax(1) == batch.labels).sum(), "count": len(batch)}
+
+    def configure_optimizers(self) -> Any:
+        weights = [weight for weight in self.model.parameters() if id(weight) in self._used]
+        optimizer = OPTIMIZERS[self.training_config.optimizer](weights, lr=self.training_config.lr)  # type: ignore[call-arg]
+        schedule = learning_rate_factor(self.training_config.lr_schedule, self.phase_steps)
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def setup(self, stage: str) -> None:
+        """Weights that this phase does not train take no gradient (a weight without one would hang several devices)."""
+        for weight in self.model.parameters():
+            weight.requires_grad_(id(weight) in self._used)
+
+    def teardown(self, stage: str) -> None:
+        self.model.requires_grad_(True)
+
+    def transfer_batch_to_device(
+        self, batch: SequenceBatch, device: torch.device, dataloader_idx: int
+    ) -> SequenceBatch:
+        return batch.to(device, non_blocking=True)
+
+
+def learning_rate_factor(name: str, steps: int) -> Any:
+    """The factor on the learning rate at each step of a phase of `steps`.
+
+    constant: 1. step: 1, 0.1, 0.01 on the first, second and last third. cosine: from 1 to 0.
+    """
+    if name == "constant":
+        return lambda step: 1.0
+    if name == "step":
+        return lambda step: 0.1 ** min(3 * step // max(steps, 1), 2)
+    if name == "cosine":
+        return lambda step: 0.5 * (1 + math.cos(math.pi * min(step / max(steps, 1), 1.0)))
+    raise ValueError(f"Expected a schedule of constant, step, cosine, got {name!r}.")

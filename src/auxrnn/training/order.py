@@ -1,0 +1,120 @@
+"""Batches in an order that can be taken up again anywhere.
+
+The order is a pure function of (seed, phase, epoch, rank); a loader stores only its position. Nothing else has to be
+remembered for a run to go on exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from auxrnn.anchors import step_generator
+from auxrnn.batch import SequenceBatch
+from auxrnn.data.dataset import SequenceData
+
+ORDER_KEY = 1  # keeps this generator apart from those of other purposes
+
+
+class BatchOrder(Sampler[list[int]]):
+    """Lists of indices, one a batch: shuffled afresh each epoch, every sequence once, the last batch may be smaller.
+
+    Over several ranks each takes its own share, of one size for all: up to `ranks - 1` sequences come twice, so that no
+    rank waits for a batch that another does not have.
+    """
+
+    def __init__(self, size: int, batch_size: int, *, seed: int, phase: int, ranks: int = 1, rank: int = 0) -> None:
+        self.size, self.batch_size, self.seed, self.phase, self.ranks, self.rank = (
+            size,
+            batch_size,
+            seed,
+            phase,
+            ranks,
+            rank,
+        )
+        self.epoch = 0
+        self.skip = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return -(-self._share // self.batch_size)
+
+    @property
+    def _share(self) -> int:
+        return -(-self.size // self.ranks)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        generator = step_generator(ORDER_KEY, self.seed, self.phase, self.epoch)
+        order = torch.randperm(self.size, generator=generator).tolist()
+        order += order[: self._share * self.ranks - self.size]
+        mine = order[self.rank :: self.ranks]
+        first, self.skip = self.skip, 0
+        for batch in range(first, len(self)):
+            yield mine[batch * self.batch_size : (batch + 1) * self.batch_size]
+
+
+class _Batches(Dataset[SequenceBatch]):
+    """Whole batches by their list of indices, as torch's loader asks for them."""
+
+    def __init__(self, data: SequenceData) -> None:
+        self.data = data
+
+    def __getitem__(self, indices: list[int]) -> SequenceBatch:  # type: ignore[override]
+        return self.data.batch(indices)
+
+
+class ResumableLoader(DataLoader[SequenceBatch]):
+    """A loader over a `BatchOrder` whose state is its position in the epoch.
+
+    Lightning keeps the state of a loader that has one, and gives it back when a fit is resumed.
+    """
+
+    def __init__(self, data: SequenceData, order: BatchOrder, num_workers: int = 0) -> None:
+        super().__init__(
+            _Batches(data),
+            batch_size=None,
+            sampler=order,
+            num_workers=num_workers,
+            persistent_workers=num_workers > 0,
+            generator=torch.Generator().manual_seed(0),  # else the loader's own draw shifts the global random state
+        )
+        self._order = order
+        self._position = 0
+
+    def __iter__(self) -> Iterator[SequenceBatch]:  # type: ignore[override]
+        self._position = self._order.skip
+        for batch in super().__iter__():
+            self._position += 1
+            yield batch
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"position": self._position if self._position < len(self) else 0}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._order.skip = int(state["position"])
+
+
+class PlainLoader(DataLoader[SequenceBatch]):
+    """All of a set in its own order, for evaluation: sequences of like length side by side where lengths differ."""
+
+    def __init__(self, data: SequenceData, batch_size: int) -> None:
+        order = torch.argsort(data.lengths, stable=True)
+        self.order = order
+        super().__init__(_Batches(data), batch_size=None, sampler=_Fixed(order, batch_size))
+
+
+class _Fixed(Sampler[list[int]]):
+    def __init__(self, order: torch.Tensor, batch_size: int) -> None:
+        self.batches = [part.tolist() for part in order.split(batch_size)]
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return iter(self.batches)

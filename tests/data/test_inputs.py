@@ -1,0 +1,136 @@
+"""A person's file becomes exactly the sequences the model was trained on, or an error that says why not."""
+
+import struct
+
+import numpy as np
+import pytest
+
+from auxrnn.batch import InputSpec
+from auxrnn.data.inputs import read_inputs
+from auxrnn.errors import InputError
+
+GREY = InputSpec("pixels", size=1)
+SHAPE = (2, 3)
+IMAGES = np.array([[[0, 1, 2], [127, 254, 255]], [[9, 8, 7], [6, 5, 4]]], dtype=np.uint8)
+ROWS = IMAGES.reshape(2, 6)
+
+
+def steps(named):
+    return named.data.inputs[:, :, 0].tolist()
+
+
+def test_png_keeps_every_level(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    image.fromarray(IMAGES[0]).save(tmp_path / "seven.png")
+    named = read_inputs(tmp_path / "seven.png", GREY, image_shape=SHAPE)
+    assert named.names == ("seven.png",)
+    assert steps(named) == ROWS[:1].tolist()
+
+
+def test_rgb_png(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    colours = np.arange(18, dtype=np.uint8).reshape(2, 3, 3)
+    image.fromarray(colours).save(tmp_path / "a.png")
+    named = read_inputs(tmp_path / "a.png", InputSpec("pixels", size=3), image_shape=SHAPE)
+    assert named.data.inputs.tolist() == [colours.reshape(6, 3).tolist()]
+
+
+def test_wrong_size_and_broken_images(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    image.fromarray(IMAGES[0].T.copy()).save(tmp_path / "a.png")
+    with pytest.raises(InputError, match=r"expected an image of 3x2 pixels .*found 2x3"):
+        read_inputs(tmp_path / "a.png", GREY, image_shape=SHAPE)
+    (tmp_path / "b.png").write_bytes(b"<html>")
+    with pytest.raises(InputError, match=r"b\.png: expected an image that can be read"):
+        read_inputs(tmp_path / "b.png", GREY, image_shape=SHAPE)
+    with pytest.raises(InputError, match="trained on images"):
+        read_inputs(tmp_path / "a.png", GREY)
+    with pytest.raises(InputError, match="grey or RGB"):
+        read_inputs(tmp_path / "a.png", InputSpec("values", size=1), image_shape=SHAPE)
+
+
+def test_idx(tmp_path):
+    header = struct.pack(">BBBB3I", 0, 0, 8, 3, *IMAGES.shape)
+    (tmp_path / "mine-idx3-ubyte").write_bytes(header + IMAGES.tobytes())
+    named = read_inputs(tmp_path / "mine-idx3-ubyte", GREY, image_shape=SHAPE)
+    assert named.names == ("mine-idx3-ubyte[0]", "mine-idx3-ubyte[1]")
+    assert steps(named) == ROWS.tolist()
+
+
+@pytest.mark.parametrize(
+    "array", [IMAGES, IMAGES[..., None], ROWS, ROWS[..., None], ROWS.astype(int), ROWS.astype(float)]
+)
+def test_npy_in_every_shape_and_type(tmp_path, array):
+    np.save(tmp_path / "a.npy", array)
+    named = read_inputs(tmp_path / "a.npy", GREY, image_shape=SHAPE)
+    assert steps(named) == ROWS.tolist()
+    assert named.names == ("a.npy[0]", "a.npy[1]")
+
+
+def test_order_of_the_pixels(tmp_path):
+    np.save(tmp_path / "a.npy", IMAGES)
+    named = read_inputs(tmp_path / "a.npy", GREY, image_shape=SHAPE, order=np.array([5, 0, 1, 2, 3, 4]))
+    assert steps(named)[0] == [255, 0, 1, 2, 127, 254]
+    with pytest.raises(InputError, match="sequences of 2 steps, found 6"):
+        read_inputs(tmp_path / "a.npy", GREY, image_shape=SHAPE, order=np.array([1, 0]))
+
+
+def test_npz(tmp_path):
+    np.savez(tmp_path / "one.npz", anything=ROWS)
+    np.savez(tmp_path / "two.npz", y=np.zeros(2), x=ROWS)
+    np.savez(tmp_path / "none.npz", y=np.zeros(2), z=ROWS)
+    assert steps(read_inputs(tmp_path / "one.npz", GREY)) == ROWS.tolist()
+    assert steps(read_inputs(tmp_path / "two.npz", GREY)) == ROWS.tolist()
+    with pytest.raises(InputError, match="one called inputs or X or x, found y, z"):
+        read_inputs(tmp_path / "none.npz", GREY)
+
+
+def test_values(tmp_path):
+    np.save(tmp_path / "a.npy", np.ones((2, 5, 3)))
+    named = read_inputs(tmp_path / "a.npy", InputSpec("values", size=3))
+    assert named.data.inputs.shape == (2, 5, 3)
+    assert str(named.data.inputs.dtype) == "torch.float32"
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (ROWS / 255, "whole pixel levels from 0 to 255, found float64"),
+        (ROWS.astype(int) + 1, "found int64 from 1 to 256"),
+        (np.full((1, 2), np.nan), "whole pixel levels"),
+        (np.array([["a"]]), "expected numbers"),
+        (np.zeros((2, 3, 4), np.uint8), r"sequences \(N, T, 1\) or images \(N, 2, 3, 1\), found \(2, 3, 4\)"),
+        (np.zeros((0, 4), np.uint8), r"found \(0, 4\)"),
+    ],
+)
+def test_unfitting_arrays(tmp_path, array, message):
+    np.save(tmp_path / "a.npy", array)
+    with pytest.raises(InputError, match=message):
+        read_inputs(tmp_path / "a.npy", GREY, image_shape=SHAPE)
+
+
+def test_nothing_is_unpickled(tmp_path):
+    np.save(tmp_path / "a.npy", np.array([{"code": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(InputError, match="plain numbers"):
+        read_inputs(tmp_path / "a.npy", GREY)
+    (tmp_path / "b.npz").write_bytes(b"PK\x03\x04 cut off")
+    with pytest.raises(InputError, match="plain numbers"):
+        read_inputs(tmp_path / "b.npz", GREY)
+
+
+def test_levels_beyond_the_model(tmp_path):
+    np.save(tmp_path / "a.npy", ROWS)
+    with pytest.raises(InputError, match="pixel levels from 0 to 16, got 255"):
+        read_inputs(tmp_path / "a.npy", InputSpec("pixels", size=1, levels=17))
+
+
+def test_no_such_kind_of_file(tmp_path):
+    (tmp_path / "a.pdf").write_bytes(b"")
+    with pytest.raises(InputError, match=r"ending in \.png"):
+        read_inputs(tmp_path / "a.pdf", GREY)
+    with pytest.raises(InputError, match="found nothing"):
+        read_inputs(tmp_path / "none.png", GREY)
+    with pytest.raises(InputError, match="found a folder"):
+        read_inputs(tmp_path, GREY)
+    with pytest.raises(InputError, match="characters"):
+        read_inputs(tmp_path / "a.pdf", InputSpec("characters", size=3))
