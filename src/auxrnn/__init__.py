@@ -1,1 +1,58 @@
+"""Recurrent networks on sequences too long to back-propagate through.
+
+Truncated back-propagation through time at constant memory, with the auxiliary losses of Trinh, Dai, Luong and Le (ICML
+2018). Names load when they are first used: importing this package loads torch at the first torch-level name, and nothing
+heavier until an estimator is asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from auxrnn.batch import InputSpec as InputSpec
+    from auxrnn.batch import SequenceBatch as SequenceBatch
+    from auxrnn.encoder import Encoder as Encoder
+    from auxrnn.errors import InputError as InputError
+    from auxrnn.estimator import LongSequenceClassifier as LongSequenceClassifier
+    from auxrnn.model import SequenceClassifier as SequenceClassifier
+    from auxrnn.objectives import Objective as Objective
+    from auxrnn.objectives import Prediction as Prediction
+    from auxrnn.objectives import Reconstruction as Reconstruction
+    from auxrnn.objectives import Supervised as Supervised
+    from auxrnn.objectives import objective_losses as objective_losses
+    from auxrnn.truncation import Windows as Windows
+    from auxrnn.truncation import encode_windows as encode_windows
+
 __version__ = "0.1.0"
+
+_HOMES = {
+    "InputError": "errors",
+    "InputSpec": "batch",
+    "SequenceBatch": "batch",
+    "Encoder": "encoder",
+    "SequenceClassifier": "model",
+    "Objective": "objectives",
+    "Prediction": "objectives",
+    "Reconstruction": "objectives",
+    "Supervised": "objectives",
+    "objective_losses": "objectives",
+    "Windows": "truncation",
+    "encode_windows": "truncation",
+    "LongSequenceClassifier": "estimator",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'auxrnn' has no attribute {name!r}")
+    value = getattr(import_module(f"auxrnn.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -27,13 +27,15 @@ class StepFeatures(nn.Module):
         self.spec = spec
         self.size = embedding_size if spec.kind == "characters" else spec.size
         self.embedding = nn.Embedding(spec.size, embedding_size) if spec.kind == "characters" else None
+        self.top: Tensor  # follows the module's type, so that float64 weights read float64 features
+        self.register_buffer("top", torch.tensor(float(spec.levels - 1)), persistent=False)
 
     def forward(self, inputs: Tensor) -> Tensor:
         if self.embedding is not None:
             return self.embedding(inputs.long())
         if self.spec.kind == "pixels":
-            return inputs.to(_float_type(self)) / (self.spec.levels - 1)
-        return inputs.to(_float_type(self))
+            return inputs.to(self.top.dtype) / self.top
+        return inputs.to(self.top.dtype)
 
 
 class Encoder(nn.Module):
@@ -79,7 +81,7 @@ class Encoder(nn.Module):
         features = self.features(inputs)  # (B, T, F)
         if self.projection is None:
             return self.core(features, state)
-        if isinstance(self.core, nn.RNNBase):
+        if isinstance(self.core, nn.RNNBase) and self.core.bias:
             return _folded(self.core, self.projection, features, state)
         return self.core(self.projection(features), state)
 
@@ -129,8 +131,9 @@ def _folded(core: nn.RNNBase, projection: nn.Linear, features: Tensor, state: St
     if projection.bias is not None:
         weights[2] = core.bias_ih_l0 + own @ projection.bias
     if state is None:
-        zeros = features.new_zeros(core.num_layers, len(features), core.hidden_size)
-        state = (zeros, zeros) if core.mode == "LSTM" else zeros
+        cell = features.new_zeros(core.num_layers, len(features), core.hidden_size)
+        hidden = features.new_zeros(core.num_layers, len(features), core.proj_size or core.hidden_size)
+        state = (hidden, cell) if core.mode == "LSTM" else hidden
     functions = {"LSTM": torch.lstm, "GRU": torch.gru, "RNN_TANH": torch.rnn_tanh, "RNN_RELU": torch.rnn_relu}
     outputs, *last = functions[core.mode](
         features, state, weights, core.bias, core.num_layers, core.dropout, core.training, False, True

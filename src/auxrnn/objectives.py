@@ -262,8 +262,11 @@ def _kind(core: nn.Module) -> str:
 
 
 def _steps(batch: SequenceBatch, at: Tensor) -> Tensor:
-    """The raw steps at positions (B, n, l) as (B * n, l, ...); positions past the end give the last step, to be masked."""
-    at = at.clamp(max=batch.inputs.shape[1] - 1).to(batch.inputs.device)
+    """The raw steps at positions (B, n, l) as (B * n, l, ...); positions past the end give the last step, to be masked.
+
+    The padding is never read: whatever stands there, NaN included, changes no gradient.
+    """
+    at = torch.minimum(at, batch.lengths.view(-1, 1, 1) - 1).to(batch.inputs.device)
     rows = torch.arange(len(at), device=at.device).view(-1, 1, 1)
     return batch.inputs[rows, at].flatten(0, 1)
 

@@ -69,6 +69,9 @@ def encode_plans(core: Core, inputs: Tensor, plans: Sequence[WindowPlan]) -> lis
     with torch.no_grad():
         state = _states_at(core, inputs, sequence, start)
     torch.clear_autocast_cache()  # weights cast without gradient in the prefix must not serve the windows
+    begins = ((start == 0) & (stop > 0)).nonzero().squeeze(1)
+    if len(begins) and hasattr(core, "initial_state"):  # it may be learned, and its own gradient crosses no start
+        state = put_rows(state, begins, select_rows(initial_state(core, inputs), sequence[begins]))
     parts, state = _advance(core, inputs, sequence, start, stop - start, state)
 
     encoded, first = [], 0

@@ -29,7 +29,8 @@ class SequenceData:
     labels: (N,) int64 in 0..len(classes)-1, or None where there are none.
     classes: the name of each class, in the order of the labels.
     note: what a reader of results must know besides the name, e.g. `permutation seed 0`.
-    image_shape: (rows, columns) where a sequence is an image read row by row, so that it can be drawn again.
+    image_shape: (rows, columns) where a sequence is an image, so that it can be drawn again.
+    pixel_order: step t shows pixel pixel_order[t] of the image, (T,) int64; row by row where None.
 
     Raises InputError where any of this does not hold.
     """
@@ -41,6 +42,7 @@ class SequenceData:
     classes: tuple[str, ...] = ()
     note: str = ""
     image_shape: tuple[int, int] | None = None
+    pixel_order: torch.Tensor | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.inputs, torch.Tensor):

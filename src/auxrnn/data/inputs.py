@@ -7,6 +7,7 @@ Nothing is unpickled. Knows nothing of models.
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ def read_inputs(
     spec: InputSpec,
     *,
     image_shape: tuple[int, int] | None = None,
-    order: npt.NDArray[np.int64] | None = None,
+    order: Sequence[int] | None = None,
 ) -> NamedInputs:
     """The sequences in one file, fit for `spec` (pixels or values).
 
@@ -71,7 +72,7 @@ def read_inputs(
     if order is not None:
         if sequences.shape[1] != len(order):
             raise InputError(f"{path}: expected sequences of {len(order)} steps, found {sequences.shape[1]}.")
-        sequences = sequences[:, order]
+        sequences = sequences[:, list(order)]
     data = SequenceData(str(path), spec, torch.from_numpy(_as_type(sequences, path, spec)))
     single = suffix in IMAGE_SUFFIXES
     return NamedInputs((path.name,) if single else tuple(f"{path.name}[{row}]" for row in range(len(data))), data)

@@ -6,7 +6,7 @@ The letters: N images, T steps, C = 1 channel. All grey levels are kept as they 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -129,13 +129,13 @@ def load_pmnist(split: Split, folder: Path, *, download: bool = True) -> Sequenc
     """MNIST with the pixels of every image in the order of `mnist_permutation`: step t shows pixel permutation[t]."""
     plain = load_mnist(split, folder, download=download)
     assert isinstance(plain.inputs, torch.Tensor)
-    return SequenceData(
+    order = torch.from_numpy(mnist_permutation())
+    return replace(
+        plain,
         name="pmnist",
-        spec=plain.spec,
-        inputs=plain.inputs[:, torch.from_numpy(mnist_permutation())],
-        labels=plain.labels,
-        classes=plain.classes,
+        inputs=plain.inputs[:, order],
         note=f"permutation seed {PERMUTATION_SEED}",
+        pixel_order=order,
     )
 
 

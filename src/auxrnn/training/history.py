@@ -10,7 +10,7 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.callbacks import Callback
 
-from auxrnn.training.checkpoints import write_atomically
+from auxrnn.files import write_atomically
 from auxrnn.training.module import PhaseModule
 
 Row = dict[str, Any]

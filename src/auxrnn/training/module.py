@@ -12,7 +12,7 @@ from typing import Any
 
 import lightning as L
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from auxrnn.anchors import step_generator
 from auxrnn.batch import SequenceBatch
@@ -57,7 +57,7 @@ class PhaseModule(L.LightningModule):
         self.training_config, self.aux = training, aux
         self.steps_before, self.phase_steps, self.total_steps = steps_before, phase_steps, total_steps
         self.gradient_norm = math.nan
-        used = [getattr(model, "encoder"), *(self._objective(name) for name in phase.objectives)]
+        used = [model.encoder, *(self._objective(name) for name in phase.objectives)]
         self._used = {id(weight) for part in used for weight in part.parameters()}
 
     def _objective(self, name: str) -> nn.Module:

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from auxrnn.anchors import step_generator
 from auxrnn.batch import SequenceBatch
 from auxrnn.data.dataset import SequenceData
+from auxrnn.inference import batches_by_length
 
 ORDER_KEY = 1  # keeps this generator apart from those of other purposes
 
@@ -101,20 +102,8 @@ class ResumableLoader(DataLoader[SequenceBatch]):
 
 
 class PlainLoader(DataLoader[SequenceBatch]):
-    """All of a set in its own order, for evaluation: sequences of like length side by side where lengths differ."""
+    """All of a set in a fixed order, for evaluation: sequences of like length side by side."""
 
     def __init__(self, data: SequenceData, batch_size: int) -> None:
-        order = torch.argsort(data.lengths, stable=True)
-        self.order = order
-        super().__init__(_Batches(data), batch_size=None, sampler=_Fixed(order, batch_size))
-
-
-class _Fixed(Sampler[list[int]]):
-    def __init__(self, order: torch.Tensor, batch_size: int) -> None:
-        self.batches = [part.tolist() for part in order.split(batch_size)]
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __iter__(self) -> Iterator[list[int]]:
-        return iter(self.batches)
+        batches = [indices.tolist() for indices in batches_by_length(data.lengths, batch_size)]
+        super().__init__(_Batches(data), batch_size=None, sampler=batches)

@@ -10,7 +10,7 @@ import safetensors.torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
-from auxrnn.training.checkpoints import write_atomically
+from auxrnn.files import write_atomically
 from auxrnn.training.history import History
 from auxrnn.training.module import PhaseModule
 

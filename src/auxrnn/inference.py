@@ -1,0 +1,36 @@
+"""What a trained network says of a whole set of sequences, in bounded memory. Knows nothing of training."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from auxrnn.data.dataset import SequenceData
+from auxrnn.model import SequenceClassifier
+
+BATCH_SIZE = 256
+
+
+def batches_by_length(lengths: Tensor, batch_size: int) -> list[Tensor]:
+    """Indices (b,) of each batch: sequences of like length side by side, so that padding stays low."""
+    return list(torch.argsort(lengths, stable=True).split(batch_size))
+
+
+@torch.no_grad()
+def predict_logits(network: SequenceClassifier, data: SequenceData, batch_size: int = BATCH_SIZE) -> Tensor:
+    """Logits (N, classes) on the CPU, in the order of `data`, with the network in evaluation mode."""
+    device = next(network.parameters()).device
+    was_training = network.training
+    network.eval()
+    try:
+        found = torch.empty(len(data), network.num_classes)
+        for indices in batches_by_length(data.lengths, batch_size):
+            found[indices] = network(data.batch(indices).to(device)).float().cpu()
+    finally:
+        network.train(was_training)
+    return found
+
+
+def accuracy(logits: Tensor, labels: Tensor) -> float:
+    """Share of rows whose largest logit is the label's."""
+    return float((logits.argmax(1) == labels).double().mean())

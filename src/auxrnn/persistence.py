@@ -1,0 +1,177 @@
+"""A trained model as a folder: config.json, model.safetensors and README.md. Nothing in it is ever executed.
+
+The layout is the one that model hubs use. Reading it needs nothing but these files; pickles are not read.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+
+from auxrnn.batch import InputSpec
+from auxrnn.build import build_model
+from auxrnn.config import AuxiliaryConfig, ModelConfig
+from auxrnn.errors import InputError
+from auxrnn.files import write_atomically
+from auxrnn.model import SequenceClassifier
+
+FORMAT = "auxrnn-sequence-classifier"
+VERSION = 1
+CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """A network with what is needed to use it on raw input.
+
+    classes: the name of each output. image_shape: (rows, columns) where a sequence is an image; pixel_order: step t
+    reads pixel pixel_order[t], row by row where None. facts: what the model card tells (data, accuracy, ...).
+    """
+
+    network: SequenceClassifier
+    config: ModelConfig
+    spec: InputSpec
+    classes: tuple[str, ...]
+    image_shape: tuple[int, int] | None = None
+    pixel_order: tuple[int, ...] | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def save_model(folder: Path, saved: SavedModel) -> None:
+    """Write the three files, each whole or not at all."""
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "model": asdict(saved.config),
+        "input": saved.spec.to_dict(),
+        "classes": list(saved.classes),
+        "image_shape": saved.image_shape and list(saved.image_shape),
+        "pixel_order": saved.pixel_order and list(saved.pixel_order),
+        "facts": saved.facts,
+    }
+    weights = {name: weight.detach().cpu().contiguous() for name, weight in saved.network.state_dict().items()}
+    write_atomically(folder / WEIGHTS, lambda aside: safetensors.torch.save_file(weights, aside, {"format": "pt"}))
+    text = json.dumps(content, indent=2) + "\n"
+    write_atomically(folder / CONFIG, lambda aside: aside.write_text(text, encoding="utf-8"))
+    write_atomically(folder / CARD, lambda aside: aside.write_text(model_card(saved), encoding="utf-8"))
+
+
+def load_model(folder: Path) -> SavedModel:
+    """Read a model folder; InputError where a file is missing, damaged, of another format, or does not fit the rest."""
+    content = _read_config(folder / CONFIG)
+    where = folder / CONFIG
+    try:
+        config = _model_config(content["model"])
+        spec = InputSpec(**content["input"])
+        classes = tuple(str(name) for name in content["classes"])
+        shape, order = content["image_shape"], content["pixel_order"]
+        saved = SavedModel(
+            build_model(config, spec, len(classes)),
+            config,
+            spec,
+            classes,
+            None if shape is None else (int(shape[0]), int(shape[1])),
+            None if order is None else tuple(int(index) for index in order),
+            dict(content["facts"]),
+        )
+    except KeyError as error:
+        raise InputError(f"{where}: expected an entry {error}, found none; the file is not whole.") from error
+    except (TypeError, ValueError, IndexError) as error:
+        raise InputError(f"{where}: expected a model configuration, found one that does not fit: {error}") from error
+    saved.network.load_state_dict(_read_weights(folder / WEIGHTS, saved.network))
+    saved.network.eval()
+    return saved
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise InputError(f"{path}: expected the configuration of a trained model, found nothing.")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise InputError(f"{path}: expected JSON, found something else: {error}") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise InputError(f"{path}: expected a model of format {FORMAT!r}, found another file.")
+    if content.get("version") != VERSION:
+        raise InputError(
+            f"{path}: expected format version {VERSION}, found {content.get('version')!r}; use the auxrnn that wrote it."
+        )
+    return content
+
+
+def _model_config(content: dict[str, Any]) -> ModelConfig:
+    known = {item.name for item in fields(ModelConfig)}
+    unknown = sorted(set(content) - known)
+    if unknown:
+        raise InputError(f"unknown model settings {', '.join(unknown)}")
+    return ModelConfig(**{**content, "aux": AuxiliaryConfig(**content.get("aux", {}))})
+
+
+def _read_weights(path: Path, network: SequenceClassifier) -> dict[str, torch.Tensor]:
+    if not path.is_file():
+        raise InputError(f"{path}: expected the weights of a trained model, found nothing.")
+    try:
+        weights = safetensors.torch.load_file(path)
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        raise InputError(f"{path}: expected weights in safetensors form, found something else: {error}") from error
+    expected = network.state_dict()
+    for name in sorted(expected.keys() ^ weights.keys()):
+        raise InputError(
+            f"{path}: expected the weights that {CONFIG} describes, "
+            f"found {'none' if name in expected else 'one too many'} called {name}."
+        )
+    for name, weight in expected.items():
+        found = weights[name]
+        if found.shape != weight.shape or found.dtype != weight.dtype:
+            raise InputError(
+                f"{path}: expected {name} of shape {tuple(weight.shape)} {weight.dtype} as {CONFIG} describes, "
+                f"found {tuple(found.shape)} {found.dtype}."
+            )
+        if not bool(torch.isfinite(found).all()):
+            raise InputError(f"{path}: expected finite weights, found NaN or infinity in {name}.")
+    return weights
+
+
+def model_card(saved: SavedModel) -> str:
+    """README.md of a model: what it is, what it was trained on, how well it does, how to use it."""
+    config = saved.config
+    facts = (
+        "\n".join(f"- {name.replace('_', ' ')}: {value}" for name, value in saved.facts.items()) or "- none recorded"
+    )
+    return f"""---
+library_name: auxrnn
+tags: [recurrent-neural-network, sequence-classification, long-sequences]
+---
+
+# {config.model} sequence classifier
+
+{config.model} with a {config.cell} of {config.hidden_size} cells, truncation {config.bptt}, trained by
+[auxrnn](https://pypi.org/project/auxrnn/) after Trinh, Dai, Luong and Le, *Learning Longer-term Dependencies in RNNs with
+Auxiliary Losses* (ICML 2018).
+
+## Training
+
+{facts}
+
+## Input and classes
+
+Sequences of {saved.spec.size} {saved.spec.kind} a step; classes: {", ".join(saved.classes[:50])}.
+
+## Use
+
+```python
+import auxrnn
+clf = auxrnn.LongSequenceClassifier.from_pretrained("FOLDER")
+clf.predict(X)
+```
+
+## Limits
+
+Measured on one split of one data set; see the facts above. It answers one of its classes whatever it is shown.
+"""
