@@ -89,7 +89,7 @@ def as_batch(inputs: Tensor | SequenceBatch, lengths: Tensor | None = None) -> S
     if isinstance(inputs, SequenceBatch):
         return inputs
     if lengths is None:
-        lengths = torch.full(inputs.shape[:1], inputs.shape[1], dtype=torch.int64)
+        lengths = torch.full(inputs.shape[:1], inputs.shape[1] if inputs.dim() > 1 else 0, dtype=torch.int64)
     return SequenceBatch(inputs, lengths.cpu())
 
 

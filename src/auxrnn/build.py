@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from auxrnn.batch import InputSpec
 from auxrnn.config import ModelConfig, steps_or_none
 from auxrnn.encoder import Encoder
+from auxrnn.initialisation import chrono_, forget_bias_
 from auxrnn.model import SequenceClassifier
 from auxrnn.objectives import Objective, Prediction, Reconstruction
 
@@ -18,16 +21,18 @@ def build_model(
     loaded afterwards.
     """
     aux = config.aux
-    chrono_steps = max(longest, 3) if longest is not None and config.initialisation == "chrono" else None
     encoder = Encoder(
         spec,
         cell=config.cell,
         hidden_size=config.hidden_size,
         projection_size=config.projection_size,
         num_layers=config.num_layers,
-        chrono_steps=chrono_steps,
     )
-    shared = {
+    if config.initialisation == "forget":
+        forget_bias_(encoder.core)
+    if config.initialisation == "chrono" and longest is not None:
+        chrono_(encoder.core, max(longest, 3))
+    shared: dict[str, Any] = {
         "num_anchors": config.num_anchors,
         "segment_length": config.segment_length,
         "bptt": steps_or_none(config.bptt if aux.bptt is None else aux.bptt),

@@ -60,12 +60,13 @@ class ModelConfig:
 
     Args:
         model: lstm, or with reconstruction (r-lstm), prediction (p-lstm) or both (rp-lstm).
-        bptt: truncation of the supervised loss in steps; "full" for full back-propagation, 0 trains the classifier only.
+        bptt: truncation of the supervised loss in steps; "full" for all of them, 0 trains the classifier only.
         cell: recurrent cell of the main network and the decoders.
         hidden_size: cells of the main network.
         projection_size: size to which a step is projected; none when null.
         num_layers: layers of the main network.
-        initialisation: torch's own, or chrono (Tallec & Ollivier 2018) over the longest training sequence.
+        initialisation: torch's own, a forget bias of 1 ("forget"), or chrono (Tallec & Ollivier 2018) over the longest
+            training sequence (?).
         num_anchors: random anchors a sequence and step (n).
         segment_length: steps reconstructed or predicted at each anchor (l).
         regulariser: what is dropped on the second layer of the output nets.
@@ -79,7 +80,7 @@ class ModelConfig:
     hidden_size: int = 128
     projection_size: int | None = 128
     num_layers: int = 1
-    initialisation: Literal["torch", "chrono"] = "torch"
+    initialisation: Literal["torch", "forget", "chrono"] = "torch"
     num_anchors: int = 1
     segment_length: int = 600
     regulariser: Literal["dropconnect", "dropout", "none"] = "dropconnect"
@@ -91,8 +92,8 @@ class ModelConfig:
         for name in ("hidden_size", "projection_size", "num_layers", "num_anchors", "segment_length"):
             _at_least(name, getattr(self, name), 1)
         _within("dropout", self.dropout, 0, 0.95)
-        if self.initialisation == "chrono" and self.cell == "rnn":
-            raise InputError("Expected cell lstm or gru with initialisation chrono, got rnn, which has no gates.")
+        if self.initialisation != "torch" and self.cell == "rnn":
+            raise InputError(f"Expected cell lstm or gru with initialisation {self.initialisation}, got rnn: no gates.")
 
     @property
     def auxiliaries(self) -> tuple[str, ...]:

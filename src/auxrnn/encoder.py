@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from auxrnn.batch import InputSpec
-from auxrnn.initialisation import chrono_
 from auxrnn.recurrent import Core, State, check_core, initial_state, state_tensors
 
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
@@ -46,7 +45,6 @@ class Encoder(nn.Module):
     one, `W_ih @ W_project`, computed once a call, exactly and with gradients to both.
 
     cell: "lstm", "gru", "rnn", or a core of your own whose input size is `projection_size` (or the features' size).
-    chrono_steps: longest dependency T for the chrono initialisation, or None for torch's own initialisation.
     """
 
     def __init__(
@@ -57,7 +55,6 @@ class Encoder(nn.Module):
         hidden_size: int = 128,
         projection_size: int | None = 128,
         num_layers: int = 1,
-        chrono_steps: int | None = None,
     ) -> None:
         super().__init__()
         self.spec = spec
@@ -73,8 +70,6 @@ class Encoder(nn.Module):
             CELLS[cell](size, hidden_size, num_layers, batch_first=True) if isinstance(cell, str) else cell
         )
         check_core(self.core)
-        if chrono_steps is not None:
-            chrono_(self.core, chrono_steps)
 
     def forward(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """inputs (B, T, C) or (B, T), in their compact type -> outputs (B, T, H), state."""

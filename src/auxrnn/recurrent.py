@@ -65,6 +65,7 @@ def initial_state(core: Core, inputs: Tensor) -> State:
         return own(inputs)
     with torch.no_grad():
         _, state = core(inputs[:1, :1], None)
+    torch.clear_autocast_cache()  # weights cast without gradient here must not serve a pass with gradient
 
     def zeros(tensor: Tensor) -> Tensor:
         dim = batch_dim(tensor)

@@ -5,6 +5,7 @@ A run folder's `checkpoints/` holds `phase-P-step-S.ckpt` and, where validation 
 
 from __future__ import annotations
 
+import pickle
 import re
 import time
 import zipfile
@@ -16,7 +17,9 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
+from auxrnn.errors import InputError
 from auxrnn.files import write_atomically
+from auxrnn.training.module import PhaseModule
 
 PATTERN = re.compile(r"phase-(\d+)-step-(\d+)\.ckpt")
 KEPT = 2
@@ -28,13 +31,24 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
         write_atomically(Path(path), lambda aside: torch.save(checkpoint, aside))
 
+    def load_checkpoint(
+        self, path: Any, map_location: Any = lambda storage, location: storage, weights_only: bool | None = True
+    ) -> dict[str, Any]:
+        """Numbers and plain values only, whatever is asked."""
+        try:
+            return super().load_checkpoint(path, map_location, weights_only=True)
+        except pickle.UnpicklingError as error:
+            raise InputError(
+                f"{path}: expected a checkpoint of numbers and plain values, found one that may carry code; refused."
+            ) from error
+
 
 def is_whole(path: Path) -> bool:
     """Whether every record of a checkpoint is there and matches its checksum."""
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.testzip() is None
-    except (OSError, zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, ValueError, RuntimeError):
+    except Exception:  # zipfile meets damage with many kinds of errors, zlib's and struct's among them
         return False
 
 
@@ -55,8 +69,8 @@ class Checkpoints(Callback):
     that a resumed run never skips or repeats one.
     """
 
-    def __init__(self, folder: Path, phase_index: int, *, steps: int | None, minutes: float | None) -> None:
-        self.folder, self.phase_index, self.steps, self.minutes = folder, phase_index, steps, minutes
+    def __init__(self, folder: Path, *, steps: int | None, minutes: float | None) -> None:
+        self.folder, self.steps, self.minutes = folder, steps, minutes
         self._saved_at = time.monotonic()
 
     def on_train_batch_end(
@@ -73,11 +87,18 @@ class Checkpoints(Callback):
         self.save(trainer)
 
     def save(self, trainer: L.Trainer) -> Path:
-        """Write a checkpoint of this moment and drop all but the last two."""
-        path = self.folder / f"phase-{self.phase_index}-step-{trainer.global_step:09d}.ckpt"
+        """Write a checkpoint of this moment and keep one older one; newer ones are of a future given up."""
+        module = trainer.lightning_module
+        assert isinstance(module, PhaseModule)
+        module.check_weights()
+        path = self.folder / f"phase-{module.phase_index}-step-{trainer.global_step:09d}.ckpt"
         trainer.save_checkpoint(path)
         self._saved_at = time.monotonic()
         if trainer.is_global_zero:
-            for _, _, old in find_checkpoints(self.folder)[KEPT:]:
-                old.unlink(missing_ok=True)
+            now = (module.phase_index, trainer.global_step)
+            found = find_checkpoints(self.folder)
+            kept = [other for phase, step, other in found if (phase, step) <= now][:KEPT]
+            for _, _, other in found:
+                if other not in kept:
+                    other.unlink(missing_ok=True)
         return path

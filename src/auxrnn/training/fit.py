@@ -6,11 +6,12 @@ import logging
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import lightning as L
+import torch
 from lightning.pytorch.callbacks import Callback
 
 from auxrnn.config import ModelConfig, TrainingConfig
@@ -22,6 +23,7 @@ from auxrnn.training.interrupt import StopOnSignal
 from auxrnn.training.module import PhaseModule
 from auxrnn.training.order import BatchOrder, PlainLoader, ResumableLoader
 from auxrnn.training.phases import plan_phases
+from auxrnn.training.precision import usable_precision
 from auxrnn.training.progress import ProgressReport
 from auxrnn.training.selection import BestModel
 
@@ -53,6 +55,8 @@ def fit(
     from, on the same data and configuration; the result has the same bits as that of a run never stopped. Raises
     `DivergedError` and `InterruptedRun`.
     """
+    if resume is not None and folder is None:
+        raise ValueError("Expected the run's folder beside resume: the weights of its best epoch lie there.")
     phases = plan_phases(model_config, training)
     history = History(None if folder is None else folder / "metrics.csv")
     best = BestModel(
@@ -62,11 +66,26 @@ def fit(
     first, checkpoint = resume if resume is not None else (0, None)
 
     def order(index: int) -> BatchOrder:
-        rank = int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")))
+        rank = int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) if ranks > 1 else 0
         return BatchOrder(len(train), training.batch_size, seed=training.seed, phase=index, ranks=ranks, rank=rank)
 
     steps = [len(order(index)) * phase.epochs for index, phase in enumerate(phases)]
-    with _quiet_lightning():
+    precision = usable_precision(training.precision, training.accelerator)
+    shared: list[Callback] = [history, best]
+    if not quiet:
+        shared.append(ProgressReport(history))
+    stop: StopOnSignal | None = None
+    if folder is not None:
+        checkpoints = Checkpoints(
+            folder / "checkpoints", steps=training.checkpoint_steps, minutes=training.checkpoint_minutes
+        )
+        stop = StopOnSignal(checkpoints)
+        shared += [checkpoints, stop]
+    with ExitStack() as around:
+        around.enter_context(_quiet_lightning())
+        around.enter_context(torch.random.fork_rng(devices=[]))  # every step sets the global generator
+        if stop is not None:
+            around.enter_context(stop.listening())
         for index, phase in enumerate(phases):
             if index < first:
                 continue
@@ -80,38 +99,36 @@ def fit(
                 phase_steps=steps[index],
                 total_steps=sum(steps),
             )
-            callbacks: list[Callback] = [history, best]
-            if not quiet:
-                callbacks.append(ProgressReport(history))
-            if folder is not None:
-                checkpoints = Checkpoints(
-                    folder / "checkpoints",
-                    index,
-                    steps=training.checkpoint_steps,
-                    minutes=training.checkpoint_minutes,
-                )
-                callbacks += [checkpoints, StopOnSignal(checkpoints)]
             validated = phase.supervised and validation is not None and len(validation) > 0
-            _trainer(training, phase.epochs, callbacks).fit(
-                module,
-                ResumableLoader(train, order(index), training.num_workers),
-                PlainLoader(validation, training.batch_size) if validated and validation is not None else None,
-                ckpt_path=checkpoint if index == first else None,
-                weights_only=True,
-            )
+            try:
+                _trainer(training, precision, phase.epochs, shared).fit(
+                    module,
+                    ResumableLoader(train, order(index), training.num_workers),
+                    PlainLoader(validation, training.batch_size) if validated and validation is not None else None,
+                    ckpt_path=checkpoint if index == first else None,
+                    weights_only=True,
+                )
+            except SystemExit as leaving:
+                if isinstance(leaving.__context__, KeyboardInterrupt):  # Lightning would end the whole process
+                    raise KeyboardInterrupt from None
+                raise
+            finally:
+                module.teardown("fit")  # Lightning does not after an error
+            if stop is not None:
+                stop.raise_if_asked()
     weights = best.best_weights()
     if weights is not None:
         model.load_state_dict(weights)
     return Fitted(history.rows, best.epoch, best.accuracy if best.epoch else None, history.seconds)
 
 
-def _trainer(training: TrainingConfig, epochs: int, callbacks: list[Callback]) -> L.Trainer:
+def _trainer(training: TrainingConfig, precision: str, epochs: int, callbacks: list[Callback]) -> L.Trainer:
     return L.Trainer(
         accelerator=training.accelerator,
         devices=training.devices,
         num_nodes=training.num_nodes,
         strategy=training.strategy,
-        precision=training.precision,  # type: ignore[arg-type]
+        precision=precision,  # type: ignore[arg-type]
         max_epochs=epochs,
         callbacks=callbacks,
         plugins=[AtomicCheckpointIO()],

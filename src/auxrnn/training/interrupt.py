@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -26,7 +29,8 @@ class InterruptedRun(RuntimeError):
 class StopOnSignal(Callback):
     """Saves a checkpoint at the next safe moment after a signal, then raises `InterruptedRun`.
 
-    A second signal does what it would have done without this. Comes after `Checkpoints` in the list of callbacks.
+    One serves all phases, so that a signal between two of them is not lost. A second signal does what it would have
+    done without this. Comes after `Checkpoints` in the list of callbacks.
     """
 
     def __init__(self, checkpoints: Checkpoints) -> None:
@@ -34,31 +38,44 @@ class StopOnSignal(Callback):
         self.received: int | None = None
         self._before: dict[int, Any] = {}
 
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take the signals from here to the end of the block; they reach the main thread only."""
         if threading.current_thread() is threading.main_thread():
             self._before = {signum: signal.signal(signum, self._receive) for signum in SIGNALS}
+        try:
+            yield
+        finally:
+            self._give_back()
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        for signum in self._before:  # Lightning has put its own answer to SIGTERM in front
+            signal.signal(signum, self._receive)
 
     def _receive(self, signum: int, frame: FrameType | None) -> None:
+        self._give_back()
+        if self.received is not None:  # Lightning's own restoring has brought this back
+            signal.raise_signal(signum)
+            return
         self.received = signum
-        self._restore()
-        print(f"\n{signal.Signals(signum).name}: finishing this step and saving ...", flush=True)
+        # Written past Python's buffers: a print at hand may be what the signal has interrupted.
+        os.write(2, f"\n{signal.Signals(signum).name}: finishing this step and saving ...\n".encode())
 
-    def _restore(self) -> None:
+    def _give_back(self) -> None:
         for signum, handler in self._before.items():
             signal.signal(signum, handler)
-        self._before = {}
+
+    def raise_if_asked(self) -> None:
+        """For a moment whose state is saved."""
+        if self.received is not None:
+            raise InterruptedRun(self.received)
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         if self.received is not None and not trainer.is_last_batch:
             self.checkpoints.save(trainer)
-            raise InterruptedRun(self.received)
+            self.raise_if_asked()
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if self.received is not None:  # Checkpoints has just saved
-            raise InterruptedRun(self.received)
-
-    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        if threading.current_thread() is threading.main_thread():
-            self._restore()
+        self.raise_if_asked()  # Checkpoints has just saved

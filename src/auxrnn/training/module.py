@@ -30,7 +30,7 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
 
 
 class DivergedError(RuntimeError):
-    """The loss or its gradient is no longer finite; the weights are those of the last good step."""
+    """The loss, its gradient or a weight is no longer finite. No step was made from it, and it was not saved."""
 
 
 class PhaseModule(L.LightningModule):
@@ -57,6 +57,7 @@ class PhaseModule(L.LightningModule):
         self.training_config, self.aux = training, aux
         self.steps_before, self.phase_steps, self.total_steps = steps_before, phase_steps, total_steps
         self.gradient_norm = math.nan
+        self._trainable: dict[nn.Parameter, bool] = {}  # as the caller has set it
         used = [model.encoder, *(self._objective(name) for name in phase.objectives)]
         self._used = {id(weight) for part in used for weight in part.parameters()}
 
@@ -93,8 +94,22 @@ class PhaseModule(L.LightningModule):
         limit = self.training_config.gradient_clip
         norm = nn.utils.clip_grad_norm_(weights, math.inf if limit is None else limit)
         if not torch.isfinite(norm):
+            if getattr(self.trainer.precision_plugin, "scaler", None) is not None:
+                return  # 16-mixed: the loss was scaled too high; the scaler skips this step and scales the next one less
             raise DivergedError(self._diverged(f"the gradient of norm {float(norm):.4g} is not finite"))
         self.gradient_norm = float(norm)
+
+    def check_weights(self) -> None:
+        """Before the weights are kept: a step too large may have left them infinite."""
+        bad = [name for name, weight in self.model.named_parameters() if not torch.isfinite(weight).all()]
+        if bad:
+            raise DivergedError(self._diverged(f"the weights are not finite ({', '.join(bad)})"))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["gradient_norm"] = self.gradient_norm
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.gradient_norm = checkpoint["gradient_norm"]
 
     def _diverged(self, what: str) -> str:
         return (
@@ -118,11 +133,13 @@ class PhaseModule(L.LightningModule):
 
     def setup(self, stage: str) -> None:
         """Weights that this phase does not train take no gradient (a weight without one would hang several devices)."""
-        for weight in self.model.parameters():
-            weight.requires_grad_(id(weight) in self._used)
+        self._trainable = {weight: weight.requires_grad for weight in self.model.parameters()}
+        for weight, before in self._trainable.items():
+            weight.requires_grad_(before and id(weight) in self._used)
 
     def teardown(self, stage: str) -> None:
-        self.model.requires_grad_(True)
+        for weight, before in self._trainable.items():
+            weight.requires_grad_(before)
 
     def transfer_batch_to_device(
         self, batch: SequenceBatch, device: torch.device, dataloader_idx: int

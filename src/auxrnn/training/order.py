@@ -53,8 +53,7 @@ class BatchOrder(Sampler[list[int]]):
     def __iter__(self) -> Iterator[list[int]]:
         generator = step_generator(ORDER_KEY, self.seed, self.phase, self.epoch)
         order = torch.randperm(self.size, generator=generator).tolist()
-        order += order[: self._share * self.ranks - self.size]
-        mine = order[self.rank :: self.ranks]
+        mine = [order[at % self.size] for at in range(self.rank, self._share * self.ranks, self.ranks)]
         first, self.skip = self.skip, 0
         for batch in range(first, len(self)):
             yield mine[batch * self.batch_size : (batch + 1) * self.batch_size]

@@ -79,6 +79,12 @@ class ProgressReport(Callback):
         return (trainer.global_step - self._first_step) / max(time.monotonic() - self._started, 1e-9)
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        self._close()
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        self._close()  # else the terminal would be left without its cursor
+
+    def _close(self) -> None:
         if self.bar is not None:
             self.bar.stop()
             self.bar = None

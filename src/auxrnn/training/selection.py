@@ -44,6 +44,7 @@ class BestModel(Callback):
         self._stop_if_exhausted(trainer)
 
     def _keep(self, trainer: L.Trainer, module: PhaseModule) -> None:
+        module.check_weights()
         weights = {name: weight.detach().cpu().clone() for name, weight in module.model.state_dict().items()}
         if self.path is None:
             self.weights = weights

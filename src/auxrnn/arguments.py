@@ -1,0 +1,72 @@
+"""The options of `auxrnn train`: a YAML file, dotted overrides and --print_config, made from the run's dataclasses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import NoReturn
+
+from jsonargparse import ArgumentParser
+
+from auxrnn.config import RunConfig
+from auxrnn.errors import InputError, did_you_mean
+
+USAGE = "auxrnn train [DATA] [--config FILE] [--OPTION VALUE ...]"
+
+
+def parse_run_config(arguments: Sequence[str]) -> RunConfig:
+    """The configuration that the words after `auxrnn train` describe; InputError for any that do not fit."""
+    parser = _ConfigParser(prog="auxrnn train", usage=USAGE, description="Train a model and evaluate it at the end.")
+    parser.add_argument("--config", action="config", help="a YAML file of these options, as --print_config prints it")
+    parser.add_class_arguments(RunConfig)
+    made = parser.instantiate(parser.parse_args(_with_data_named(arguments)))
+    return RunConfig(**{name: value for name, value in vars(made).items() if name != "config"})
+
+
+class _ConfigParser(ArgumentParser):
+    """Says what is wrong in one line, with the nearest right option beside a misspelt one."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+        options = [option for option in self._option_string_actions if option.startswith("--")]
+        misspelt = re.match(r"unrecognized arguments: (\S+)", message)
+        if misspelt:
+            word = misspelt[1].split("=")[0]
+            raise InputError(f"Expected an option of auxrnn train, got {word}.{did_you_mean(word, options)}")
+        entry = re.search(r"(?:Group '(\w+)' does not accept option|Option) '([\w.]+)'", message)
+        if entry:
+            word = ".".join(part for part in entry.groups() if part)
+            names = [option.removeprefix("--") for option in options]
+            raise InputError(f"Expected entries as --print_config shows, got {word!r}.{did_you_mean(word, names)}")
+        value = re.match(r"Parser key \"([\w.]+)\":(.*)", message, re.DOTALL)
+        if value and "Given value:" in message:
+            kinds = re.findall(r"- Expected an? (.+)", message)
+            given = message.rsplit("Given value:", 1)[1].strip()
+            raise InputError(f"Expected --{value[1]} to be {' or '.join(map(_kind, kinds))}, got {given!r}.")
+        if value and "Got value:" in message:
+            kind, given = re.split(r"\. Got value: ", value[2].strip().removeprefix("Expected a "), maxsplit=1)
+            choices = re.findall(r"'([^']+)'", kind) if "Literal" in kind else []
+            raise InputError(f"Expected --{value[1]} to be {_kind(kind)}, got {given!r}.{did_you_mean(given, choices)}")
+        raise InputError(" ".join(message.split()))
+
+
+def _kind(text: str) -> str:
+    """jsonargparse's name of a type in words: `<class 'int'>` is an int, `typing.Literal['full']` is 'full'."""
+    literal = re.search(r"Literal\[(.*)\]", text)
+    if literal:
+        return " or ".join(literal[1].split(", "))
+    return text.replace("<class 'int'>", "a whole number").replace("<class 'float'>", "a number").strip()
+
+
+def _with_data_named(arguments: Sequence[str]) -> list[str]:
+    """DATA as an option, wherever it stands: a word that is neither an option nor an option's value."""
+    named: list[str] = []
+    is_value = False
+    for word in arguments:
+        if is_value or word.startswith("-"):
+            named.append(word)
+            is_value = not is_value and word.startswith("--") and "=" not in word and word != "--print_config"
+        else:
+            named.append(f"--data={word}")
+    if sum(word.startswith("--data=") for word in named) > 1:
+        raise InputError(f"Expected one data set, got {' '.join(arguments)!r}. Usage: {USAGE}")
+    return named

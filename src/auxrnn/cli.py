@@ -1,0 +1,215 @@
+"""The command line: parsing and messages only. Heavy libraries load when a verb has been understood.
+
+Exit codes: 0, 1 (the run failed or was interrupted), 2 (bad use: a missing file, a wrong value, a misspelt option).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, NoReturn
+
+from auxrnn.data.presets import PRESETS
+from auxrnn.errors import InputError, did_you_mean
+
+FAILED, BAD_USE = 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    given = [_with_underscores(word) for word in (sys.argv[1:] if arguments is None else arguments)]
+    try:
+        if given[:1] == ["train"]:  # its many options come from the dataclasses of a run
+            return _train(given[1:])
+        options = _parser().parse_args(given)
+        return int(options.verb(options))
+    except InputError as error:
+        print(f"auxrnn: {error}", file=sys.stderr)
+        return BAD_USE
+    except KeyboardInterrupt:
+        print("auxrnn: interrupted", file=sys.stderr)
+        return FAILED
+    except BrokenPipeError:  # a reader like `head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+
+
+class _Parser(argparse.ArgumentParser):
+    """Names the nearest right option or command beside a misspelt one."""
+
+    def error(self, message: str) -> NoReturn:
+        words = re.findall(r"unrecognized arguments: (\S+)|invalid choice: '([^']*)'", message)
+        word = "".join(words[0]) if words else ""
+        choices = [*self._option_string_actions, *self._choices()]
+        self.exit(BAD_USE, f"{self.prog}: {message}.{did_you_mean(word, choices)} See {self.prog} --help.\n")
+
+    def _choices(self) -> list[str]:
+        return [str(choice) for action in self._actions for choice in action.choices or ()]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="auxrnn", description="Recurrent networks on sequences too long to back-propagate through.")
+    parser.add_argument("--version", action="version", version=f"auxrnn {_version()}")
+    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+
+    def verb(name: str, function: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        made = verbs.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".", allow_abbrev=False)
+        made.set_defaults(verb=function)
+        return made
+
+    demo = verb("demo", _demo, "train LSTM, r-LSTM and p-LSTM on embedded data and show the difference")
+    demo.add_argument("--all", action="store_true", help="also LSTM with full back-propagation, and rp-LSTM")
+    demo.add_argument("--data", default="digits", choices=("digits", "mnist"), help="default: digits, embedded")
+    demo.add_argument("--data_dir", help="folder of the data, for mnist")
+    demo.add_argument("--seeds", type=_positive, default=3, help="runs of each model (default: 3)")
+    demo.add_argument("--out", default="runs/demo", help="where runs, table and pictures go (default: runs/demo)")
+
+    verb("train", lambda _: _train([]), "train a model: auxrnn train DATA [options]; see auxrnn train --help")
+    resume = verb("resume", _resume, "go on with a run that was stopped or killed, exactly")
+    resume.add_argument("run", help="a run folder")
+
+    evaluate = verb("evaluate", _evaluate, "accuracy of a trained model on a test set")
+    evaluate.add_argument("run", help="a run folder or a model folder")
+    evaluate.add_argument("--data", help="a data set; the model's own when left out")
+    evaluate.add_argument("--data_dir", help="folder of the data")
+
+    predict = verb("predict", _predict, "classes and probabilities for a file of your own")
+    predict.add_argument("run", help="a run folder or a model folder")
+    predict.add_argument("file", help="PNG, JPEG (extra: image), IDX, NPY or NPZ")
+    predict.add_argument("--format", choices=("csv", "jsonl"), default="csv", help="default: csv")
+
+    data = verb("data", _data, "list, fetch and verify data sets")
+    data.add_argument("action", choices=("list", "fetch", "verify"))
+    data.add_argument("name", nargs="?", help=f"one of {', '.join(PRESETS)}")
+    data.add_argument("--data_dir", help="folder of the data")
+
+    bench = verb("bench", _bench, "measure a training step's memory or time against the length of the sequence")
+    bench.add_argument("what", choices=("memory", "time"))
+    bench.add_argument("--lengths", type=_lengths, help="steps, separated by commas")
+    bench.add_argument("--out", help="write the figures to this JSON file")
+
+    doctor = verb("doctor", _doctor, "versions, devices, threads, data folder, missing extras")
+    doctor.add_argument("--data_dir", help="folder of the data")
+    return parser
+
+
+def _train(arguments: list[str]) -> int:
+    from auxrnn.arguments import parse_run_config
+
+    config = parse_run_config(arguments)
+
+    def work() -> None:
+        from auxrnn.experiments.runs import start_run
+
+        start_run(config)
+
+    return _trained(work)
+
+
+def _resume(options: argparse.Namespace) -> int:
+    def work() -> None:
+        from auxrnn.experiments.runs import resume_run
+
+        resume_run(Path(options.run))
+
+    return _trained(work)
+
+
+def _trained(work: Callable[[], None]) -> int:
+    """Train; say how to go on where it stops."""
+    from auxrnn.experiments.runs import StoppedRunError
+
+    try:
+        work()
+    except StoppedRunError as error:
+        print(f"auxrnn: {error}", file=sys.stderr)
+        return FAILED
+    return 0
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from auxrnn.experiments.demo import run_demo
+
+    run_demo(Path(options.out), options.data, options.data_dir, options.seeds, everything=options.all)
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from auxrnn.experiments.use import evaluate
+
+    for name, value in evaluate(Path(options.run), options.data, options.data_dir).items():
+        print(f"{name:<10} {value}")
+    return 0
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from auxrnn.experiments.use import predict_file, write_predictions
+
+    write_predictions(predict_file(Path(options.run), Path(options.file)), options.format, sys.stdout)
+    return 0
+
+
+def _data(options: argparse.Namespace) -> int:
+    if options.action == "list":
+        for preset in PRESETS.values():
+            print(
+                f"{preset.name:<12} {preset.train:>6,} + {preset.test:>6,}  {preset.steps:>4} steps  {preset.description}"
+            )
+        return 0
+    from auxrnn.data.catalogue import fetch_files, verify
+
+    if options.name is None:
+        raise InputError(f"Expected a data set to {options.action}, got none; choose from {', '.join(PRESETS)}.")
+    if options.action == "fetch":
+        for path in fetch_files(options.name, options.data_dir):
+            print(path)
+        return 0
+    checks = verify(options.name, options.data_dir)
+    for check in checks:
+        print(f"{check.state:<10} {check.name}  {check.count:,} items  {check.message}")
+        if check.per_class:
+            print(f"{'':<10} per class: {' '.join(map(str, check.per_class))}")
+    return 0 if all(check.state == "ok" for check in checks) else FAILED
+
+
+def _bench(options: argparse.Namespace) -> int:
+    from auxrnn.experiments.bench import bench_memory, bench_time
+
+    (bench_memory if options.what == "memory" else bench_time)(options.lengths, options.out and Path(options.out))
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from auxrnn.experiments.doctor import diagnose
+
+    for line in diagnose(options.data_dir):
+        print(line)
+    return 0
+
+
+def _with_underscores(word: str) -> str:
+    """`--data-dir` is `--data_dir`; a value after `=` stays as it is."""
+    name, equals, value = word.partition("=")
+    return name[:2] + name[2:].replace("-", "_") + equals + value if name.startswith("--") else word
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
+    return int(text)
+
+
+def _lengths(text: str) -> list[int]:
+    return [_positive(part.replace("_", "")) for part in text.split(",")]
+
+
+def _version() -> Any:
+    try:
+        return version("auxrnn")
+    except PackageNotFoundError:
+        return "(not installed)"

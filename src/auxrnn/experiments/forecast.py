@@ -1,0 +1,81 @@
+"""What a run will do, told before it starts: data, windows, parameters, memory, device."""
+
+from __future__ import annotations
+
+import torch
+
+from auxrnn.config import RunConfig, steps_or_none
+from auxrnn.data.dataset import SequenceData
+from auxrnn.model import SequenceClassifier
+from auxrnn.objectives import Objective
+
+FLOATS_PER_UNIT = 14
+"""Floats that one LSTM unit leaves a step for the backward pass, with its gradients (measured with torch on a CPU)."""
+
+
+def describe_run(
+    config: RunConfig,
+    train: SequenceData,
+    validation: SequenceData,
+    test: SequenceData,
+    network: SequenceClassifier,
+) -> list[str]:
+    """The first lines of a run."""
+    lengths = train.lengths
+    weights = sum(weight.numel() for weight in network.parameters())
+    device = _device(config.accelerator)
+    note = f" ({train.note})" if train.note else ""
+    return [
+        f"Task        {config.data}{note}: {len(train.classes)} classes, {config.model} on a {config.cell} "
+        f"of {config.hidden_size}",
+        f"Sequences   {len(train):,} to train, {len(validation):,} to validate, {len(test):,} to test, read at the end",
+        f"Lengths     min {int(lengths.min())}, median {int(lengths.median())}, max {int(lengths.max())} steps "
+        f"of {train.spec.size} {train.spec.kind}",
+        f"Windows     {_windows(config)}",
+        f"Training    {_phases(config)}, batch {config.batch_size}, {config.optimizer} {config.lr:g}",
+        f"Parameters  {weights:,} trainable",
+        f"Memory      about {expected_bytes(network, train, config) / 2**20:,.0f} MiB for a step, beside torch itself",
+        f"Device      {device}, {torch.get_num_threads()} threads",
+    ]
+
+
+def expected_bytes(network: SequenceClassifier, train: SequenceData, config: RunConfig) -> float:
+    """A rough count of what one training step holds: windows with gradient, decoders, their outputs, the weights."""
+    longest = int(train.lengths.max())
+    rows = min(config.batch_size, len(train))
+    lengths = train.lengths[:1].new_full((rows,), longest)
+    objectives: list[Objective] = [network.supervised, *network.auxiliaries.values()]  # type: ignore[list-item]
+    encoder_steps = sum(
+        int((draw.windows.stop - draw.windows.start).sum())
+        for draw in (objective.draw(lengths, torch.Generator().manual_seed(0)) for objective in objectives)
+    )
+    floats = float(encoder_steps * config.hidden_size * FLOATS_PER_UNIT)
+    if network.auxiliaries:
+        tokens = rows * config.num_anchors * min(config.segment_length, longest)
+        hidden = config.aux.decoder_hidden_size or config.hidden_size
+        layers = ("reconstruct" in config.auxiliaries) * config.aux.decoder_layers + ("predict" in config.auxiliaries)
+        head = next(iter(network.auxiliaries.values())).decoder.head.net
+        out = head.second.out_features * len(network.auxiliaries)  # type: ignore[union-attr, operator]
+        floats += tokens * (layers * hidden * FLOATS_PER_UNIT + 3 * (out + head.first.out_features))  # type: ignore
+    floats += 4 * sum(weight.numel() for weight in network.parameters())
+    return 4 * floats
+
+
+def _windows(config: RunConfig) -> str:
+    bptt = steps_or_none(config.bptt)
+    supervised = "all steps" if bptt is None else f"the last {bptt} steps" if bptt else "none, the classifier alone"
+    if not config.auxiliaries:
+        return f"gradient over {supervised}"
+    names = " and ".join(config.auxiliaries)
+    return f"gradient over {supervised}; {names} {config.num_anchors} x {config.segment_length} steps"
+
+
+def _phases(config: RunConfig) -> str:
+    pretraining = f"{config.pretrain_epochs} epochs of pretraining, then " if config.auxiliaries else ""
+    return f"{pretraining}{config.max_epochs} epochs"
+
+
+def _device(accelerator: str) -> str:
+    if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
+        return torch.cuda.get_device_name(0)
+    return "CPU" if accelerator in ("auto", "cpu") else accelerator

@@ -1,0 +1,199 @@
+"""A run and its folder: start, resume, finish. Everything that a run is lies in its folder.
+
+```
+config.yaml   complete, reusable        env.json      versions, hardware, commit, command
+metrics.csv   the learning curve        result.json   accuracies and the chosen epoch, once finished
+checkpoints/  to resume from            model/        the trained model, once finished
+```
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from auxrnn.build import build_model
+from auxrnn.config import AuxiliaryConfig, RunConfig
+from auxrnn.data.catalogue import TrainTest, load
+from auxrnn.data.dataset import SequenceData
+from auxrnn.data.splits import stratified_split
+from auxrnn.errors import InputError
+from auxrnn.experiments.environment import describe_environment
+from auxrnn.experiments.forecast import describe_run
+from auxrnn.files import write_atomically
+from auxrnn.inference import accuracy, predict_logits
+from auxrnn.persistence import SavedModel, save_model
+from auxrnn.training.checkpoints import find_checkpoints, is_whole
+from auxrnn.training.fit import Fitted, fit
+from auxrnn.training.interrupt import InterruptedRun
+from auxrnn.training.module import DivergedError
+
+Say = Callable[[str], None]
+
+
+class StoppedRunError(RuntimeError):
+    """The run did not finish: interrupted or diverged. The message says how to go on."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The places in a run folder."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.yaml"
+
+    @property
+    def environment(self) -> Path:
+        return self.path / "env.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model"
+
+    @property
+    def result(self) -> Path:
+        return self.path / "result.json"
+
+
+def start_run(config: RunConfig, say: Say = print) -> dict[str, Any]:
+    """Train from the beginning into a new folder and return the result (what result.json holds).
+
+    Raises InputError where the folder holds a run already; `training.fit.fit` says what else.
+    """
+    folder = RunFolder(Path(config.out or f"runs/{config.data}-{config.model}-{config.seed}"))
+    if folder.config.exists():
+        raise InputError(
+            f"{folder.path}: expected a new run folder, found a run. Go on with `auxrnn resume {folder.path}`, "
+            f"or choose another folder with --out."
+        )
+    if folder.path.is_file():
+        raise InputError(f"{folder.path}: expected a folder to write the run to, found a file; choose another --out.")
+    data = load(config.data, config.data_dir, limit_train=config.limit_train, seed=config.seed)
+    try:
+        write_json(folder.environment, describe_environment())
+        text = yaml.safe_dump(config.to_dict(), sort_keys=False)
+        write_atomically(folder.config, lambda aside: aside.write_text(text, encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{folder.path}: expected a folder that can be written to: {error}.") from error
+    return _train(config, folder, data, None, say)
+
+
+def resume_run(path: Path, say: Say = print) -> dict[str, Any]:
+    """Go on with a run from its newest whole checkpoint; a finished one is left as it is and its result returned."""
+    folder = RunFolder(path)
+    config = read_config(folder)
+    if folder.result.exists():
+        say(f"{path} is finished; nothing to do.")
+        return read_json(folder.result)
+    data = load(config.data, config.data_dir, limit_train=config.limit_train, seed=config.seed)
+    for left in [*path.glob(".*.part"), *folder.checkpoints.glob(".*.part")]:
+        left.unlink(missing_ok=True)  # a kill in the middle of writing
+    return _train(config, folder, data, _newest_whole(folder, say), say)
+
+
+def read_config(folder: RunFolder) -> RunConfig:
+    """The complete configuration of a run."""
+    if not folder.config.is_file():
+        raise InputError(f"{folder.path}: expected a run folder, found no config.yaml in it.")
+    try:
+        content = yaml.safe_load(folder.config.read_text(encoding="utf-8"))
+        return RunConfig(**{**content, "aux": AuxiliaryConfig(**content["aux"])})
+    except (yaml.YAMLError, TypeError, KeyError, UnicodeDecodeError) as error:
+        raise InputError(f"{folder.config}: expected the configuration of a run, found: {error}") from error
+
+
+def _newest_whole(folder: RunFolder, say: Say) -> tuple[int, Path] | None:
+    """The checkpoint to go on from; damaged newer ones are named and put aside."""
+    for phase, step, path in find_checkpoints(folder.checkpoints):
+        if is_whole(path):
+            say(f"Resuming from {path.name} (phase {phase + 1}, step {step}).")
+            return phase, path
+        aside = path.with_suffix(".damaged")
+        path.rename(aside)
+        say(f"{path} is damaged; it is now {aside.name}, and the one before it is used.")
+    say("No checkpoint yet; starting from the beginning.")
+    return None
+
+
+def split_data(data: TrainTest, config: RunConfig) -> tuple[SequenceData, SequenceData]:
+    """Training and validation sequences, stratified and seeded."""
+    assert data.train.labels is not None
+    kept, held_out = stratified_split(data.train.labels, config.validation_fraction, config.seed)
+    return data.train.subset(kept), data.train.subset(held_out)
+
+
+def _train(
+    config: RunConfig, folder: RunFolder, data: TrainTest, resume: tuple[int, Path] | None, say: Say
+) -> dict[str, Any]:
+    train, validation = split_data(data, config)
+    torch.manual_seed(config.seed)
+    network = build_model(config, train.spec, len(train.classes), int(train.lengths.max()))
+    for line in describe_run(config, train, validation, data.test, network):
+        say(line)
+    try:
+        fitted = fit(network, train, validation, config.model_config(), config, folder=folder.path, resume=resume)
+    except InterruptedRun as stop:
+        raise StoppedRunError(f"{stop}; saved. Go on with: auxrnn resume {folder.path}") from stop
+    except DivergedError as error:
+        raise StoppedRunError(f"{error} The last good checkpoint is in {folder.checkpoints}.") from error
+    network.cpu()
+    logits = predict_logits(network, data.test)  # the test set is read here and nowhere else
+    assert data.test.labels is not None
+    result = _result(config, fitted, train, accuracy(logits, data.test.labels), network)
+    _save(folder, network, config, data.test, result)
+    write_json(folder.result, result)
+    best = f", validation accuracy {fitted.best_accuracy:.4f} at epoch {fitted.best_epoch}" if fitted.best_epoch else ""
+    say(f"Test accuracy {result['test_accuracy']:.4f}{best}. Model in {folder.model}.")
+    return result
+
+
+def _result(
+    config: RunConfig, fitted: Fitted, train: SequenceData, test_accuracy: float, network: torch.nn.Module
+) -> dict[str, Any]:
+    return {
+        "data": config.data,
+        "model": config.model,
+        "bptt": config.bptt,
+        "seed": config.seed,
+        "train_sequences": len(train),
+        "epochs": len(fitted.history),
+        "best_epoch": fitted.best_epoch or None,
+        "validation_accuracy": fitted.best_accuracy,
+        "test_accuracy": test_accuracy,
+        "parameters": sum(weight.numel() for weight in network.parameters()),
+        "seconds": round(fitted.seconds, 1),
+    }
+
+
+def _save(folder: RunFolder, network: Any, config: RunConfig, test: SequenceData, result: dict[str, Any]) -> None:
+    # Facts that differ between two runs of the same bits (seconds) stay out of the model.
+    facts = {name: value for name, value in result.items() if name != "seconds" and value is not None}
+    order = None if test.pixel_order is None else tuple(test.pixel_order.tolist())
+    saved = SavedModel(network, config.model_config(), test.spec, test.classes, test.image_shape, order, facts)
+    save_model(folder.model, saved)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """JSON, whole or as it was."""
+    text = json.dumps(content, indent=2) + "\n"
+    write_atomically(path, lambda aside: aside.write_text(text, encoding="utf-8"))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: expected JSON, found something else: {error}") from error

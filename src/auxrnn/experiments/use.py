@@ -1,0 +1,97 @@
+"""Using a trained model from its folder alone: evaluate it on a test set, predict a file of one's own."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+import torch
+
+from auxrnn.data.catalogue import load
+from auxrnn.data.inputs import read_inputs
+from auxrnn.errors import InputError
+from auxrnn.inference import accuracy, predict_logits
+from auxrnn.persistence import CONFIG, SavedModel, load_model
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model says of one sequence: its class and the probability of each."""
+
+    name: str
+    label: str
+    probabilities: dict[str, float]
+
+
+def open_model(path: Path) -> SavedModel:
+    """The model in a run folder or a model folder."""
+    for folder in (path, path / "model"):
+        if (folder / CONFIG).is_file():
+            return load_model(folder)
+    if (path / "config.yaml").is_file():
+        raise InputError(f"{path}: expected a finished run, found one without a model; auxrnn resume {path} goes on.")
+    raise InputError(
+        f"{path}: expected a run folder or a model folder, found {'none' if path.exists() else 'nothing'}."
+    )
+
+
+def evaluate(path: Path, data: str | None = None, data_dir: str | None = None) -> dict[str, Any]:
+    """Accuracy on the whole test set of `data`, by default the set that the model was trained on."""
+    saved = open_model(path)
+    name = data or saved.facts.get("data")
+    if name is None:
+        raise InputError(f"{path}: expected --data, for the model does not say what it was trained on.")
+    test = load(name, data_dir).test
+    if test.spec != saved.spec or test.classes != saved.classes:
+        raise InputError(
+            f"{name}: expected sequences of {saved.spec.size} {saved.spec.kind} with classes {', '.join(saved.classes)}, "
+            f"got {test.spec.size} {test.spec.kind} with classes {', '.join(test.classes)}."
+        )
+    assert test.labels is not None
+    logits = predict_logits(saved.network, test)
+    loss = torch.nn.functional.cross_entropy(logits, test.labels)
+    return {
+        "data": name,
+        "sequences": len(test),
+        "accuracy": round(accuracy(logits, test.labels), 6),
+        "loss": round(float(loss), 6),
+    }
+
+
+def predict_file(path: Path, file: Path) -> Iterator[Answer]:
+    """The answers for each sequence in a file."""
+    saved = open_model(path)
+    named = read_inputs(file, saved.spec, image_shape=saved.image_shape, order=saved.pixel_order)
+    probabilities = torch.softmax(predict_logits(saved.network, named.data).double(), dim=1)
+    for name, row in zip(named.names, probabilities.tolist(), strict=True):
+        best = max(range(len(row)), key=row.__getitem__)
+        yield Answer(name, saved.classes[best], dict(zip(saved.classes, row, strict=True)))
+
+
+def write_predictions(answers: Iterator[Answer], form: str, stream: TextIO) -> None:
+    """One line a sequence, as CSV with a header or as JSON lines."""
+    writer = csv.writer(stream, lineterminator="\n")
+    for index, answer in enumerate(answers):
+        share = answer.probabilities[answer.label]
+        if form == "jsonl":
+            stream.write(
+                json.dumps(
+                    {
+                        "name": answer.name,
+                        "class": answer.label,
+                        "probability": round(share, 6),
+                        "probabilities": {name: round(value, 6) for name, value in answer.probabilities.items()},
+                    }
+                )
+                + "\n"
+            )
+            continue
+        if index == 0:
+            writer.writerow(["name", "class", "probability", *(f"p({name})" for name in answer.probabilities)])
+        writer.writerow(
+            [answer.name, answer.label, f"{share:.6f}", *(f"{v:.6f}" for v in answer.probabilities.values())]
+        )
