@@ -130,15 +130,33 @@ def slow_reconstruction(decoder: nn.Module, segment: Tensor, state: State, fed: 
     given = segment[:-1]
     if decoder.unfed == "blank":
         features = [decoder.features(step[None, None])[0, 0] for step in given]
-        return run(torch.stack([one if true else torch.zeros_like(one) for one, true in zip(features, fed)]))
+        return run(torch.stack([flagged(one, true) for one, true in zip(features, fed, strict=True)]))
     with torch.no_grad():
         said = decoder.head.best(run(decoder.features(given[None])[0]))
     mixed = [given[0]] + [given[t] if fed[t] else said[t - 1].to(given.dtype) for t in range(1, len(given))]
     return run(torch.stack([decoder.features(step[None, None])[0, 0] for step in mixed]))
 
 
+def flagged(features: Tensor, true: bool) -> Tensor:
+    """The features of one step and a 1, or nothing but zeros."""
+    return torch.cat([features, torch.ones_like(features[:1])]) * (1.0 if true else 0.0)
+
+
+def slow_generate(decoder: nn.Module, first: Tensor, state: State, steps: int) -> Tensor:
+    """What a reconstruction decoder remembers behind the step `first` (...) when nothing true is fed any more."""
+    inner, given, said = slow_start(decoder, state), first, []
+    for index in range(steps):
+        features = decoder.features(given[None, None])[0, 0]
+        if decoder.unfed == "blank":
+            features = flagged(features, index == 0)
+        output, inner = decoder.core(features.view(1, 1, -1), inner)
+        given = decoder.head.best(decoder.head(output[0, 0]))
+        said.append(given)
+    return torch.stack(said)
+
+
 def slow_start(decoder: nn.Module, state: State) -> State:
-    """The decoder's own first state, layer by layer: the anchor's at the bottom (mapped where sizes differ), zeros above."""
+    """The decoder's first state, layer by layer: the anchor's at the bottom (mapped if sizes differ), zeros above."""
     parts = [(part[-1] if part.dim() == 3 else part).reshape(1, -1) for part in slow_tensors(state)]
     size = decoder.core.hidden_size
     if decoder.state_map is not None:

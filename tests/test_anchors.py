@@ -18,7 +18,7 @@ def draw(kind: str, lengths: list[int], n: int, l: int, *key: int) -> Segments:
 
 
 def fitting(kind: str, length: int, l: int) -> range:
-    """The anchors that fit, by listing: the segment lies before the anchor, or after it with one more step to predict."""
+    """Anchors that fit, by listing: the segment lies before the anchor, or after it and one more step to predict."""
     if kind == "predict":
         positions = [a for a in range(length + 1) if a + min(l, length - 1) + 1 <= length]
     else:

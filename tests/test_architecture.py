@@ -36,7 +36,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("losses", "anchors"),
     ("encoder",),
     ("recurrent", "initialisation"),
-    ("data",),
+    ("data", "preprocessing"),
     ("batch", "config"),
     ("errors",),
 )

@@ -1,15 +1,15 @@
-"""The batched decoders against one segment at a time, one step at a time (`oracles.slow_reconstruction`), in float64."""
+"""The batched decoders against one segment at a time, one step at a time (`oracles`), in float64."""
 
 from typing import Any
 
 import pytest
 import torch
-from oracles import assert_same, gradients, slow_reconstruction, slow_start, slow_tensors
 from torch import Tensor
 
 from auxrnn.batch import InputSpec
 from auxrnn.decoders import PredictionDecoder, ReconstructionDecoder
 from auxrnn.recurrent import select_rows
+from oracles import assert_same, gradients, slow_generate, slow_reconstruction, slow_start, slow_tensors
 
 H = 4
 SPECS = {
@@ -153,11 +153,11 @@ def test_outputs_do_not_see_what_they_are_to_say() -> None:
 # Feeding --------------------------------------------------------------------------------------------------------------
 
 
-def test_with_share_one_all_true_inputs_count_and_no_random_number_is_drawn() -> None:
-    decoder, state, segment = make(), random_state(), random_segment("pixels")
-    generator = key()
-    first = decoder(segment, state, 1.0, generator)
-    assert torch.equal(generator.get_state(), key().get_state())
+@pytest.mark.parametrize("unfed", ["model", "blank"])
+def test_with_share_one_all_true_inputs_count(unfed: str) -> None:
+    decoder, state, segment = make(unfed=unfed), random_state(), random_segment("pixels")
+    first = decoder(segment, state, 1.0, key())
+    assert torch.equal(first, decoder(segment, state, 1.0, key(1)))
     for t in range(1, 7):
         other = segment.clone()
         other[:, t] = (other[:, t] + 1) % 5
@@ -198,10 +198,39 @@ def test_the_share_of_true_inputs_is_the_one_asked_for() -> None:
     decoder, segment = make("values", unfed="blank"), torch.ones(50, 101, 2, dtype=torch.float64)
     fed: list[Tensor] = []
     decoder.core.register_forward_pre_hook(lambda _, args: fed.append(args[0][..., 0]))
-    decoder(segment, random_state(rows=50), 0.3, key())
+    decoder(segment, random_state(rows=50), 0.3, key())  # features and flag alike, for inputs of 1
     assert set(fed[0].unique().tolist()) == {0.0, 1.0}
     assert fed[0][:, 0].all()
     assert float(fed[0][:, 1:].mean()) == pytest.approx(0.3, abs=0.03)  # 4,950 draws: standard deviation 0.0065
+
+
+def test_a_blank_differs_from_a_true_zero() -> None:
+    decoder, state, zeros = make("values", unfed="blank"), random_state(), torch.zeros(3, 8, 2, dtype=torch.float64)
+    assert not torch.equal(decoder(zeros, state, 0.0, key())[:, 1:], decoder(zeros, state, 1.0, key())[:, 1:])
+
+
+def test_the_share_changes_nothing_of_what_is_drawn_later() -> None:
+    """One generator serves several losses of a step, so it moves on by the same numbers at every share."""
+    states = []
+    for truth_share in (0.0, 0.5, 1.0):
+        for unfed in ("model", "blank"):
+            generator = key()
+            make(unfed=unfed)(random_segment("pixels"), random_state(), truth_share, generator)
+            states.append(generator.get_state())
+    assert all(torch.equal(state, states[0]) for state in states)
+
+
+@pytest.mark.parametrize("unfed", ["model", "blank"])
+@pytest.mark.parametrize("kind", SPECS)
+def test_what_is_remembered_equals_the_slow_loop(kind: str, unfed: str) -> None:
+    decoder, state, segment = make(kind, unfed=unfed), random_state(), random_segment(kind)
+    found = decoder.generate(segment[:, :1], state, 7)
+    rows = [slow_generate(decoder, segment[r, 0], select_rows(state, torch.tensor([r])), 7) for r in range(3)]
+    assert not found.requires_grad
+    assert found.shape == segment[:, 1:].shape
+    assert_same([found], [torch.stack(rows).detach()])
+    if unfed == "blank":  # nothing said is heard, so it is what the training pass says with no true inputs
+        assert_same([found], [decoder.head.best(decoder(segment, state, 0.0, key())).detach()])
 
 
 def test_the_first_of_two_passes_leaves_no_graph() -> None:
@@ -230,7 +259,9 @@ def test_half_precision_leaves_no_parameter_without_gradient() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         outputs = decoder(random_segment("pixels"), torch.randn(1, 3, 3), 0.5, key())
     outputs.float().square().sum().backward()
-    assert {name for name, weight in decoder.named_parameters() if weight.grad is None or not weight.grad.any()} == set()
+    assert {
+        name for name, weight in decoder.named_parameters() if weight.grad is None or not weight.grad.any()
+    } == set()
 
 
 def test_refuses_what_it_does_not_know() -> None:

@@ -1,11 +1,11 @@
 import pytest
 import torch
-from oracles import LearnedStartCore, NestedCore, assert_same, gradients
 from torch import Tensor, nn
 
 from auxrnn.batch import InputSpec
 from auxrnn.encoder import CELLS, Encoder, StepFeatures, core_sizes, top_state
 from auxrnn.recurrent import state_tensors
+from oracles import LearnedStartCore, NestedCore, assert_same, gradients
 
 VALUES = InputSpec("values", 3)
 

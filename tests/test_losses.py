@@ -16,7 +16,9 @@ def test_softmax_loss_equals_torch_and_the_logarithm_by_hand() -> None:
 
 
 def test_softmax_loss_of_equal_logits_is_log_of_their_number() -> None:
-    torch.testing.assert_close(softmax_loss(torch.zeros(3, 256), torch.tensor([0, 17, 255])), torch.full((3,), 5.545177))
+    torch.testing.assert_close(
+        softmax_loss(torch.zeros(3, 256), torch.tensor([0, 17, 255])), torch.full((3,), 5.545177)
+    )
 
 
 def test_pixel_loss_sums_over_channels() -> None:

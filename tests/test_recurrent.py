@@ -1,6 +1,5 @@
 import pytest
 import torch
-from oracles import LearnedStartCore, NestedCore, SumCore, assert_same, gradients
 from torch import nn
 
 from auxrnn.recurrent import (
@@ -14,6 +13,7 @@ from auxrnn.recurrent import (
     state_tensors,
     unroll,
 )
+from oracles import LearnedStartCore, NestedCore, SumCore, assert_same, gradients
 
 
 def nested(rows: int) -> tuple:

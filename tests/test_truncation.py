@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from oracles import LearnedStartCore, NestedCore, SumCore, assert_same, gradients, slow_tensors, slow_window
 from torch import Tensor, nn
 
 from auxrnn import truncation
@@ -14,6 +13,7 @@ from auxrnn.batch import InputSpec
 from auxrnn.encoder import Encoder
 from auxrnn.recurrent import batch_dim, state_tensors, unroll
 from auxrnn.truncation import WindowPlan, Windows, encode_plans, encode_windows
+from oracles import LearnedStartCore, NestedCore, SumCore, assert_same, gradients, slow_tensors, slow_window
 
 F, H = 2, 3
 
@@ -312,9 +312,7 @@ def test_compact_inputs_stay_as_they_are_and_give_the_same(kind: str) -> None:
     assert set(types) == {torch.uint8}
     floats = encoder.features(inputs).detach()  # the rest of the encoder over floats is another core over them
     plain = Encoder(InputSpec("values", floats.shape[-1]), cell=encoder.core, projection_size=None).double()
-    expected = encode_windows(
-        plain, floats if encoder.projection is None else encoder.projection(floats), start, stop
-    )
+    expected = encode_windows(plain, floats if encoder.projection is None else encoder.projection(floats), start, stop)
     assert_same([found.outputs, *found.state], [expected.outputs, *expected.state])
 
 

@@ -23,8 +23,8 @@ class ReconstructionDecoder(nn.Module):
     The first step of the segment is given and the decoder outputs the second; later inputs are fed or not.
 
     state_sizes: sizes of the anchor state's tensors, as `encoder.core_sizes` gives them. unfed: what stands where the
-    true input is withheld: "model", the decoder's own most likely step, or "blank", nothing (zeros). The paper says
-    "optionally fed"; which of the two is meant is unknown.
+    true input is withheld: "model", the decoder's own most likely step, or "blank", nothing (zeros, and a flag among
+    the inputs that tells them from a true zero). The paper says "optionally fed"; which is meant is unknown.
 
     "model" is the two-pass parallel form of scheduled sampling (Mihaylova & Martins 2019): a first pass over the true
     inputs, without gradient, gives the steps that stand in for withheld ones in the second.
@@ -50,7 +50,8 @@ class ReconstructionDecoder(nn.Module):
             raise ValueError(f"Expected at least one decoder layer, got {num_layers}.")
         self.unfed = unfed
         self.features = StepFeatures(spec, hidden_size)
-        self.core = CELLS[cell](self.features.size, hidden_size, num_layers, batch_first=True)
+        inputs = self.features.size + (unfed == "blank")
+        self.core = CELLS[cell](inputs, hidden_size, num_layers, batch_first=True)
         own_sizes = [hidden_size] * (2 if cell == "lstm" else 1)
         self.state_map = None if state_sizes == own_sizes else nn.Linear(sum(state_sizes), sum(own_sizes))
         self.head = StepHead(hidden_size, spec, target=target, regulariser=regulariser, rate=rate)
@@ -65,19 +66,40 @@ class ReconstructionDecoder(nn.Module):
         """
         state = self.start_state(anchor_state)
         given = segment[:, :-1]  # (R, l - 1, ...)
-        if truth_share >= 1:
-            return self.head(self.core(self.features(given), state)[0])
-        draw = torch.rand(given.shape[:2], generator=generator).to(given.device)
-        fed = draw < truth_share  # (R, l - 1)
+        fed = torch.rand(given.shape[:2], generator=generator).to(given.device) < truth_share  # (R, l - 1)
         fed[:, 0] = True
         if self.unfed == "blank":
-            return self.head(self.core(self.features(given) * fed.unsqueeze(-1), state)[0])
+            return self.head(self.core(self._flagged(self.features(given), fed), state)[0])
+        if truth_share >= 1:
+            return self.head(self.core(self.features(given), state)[0])
         with torch.no_grad():
             said = self.head.best(self.head(self.core(self.features(given), state)[0]))  # of the steps 1..l-1
         own = torch.cat([given[:, :1], said[:, :-1].to(given.dtype)], dim=1)
         torch.clear_autocast_cache()  # weights cast without gradient in the first pass must not serve the second
         mixed = torch.where(fed.view(*fed.shape, *[1] * (given.dim() - 2)), given, own)
         return self.head(self.core(self.features(mixed), state)[0])
+
+    @torch.no_grad()
+    def generate(self, first: Tensor, anchor_state: State, steps: int) -> Tensor:
+        """The segment as remembered: from its first step (R, 1, ...) alone, `steps` more, one by one -> (R, steps, ...).
+
+        No other true input is fed: after the first step stands what `unfed` says.
+        """
+        state, given, said = self.start_state(anchor_state), first, []
+        for index in range(steps):
+            features = self.features(given)
+            if self.unfed == "blank":
+                features = self._flagged(features, torch.full(given.shape[:2], index == 0, device=given.device))
+            hidden, state = self.core(features, state)
+            given = self.head.best(self.head(hidden))
+            said.append(given)
+        return torch.cat(said, dim=1)
+
+    @staticmethod
+    def _flagged(features: Tensor, fed: Tensor) -> Tensor:
+        """Features (R, l, F) with zeros where they are not fed, and the flag `fed` (R, l) behind them: (R, l, F + 1)."""
+        flag = fed.unsqueeze(-1).to(features.dtype)
+        return torch.cat([features * flag, flag], dim=-1)
 
     def start_state(self, anchor_state: State) -> State:
         """The decoder's first state: the anchor's at the bottom, zeros above."""

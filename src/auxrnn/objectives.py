@@ -188,6 +188,19 @@ class Reconstruction(Objective):
             steps = (found.length.unsqueeze(-1) - 1 - steps).clamp(min=0)  # (B, n, l)
         return _steps(batch, found.start.unsqueeze(-1) + steps)
 
+    @torch.no_grad()
+    def recall(self, core: Core, batch: SequenceBatch, segments: Segments) -> Tensor:
+        """What the state at each anchor still holds of its segment: raw steps (R, l, ...), the first one given.
+
+        Segments of one length, at least 2 steps; in the order in which they are reproduced. Use the modules in
+        evaluation mode.
+        """
+        windows = WindowPlan(segments.anchor, segments.anchor, outputs=False)
+        state = encode_plans(core, batch.inputs, [windows])[0].state
+        true = self.segment(batch, Draw(windows, segments))  # (R, l, ...)
+        said = self.decoder.generate(true[:, :1], state, true.shape[1] - 1)
+        return torch.cat([true[:, :1], said.to(true.dtype)], dim=1)
+
 
 class Prediction(Objective):
     """p-LSTM: a net on the core's outputs from random anchors on predicts each next step (Trinh et al. 2018, section 3).

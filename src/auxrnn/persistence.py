@@ -20,6 +20,7 @@ from auxrnn.config import AuxiliaryConfig, ModelConfig
 from auxrnn.errors import InputError
 from auxrnn.files import write_atomically
 from auxrnn.model import SequenceClassifier
+from auxrnn.preprocessing import Preprocessing
 
 FORMAT = "auxrnn-sequence-classifier"
 VERSION = 1
@@ -32,6 +33,8 @@ class SavedModel:
 
     classes: the name of each output. image_shape: (rows, columns) where a sequence is an image; pixel_order: step t
     reads pixel pixel_order[t], row by row where None. facts: what the model card tells (data, accuracy, ...).
+    preprocessing: what is done to raw sequences first; nothing where None. label_type: what a class name stands for: a
+    text ("str", or "object" in numpy's sense), or a whole number of that numpy type.
     """
 
     network: SequenceClassifier
@@ -41,6 +44,8 @@ class SavedModel:
     image_shape: tuple[int, int] | None = None
     pixel_order: tuple[int, ...] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    preprocessing: Preprocessing | None = None
+    label_type: str = "str"
 
 
 def save_model(folder: Path, saved: SavedModel) -> None:
@@ -54,6 +59,8 @@ def save_model(folder: Path, saved: SavedModel) -> None:
         "image_shape": saved.image_shape and list(saved.image_shape),
         "pixel_order": saved.pixel_order and list(saved.pixel_order),
         "facts": saved.facts,
+        "preprocessing": saved.preprocessing and saved.preprocessing.to_dict(),
+        "label_type": saved.label_type,
     }
     weights = {name: weight.detach().cpu().contiguous() for name, weight in saved.network.state_dict().items()}
     write_atomically(folder / WEIGHTS, lambda aside: safetensors.torch.save_file(weights, aside, {"format": "pt"}))
@@ -71,6 +78,10 @@ def load_model(folder: Path) -> SavedModel:
         spec = InputSpec(**content["input"])
         classes = tuple(str(name) for name in content["classes"])
         shape, order = content["image_shape"], content["pixel_order"]
+        found = content.get("preprocessing")
+        preprocessing = None if found is None else Preprocessing.from_dict(found)
+        if preprocessing is not None and preprocessing.spec != spec:
+            raise InputError(f"the network reads {spec}, its preprocessing gives {preprocessing.spec}")
         saved = SavedModel(
             build_model(config, spec, len(classes)),
             config,
@@ -79,6 +90,8 @@ def load_model(folder: Path) -> SavedModel:
             None if shape is None else (int(shape[0]), int(shape[1])),
             None if order is None else tuple(int(index) for index in order),
             dict(content["facts"]),
+            preprocessing,
+            str(content.get("label_type", "str")),
         )
     except KeyError as error:
         raise InputError(f"{where}: expected an entry {error}, found none; the file is not whole.") from error

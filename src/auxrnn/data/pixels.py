@@ -70,7 +70,7 @@ class DigitsForm:
 
 
 PLAIN_DIGITS = DigitsForm()
-LONG_DIGITS = DigitsForm(enlarge=2, margin=2)
+LONG_DIGITS = DigitsForm(margin=1)
 
 
 def digit_sequences(images: npt.NDArray[np.uint8], form: DigitsForm) -> npt.NDArray[np.uint8]:

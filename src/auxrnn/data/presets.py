@@ -49,7 +49,14 @@ PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
         Preset("digits", "8x8 handwritten digits of scikit-learn, one pixel a step", 64, 1397, 400, 10),
-        Preset("digits-long", "the same digits enlarged within a blank margin", 400, 1397, 400, 10),
+        Preset(
+            "digits-long",
+            "the same digits within a blank margin of one pixel, as the demo uses them",
+            100,
+            1397,
+            400,
+            10,
+        ),
         Preset("mnist", "28x28 handwritten digits, one pixel a step", 784, 60_000, 10_000, 10, "mnist", MNIST_FILES),
         Preset(
             "pmnist", "MNIST, its pixels in one fixed shuffled order", 784, 60_000, 10_000, 10, "mnist", MNIST_FILES

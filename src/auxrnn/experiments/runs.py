@@ -9,6 +9,7 @@ checkpoints/  to resume from            model/        the trained model, once fi
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -58,6 +59,10 @@ class RunFolder:
     @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.csv"
 
     @property
     def model(self) -> Path:
@@ -184,6 +189,17 @@ def _save(folder: RunFolder, network: Any, config: RunConfig, test: SequenceData
     order = None if test.pixel_order is None else tuple(test.pixel_order.tolist())
     saved = SavedModel(network, config.model_config(), test.spec, test.classes, test.image_shape, order, facts)
     save_model(folder.model, saved)
+
+
+def read_curve(folder: RunFolder) -> list[tuple[float, float]]:
+    """(epoch, validation accuracy in percent) of a run, epochs counted over both phases; epochs without are left out."""
+    with open(folder.metrics, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return [
+        (float(index), 100 * float(row["validation_accuracy"]))
+        for index, row in enumerate(rows, 1)
+        if row["validation_accuracy"]
+    ]
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

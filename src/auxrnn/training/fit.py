@@ -114,6 +114,7 @@ def fit(
                 raise
             finally:
                 module.teardown("fit")  # Lightning does not after an error
+            module.check_weights()
             if stop is not None:
                 stop.raise_if_asked()
     weights = best.best_weights()

@@ -29,7 +29,7 @@ def usable_precision(precision: str, accelerator: str) -> str:
         reason = _what_fails(device, AUTOCAST[precision])
     if reason is None:
         return precision
-    warnings.warn(f"Training in 32-true instead of {precision}: {reason}.", stacklevel=2)
+    warnings.warn(f"Training in 32-true instead of {precision}: {reason}.", stacklevel=3)
     return "32-true"
 
 

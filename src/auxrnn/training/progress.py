@@ -30,12 +30,15 @@ class ProgressReport(Callback):
         assert isinstance(pl_module, PhaseModule)
         if sys.stdout.isatty():
             from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+            from rich.table import Column
 
             self.bar = Progress(
                 TextColumn("{task.description}"),
-                BarColumn(),
+                BarColumn(bar_width=12),
+                TimeRemainingColumn(
+                    table_column=Column(min_width=7, no_wrap=True)
+                ),  # before what a narrow terminal cuts
                 TextColumn("{task.fields[numbers]}"),
-                TimeRemainingColumn(),
             )
             self.bar.start()
             self.task = self.bar.add_task(

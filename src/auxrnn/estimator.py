@@ -1,0 +1,481 @@
+"""`LongSequenceClassifier`: training and prediction with scikit-learn's conventions. Arrays in, labels out.
+
+Everything is done by the rooms below: `preprocessing` reads the sequences, `training` trains, `inference` predicts,
+`persistence` keeps. Lightning loads when something is trained, not before.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, fields, replace
+from numbers import Integral, Real
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Any, Literal, Self, Union, get_args, get_origin, get_type_hints
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import assert_all_finite, check_random_state, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from auxrnn.build import build_model
+from auxrnn.config import AuxiliaryConfig, ModelConfig, TrainingConfig
+from auxrnn.data.dataset import SequenceData
+from auxrnn.data.splits import stratified_split
+from auxrnn.errors import InputError, did_you_mean
+from auxrnn.inference import predict_logits
+from auxrnn.persistence import SavedModel, load_model, save_model
+from auxrnn.preprocessing import Preprocessing, RawSequences, read_sequences
+
+Array = npt.NDArray[Any]
+
+AUXILIARIES = {None: "lstm", "reconstruct": "r-lstm", "predict": "p-lstm", "both": "rp-lstm"}
+"""The values of `aux`, and the model that each one is."""
+
+INTEGER_LABELS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+
+
+class LongSequenceClassifier(ClassifierMixin, BaseEstimator):
+    """Recurrent classifier of sequences that are too long to back-propagate through.
+
+    Truncated back-propagation with auxiliary losses at random anchors (Trinh, Dai, Luong and Le, ICML 2018); memory
+    does not grow with the length.
+
+    What `X` may be:
+
+    - an array (N, T, C): N sequences of T steps of C channels;
+    - an array (N, T), a table or nested lists of one length: T steps of one channel. As for scikit-learn's other
+      estimators each column is a feature then, so a table to predict from needs the same columns as the table of
+      training. Sequences of other lengths go in as (N, T, 1) or as a list;
+    - a list of arrays (T_i, C) or (T_i,) of any lengths;
+    - a list of texts of any lengths, read by characters. Those unknown from training are all one.
+
+    Arrays of uint8 are pixels (levels 0 to 255); other numbers are values, standardised by channel as the training
+    split was. Labels are of any type that can be sorted; at least two classes.
+
+    Every check of scikit-learn's `check_estimator` applies and holds; all of them are on tables, none knows input of
+    three dimensions, lists or texts.
+
+    Parameters
+    ----------
+    cell : {"lstm", "gru", "rnn"}
+        Recurrent cell of the main network and the decoders.
+    hidden_size : int
+        Cells of the main network.
+    aux : {"reconstruct", "predict", "both", None}
+        Auxiliary loss: r-LSTM, p-LSTM, both together, or none.
+    bptt : int or "full"
+        Truncation of the losses in steps; "full" is full back-propagation, 0 trains the classifier only.
+    num_anchors, segment_length : int
+        Random anchors a sequence and step, and steps reconstructed or predicted at each.
+    pretrain_epochs, max_epochs : int
+        Epochs on the auxiliary loss alone, and then on the labels and it.
+    batch_size : int
+        Sequences a step.
+    lr : float
+        Learning rate.
+    random_state : int, RandomState or None
+        Seed of everything random; None draws a fresh one. The caller's own random numbers are never used nor changed,
+        but one of a RandomState given here.
+    projection_size : int or None
+        Size to which a step is projected.
+    num_layers : int
+        Layers of the main network.
+    initialisation : {"torch", "chrono"}
+        torch's own, or chrono (Tallec & Ollivier 2018) over the longest training sequence.
+    regulariser : {"dropconnect", "dropout", "none"}
+        What is dropped on the second layer of the output nets.
+    dropout : float
+        The share dropped there.
+    aux_options : dict or None
+        Finer options of the auxiliary losses: fields of `auxrnn.config.AuxiliaryConfig`, e.g. `{"weight": 0.5}`.
+    optimizer : {"rmsprop", "adam", "adamw", "sgd"}
+        By name.
+    lr_schedule : {"constant", "step", "cosine"}
+        Over the steps of each phase.
+    gradient_clip : float or None
+        Largest norm of the gradient.
+    patience : int or None
+        Stop when validation accuracy has not risen for so many epochs.
+    validation_fraction : float
+        Share of the training data kept for choosing the best epoch, stratified; unused where `eval_set` is given. At 0,
+        or where the data are too few for it, the last epoch is used.
+    precision, accelerator : str
+        Lightning's names, e.g. "bf16-mixed"; "auto", "cpu" or "gpu".
+    verbose : int
+        0 is silent; 1 shows the progress of training.
+
+    Attributes
+    ----------
+    classes_ : array (classes,)
+        The labels, sorted.
+    n_features_in_ : int
+        T where X was a table (N, T), else C; 1 for texts and lists of arrays (T_i,).
+    feature_names_in_ : array (T,) of str
+        Only where X was a table whose columns have names.
+    history_ : list of dict
+        The learning curve, one row an epoch: phase, epoch, step, loss, one loss for each objective (supervised,
+        reconstruct, predict), train_accuracy, validation_loss, validation_accuracy, gradient_norm, lr, seconds. What
+        does not apply to an epoch is left out. Empty after `from_pretrained`.
+    best_epoch_ : int
+        The epoch of the training phase whose weights are used, from 1; 0 where none was validated: then the last is.
+    model_ : auxrnn.persistence.SavedModel
+        The network and what its input goes through.
+    """
+
+    def __init__(
+        self,
+        *,
+        cell: str = "lstm",
+        hidden_size: int = 128,
+        aux: str | None = "reconstruct",
+        bptt: int | str = 300,
+        num_anchors: int = 1,
+        segment_length: int = 600,
+        pretrain_epochs: int = 5,
+        max_epochs: int = 20,
+        batch_size: int = 128,
+        lr: float = 1e-3,
+        random_state: Any = 0,
+        projection_size: int | None = 128,
+        num_layers: int = 1,
+        initialisation: str = "torch",
+        regulariser: str = "dropconnect",
+        dropout: float = 0.5,
+        aux_options: dict[str, Any] | None = None,
+        optimizer: str = "rmsprop",
+        lr_schedule: str = "constant",
+        gradient_clip: float | None = 1.0,
+        patience: int | None = None,
+        validation_fraction: float = 0.1,
+        precision: str = "32-true",
+        accelerator: str = "auto",
+        verbose: int = 0,
+    ) -> None:
+        self.cell = cell
+        self.hidden_size = hidden_size
+        self.aux = aux
+        self.bptt = bptt
+        self.num_anchors = num_anchors
+        self.segment_length = segment_length
+        self.pretrain_epochs = pretrain_epochs
+        self.max_epochs = max_epochs
+        self.batch_size = batch_size
+        self.lr = lr
+        self.random_state = random_state
+        self.projection_size = projection_size
+        self.num_layers = num_layers
+        self.initialisation = initialisation
+        self.regulariser = regulariser
+        self.dropout = dropout
+        self.aux_options = aux_options
+        self.optimizer = optimizer
+        self.lr_schedule = lr_schedule
+        self.gradient_clip = gradient_clip
+        self.patience = patience
+        self.validation_fraction = validation_fraction
+        self.precision = precision
+        self.accelerator = accelerator
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any, eval_set: tuple[Any, Any] | None = None) -> Self:
+        """Train on N sequences `X` and their labels `y` (N,).
+
+        eval_set: (X, y) to choose the best epoch by, in place of a share of the training data. Raises InputError (a
+        ValueError) for input or parameters that cannot be used, and `training.module.DivergedError` where the loss is
+        no longer finite.
+        """
+        model_config, training = self._configs()
+        if y is None:
+            raise InputError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
+        raw = read_sequences(X)
+        classes, labels = _learn_labels(_read_labels(y, len(raw), "y"))
+        self._record_features(X, raw)
+        self.classes_ = classes
+
+        held_out, held_out_labels = self._read_eval_set(eval_set)
+        if held_out is None:
+            kept, other = stratified_split(labels, training.validation_fraction, training.seed)
+            if len(other):
+                held_out, held_out_labels = raw.subset(other), labels[other]
+                raw, labels = raw.subset(kept), labels[kept]
+        preprocessing = Preprocessing.learn(raw, tuple(map(str, getattr(self, "feature_names_in_", ()))))
+        names = tuple(map(str, classes.tolist()))
+        train = SequenceData("X", preprocessing.spec, preprocessing.apply(raw), labels, names)
+        validation = None
+        if held_out is not None:
+            inputs = preprocessing.apply(held_out, "X of eval_set")
+            validation = SequenceData("eval_set", preprocessing.spec, inputs, held_out_labels, names)
+
+        from auxrnn.training.fit import fit
+
+        with _own_random_numbers(training.accelerator), _interruptible():
+            torch.manual_seed(training.seed)
+            network = build_model(model_config, train.spec, len(names), int(train.lengths.max()))
+            fitted = fit(network, train, validation, model_config, training, quiet=not self.verbose)
+        self.history_, self.best_epoch_ = fitted.history, fitted.best_epoch
+        facts = {
+            "train_sequences": len(train),
+            "validation_sequences": 0 if validation is None else len(validation),
+            "longest_sequence": int(train.lengths.max()),
+            "optimizer": training.optimizer,
+            "lr": training.lr,
+            "batch_size": training.batch_size,
+            "epochs": len(fitted.history),
+            "best_epoch": fitted.best_epoch or None,
+            "validation_accuracy": fitted.best_accuracy,
+        }
+        known = {name: fact for name, fact in facts.items() if fact is not None}
+        self.model_ = SavedModel(
+            network.cpu().eval(), model_config, train.spec, names, facts=known, preprocessing=preprocessing
+        )
+        return self
+
+    def predict(self, X: Any) -> Array:
+        """The most likely class of each sequence, (N,), of the type of `classes_`."""
+        places = self._logits(X).argmax(1).numpy()
+        return self.classes_[places]
+
+    def predict_proba(self, X: Any) -> Array:
+        """Probabilities (N, classes), in the order of `classes_`; each row sums to 1."""
+        return torch.softmax(self._logits(X).double(), 1).numpy()
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write config.json, model.safetensors and README.md into `folder`; no pickle.
+
+        Keeps the network, the preprocessing and the classes; not the settings of training, of which README.md tells.
+        Raises InputError for labels other than texts and whole numbers, and where the folder cannot be written to.
+        """
+        check_is_fitted(self)
+        saved = replace(self.model_, label_type=_label_type(self.classes_))
+        try:
+            save_model(Path(folder), saved)
+        except OSError as error:
+            raise InputError(f"{folder}: expected a folder that can be written to: {error}.") from error
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> Self:
+        """A fitted estimator from a folder of `save_pretrained` or of `auxrnn train`; nothing in it is executed.
+
+        The settings of training are at their defaults. A network of `auxrnn train` reads images as they are in their
+        files: their pixels row by row as uint8 steps, whatever order it was trained on. Raises InputError for a folder
+        that is missing, damaged or of another format.
+        """
+        saved = load_model(Path(folder))
+        config = asdict(saved.config)
+        default = asdict(AuxiliaryConfig())
+        options = {name: value for name, value in config.pop("aux").items() if value != default[name]}
+        kind = next(aux for aux, model in AUXILIARIES.items() if model == config["model"])
+        del config["model"]
+        found = cls(**config, aux=kind, aux_options=options or None)
+        found.classes_ = _labels_of(saved, folder)
+        preprocessing = saved.preprocessing or Preprocessing(saved.spec.kind, saved.spec.size)
+        found.n_features_in_ = preprocessing.columns or preprocessing.channels
+        if preprocessing.column_names:
+            found.feature_names_in_ = np.array(preprocessing.column_names, dtype=object)
+        best = saved.facts.get("best_epoch")
+        found.history_, found.best_epoch_ = [], best if isinstance(best, int) else 0
+        found.model_ = replace(saved, preprocessing=preprocessing)
+        return found
+
+    def __sklearn_tags__(self) -> Any:
+        # input_tags.string stays False: texts come as a list, and an array of mixed objects is still refused.
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        return tags
+
+    def _logits(self, X: Any) -> torch.Tensor:
+        """(N, classes), computed on the accelerator where there is one; the network stays on the CPU otherwise."""
+        check_is_fitted(self)
+        raw = read_sequences(X)
+        saved = self.model_
+        assert saved.preprocessing is not None
+        if raw.table and saved.preprocessing.columns is not None:
+            validate_data(self, X, reset=False, skip_check_array=True)
+        inputs = _in_order(saved.preprocessing.apply(raw), saved.pixel_order)
+        data = SequenceData("X", saved.spec, inputs)
+        gpu = self.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+        try:
+            return predict_logits(saved.network.to("cuda" if gpu else "cpu"), data)
+        finally:
+            saved.network.to("cpu")
+
+    def _record_features(self, X: Any, raw: RawSequences) -> None:
+        """Set `n_features_in_`, and `feature_names_in_` for a table whose columns have names."""
+        if raw.table:
+            validate_data(self, X, reset=True, skip_check_array=True)
+            return
+        self.n_features_in_ = raw.channels
+        if hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+
+    def _read_eval_set(self, eval_set: Any) -> tuple[RawSequences | None, torch.Tensor | None]:
+        if eval_set is None:
+            return None, None
+        if not (isinstance(eval_set, tuple | list) and len(eval_set) == 2):
+            raise InputError(f"Expected eval_set to be a pair (X, y), got {type(eval_set).__name__}.")
+        raw = read_sequences(eval_set[0], "X of eval_set")
+        labels = _read_labels(eval_set[1], len(raw), "y of eval_set")
+        places = {label: place for place, label in enumerate(self.classes_.tolist())}
+        for label in labels.tolist():
+            if label not in places:
+                raise InputError(f"y of eval_set: expected labels of the training data, got {label!r}.")
+        return raw, torch.tensor([places[label] for label in labels.tolist()])
+
+    def _configs(self) -> tuple[ModelConfig, TrainingConfig]:
+        """The parameters as the rooms below take them; InputError for one that cannot be used."""
+        if not isinstance(self.aux, str | NoneType) or self.aux not in AUXILIARIES:
+            names = [name for name in AUXILIARIES if name]
+            raise InputError(
+                f"Expected aux of {', '.join(names)} or None, got {self.aux!r}.{did_you_mean(str(self.aux), names)}"
+            )
+        given = self.get_params(deep=False)
+        if not isinstance(self.aux_options, dict | NoneType):
+            raise InputError(f"Expected aux_options to be a dict or None, got {self.aux_options!r}.")
+        options = self.aux_options or {}
+        allowed = [item.name for item in fields(AuxiliaryConfig)]
+        for name in options:
+            if name not in allowed:
+                raise InputError(
+                    f"Expected aux_options of {', '.join(allowed)}, got {name!r}.{did_you_mean(str(name), allowed)}"
+                )
+        aux = AuxiliaryConfig(
+            **{name: _checked(AuxiliaryConfig, name, value, "aux_options: ") for name, value in options.items()}
+        )
+        model: dict[str, Any] = {"model": AUXILIARIES[self.aux], "aux": aux}
+        training: dict[str, Any] = {"seed": self._seed(), "checkpoint_steps": None, "checkpoint_minutes": None}
+        for owner, settings in ((ModelConfig, model), (TrainingConfig, training)):
+            for item in fields(owner):
+                if item.name in given and item.name not in settings:
+                    settings[item.name] = _checked(owner, item.name, given[item.name])
+        return ModelConfig(**model), TrainingConfig(**training)
+
+    def _seed(self) -> int:
+        state = self.random_state
+        if state is None:
+            return int(np.random.SeedSequence().generate_state(1)[0])
+        if isinstance(state, Integral) and not isinstance(state, bool):
+            if state < 0:
+                raise InputError(f"Expected random_state of at least 0, got {state}.")
+            return int(state)
+        try:
+            return int(check_random_state(state).randint(2**31 - 1))
+        except (ValueError, AttributeError) as error:
+            raise InputError(
+                f"Expected random_state to be a whole number, a RandomState or None, got {state!r}."
+            ) from error
+
+
+def _checked(owner: type, name: str, value: Any, where: str = "") -> Any:
+    """A parameter as the field `name` of the dataclass `owner` declares it, numpy's numbers as Python's own."""
+    hint = get_type_hints(owner)[name]
+    members = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    choices = [choice for member in members if get_origin(member) is Literal for choice in get_args(member)]
+    if value is None and NoneType in members:
+        return None
+    if isinstance(value, str) and (value in choices or str in members):
+        return value
+    if not isinstance(value, bool | np.bool_):
+        if int in members and isinstance(value, Integral):
+            return int(value)
+        if float in members and isinstance(value, Real):
+            return float(value)
+    words = {int: "a whole number", float: "a number", str: "a text", NoneType: "None"}
+    expected = [*(repr(choice) for choice in choices), *(words[member] for member in members if member in words)]
+    near = did_you_mean(value, choices) if isinstance(value, str) else ""
+    raise InputError(f"{where}Expected {name} to be {' or '.join(expected)}, got {value!r}.{near}")
+
+
+def _read_labels(y: Any, number: int, name: str) -> Array:
+    """Labels (N,), checked."""
+    try:
+        labels = column_or_1d(y, warn=True)
+        if labels.dtype.kind == "f":
+            assert_all_finite(labels, input_name=name)
+        check_classification_targets(labels)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    if len(labels) != number:
+        raise InputError(f"{name}: expected one label a sequence, got {number} sequences and {len(labels)} labels.")
+    return labels
+
+
+def _learn_labels(labels: Array) -> tuple[Array, torch.Tensor]:
+    """The classes, sorted, and the place of each label among them, (N,) int64."""
+    try:
+        classes, places = np.unique(labels, return_inverse=True)
+    except TypeError as error:
+        raise InputError(f"y: expected labels that can be sorted, got: {error}.") from error
+    if len(classes) < 2:
+        raise InputError(f"y: expected labels of at least 2 classes, got 1 class, {classes[0]!r}.")
+    return classes, torch.from_numpy(places.astype(np.int64))
+
+
+def _label_type(classes: Array) -> str:
+    """What to call the labels' type in config.json; InputError for a type that would not come back the same."""
+    if classes.dtype.name in INTEGER_LABELS:
+        return classes.dtype.name
+    if classes.dtype.kind == "U":
+        return "str"
+    if classes.dtype.kind == "O" and all(isinstance(label, str) for label in classes):
+        return "object"
+    raise InputError(
+        f"Expected class labels that are texts or whole numbers to save, got {classes.dtype}. "
+        "Train with such labels, for example y.astype(str)."
+    )
+
+
+def _labels_of(saved: SavedModel, folder: str | Path) -> Array:
+    """The class labels of a saved model in their own type."""
+    kind = saved.label_type
+    try:
+        if kind in ("str", "object"):
+            return np.array(saved.classes, dtype=kind)
+        if kind in INTEGER_LABELS:
+            return np.array([int(name) for name in saved.classes], dtype=kind)
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"{folder}: expected class labels of type {kind}, found others: {error}.") from error
+    raise InputError(f"{folder}: expected a label type of str, object, {', '.join(INTEGER_LABELS)}, found {kind!r}.")
+
+
+def _in_order(
+    inputs: torch.Tensor | list[torch.Tensor], order: tuple[int, ...] | None
+) -> torch.Tensor | list[torch.Tensor]:
+    """Step t becomes step order[t], as for the images that the network was trained on."""
+    if order is None:
+        return inputs
+    steps = torch.tensor(order)
+    lengths = {inputs.shape[1]} if isinstance(inputs, torch.Tensor) else {len(item) for item in inputs}
+    if lengths != {len(order)}:
+        raise InputError(f"X: expected sequences of {len(order)} steps as in training, got {sorted(lengths)[:5]}.")
+    return inputs[:, steps] if isinstance(inputs, torch.Tensor) else [item[steps] for item in inputs]
+
+
+@contextmanager
+def _own_random_numbers(accelerator: str) -> Iterator[None]:
+    """Leaves torch's global random state as it was; a GPU that nothing has used yet is not woken for it."""
+    gpus = range(torch.cuda.device_count()) if accelerator != "cpu" or torch.cuda.is_initialized() else ()
+    with torch.random.fork_rng(devices=list(gpus)):
+        yield
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C is a KeyboardInterrupt to the caller; Lightning would end the process and ignore the next one."""
+    in_main = threading.current_thread() is threading.main_thread()
+    handler = signal.getsignal(signal.SIGINT) if in_main else None
+    try:
+        yield
+    except SystemExit as stop:
+        if isinstance(stop.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        if in_main and handler is not None:
+            signal.signal(signal.SIGINT, handler)

@@ -1,0 +1,223 @@
+"""The demonstration: what the auxiliary losses buy a truncated LSTM, in minutes, on data that comes with scikit-learn.
+
+Every model trains for the same number of epochs in all, pretraining included, and was tuned on the same small grid on
+validation data; `docs/demo.md` tells how. Runs lie in folders like any other and are skipped when they are finished.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from auxrnn.config import AuxiliaryConfig, RunConfig
+from auxrnn.errors import InputError
+from auxrnn.experiments.runs import RunFolder, read_curve, read_json, resume_run, start_run
+from auxrnn.report.figures import draw_curves, draw_memory
+from auxrnn.report.statistics import apart, spread
+from auxrnn.report.tables import markdown_table, text_table
+
+SHOWN = ("LSTM", "r-LSTM", "p-LSTM")
+PARALLEL = 2  # processes of one thread each
+
+
+def demo_arms(data: str) -> dict[str, RunConfig]:
+    """The models of the demonstration by their name in the table, without seed and folder."""
+    return _digits_arms() if data == "digits" else _mnist_arms()
+
+
+def run_demo(out: Path, data: str, data_dir: str | None, seeds: int, *, everything: bool = False) -> dict[str, Any]:
+    """Train what is not trained yet, print the table, draw the pictures into `out`; return the rows of the table."""
+    arms = demo_arms(data)
+    names = list(arms) if everything else list(SHOWN)
+    runs = {
+        (name, seed): replace(arms[name], seed=seed, data_dir=data_dir, out=str(out / data / f"{name}-{seed}"))
+        for name in names
+        for seed in range(seeds)
+    }
+    started = time.monotonic()
+    total = arms[names[0]].max_epochs
+    print(
+        f"{len(runs)} runs on {arms[names[0]].data}: {', '.join(names)}, {seeds} seeds each, {total} epochs in all, "
+        f"supervised window of {arms[names[0]].bptt} steps. Logs lie in the run folders under {out}.",
+        flush=True,
+    )
+    _train_all(runs)
+    results = {key: read_json(RunFolder(Path(str(run.out))).result) for key, run in runs.items()}
+
+    by_name = {name: [results[name, seed] for seed in range(seeds)] for name in names}
+    rows = [
+        [
+            name,
+            str(spread([found["test_accuracy"] for found in by_name[name]])),
+            str(spread([found["validation_accuracy"] for found in by_name[name]])),
+            str(arms[name].bptt),
+            f"{by_name[name][0]['parameters']:,}",
+            f"{spread([found['seconds'] for found in by_name[name]]).mean:.0f}",
+        ]
+        for name in names
+    ]
+    header = ["model", "test accuracy, %", "validation, %", "BPTT", "parameters", "seconds"]
+    print(f"\n{text_table(header, rows)}\n")
+    verdict = _verdict(by_name)
+    print(verdict)
+    _draw(out, arms[names[0]], runs, names, seeds)
+    table = f"# {arms[names[0]].data}, {seeds} seeds\n\n{markdown_table(header, rows)}\n\n{verdict}\n"
+    (out / "table.md").write_text(table, encoding="utf-8")
+    print(f"Pictures: {out / 'curves.png'}, {out / 'memory.png'}. Took {time.monotonic() - started:.0f} s.")
+    return by_name
+
+
+def _digits_arms() -> dict[str, RunConfig]:
+    """T = 100, K = 8: the last window sees blank margin alone."""
+    shared = RunConfig(
+        data="digits-long",
+        bptt=8,
+        hidden_size=64,
+        initialisation="forget",
+        batch_size=32,
+        lr_schedule="cosine",
+        checkpoint_steps=None,
+    )
+    return {
+        "LSTM": replace(shared, model="lstm", lr=2e-3, pretrain_epochs=0, max_epochs=60),
+        "r-LSTM": replace(
+            shared,
+            model="r-lstm",
+            lr=3e-3,
+            num_anchors=2,
+            segment_length=12,
+            pretrain_epochs=20,
+            max_epochs=40,
+            aux=AuxiliaryConfig(unfed="blank"),
+        ),
+        "p-LSTM": replace(
+            shared,
+            model="p-lstm",
+            lr=3e-3,
+            num_anchors=4,
+            segment_length=8,
+            pretrain_epochs=20,
+            max_epochs=40,
+        ),
+        "rp-LSTM": replace(
+            shared,
+            model="rp-lstm",
+            lr=3e-3,
+            num_anchors=2,
+            segment_length=12,
+            pretrain_epochs=20,
+            max_epochs=40,
+            aux=AuxiliaryConfig(unfed="blank"),
+        ),
+        "LSTM full BPTT": replace(shared, model="lstm", bptt="full", lr=3e-3, pretrain_epochs=0, max_epochs=60),
+    }
+
+
+def _mnist_arms() -> dict[str, RunConfig]:
+    """T = 784, K = 300, 10,000 images: the setting of results/mnist784, at a quarter of its epochs."""
+    shared = RunConfig(
+        data="mnist", limit_train=10_000, bptt=300, initialisation="chrono", batch_size=32, num_anchors=4,
+        segment_length=30, aux=AuxiliaryConfig(unfed="blank", target="squared", placement="distant", truth_start=0.0),
+    )  # fmt: skip
+    auxiliary = {"pretrain_epochs": 1, "max_epochs": 9}
+    return {
+        "LSTM": replace(shared, model="lstm", pretrain_epochs=0, max_epochs=10),
+        "r-LSTM": replace(shared, model="r-lstm", **auxiliary),
+        "p-LSTM": replace(shared, model="p-lstm", **auxiliary),
+        "rp-LSTM": replace(shared, model="rp-lstm", **auxiliary),
+        "LSTM full BPTT": replace(shared, model="lstm", bptt="full", pretrain_epochs=0, max_epochs=10),
+    }
+
+
+def _train_all(runs: dict[tuple[str, int], RunConfig]) -> None:
+    """Longest runs first, two at a time, each in a process with one thread."""
+    os.environ["OMP_NUM_THREADS"] = "1"  # inherited by the processes below
+    order = sorted(runs, key=lambda key: -_cost(runs[key]))
+    workers = min(PARALLEL, os.cpu_count() or 1)
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    try:
+        pending = {pool.submit(_train_one, runs[key]): key for key in order}
+        for index, future in enumerate(as_completed(pending), 1):
+            name, seed = pending[future]
+            found = future.result()
+            print(
+                f"[{index}/{len(runs)}] {name} seed {seed}: test {100 * found['test_accuracy']:.1f} %, "
+                f"{found['seconds']:.0f} s",
+                flush=True,
+            )
+    except BaseException:
+        for process in (getattr(pool, "_processes", None) or {}).values():
+            process.terminate()
+        raise
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _cost(config: RunConfig) -> float:
+    return {"lstm": 1.0, "p-lstm": 3.0, "r-lstm": 3.0, "rp-lstm": 5.0}[config.model] * (
+        3 if config.bptt == "full" else 1
+    )
+
+
+def _train_one(config: RunConfig) -> dict[str, Any]:
+    """One run, or what it found the last time; its lines go to log.txt in its folder."""
+    folder = RunFolder(Path(str(config.out)))
+    folder.path.mkdir(parents=True, exist_ok=True)
+    with open(folder.path / "log.txt", "a", encoding="utf-8", buffering=1) as log:
+        sys.stdout = log
+        try:
+            if folder.config.exists():
+                if _changed(folder, config):
+                    shutil.rmtree(folder.path)
+                    raise InputError(f"{folder.path}: held a run of another configuration; it is gone, start again.")
+                return resume_run(folder.path)
+            return start_run(config)
+        finally:
+            sys.stdout = sys.__stdout__
+
+
+def _changed(folder: RunFolder, config: RunConfig) -> bool:
+    from auxrnn.experiments.runs import read_config
+
+    return replace(read_config(folder), data_dir=None, out=None) != replace(config, data_dir=None, out=None)
+
+
+def _verdict(by_name: dict[str, list[dict[str, Any]]]) -> str:
+    """Whether the auxiliary models are ahead, from the numbers alone."""
+    base = spread([found["test_accuracy"] for found in by_name["LSTM"]])
+    lines = []
+    for name in by_name:
+        if name in ("LSTM", "LSTM full BPTT"):
+            continue
+        own = spread([found["test_accuracy"] for found in by_name[name]])
+        gap = 100 * (own.mean - base.mean)
+        separate = apart(own, base)
+        touch = "one seed, no interval" if separate is None else "intervals apart" if separate else "intervals touch"
+        lines.append(f"{name} against the truncated LSTM: {gap:+.1f} points ({touch}).")
+    return "\n".join(lines)
+
+
+def _draw(out: Path, example: RunConfig, runs: dict[tuple[str, int], RunConfig], names: list[str], seeds: int) -> None:
+    from auxrnn.data.catalogue import load
+    from auxrnn.experiments.memory import remembered_images
+    from auxrnn.experiments.use import open_model
+
+    curves = {name: [read_curve(RunFolder(Path(str(runs[name, seed].out)))) for seed in range(seeds)] for name in names}
+    draw_curves(out / "curves.png", curves, title=f"{example.data}: supervised window of {example.bptt} steps")
+    test = load(example.data, example.data_dir).test
+    saved = open_model(Path(str(runs["r-LSTM", 0].out)))
+    shown, remembered = remembered_images(saved.network, test, 8)
+    draw_memory(
+        out / "memory.png",
+        shown,
+        remembered,
+        title=f"r-LSTM: test images, and what its state holds of each {saved.config.segment_length} steps at their end",
+        levels=saved.spec.levels,
+    )

@@ -1,0 +1,51 @@
+"""What the memory holds: an image put together from what the state still knows at anchors along the way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from auxrnn.anchors import Segments
+from auxrnn.data.dataset import SequenceData
+from auxrnn.model import SequenceClassifier
+from auxrnn.objectives import Reconstruction
+
+
+def remembered_images(
+    network: SequenceClassifier, data: SequenceData, count: int
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """The first `count` images and what was remembered of them, both (count, rows, columns) or with channels last.
+
+    An anchor stands at the end of every stretch of `segment_length` steps; from its state the decoder reproduces the
+    stretch, of which it is given the first step alone. What is left at the end is reproduced from the last anchor.
+    """
+    assert data.image_shape is not None
+    objective = network.auxiliaries["reconstruct"]
+    assert isinstance(objective, Reconstruction)
+    batch = data.batch(range(min(count, len(data))))
+    steps = batch.inputs.shape[1]
+    length = min(objective.segment_length, steps)
+    anchors = sorted({*range(length, steps, length), steps})
+    anchor = torch.tensor(anchors).expand(len(batch), -1)
+    segments = Segments(anchor, anchor - length, torch.full_like(anchor, length))
+    network.eval()
+    said = objective.recall(network.encoder, batch, segments).unflatten(0, anchor.shape)  # (B, n, l, C)
+    if objective.order == "reversed":
+        said = said.flip(2)
+    whole = batch.inputs.clone()
+    for index, end in enumerate(anchors):
+        whole[:, end - length : end] = said[:, index]
+    return _as_images(batch.inputs, data), _as_images(whole, data)
+
+
+def _as_images(steps: torch.Tensor, data: SequenceData) -> npt.NDArray[Any]:
+    assert data.image_shape is not None
+    rows, columns = data.image_shape
+    flat = steps[:, : rows * columns].numpy()
+    if data.pixel_order is not None:
+        flat = flat[:, np.argsort(data.pixel_order.numpy())]
+    images = flat.reshape(len(flat), rows, columns, -1)
+    return images[..., 0] if images.shape[-1] == 1 else images

@@ -1,0 +1,318 @@
+"""From what people have (arrays, lists of arrays, texts) to what a network reads, the same way for new sequences.
+
+A `Preprocessing` is learned from training sequences and kept with the model. Knows nothing of estimators, networks or
+files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy import sparse
+
+from auxrnn.batch import InputKind, InputSpec
+from auxrnn.errors import InputError
+
+Array = npt.NDArray[Any]
+
+NUMBERS = "biuf"  # the kinds of numpy types that are real numbers
+SHAPES = "an array (N, T, C) or (N, T), a list of arrays (T, C) or (T,), or a list of texts"
+CHUNK = 4096  # sequences of an array whose sums are taken at once
+
+
+@dataclass(frozen=True)
+class RawSequences:
+    """N sequences as they came, checked: an array (N, T, C), or N arrays (T_i, C), or N texts; no sequence is empty.
+
+    table: they came as (N, T), one column a step, as scikit-learn's other estimators take their features.
+    """
+
+    items: Array | list[Array] | list[str]
+    table: bool = False
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def text(self) -> bool:
+        return isinstance(self.items[0], str)
+
+    @property
+    def channels(self) -> int:
+        """Channels of one step; 1 for a text."""
+        return 1 if self.text else int(self.items[0].shape[-1])  # type: ignore[union-attr]
+
+    def subset(self, indices: torch.Tensor) -> RawSequences:
+        """The sequences at `indices`, in that order."""
+        if isinstance(self.items, np.ndarray):
+            return RawSequences(self.items[indices.numpy()], self.table)
+        return RawSequences([self.items[index] for index in indices.tolist()], self.table)
+
+
+def read_sequences(X: Any, name: str = "X") -> RawSequences:
+    """Check what a person passed as sequences: an array (N, T, C) or (N, T), a list of arrays (T_i, C) or (T_i,), or
+    texts.
+
+    Anything that numpy takes as an array is one: tables of pandas, tensors on the CPU, nested lists of one length. A
+    one-dimensional array of texts or of arrays counts as a list. Raises InputError for what is empty, not finite,
+    complex, sparse, of another shape, or no number; TypeError, as numpy does, for an object that is no number.
+    """
+    if sparse.issparse(X):
+        raise InputError(f"{name}: expected dense sequences, got a sparse matrix. Convert it first: X.toarray().")
+    if isinstance(X, str | bytes):
+        raise InputError(f"{name}: expected a list of texts, got a single one; put it into a list.")
+    if isinstance(X, list | tuple):
+        if X and isinstance(X[0], list | tuple) and (array := _rectangular(X)) is not None:
+            return _read_array(array, name)
+        return _read_list(list(X), name)
+    array = np.asarray(X)
+    if array.ndim == 1 and array.dtype.kind in "OUT":
+        return _read_list(array.tolist(), name)
+    return _read_array(array, name)
+
+
+def _rectangular(X: list[Any] | tuple[Any, ...]) -> Array | None:
+    """Nested lists as an array of two or three dimensions, or None where their lengths differ."""
+    try:
+        array = np.asarray(X)
+    except ValueError:
+        return None
+    return array if array.ndim in (2, 3) else None
+
+
+def _read_array(array: Array, name: str) -> RawSequences:
+    from sklearn.utils import check_array
+
+    if array.ndim not in (2, 3):
+        raise InputError(f"{name}: expected {SHAPES}, got an array of shape {array.shape}. Reshape your data.")
+    try:
+        array = check_array(array, ensure_2d=False, allow_nd=True, input_name=name)
+    except ValueError as error:
+        raise InputError(str(error)) from error
+    if array.dtype.kind not in NUMBERS:
+        raise InputError(f"{name}: expected numbers, got an array of {array.dtype}.")
+    if 0 in array.shape:
+        raise InputError(f"{name}: expected at least one step of at least one channel, got shape {array.shape}.")
+    table = array.ndim == 2
+    return RawSequences(array[:, :, np.newaxis] if table else array, table)
+
+
+def _read_list(items: list[Any], name: str) -> RawSequences:
+    if not items:
+        raise InputError(f"{name}: expected at least one sequence, got none.")
+    if isinstance(items[0], str):
+        for index, item in enumerate(items):
+            if not isinstance(item, str):
+                raise InputError(
+                    f"{name}: expected texts throughout as at 0, got {type(item).__name__} at sequence {index}."
+                )
+            if not item:
+                raise InputError(f"{name}: expected texts of at least one character, got none at sequence {index}.")
+        return RawSequences([str(item) for item in items])
+    arrays = [_read_item(item, f"{name}, sequence {index}") for index, item in enumerate(items)]
+    for index, array in enumerate(arrays):
+        if array.shape[1] != arrays[0].shape[1]:
+            raise InputError(
+                f"{name}: expected {arrays[0].shape[1]} channels throughout as at 0, "
+                f"got {array.shape[1]} at sequence {index}."
+            )
+    return RawSequences(arrays)
+
+
+def _read_item(item: Any, where: str) -> Array:
+    """One sequence as an array (T, C)."""
+    if sparse.issparse(item):
+        raise InputError(f"{where}: expected dense numbers, got a sparse matrix. Convert it first.")
+    try:
+        array = np.asarray(item)
+        if array.dtype.kind == "O":
+            array = array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{where}: expected an array of numbers (T, C) or (T,), got: {error}.") from error
+    if array.dtype.kind == "c":
+        raise InputError(f"{where}: Complex data not supported; pass real and imaginary part as two channels.")
+    if array.dtype.kind not in NUMBERS:
+        raise InputError(f"{where}: expected numbers, got {array.dtype}.")
+    if array.ndim not in (1, 2):
+        raise InputError(
+            f"{where}: expected an array of numbers (T, C) or (T,), got shape {array.shape}. X is {SHAPES}."
+        )
+    array = array[:, np.newaxis] if array.ndim == 1 else array
+    if 0 in array.shape:
+        raise InputError(f"{where}: expected at least one step and one channel, got shape {array.shape}.")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise InputError(f"{where}: expected finite numbers, got NaN or inf. Fill in or leave out missing values.")
+    return array
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """What is done to raw sequences before a network reads them.
+
+    kind: "pixels" (uint8 as it is), "values" (each channel minus `mean`, divided by `scale`; as it is where both are
+        empty) or "characters" (each code point by its place in `characters`, counted from 1; 0 for any other).
+    channels: of one step; 1 for characters. mean, scale: one finite number a channel, the scale above 0. characters:
+        the known ones, in the order of their code points. columns: T, where training sequences came as a table (N, T);
+        column_names: its columns' names where it had any.
+
+    Raises InputError where any of this does not hold.
+    """
+
+    kind: InputKind
+    channels: int = 1
+    mean: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
+    characters: str = ""
+    columns: int | None = None
+    column_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        InputSpec(self.kind, self.channels)
+        numbers = self.kind == "values" and bool(self.mean or self.scale)
+        for name in ("mean", "scale"):
+            found = getattr(self, name)
+            if len(found) != (self.channels if numbers else 0) or not np.isfinite(np.array(found, dtype=float)).all():
+                raise InputError(f"Expected one finite {name} a channel ({self.channels}), got {found}.")
+        if any(scale <= 0 for scale in self.scale):
+            raise InputError(f"Expected scales above 0, got {self.scale}.")
+        if (self.kind == "characters") != bool(self.characters) or "".join(sorted(set(self.characters))) != (
+            self.characters
+        ):
+            raise InputError("Expected different characters in the order of their code points, for characters alone.")
+        if self.column_names and len(self.column_names) != self.columns:
+            raise InputError(f"Expected {self.columns} column names, got {len(self.column_names)}.")
+
+    @classmethod
+    def learn(cls, raw: RawSequences, column_names: tuple[str, ...] = ()) -> Preprocessing:
+        """Learn from training sequences: uint8 is pixels, other numbers are values, texts are characters.
+
+        A channel that never changes gets a scale of 1.
+        """
+        columns = raw.items.shape[1] if raw.table and isinstance(raw.items, np.ndarray) else None
+        if raw.text:
+            return cls("characters", characters="".join(sorted(set().union(*raw.items))))
+        if all(block.dtype == np.uint8 for block in _blocks(raw)):
+            return cls("pixels", raw.channels, columns=columns, column_names=column_names)
+        mean, scale = _moments(raw)
+        return cls("values", raw.channels, mean, scale, columns=columns, column_names=column_names)
+
+    @property
+    def spec(self) -> InputSpec:
+        """What one step is after this."""
+        return InputSpec(self.kind, len(self.characters) + 1 if self.kind == "characters" else self.channels)
+
+    def apply(self, raw: RawSequences, name: str = "X") -> torch.Tensor | list[torch.Tensor]:
+        """Sequences as `SequenceData` holds them: (N, T, C), or N of (T_i, C), or N of (T_i,) characters.
+
+        Shares memory with `raw` where nothing changes. Raises InputError for sequences of another kind or width.
+        """
+        if raw.text != (self.kind == "characters"):
+            expected, got = ("texts", "numbers") if self.kind == "characters" else ("numbers", "texts")
+            raise InputError(f"{name}: expected {expected} as in training, got {got}.")
+        if raw.channels != self.channels:
+            raise InputError(
+                f"{name}: expected {self.channels} channels a step as in training, (N, T, {self.channels}), "
+                f"got {raw.channels}."
+            )
+        if isinstance(raw.items, np.ndarray):
+            return self._tensor(raw.items, name)
+        items: list[Any] = raw.items
+        return [self._tensor(item, f"{name}, sequence {index}") for index, item in enumerate(items)]
+
+    def _tensor(self, item: Array | str, where: str) -> torch.Tensor:
+        if isinstance(item, str):
+            return torch.from_numpy(self._encode(item))
+        if self.kind == "pixels":
+            return torch.from_numpy(_own(_as_pixels(item, where)))
+        if not self.mean:
+            return torch.from_numpy(_own(item.astype(np.float32, copy=False)))
+        standardised = np.subtract(item, np.array(self.mean), dtype=np.float64)
+        standardised /= np.array(self.scale)
+        with np.errstate(over="ignore"):
+            values = standardised.astype(np.float32)
+        if not np.isfinite(values).all():
+            raise InputError(f"{where}: expected values near those of training, got some too large for float32.")
+        return torch.from_numpy(values)
+
+    def _encode(self, text: str) -> Array:
+        """Indices (T,) of the characters of a text."""
+        known, codes = _code_points(self.characters), _code_points(text)
+        place = np.searchsorted(known, codes)
+        found = known[np.minimum(place, len(known) - 1)] == codes
+        index_type = np.uint8 if len(known) < 256 else np.int32
+        return np.where(found, place + 1, 0).astype(index_type)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Preprocessing:
+        """The reverse of `to_dict`; InputError for unknown or missing entries and wrong types."""
+        known = {item.name for item in fields(cls)}
+        if set(content) != known:
+            raise InputError(f"expected preprocessing entries {sorted(known)}, found {sorted(content)}")
+        columns = content["columns"]
+        if not isinstance(content["characters"], str) or not (columns is None or isinstance(columns, int)):
+            raise InputError("expected characters as a text and columns as a whole number or null in preprocessing")
+        return cls(
+            content["kind"],
+            int(content["channels"]),
+            tuple(float(value) for value in content["mean"]),
+            tuple(float(value) for value in content["scale"]),
+            content["characters"],
+            columns,
+            tuple(str(column) for column in content["column_names"]),
+        )
+
+
+def _blocks(raw: RawSequences) -> Iterator[Array]:
+    """The steps of all sequences, (steps, C) a block."""
+    if isinstance(raw.items, np.ndarray):
+        for start in range(0, len(raw.items), CHUNK):
+            yield raw.items[start : start + CHUNK].reshape(-1, raw.items.shape[2])
+    else:
+        for item in raw.items:
+            assert isinstance(item, np.ndarray)
+            yield item
+
+
+def _moments(raw: RawSequences) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel over all steps, in two passes."""
+    count = sum(len(block) for block in _blocks(raw))
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean = sum(block.sum(0, dtype=np.float64) for block in _blocks(raw)) / count
+        deviation = np.sqrt(sum(np.square(block - mean).sum(0, dtype=np.float64) for block in _blocks(raw)) / count)
+    if not (np.isfinite(mean).all() and np.isfinite(deviation).all()):
+        raise InputError("X: expected values that can be squared and summed, got some too large. Scale them first.")
+    rounding = 10 * np.finfo(np.float64).eps * np.abs(mean)  # what a constant channel may seem to vary
+    scale = np.where(deviation > rounding, deviation, 1.0)
+    return tuple(mean.tolist()), tuple(scale.tolist())
+
+
+def _as_pixels(item: Array, where: str) -> Array:
+    """Pixel levels as uint8; other numbers that are whole levels are taken, none is changed."""
+    if item.dtype == np.uint8:
+        return item
+    pixels = np.clip(item, 0, 255).astype(np.uint8)
+    if not np.array_equal(pixels, item):
+        raise InputError(
+            f"{where}: expected pixel levels 0 to 255 as in training, got {item.dtype} "
+            f"from {item.min():.4g} to {item.max():.4g}."
+        )
+    return pixels
+
+
+def _own(array: Array) -> Array:
+    """An array that a tensor can share: in order, in the machine's byte order, writable."""
+    array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+    return array if array.flags.writeable else array.copy()
+
+
+def _code_points(text: str) -> npt.NDArray[np.uint32]:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")

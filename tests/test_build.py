@@ -1,0 +1,151 @@
+import dataclasses
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from auxrnn.anchors import step_generator
+from auxrnn.batch import InputSpec, SequenceBatch
+from auxrnn.build import build_model
+from auxrnn.config import AuxiliaryConfig, ModelConfig
+from auxrnn.objectives import Prediction, Reconstruction
+
+SPEC = InputSpec("pixels", 1)
+
+
+def build(longest: int | None = None, **settings: Any) -> Any:
+    config = ModelConfig(**{"hidden_size": 8, "projection_size": 5, "segment_length": 7, **settings})
+    return build_model(config, SPEC, 3, longest)
+
+
+@pytest.mark.parametrize(
+    ("model", "kinds"),
+    [
+        ("lstm", {}),
+        ("r-lstm", {"reconstruct": Reconstruction}),
+        ("p-lstm", {"predict": Prediction}),
+        ("rp-lstm", {"reconstruct": Reconstruction, "predict": Prediction}),
+    ],
+)
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
+def test_every_model_by_name_with_every_cell_takes_a_step(model: str, kinds: dict[str, type], cell: str) -> None:
+    net = build(model=model, cell=cell)
+    assert {name: type(objective) for name, objective in net.auxiliaries.items()} == kinds
+    batch = SequenceBatch(
+        torch.randint(256, (2, 20, 1), dtype=torch.uint8), torch.tensor([20, 9]), torch.tensor([0, 2])
+    )
+    losses = net.losses(batch, ["supervised", *kinds], 0.5, step_generator(0))
+    sum(loss.mean for loss in losses.values()).backward()
+    assert all(weight.grad is not None for weight in net.parameters())
+
+
+def test_the_papers_model_has_the_papers_sizes() -> None:
+    """Projection 1 -> 128, LSTM 128, head 256 units, decoder LSTM of two layers from the state as it is."""
+    net = build_model(ModelConfig(), SPEC, 10)
+    sizes = {name: tuple(weight.shape) for name, weight in net.named_parameters()}
+    assert sizes["encoder.projection.weight"] == (128, 1)
+    assert sizes["encoder.core.weight_ih_l0"] == (4 * 128, 128)
+    assert sizes["supervised.head.first.weight"] == (256, 128)
+    assert sizes["supervised.head.second.weight"] == (10, 256)
+    decoder = net.auxiliaries["reconstruct"].decoder
+    assert (decoder.core.num_layers, decoder.core.hidden_size, decoder.state_map) == (2, 128, None)
+    assert sizes["auxiliaries.reconstruct.decoder.head.net.second.weight"] == (256, 256)
+
+
+def test_every_setting_arrives() -> None:
+    aux = AuxiliaryConfig(
+        bptt=3,
+        placement="distant",
+        order="reversed",
+        reach="bptt",
+        target="squared",
+        unfed="blank",
+        decoder_layers=3,
+        decoder_hidden_size=6,
+    )
+    net = build(model="rp-lstm", bptt=4, num_layers=2, num_anchors=2, regulariser="dropout", dropout=0.3, aux=aux)
+    again, ahead = net.auxiliaries["reconstruct"], net.auxiliaries["predict"]
+    assert (net.supervised.bptt, again.bptt, ahead.bptt) == (4, 3, 3)
+    assert (again.placement, again.order, again.reach) == ("distant", "reversed", "bptt")
+    assert (again.num_anchors, again.segment_length, ahead.num_anchors, ahead.segment_length) == (2, 7, 2, 7)
+    assert (again.decoder.unfed, again.decoder.core.num_layers) == ("blank", 3)
+    assert (again.decoder.core.hidden_size, ahead.decoder.core.hidden_size) == (6, 6)
+    assert (again.decoder.head.target, ahead.decoder.head.target) == ("squared", "squared")
+    assert net.encoder.core.num_layers == 2
+    for head in (net.supervised.head, again.decoder.head.net, ahead.decoder.head.net):
+        assert head.dropout.p == 0.3
+        assert type(head.second) is nn.Linear
+
+
+@pytest.mark.parametrize(
+    ("bptt", "aux", "expected"),
+    [
+        (4, None, (4, 4)),
+        ("full", None, (None, None)),
+        (4, "full", (4, None)),
+        ("full", 4, (None, 4)),
+        (4, 0, (4, 0)),
+        (0, 9, (0, 9)),
+    ],
+)
+def test_the_auxiliary_truncation_is_the_models_own_unless_it_is_given(bptt: Any, aux: Any, expected: tuple) -> None:
+    net = build(bptt=bptt, aux=AuxiliaryConfig(bptt=aux))
+    assert (net.supervised.bptt, net.auxiliaries["reconstruct"].bptt) == expected
+
+
+def test_no_projection() -> None:
+    net = build(projection_size=None)
+    assert net.encoder.projection is None
+    assert net.encoder.core.input_size == 1
+
+
+def test_chrono_initialisation_over_the_longest_sequence() -> None:
+    net = build(longest=50, initialisation="chrono", hidden_size=400)
+    forget = net.encoder.core.bias_ih_l0[400:800]
+    assert float(forget.detach().min()) >= 0
+    assert 3.5 < float(forget.detach().exp().max().log()) <= torch.tensor(49.0).log() + 1e-5
+    build(longest=1, initialisation="chrono")  # the shortest data: never an error
+
+
+def test_forget_bias_of_one() -> None:
+    core = build(initialisation="forget").encoder.core
+    assert (core.bias_ih_l0 + core.bias_hh_l0)[8:16].tolist() == [1.0] * 8
+
+
+def test_torchs_own_initialisation_is_left_alone() -> None:
+    bound = 8**-0.5  # torch's LSTM: uniform within 1 / sqrt(hidden_size)
+    assert build(longest=50).encoder.core.bias_ih_l0.abs().max() <= bound
+
+
+def test_the_seed_matters_and_repeats() -> None:
+    def weights(seed: int) -> torch.Tensor:
+        torch.manual_seed(seed)
+        return nn.utils.parameters_to_vector(build(model="rp-lstm").parameters())
+
+    assert torch.equal(weights(0), weights(0))
+    assert not torch.equal(weights(0), weights(1))
+
+
+def test_every_field_of_the_config_is_read() -> None:
+    """A setting that changes nothing is a lie: each one, changed, changes the network or what it does."""
+    changed = {
+        "model": "p-lstm", "bptt": 2, "cell": "gru", "hidden_size": 9, "projection_size": 4, "num_layers": 2,
+        "initialisation": "forget", "num_anchors": 2, "segment_length": 3, "regulariser": "none", "dropout": 0.1,
+    }  # fmt: skip
+    assert set(changed) == {item.name for item in dataclasses.fields(ModelConfig)} - {"aux"}
+    batch = SequenceBatch(
+        torch.arange(40, dtype=torch.uint8).view(2, 20, 1), torch.tensor([20, 9]), torch.tensor([0, 2])
+    )
+
+    def outcome(**settings: Any) -> list[float]:
+        torch.manual_seed(0)
+        net = build(**settings)
+        losses = net.losses(batch, ["supervised", *net.auxiliaries], 0.5, step_generator(0))
+        sum(loss.mean for loss in losses.values()).backward()
+        return [loss.total.item() for loss in losses.values()] + [w.grad.sum().item() for w in net.parameters()]
+
+    plain = outcome()
+    assert outcome() == plain
+    for name, value in changed.items():
+        assert outcome(**{name: value}) != plain, name

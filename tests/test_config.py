@@ -1,0 +1,149 @@
+import dataclasses
+import subprocess
+import sys
+import typing
+
+import pytest
+
+from auxrnn.config import (
+    MODELS,
+    AuxiliaryConfig,
+    ModelConfig,
+    RunConfig,
+    TrainingConfig,
+    steps_or_none,
+)
+from auxrnn.errors import InputError
+
+
+def test_defaults_are_the_papers() -> None:
+    """Trinh et al. 2018: 128 cells, input projected to 128, K 300, n 1, l 600, batch 128, RMSProp at 0.001."""
+    config = RunConfig()
+    assert (config.cell, config.hidden_size, config.projection_size, config.num_layers) == ("lstm", 128, 128, 1)
+    assert (config.bptt, config.num_anchors, config.segment_length) == (300, 1, 600)
+    assert (config.regulariser, config.dropout) == ("dropconnect", 0.5)
+    assert (config.aux.decoder_layers, config.aux.weight, config.aux.order) == (2, 1.0, "forward")
+    assert (config.batch_size, config.optimizer, config.lr, config.gradient_clip) == (128, "rmsprop", 1e-3, 1.0)
+    assert config.validation_fraction == 0.1
+
+
+def test_models_by_name() -> None:
+    names = typing.get_args(typing.get_type_hints(ModelConfig)["model"])
+    assert set(names) == set(MODELS)
+    assert ModelConfig(model="lstm").auxiliaries == ()
+    assert ModelConfig(model="r-lstm").auxiliaries == ("reconstruct",)
+    assert ModelConfig(model="p-lstm").auxiliaries == ("predict",)
+    assert ModelConfig(model="rp-lstm").auxiliaries == ("reconstruct", "predict")
+
+
+def test_a_run_is_a_model_and_a_training_and_a_dataset() -> None:
+    config = RunConfig(model="p-lstm", hidden_size=7, lr=0.5, data="mnist", aux=AuxiliaryConfig(truth_end=0.25))
+    alone = config.model_config()
+    assert type(alone) is ModelConfig
+    assert alone == ModelConfig(model="p-lstm", hidden_size=7, aux=AuxiliaryConfig(truth_end=0.25))
+
+
+def test_to_dict_is_plain_and_complete() -> None:
+    config = RunConfig(aux=AuxiliaryConfig(bptt="full"), limit_train=5)
+    plain = config.to_dict()
+    assert set(plain) == {item.name for item in dataclasses.fields(RunConfig)}
+    assert RunConfig(**{**plain, "aux": AuxiliaryConfig(**plain["aux"])}) == config
+
+
+@pytest.mark.parametrize("kind", [AuxiliaryConfig, ModelConfig, TrainingConfig, RunConfig])
+def test_every_setting_is_documented_in_order(kind: type) -> None:
+    """The command line shows these lines as its help."""
+    fields = list(vars(kind)["__annotations__"])
+    documented = [
+        line.strip().split(":")[0]
+        for line in (kind.__doc__ or "").split("Args:")[1].splitlines()
+        if line.startswith("        ") and not line.startswith("         ")
+    ]
+    assert documented == fields
+
+
+def test_a_setting_cannot_be_changed_behind_ones_back() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        RunConfig().lr = 1.0  # type: ignore[misc]
+
+
+def test_steps_or_none() -> None:
+    assert steps_or_none("full") is None
+    assert steps_or_none(0) == 0
+    assert steps_or_none(300) == 300
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"bptt": -1}, "bptt of at least 0, got -1"),
+        ({"hidden_size": 0}, "hidden_size of at least 1, got 0"),
+        ({"projection_size": 0}, "projection_size of at least 1"),
+        ({"num_layers": 0}, "num_layers of at least 1"),
+        ({"num_anchors": 0}, "num_anchors of at least 1"),
+        ({"segment_length": 0}, "segment_length of at least 1"),
+        ({"dropout": 1.0}, "dropout between 0 and 0.95, got 1.0"),
+        ({"cell": "rnn", "initialisation": "chrono"}, "lstm or gru with initialisation chrono"),
+        ({"cell": "rnn", "initialisation": "forget"}, "lstm or gru with initialisation forget"),
+        ({"pretrain_epochs": -1}, "pretrain_epochs of at least 0"),
+        ({"max_epochs": -1}, "max_epochs of at least 0"),
+        ({"seed": -1}, "seed of at least 0"),
+        ({"num_workers": -1}, "num_workers of at least 0"),
+        ({"batch_size": 0}, "batch_size of at least 1"),
+        ({"devices": 0}, "devices of at least 1"),
+        ({"patience": 0}, "patience of at least 1"),
+        ({"checkpoint_steps": 0}, "checkpoint_steps of at least 1"),
+        ({"checkpoint_minutes": 0}, "checkpoint_minutes above 0"),
+        ({"lr": 0.0}, "lr above 0, got 0.0"),
+        ({"lr": float("nan")}, "lr above 0, got nan"),
+        ({"gradient_clip": -1.0}, "gradient_clip above 0"),
+        ({"validation_fraction": 0.95}, "validation_fraction between 0 and 0.9"),
+        ({"limit_train": 0}, "limit_train of at least 1"),
+    ],
+)
+def test_run_refuses(setting: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        RunConfig(**setting)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"weight": -0.1}, "aux.weight of at least 0"),
+        ({"weight": float("nan")}, "aux.weight of at least 0, got nan"),
+        ({"bptt": -1}, "aux.bptt of at least 0"),
+        ({"decoder_layers": 0}, "aux.decoder_layers of at least 1"),
+        ({"decoder_hidden_size": 0}, "aux.decoder_hidden_size of at least 1"),
+        ({"truth_start": 1.1}, "aux.truth_start between 0 and 1, got 1.1"),
+        ({"truth_end": -0.1}, "aux.truth_end between 0 and 1"),
+    ],
+)
+def test_auxiliary_refuses(setting: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        AuxiliaryConfig(**setting)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"bptt": "full"},
+        {"bptt": 0},
+        {"projection_size": None},
+        {"dropout": 0.0},
+        {"pretrain_epochs": 0},
+        {"max_epochs": 0},
+        {"gradient_clip": None},
+        {"patience": None},
+        {"validation_fraction": 0.0},
+        {"checkpoint_steps": None, "checkpoint_minutes": None},
+        {"aux": AuxiliaryConfig(bptt=0, weight=0.0)},
+    ],
+)
+def test_what_may_be_left_out_may(setting: dict) -> None:
+    RunConfig(**setting)
+
+
+def test_loads_no_torch() -> None:
+    code = "import sys, auxrnn.config; print(sorted({'torch', 'lightning', 'numpy'} & set(sys.modules)))"
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert finished.stdout.strip() == "[]"

@@ -1,0 +1,133 @@
+"""The curve holds what an obvious computation gives, once an epoch, in memory, in the file and after resuming."""
+
+import csv
+from dataclasses import replace
+
+import pytest
+import torch
+from tiny_runs import TRAINING, make_data, make_model, resume_tiny, train_tiny
+from torch.nn import functional
+
+from auxrnn.training import history as history_module
+from auxrnn.training.history import COLUMNS, History
+from auxrnn.training.module import PhaseModule
+
+
+def test_means_are_those_of_an_obvious_computation(monkeypatch):
+    steps = []
+    plain = PhaseModule.training_step
+
+    def recording(self, batch, index):
+        found = plain(self, batch, index)
+        steps.append((self.phase.name, float(found["loss"].detach()), found["parts"], len(batch)))
+        return found
+
+    monkeypatch.setattr(PhaseModule, "training_step", recording)
+    _, rows, fitted = train_tiny()
+    assert [(row["phase"], row["epoch"], row["step"]) for row in rows] == [
+        ("pretrain", 1, 3), ("pretrain", 2, 6), ("train", 1, 3), ("train", 2, 6), ("train", 3, 9),
+    ]  # fmt: skip
+    for number, row in enumerate(rows):
+        epoch = steps[3 * number : 3 * number + 3]
+        assert {name for name, *_ in epoch} == {row["phase"]}
+        assert row["loss"] == pytest.approx(sum(loss for _, loss, _, _ in epoch) / 3)
+        for term in ("reconstruct", "predict"):
+            totals = [float(parts[term][0]) for _, _, parts, _ in epoch]
+            tokens = [parts[term][1] for _, _, parts, _ in epoch]
+            assert tokens == [size * 2 * (4 if term == "predict" else 3) for _, _, _, size in epoch]
+            assert row[term] == pytest.approx(sum(totals) / sum(tokens))
+        if row["phase"] == "pretrain":
+            assert not {"supervised", "train_accuracy", "validation_loss", "validation_accuracy"} & set(row)
+        else:
+            assert row["supervised"] == pytest.approx(sum(float(parts["supervised"][0]) for _, _, parts, _ in epoch) / 20)
+            assert row["train_accuracy"] == sum(int(parts["supervised"][2]) for _, _, parts, _ in epoch) / 20
+    seconds = [row["seconds"] for row in fitted.history]
+    assert seconds == sorted(seconds)
+    assert 0 < seconds[0] < seconds[-1] <= fitted.seconds
+
+
+def test_validation_is_the_mean_over_all_its_sequences():
+    model = make_model()
+    training = replace(TRAINING, pretrain_epochs=0, max_epochs=1, batch_size=4)  # 7 sequences: batches of 4 and 3
+    _, (row,), _ = train_tiny(model=model, training=training)
+    data, losses, right = make_data("validation", 7), 0.0, 0
+    model.eval()
+    with torch.no_grad():
+        for index in range(7):
+            batch = data.batch([index])
+            logits = model(batch)
+            losses += float(functional.cross_entropy(logits, batch.labels))
+            right += int(logits.argmax() == batch.labels)
+    assert row["validation_loss"] == pytest.approx(losses / 7, rel=1e-5)
+    assert row["validation_accuracy"] == right / 7
+
+
+def test_learning_rate_and_gradient_norm_of_the_row():
+    _, rows, _ = train_tiny(training=replace(TRAINING, lr_schedule="step"), validation=False)
+    # The rate that the next step would have: 3 of 6 steps done, 6 of 6; 3, 6 and 9 of 9.
+    assert [row["lr"] for row in rows] == pytest.approx([1e-3, 1e-4, 1e-3, 1e-4, 1e-4])
+    assert all(0 < row["gradient_norm"] < 100 for row in rows)
+
+
+def read(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_file_holds_the_rows(tmp_path):
+    _, _, fitted = train_tiny(tmp_path)
+    found = read(tmp_path / "metrics.csv")
+    assert len(found) == 5
+    for row, expected in zip(found, fitted.history, strict=True):
+        assert tuple(row) == COLUMNS
+        assert row == {name: str(expected.get(name, "")) for name in COLUMNS}
+
+
+def test_resumed_rows_are_not_doubled(tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        calls = iter(range(100))
+        plain = PhaseModule.training_step
+
+        def dying(self, batch, index):
+            if next(calls) == 10:
+                raise RuntimeError("killed")
+            return plain(self, batch, index)
+
+        patched.setattr(PhaseModule, "training_step", dying)
+        with pytest.raises(RuntimeError, match="killed"):
+            train_tiny(tmp_path, training=replace(TRAINING, checkpoint_steps=None))
+    assert [(row["phase"], row["epoch"]) for row in read(tmp_path / "metrics.csv")] == [
+        ("pretrain", "1"), ("pretrain", "2"), ("train", "1"),
+    ]  # fmt: skip
+    resume_tiny(tmp_path)
+    assert [(row["phase"], row["epoch"]) for row in read(tmp_path / "metrics.csv")] == [
+        ("pretrain", "1"), ("pretrain", "2"), ("train", "1"), ("train", "2"), ("train", "3"),
+    ]  # fmt: skip
+
+
+def test_a_failure_while_writing_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "metrics.csv"
+    history_module.write_rows(path, [{"phase": "train", "epoch": 1}])
+    before = path.read_text()
+    with pytest.raises(ValueError, match="unknown"):
+        history_module.write_rows(path, [{"phase": "train", "epoch": 1}, {"unknown": 2}])
+    assert path.read_text() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_pauses_do_not_count(tmp_path, monkeypatch):
+    history = History()
+    moments = iter([10.0, 13.0, 100.0, 104.0])
+    monkeypatch.setattr(history_module.time, "monotonic", lambda: next(moments))
+    for _ in range(2):  # started at 10, a step until 13; killed; started at 100, a step until 104
+        history.on_train_start(None, None)
+        history.on_train_batch_end(None, None, {"loss": torch.tensor(2.0), "parts": {}}, None, 0)
+    assert history.seconds == 7.0
+
+
+def test_running_means():
+    history = History()
+    for loss, right in ((6.0, 1), (3.0, 2)):
+        parts = {"supervised": (torch.tensor(loss), 3, torch.tensor(right)), "predict": (torch.tensor(loss), 6, None)}
+        history.on_train_batch_end(None, None, {"loss": torch.tensor(loss), "parts": parts}, None, 0)
+    assert history.running() == {"supervised": 1.5, "predict": 0.75, "accuracy": 0.5}

@@ -1,0 +1,94 @@
+"""Every sequence once an epoch, in an order that is a function of its key and can be taken up anywhere."""
+
+import pytest
+import torch
+from tiny_runs import make_data
+
+from auxrnn.training.order import BatchOrder, PlainLoader, ResumableLoader
+
+
+def order(epoch=0, size=20, batch_size=8, **options):
+    found = BatchOrder(size, batch_size, **{"seed": 0, "phase": 0, **options})
+    found.set_epoch(epoch)
+    return found
+
+
+def flat(batches):
+    return [index for batch in batches for index in batch]
+
+
+def same(one, other):
+    return torch.equal(one.inputs, other.inputs) and torch.equal(one.labels, other.labels)
+
+
+def test_each_epoch_is_a_permutation_in_batches_of_which_the_last_is_smaller():
+    for epoch in range(3):
+        batches = list(order(epoch))
+        assert [len(batch) for batch in batches] == [8, 8, 4]
+        assert len(order(epoch)) == 3
+        assert sorted(flat(batches)) == list(range(20))
+
+
+def test_the_order_differs_between_epochs_seeds_and_phases_and_by_nothing_else():
+    torch.manual_seed(1)
+    orders = [flat(order(epoch, seed=seed, phase=phase)) for epoch in (0, 1) for seed in (0, 1) for phase in (0, 1)]
+    torch.manual_seed(2)
+    again = [flat(order(epoch, seed=seed, phase=phase)) for epoch in (0, 1) for seed in (0, 1) for phase in (0, 1)]
+    assert orders == again
+    assert len({tuple(found) for found in orders}) == 8
+    assert list(range(20)) not in orders
+
+
+@pytest.mark.parametrize(("size", "ranks"), [(20, 2), (21, 2), (20, 3), (22, 4), (2, 5)])
+def test_ranks_take_as_many_batches_each_and_everything_together(size, ranks):
+    shares = [list(order(size=size, batch_size=3, ranks=ranks, rank=rank)) for rank in range(ranks)]
+    assert len({tuple(len(batch) for batch in share) for share in shares}) == 1
+    assert all(len(share) == len(order(size=size, batch_size=3, ranks=ranks)) for share in shares)
+    everything = flat(batch for share in shares for batch in share)
+    assert set(everything) == set(range(size))
+    assert len(everything) - size < ranks
+
+
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"))])
+@pytest.mark.parametrize("read", [0, 1, 2])
+def test_a_loader_goes_on_where_another_stopped_and_the_next_epoch_is_whole(read, workers):
+    data = make_data()
+    whole = list(ResumableLoader(data, order(1)))
+    stopped = ResumableLoader(data, order(1), workers)
+    before = iter(stopped)
+    for index in range(read):
+        assert same(next(before), whole[index])
+    resumed = ResumableLoader(data, order(1), workers)
+    resumed.load_state_dict(stopped.state_dict())
+    rest = list(resumed)
+    assert len(rest) == 3 - read
+    assert all(same(one, other) for one, other in zip(rest, whole[read:], strict=True))
+    assert [len(batch) for batch in resumed] == [8, 8, 4]
+
+
+def test_a_loader_at_its_end_begins_the_next_epoch():
+    loader = ResumableLoader(make_data(), order())
+    list(loader)
+    assert loader.state_dict() == {"position": 0}
+
+
+def test_a_loader_leaves_the_global_random_state_alone():
+    before = torch.get_rng_state()
+    list(ResumableLoader(make_data(), order()))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_evaluation_reads_everything_once_in_one_order_with_like_lengths_side_by_side():
+    data = make_data(unequal=True)
+    loader = PlainLoader(data, 8)
+    first, second = list(loader), list(loader)
+    assert all(same(one, other) for one, other in zip(first, second, strict=True))
+    lengths = torch.cat([batch.lengths for batch in first])
+    assert lengths.tolist() == sorted(data.lengths.tolist())
+    assert sorted(flat(loader.sampler)) == list(range(20))
+    labels = torch.cat([batch.labels for batch in first])
+    assert torch.equal(labels, data.labels[flat(loader.sampler)])
+
+
+def test_evaluation_of_equal_lengths_keeps_the_order_of_the_set():
+    assert flat(PlainLoader(make_data(), 8).sampler) == list(range(20))
