@@ -23,6 +23,7 @@ from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
 from auxrnn.config import AuxiliaryConfig, ModelConfig, TrainingConfig
 from auxrnn.data.dataset import SequenceData
+from auxrnn.data.splits import stratified_split
 from auxrnn.errors import InputError
 from auxrnn.estimator import LongSequenceClassifier
 from auxrnn.inference import predict_logits
@@ -236,6 +237,16 @@ def test_eval_set_chooses_the_epoch_and_leaves_the_training_data_whole() -> None
     assert estimator.model_.facts["validation_sequences"] == 8
     chosen = estimator.history_[estimator.best_epoch_]  # the first row is of pretraining
     assert estimator.score(X[:8], y[:8]) == chosen["validation_accuracy"]
+
+
+def test_the_validation_split_is_stratified_and_kept_out_of_training() -> None:
+    X, y = rising_or_falling(40)
+    estimator = tiny(validation_fraction=0.25).fit(X, y)
+    kept, held_out = stratified_split(torch.from_numpy(y), 0.25, seed=0)
+    facts = estimator.model_.facts
+    assert (facts["train_sequences"], facts["validation_sequences"]) == (30, 10)
+    np.testing.assert_allclose(estimator.model_.preprocessing.mean, X[kept].mean(), rtol=1e-9, atol=1e-12)
+    assert estimator.score(X[held_out], y[held_out]) == facts["validation_accuracy"]
 
 
 def test_without_validation_the_last_epoch_is_used() -> None:

@@ -462,19 +462,23 @@ def test_all_256_grey_levels_reach_the_loss_as_they_are(name: str, order: str, m
     options = {"order": order} if name == "reconstruct" else {}
     objective = {"reconstruct": Reconstruction, "predict": Prediction}[name](core, hidden_size=4, **options)
     levels = torch.cat([torch.arange(256), torch.arange(255, -1, -1)]).to(torch.uint8)
+    said = levels.flip(0) if order == "reversed" and name == "reconstruct" else levels
     targets: list[Tensor] = []
+    by_hand: list[Tensor] = []
     fed: list[Tensor] = []
     own = objective.decoder.head.loss
 
     def spy(outputs: Tensor, steps: Tensor) -> Tensor:
         assert outputs.shape == (1, 511, 1, 256)
         targets.append(steps)
+        shares = outputs[0, :, 0].log_softmax(-1)
+        by_hand.append(-sum(shares[t, level] for t, level in enumerate(said[1:].tolist())))
         return own(outputs, steps)
 
     monkeypatch.setattr(objective.decoder.head, "loss", spy)
     core.features.register_forward_hook(lambda *args: fed.append(args[2].flatten()))
     loss, _ = walk(objective, core, SequenceBatch(levels.view(1, 512, 1), torch.tensor([512])))
-    said = levels.flip(0) if order == "reversed" and name == "reconstruct" else levels
+    torch.testing.assert_close(loss.total, by_hand[0])
     assert torch.equal(targets[0].flatten(), said[1:])
     assert set(targets[0].flatten().tolist()) == set(range(256))
     assert set((torch.cat(fed) * 255).round().int().tolist()) == set(range(256))

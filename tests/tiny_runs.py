@@ -147,7 +147,9 @@ def child_trains(folder, training):
     torch.set_num_threads(1)
     (folder / "started").touch()
     try:
-        weights, rows, _ = resume_tiny(folder, training=training) if newest(folder) else train_tiny(folder, training=training)
+        weights, rows, _ = (
+            resume_tiny(folder, training=training) if newest(folder) else train_tiny(folder, training=training)
+        )
     except InterruptedRun as stopped:
         sys.exit(64 + stopped.signum)
     torch.save((weights, rows), folder / "finished.pt")
@@ -161,6 +163,7 @@ def child_reports(terminal, folder):
         os.dup2(descriptor, standard)
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
     os.environ["TERM"] = "xterm"
+    os.environ.pop("COLUMNS", None)
     config, training = MODEL, replace(TRAINING, pretrain_epochs=1, max_epochs=2)
     fit(make_model(), make_data(), make_data("validation", 7), config, training, folder=Path(folder))
     sys.stdout.flush()

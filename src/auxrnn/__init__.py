@@ -1,8 +1,8 @@
 """Recurrent networks on sequences too long to back-propagate through.
 
 Truncated back-propagation through time at constant memory, with the auxiliary losses of Trinh, Dai, Luong and Le (ICML
-2018). Names load when they are first used: importing this package loads torch at the first torch-level name, and nothing
-heavier until an estimator is asked for.
+2018). Names load when they are first used: torch at the first torch-level name, and nothing heavier until an estimator
+is asked for.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _HOMES = {
     "LongSequenceClassifier": "estimator",
 }
 
-__all__ = ["__version__", *_HOMES]
+__all__ = ["__version__", *_HOMES]  # noqa: PLE0604 (the keys are strings)
 
 
 def __getattr__(name: str) -> Any:

@@ -79,7 +79,7 @@ class SequenceBatch:
         return len(self.inputs)
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> SequenceBatch:
-        """Inputs in their compact type and labels on `device`; the lengths stay on the CPU, where windows are planned."""
+        """Inputs in their compact type and labels on `device`; lengths stay on the CPU, where windows are planned."""
         labels = None if self.labels is None else self.labels.to(device, non_blocking=non_blocking)
         return SequenceBatch(self.inputs.to(device, non_blocking=non_blocking), self.lengths, labels)
 

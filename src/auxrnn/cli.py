@@ -157,9 +157,8 @@ def _predict(options: argparse.Namespace) -> int:
 def _data(options: argparse.Namespace) -> int:
     if options.action == "list":
         for preset in PRESETS.values():
-            print(
-                f"{preset.name:<12} {preset.train:>6,} + {preset.test:>6,}  {preset.steps:>4} steps  {preset.description}"
-            )
+            size = f"{preset.train:>6,} + {preset.test:>6,}  {preset.steps:>4} steps"
+            print(f"{preset.name:<12} {size}  {preset.description}")
         return 0
     from auxrnn.data.catalogue import fetch_files, verify
 

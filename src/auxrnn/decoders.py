@@ -19,8 +19,8 @@ class ReconstructionDecoder(nn.Module):
     """Reproduces a segment from the state at an anchor (Trinh et al. 2018, figure 1 and section 3).
 
     A recurrent net of 1 or more layers (the paper: 2). The bottom layer starts from the state at the anchor (its top
-    layer where it has several), through a learned linear map where sizes or kinds differ; upper layers start from zeros.
-    The first step of the segment is given and the decoder outputs the second; later inputs are fed or not.
+    layer where it has several), through a learned linear map where sizes or kinds differ; upper layers start from
+    zeros. The first step of the segment is given and the decoder outputs the second; later inputs are fed or not.
 
     state_sizes: sizes of the anchor state's tensors, as `encoder.core_sizes` gives them. unfed: what stands where the
     true input is withheld: "model", the decoder's own most likely step, or "blank", nothing (zeros, and a flag among
@@ -81,7 +81,7 @@ class ReconstructionDecoder(nn.Module):
 
     @torch.no_grad()
     def generate(self, first: Tensor, anchor_state: State, steps: int) -> Tensor:
-        """The segment as remembered: from its first step (R, 1, ...) alone, `steps` more, one by one -> (R, steps, ...).
+        """The segment as remembered: after its first step (R, 1, ...), `steps` more, one by one -> (R, steps, ...).
 
         No other true input is fed: after the first step stands what `unfed` says.
         """
@@ -97,7 +97,7 @@ class ReconstructionDecoder(nn.Module):
 
     @staticmethod
     def _flagged(features: Tensor, fed: Tensor) -> Tensor:
-        """Features (R, l, F) with zeros where they are not fed, and the flag `fed` (R, l) behind them: (R, l, F + 1)."""
+        """Features (R, l, F), zero where they are not fed, with the flag `fed` (R, l) behind them: (R, l, F + 1)."""
         flag = fed.unsqueeze(-1).to(features.dtype)
         return torch.cat([features * flag, flag], dim=-1)
 

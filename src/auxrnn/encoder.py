@@ -6,6 +6,8 @@ chunk in its compact type and only the chunk at hand is ever turned into floats.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -102,7 +104,7 @@ def top_state(state: State) -> list[Tensor]:
 
 
 def core_sizes(core: Core, example: Tensor) -> tuple[int, list[int]]:
-    """The sizes that a core gives on inputs like `example` (1, 1, ...): of its outputs, and of each top state tensor."""
+    """The sizes of what a core gives on inputs like `example` (1, 1, ...): outputs, and each top state tensor."""
     with torch.no_grad():
         outputs, state = core(example, None)
     return outputs.shape[-1], [part.shape[1] for part in top_state(state)]
@@ -130,7 +132,6 @@ def _folded(core: nn.RNNBase, projection: nn.Linear, features: Tensor, state: St
         hidden = features.new_zeros(core.num_layers, len(features), core.proj_size or core.hidden_size)
         state = (hidden, cell) if core.mode == "LSTM" else hidden
     functions = {"LSTM": torch.lstm, "GRU": torch.gru, "RNN_TANH": torch.rnn_tanh, "RNN_RELU": torch.rnn_relu}
-    outputs, *last = functions[core.mode](
-        features, state, weights, core.bias, core.num_layers, core.dropout, core.training, False, True
-    )
+    run: Callable[..., tuple[Tensor, ...]] = functions[core.mode]
+    outputs, *last = run(features, state, weights, core.bias, core.num_layers, core.dropout, core.training, False, True)
     return outputs, tuple(last) if core.mode == "LSTM" else last[0]

@@ -6,8 +6,6 @@ Everything is done by the rooms below: `preprocessing` reads the sequences, `tra
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, fields, replace
@@ -215,7 +213,7 @@ class LongSequenceClassifier(ClassifierMixin, BaseEstimator):
 
         from auxrnn.training.fit import fit
 
-        with _own_random_numbers(training.accelerator), _interruptible():
+        with _own_random_numbers(training.accelerator):
             torch.manual_seed(training.seed)
             network = build_model(model_config, train.spec, len(names), int(train.lengths.max()))
             fitted = fit(network, train, validation, model_config, training, quiet=not self.verbose)
@@ -463,19 +461,3 @@ def _own_random_numbers(accelerator: str) -> Iterator[None]:
     gpus = range(torch.cuda.device_count()) if accelerator != "cpu" or torch.cuda.is_initialized() else ()
     with torch.random.fork_rng(devices=list(gpus)):
         yield
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Ctrl-C is a KeyboardInterrupt to the caller; Lightning would end the process and ignore the next one."""
-    in_main = threading.current_thread() is threading.main_thread()
-    handler = signal.getsignal(signal.SIGINT) if in_main else None
-    try:
-        yield
-    except SystemExit as stop:
-        if isinstance(stop.__context__, KeyboardInterrupt):
-            raise KeyboardInterrupt from None
-        raise
-    finally:
-        if in_main and handler is not None:
-            signal.signal(signal.SIGINT, handler)

@@ -203,7 +203,7 @@ class Reconstruction(Objective):
 
 
 class Prediction(Objective):
-    """p-LSTM: a net on the core's outputs from random anchors on predicts each next step (Trinh et al. 2018, section 3).
+    """p-LSTM: from random anchors on, a net on the outputs predicts each next step (Trinh et al. 2018, section 3).
 
     The gradient stops at the anchor. No gradient path through the core is longer than `bptt`: a longer segment is cut
     into pieces of `bptt` steps with the state carried on as a constant. With bptt = 0 only the predictor learns.
@@ -259,7 +259,7 @@ def classifier_head(core: nn.Module, num_classes: int, **options: Any) -> FeedFo
 def _spec_and_example(core: nn.Module, spec: InputSpec | None) -> tuple[InputSpec, Tensor]:
     own = getattr(core, "spec", None)
     if own is not None:
-        return own, core.example()
+        return own, core.example()  # type: ignore[operator]
     if spec is None:
         raise ValueError("Expected spec=InputSpec(kind, size) beside a core that does not know its inputs, got none.")
     weight = next(core.parameters(), torch.zeros(()))

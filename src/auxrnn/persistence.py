@@ -113,7 +113,7 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: expected a model of format {FORMAT!r}, found another file.")
     if content.get("version") != VERSION:
         raise InputError(
-            f"{path}: expected format version {VERSION}, found {content.get('version')!r}; use the auxrnn that wrote it."
+            f"{path}: expected version {VERSION}, found {content.get('version')!r}; use the auxrnn that wrote it."
         )
     return content
 
@@ -165,8 +165,7 @@ tags: [recurrent-neural-network, sequence-classification, long-sequences]
 # {config.model} sequence classifier
 
 {config.model} with a {config.cell} of {config.hidden_size} cells, truncation {config.bptt}, trained by
-[auxrnn](https://pypi.org/project/auxrnn/) after Trinh, Dai, Luong and Le, *Learning Longer-term Dependencies in RNNs with
-Auxiliary Losses* (ICML 2018).
+auxrnn after Trinh, Dai, Luong and Le, *Learning Longer-term Dependencies in RNNs with Auxiliary Losses* (ICML 2018).
 
 ## Training
 

@@ -72,7 +72,7 @@ def initial_state(core: Core, inputs: Tensor) -> State:
         if tensor.dim() == 0 or tensor.shape[dim] != 1:
             raise ValueError(
                 f"Expected state tensors with the batch in dimension 1 (three or more dimensions) or 0 (fewer), "
-                f"got shape {tuple(tensor.shape)} for one sequence; give the core's state torch's layout (layers, B, H)."
+                f"got shape {tuple(tensor.shape)} for one sequence; use torch's layout (layers, B, H)."
             )
         shape = list(tensor.shape)
         shape[dim] = len(inputs)

@@ -8,11 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from tiny_runs import TRAINING, assert_same_weights, newest, resume_tiny, train_tiny
 
 from auxrnn.errors import InputError
 from auxrnn.training import checkpoints as checkpoints_module
 from auxrnn.training.checkpoints import AtomicCheckpointIO, Checkpoints, find_checkpoints, is_whole
+from tiny_runs import TRAINING, assert_same_weights, newest, resume_tiny, train_tiny
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_a_failure_while_writing_leaves_the_old_one(tmp_path, monkeypatch, when)
         monkeypatch.setattr(torch, "save", full_disk)
     else:
         monkeypatch.setattr("os.replace", failing)
-    with pytest.raises(OSError, match="No space|Input/output"):
+    with pytest.raises(OSError, match=r"No space|Input/output"):
         AtomicCheckpointIO().save_checkpoint({"step": 2}, path)
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
@@ -99,9 +99,7 @@ def saved(monkeypatch):
 def test_saves_every_so_many_steps_and_at_each_epochs_end_and_keeps_two(tmp_path, saved):
     train_tiny(tmp_path, training=replace(TRAINING, checkpoint_steps=2))
     # epochs end at steps 3 and 6; 3, 6 and 9. At 6 the epoch's end is the one save.
-    assert [held[0] for held in saved] == [(0, 2), (0, 3), (0, 4), (0, 6)] + [
-        (1, step) for step in (2, 3, 4, 6, 8, 9)
-    ]
+    assert [held[0] for held in saved] == [(0, 2), (0, 3), (0, 4), (0, 6)] + [(1, step) for step in (2, 3, 4, 6, 8, 9)]
     assert all(len(held) == 2 for held in saved[1:])
     assert [held[1] for held in saved[1:]] == [held[0] for held in saved[:-1]]
 
@@ -109,7 +107,9 @@ def test_saves_every_so_many_steps_and_at_each_epochs_end_and_keeps_two(tmp_path
 def test_saves_by_the_clock(tmp_path, monkeypatch, saved):
     now = iter(range(0, 10**6, 25))  # each look at the clock finds it 25 s later
     monkeypatch.setattr(checkpoints_module, "time", SimpleNamespace(monotonic=lambda: next(now)))
-    train_tiny(tmp_path, training=replace(TRAINING, checkpoint_steps=None, checkpoint_minutes=0.5, batch_size=2, max_epochs=0))
+    train_tiny(
+        tmp_path, training=replace(TRAINING, checkpoint_steps=None, checkpoint_minutes=0.5, batch_size=2, max_epochs=0)
+    )
     # 10 steps an epoch. A save and the look after it: 25 s to the next step, too few; 50 s to the one after.
     assert [held[0] for held in saved] == [(0, step) for step in (2, 4, 6, 8, 10, 12, 14, 16, 18, 20)]
 
@@ -127,7 +127,12 @@ def test_newer_ones_of_a_future_given_up_do_not_push_out_good_ones(tmp_path, sav
 
 
 def test_found_newest_first_by_number_not_by_name(tmp_path):
-    names = ["phase-0-step-000000012.ckpt", "phase-1-step-000000002.ckpt", "phase-0-step-1000000000.ckpt", "phase-x.ckpt"]
+    names = [
+        "phase-0-step-000000012.ckpt",
+        "phase-1-step-000000002.ckpt",
+        "phase-0-step-1000000000.ckpt",
+        "phase-x.ckpt",
+    ]
     for name in names:
         (tmp_path / name).touch()
     assert [(phase, step) for phase, step, _ in find_checkpoints(tmp_path)] == [(1, 2), (0, 10**9), (0, 12)]
@@ -148,20 +153,14 @@ def test_truncation_anywhere_is_seen(tmp_path, checkpoint):
         assert not is_whole(cut)
 
 
-def test_a_flipped_byte_is_seen_or_changes_nothing(tmp_path, checkpoint):
+def test_a_flipped_byte_anywhere_is_seen(tmp_path, checkpoint):
     content, flipped = checkpoint.read_bytes(), tmp_path / "flipped.ckpt"
-    original = torch.load(checkpoint, weights_only=True)["state_dict"]
-    seen = 0
-    places = random.Random(0).sample(range(len(content)), 150) + list(range(len(content) - 400, len(content)))
+    places = random.Random(0).sample(range(len(content)), 300) + list(range(len(content) - 300, len(content)))
     for place in places:
         damaged = bytearray(content)
-        damaged[place] ^= 0xFF
+        damaged[place] ^= 1
         flipped.write_bytes(damaged)
-        if not is_whole(flipped):
-            seen += 1
-        else:  # padding and time stamps
-            assert_same_weights(torch.load(flipped, weights_only=True)["state_dict"], original)
-    assert seen > 100
+        assert not is_whole(flipped)
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage", b"PK\x03\x04 and no more", bytes(10_000)])
@@ -201,7 +200,7 @@ def test_a_checkpoint_that_carries_code_is_refused(tmp_path, capsys, checkpoint)
     path = tmp_path / "checkpoints" / checkpoint.name
     path.parent.mkdir()
     content = torch.load(checkpoint, weights_only=True)
-    torch.save({**content, "harm": Harmful()}, path)
+    AtomicCheckpointIO().save_checkpoint({**content, "harm": Harmful()}, path)
     assert is_whole(path)
     for weights_only in (True, False, None):
         with pytest.raises(InputError, match="may carry code"):

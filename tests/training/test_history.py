@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from tiny_runs import TRAINING, make_data, make_model, resume_tiny, train_tiny
 from torch.nn import functional
 
 from auxrnn.training import history as history_module
 from auxrnn.training.history import COLUMNS, History
 from auxrnn.training.module import PhaseModule
+from tiny_runs import TRAINING, make_data, make_model, resume_tiny, train_tiny
 
 
 def test_means_are_those_of_an_obvious_computation(monkeypatch):
@@ -39,7 +39,9 @@ def test_means_are_those_of_an_obvious_computation(monkeypatch):
         if row["phase"] == "pretrain":
             assert not {"supervised", "train_accuracy", "validation_loss", "validation_accuracy"} & set(row)
         else:
-            assert row["supervised"] == pytest.approx(sum(float(parts["supervised"][0]) for _, _, parts, _ in epoch) / 20)
+            assert row["supervised"] == pytest.approx(
+                sum(float(parts["supervised"][0]) for _, _, parts, _ in epoch) / 20
+            )
             assert row["train_accuracy"] == sum(int(parts["supervised"][2]) for _, _, parts, _ in epoch) / 20
     seconds = [row["seconds"] for row in fitted.history]
     assert seconds == sorted(seconds)

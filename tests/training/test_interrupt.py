@@ -10,12 +10,12 @@ from dataclasses import replace
 import lightning as L
 import pytest
 import torch
-from tiny_runs import TRAINING, assert_same_weights, child_trains, newest, resume_tiny, start_child, train_tiny
 
 from auxrnn.training import fit as fit_module
 from auxrnn.training.checkpoints import Checkpoints
 from auxrnn.training.interrupt import SIGNALS, InterruptedRun
 from auxrnn.training.module import PhaseModule
+from tiny_runs import TRAINING, assert_same_weights, child_trains, newest, resume_tiny, start_child, train_tiny
 
 
 class Unheard(BaseException):

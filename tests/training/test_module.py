@@ -4,6 +4,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+
+from auxrnn.anchors import step_generator
+from auxrnn.model import SequenceClassifier
+from auxrnn.objectives import Loss, Prediction, Reconstruction
+from auxrnn.training.module import OPTIMIZERS, STEP_KEY, DivergedError, PhaseModule, learning_rate_factor
+from auxrnn.training.phases import Phase
 from tiny_runs import (
     MODEL,
     TRAINING,
@@ -15,12 +21,6 @@ from tiny_runs import (
     train_tiny,
     weights_of,
 )
-
-from auxrnn.anchors import step_generator
-from auxrnn.model import SequenceClassifier
-from auxrnn.objectives import Loss, Prediction, Reconstruction
-from auxrnn.training.module import OPTIMIZERS, STEP_KEY, DivergedError, PhaseModule, learning_rate_factor
-from auxrnn.training.phases import Phase
 
 # What is random in a step ---------------------------------------------------------------------------------------------
 
@@ -138,12 +138,12 @@ def test_the_gradient_is_clipped_between_backward_and_step(clip):
 
 
 def test_optimisers_by_name():
-    assert OPTIMIZERS == {
+    assert {
         "rmsprop": torch.optim.RMSprop,
         "adam": torch.optim.Adam,
         "adamw": torch.optim.AdamW,
         "sgd": torch.optim.SGD,
-    }
+    } == OPTIMIZERS
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,10 @@ def infinite_gradient(total, model):
 
 
 SPOILED = {
-    "a NaN loss": (lambda total, model: total * float("nan"), r"the loss is not finite \(.*reconstruct nan, predict \d"),
+    "a NaN loss": (
+        lambda total, model: total * float("nan"),
+        r"the loss is not finite \(.*reconstruct nan, predict \d",
+    ),
     "an infinite loss": (lambda total, model: total * float("inf"), r"the loss is not finite \(.*reconstruct inf, pre"),
     "an infinite gradient": (infinite_gradient, "the gradient of norm inf is not finite"),
     "a NaN gradient": (

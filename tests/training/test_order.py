@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from tiny_runs import make_data
 
 from auxrnn.training.order import BatchOrder, PlainLoader, ResumableLoader
+from tiny_runs import make_data
 
 
 def order(epoch=0, size=20, batch_size=8, **options):
@@ -49,7 +49,9 @@ def test_ranks_take_as_many_batches_each_and_everything_together(size, ranks):
     assert len(everything) - size < ranks
 
 
-@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"))])
+@pytest.mark.parametrize(
+    "workers", [0, pytest.param(1, marks=pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning"))]
+)
 @pytest.mark.parametrize("read", [0, 1, 2])
 def test_a_loader_goes_on_where_another_stopped_and_the_next_epoch_is_whole(read, workers):
     data = make_data()

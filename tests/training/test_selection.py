@@ -4,12 +4,12 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from tiny_runs import MODEL, TRAINING, make_model
 
 from auxrnn.training.history import History
 from auxrnn.training.module import PhaseModule
 from auxrnn.training.phases import Phase
 from auxrnn.training.selection import BestModel
+from tiny_runs import MODEL, TRAINING, make_model
 
 
 class Walk:

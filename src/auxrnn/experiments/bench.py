@@ -1,7 +1,7 @@
 """What a training step costs as sequences grow: peak memory and seconds, as ratios measured in one call.
 
-Random pixels of the asked length stand in for data; nothing is learned. Memory is that of a whole process beyond what it
-holds before the step, the input included: on the CPU from the operating system, on a GPU from torch's allocator.
+Random pixels of the asked length stand in for data. Memory is that of a whole process beyond what it holds before the
+step, the input included: on the CPU from the operating system, on a GPU from torch's allocator.
 """
 
 from __future__ import annotations

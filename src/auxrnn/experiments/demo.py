@@ -7,7 +7,6 @@ validation data; `docs/demo.md` tells how. Runs lie in folders like any other an
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -18,7 +17,7 @@ from typing import Any
 
 from auxrnn.config import AuxiliaryConfig, RunConfig
 from auxrnn.errors import InputError
-from auxrnn.experiments.runs import RunFolder, read_curve, read_json, resume_run, start_run
+from auxrnn.experiments.runs import RunFolder, read_config, read_curve, read_json, resume_run, start_run
 from auxrnn.report.figures import draw_curves, draw_memory
 from auxrnn.report.statistics import apart, spread
 from auxrnn.report.tables import markdown_table, text_table
@@ -80,6 +79,7 @@ def _digits_arms() -> dict[str, RunConfig]:
         data="digits-long",
         bptt=8,
         hidden_size=64,
+        projection_size=None,
         initialisation="forget",
         batch_size=32,
         lr_schedule="cosine",
@@ -126,13 +126,14 @@ def _mnist_arms() -> dict[str, RunConfig]:
         data="mnist", limit_train=10_000, bptt=300, initialisation="chrono", batch_size=32, num_anchors=4,
         segment_length=30, aux=AuxiliaryConfig(unfed="blank", target="squared", placement="distant", truth_start=0.0),
     )  # fmt: skip
-    auxiliary = {"pretrain_epochs": 1, "max_epochs": 9}
+    plain = replace(shared, model="lstm", pretrain_epochs=0, max_epochs=10)
+    auxiliary = replace(shared, pretrain_epochs=1, max_epochs=9)
     return {
-        "LSTM": replace(shared, model="lstm", pretrain_epochs=0, max_epochs=10),
-        "r-LSTM": replace(shared, model="r-lstm", **auxiliary),
-        "p-LSTM": replace(shared, model="p-lstm", **auxiliary),
-        "rp-LSTM": replace(shared, model="rp-lstm", **auxiliary),
-        "LSTM full BPTT": replace(shared, model="lstm", bptt="full", pretrain_epochs=0, max_epochs=10),
+        "LSTM": plain,
+        "r-LSTM": replace(auxiliary, model="r-lstm"),
+        "p-LSTM": replace(auxiliary, model="p-lstm"),
+        "rp-LSTM": replace(auxiliary, model="rp-lstm"),
+        "LSTM full BPTT": replace(plain, bptt="full"),
     }
 
 
@@ -175,8 +176,10 @@ def _train_one(config: RunConfig) -> dict[str, Any]:
         try:
             if folder.config.exists():
                 if _changed(folder, config):
-                    shutil.rmtree(folder.path)
-                    raise InputError(f"{folder.path}: held a run of another configuration; it is gone, start again.")
+                    raise InputError(
+                        f"{folder.path}: expected a run of this demonstration, found one of another configuration; "
+                        f"delete it or choose another --out."
+                    )
                 return resume_run(folder.path)
             return start_run(config)
         finally:
@@ -184,8 +187,6 @@ def _train_one(config: RunConfig) -> dict[str, Any]:
 
 
 def _changed(folder: RunFolder, config: RunConfig) -> bool:
-    from auxrnn.experiments.runs import read_config
-
     return replace(read_config(folder), data_dir=None, out=None) != replace(config, data_dir=None, out=None)
 
 
@@ -193,10 +194,10 @@ def _verdict(by_name: dict[str, list[dict[str, Any]]]) -> str:
     """Whether the auxiliary models are ahead, from the numbers alone."""
     base = spread([found["test_accuracy"] for found in by_name["LSTM"]])
     lines = []
-    for name in by_name:
+    for name, found in by_name.items():
         if name in ("LSTM", "LSTM full BPTT"):
             continue
-        own = spread([found["test_accuracy"] for found in by_name[name]])
+        own = spread([result["test_accuracy"] for result in found])
         gap = 100 * (own.mean - base.mean)
         separate = apart(own, base)
         touch = "one seed, no interval" if separate is None else "intervals apart" if separate else "intervals touch"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-import torch
-
 from auxrnn.data.presets import PRESETS
 from auxrnn.data.sources import data_folder
 from auxrnn.experiments.environment import describe_environment, installed_version
@@ -28,7 +26,7 @@ def diagnose(data_dir: str | None) -> Iterator[str]:
     for preset in PRESETS.values():
         missing = [file.name for file in preset.files if not (folder / preset.folder / file.name).is_file()]
         state = "embedded" if not preset.files else f"auxrnn data fetch {preset.name}" if missing else "here"
-        yield f"  {preset.name:<11}{state}"
+        yield f"  {preset.name:<12} {state}"
     for extra, packages in EXTRAS.items():
         absent = [name for name in packages if installed_version(name) is None]
         state = f"missing: pip install 'auxrnn[{extra}]'" if absent else "installed"

@@ -6,6 +6,7 @@ import torch
 
 from auxrnn.config import RunConfig, steps_or_none
 from auxrnn.data.dataset import SequenceData
+from auxrnn.heads import FeedForward, StepHead
 from auxrnn.model import SequenceClassifier
 from auxrnn.objectives import Objective
 
@@ -54,11 +55,15 @@ def expected_bytes(network: SequenceClassifier, train: SequenceData, config: Run
         tokens = rows * config.num_anchors * min(config.segment_length, longest)
         hidden = config.aux.decoder_hidden_size or config.hidden_size
         layers = ("reconstruct" in config.auxiliaries) * config.aux.decoder_layers + ("predict" in config.auxiliaries)
-        head = next(iter(network.auxiliaries.values())).decoder.head.net
-        out = head.second.out_features * len(network.auxiliaries)  # type: ignore[union-attr, operator]
-        floats += tokens * (layers * hidden * FLOATS_PER_UNIT + 3 * (out + head.first.out_features))  # type: ignore
+        wide = sum(net.first.out_features + net.second.out_features for net in _output_nets(network))
+        floats += tokens * (layers * hidden * FLOATS_PER_UNIT + 3 * wide)
     floats += 4 * sum(weight.numel() for weight in network.parameters())
     return 4 * floats
+
+
+def _output_nets(network: SequenceClassifier) -> list[FeedForward]:
+    """The feed-forward nets that decoders speak through."""
+    return [module.net for module in network.auxiliaries.modules() if isinstance(module, StepHead)]
 
 
 def _windows(config: RunConfig) -> str:

@@ -192,7 +192,7 @@ def _save(folder: RunFolder, network: Any, config: RunConfig, test: SequenceData
 
 
 def read_curve(folder: RunFolder) -> list[tuple[float, float]]:
-    """(epoch, validation accuracy in percent) of a run, epochs counted over both phases; epochs without are left out."""
+    """(epoch, validation accuracy in percent) of a run, epochs counted over both phases; those without are left out."""
     with open(folder.metrics, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     return [

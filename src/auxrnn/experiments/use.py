@@ -48,7 +48,7 @@ def evaluate(path: Path, data: str | None = None, data_dir: str | None = None) -
     test = load(name, data_dir).test
     if test.spec != saved.spec or test.classes != saved.classes:
         raise InputError(
-            f"{name}: expected sequences of {saved.spec.size} {saved.spec.kind} with classes {', '.join(saved.classes)}, "
+            f"{name}: expected {saved.spec.size} {saved.spec.kind} a step and classes {', '.join(saved.classes)}, "
             f"got {test.spec.size} {test.spec.kind} with classes {', '.join(test.classes)}."
         )
     assert test.labels is not None

@@ -18,7 +18,7 @@ from auxrnn.training.checkpoints import Checkpoints
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class InterruptedRun(RuntimeError):
+class InterruptedRun(RuntimeError):  # noqa: N818 - it went as asked
     """The run was asked to stop, and its state is saved. `signum`: the signal that asked."""
 
     def __init__(self, signum: int) -> None:

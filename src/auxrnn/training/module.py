@@ -36,8 +36,8 @@ class DivergedError(RuntimeError):
 class PhaseModule(L.LightningModule):
     """Minimises the losses of one phase.
 
-    steps_before, total_steps: of the whole training, for the schedule of scheduled sampling; phase_steps: of this phase,
-    for the learning rate.
+    steps_before, total_steps: of the whole training, for the schedule of scheduled sampling; phase_steps: of this
+    phase, for the learning rate.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class PhaseModule(L.LightningModule):
         norm = nn.utils.clip_grad_norm_(weights, math.inf if limit is None else limit)
         if not torch.isfinite(norm):
             if getattr(self.trainer.precision_plugin, "scaler", None) is not None:
-                return  # 16-mixed: the loss was scaled too high; the scaler skips this step and scales the next one less
+                return  # 16-mixed: the loss was scaled too high; the scaler skips this step and scales less
             raise DivergedError(self._diverged(f"the gradient of norm {float(norm):.4g} is not finite"))
         self.gradient_norm = float(norm)
 

@@ -6,6 +6,7 @@ remembered for a run to go on exactly.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -44,11 +45,11 @@ class BatchOrder(Sampler[list[int]]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return -(-self._share // self.batch_size)
+        return math.ceil(self._share / self.batch_size)
 
     @property
     def _share(self) -> int:
-        return -(-self.size // self.ranks)
+        return math.ceil(self.size / self.ranks)
 
     def __iter__(self) -> Iterator[list[int]]:
         generator = step_generator(ORDER_KEY, self.seed, self.phase, self.epoch)

@@ -13,6 +13,7 @@ from auxrnn.training.history import History
 from auxrnn.training.module import PhaseModule
 
 LINE_EVERY = 30.0  # seconds between plain lines within an epoch
+FIRST = {"supervised": "loss", "accuracy": "accuracy"}  # on the bar, before the auxiliary losses: 80 columns are few
 
 
 class ProgressReport(Callback):
@@ -32,12 +33,13 @@ class ProgressReport(Callback):
             from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
             from rich.table import Column
 
+            def fixed(width: int) -> Column:  # so that a narrow terminal cuts the numbers alone, at their end
+                return Column(min_width=width, no_wrap=True)
+
             self.bar = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(bar_width=12),
-                TimeRemainingColumn(
-                    table_column=Column(min_width=7, no_wrap=True)
-                ),  # before what a narrow terminal cuts
+                TextColumn("{task.description}", table_column=fixed(len(pl_module.phase.name))),
+                BarColumn(bar_width=8, table_column=fixed(8)),
+                TimeRemainingColumn(table_column=fixed(7)),
                 TextColumn("{task.fields[numbers]}"),
             )
             self.bar.start()
@@ -52,7 +54,9 @@ class ProgressReport(Callback):
             return
         assert isinstance(pl_module, PhaseModule)
         if self.bar is not None:
-            numbers = f"{_numbers(self.history.running())}  {self._speed(trainer):.3g} steps/s"
+            running = self.history.running()
+            first = {name: running.pop(key) for key, name in FIRST.items() if key in running}
+            numbers = f"{self._speed(trainer):.3g} steps/s {_numbers({**first, **running}, digits=3)}"
             self.bar.update(self.task, completed=trainer.global_step, numbers=numbers)
         elif time.monotonic() - self._last_line >= LINE_EVERY:
             self._line(trainer, pl_module, f"step {trainer.global_step}", self.history.running())
@@ -93,8 +97,8 @@ class ProgressReport(Callback):
             self.bar = None
 
 
-def _numbers(values: dict[str, float]) -> str:
-    return "  ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in values.items())
+def _numbers(values: dict[str, float], digits: int = 4) -> str:
+    return "  ".join(f"{name.replace('_', ' ')} {value:.{digits}g}" for name, value in values.items())
 
 
 def _clock(seconds: float) -> str:

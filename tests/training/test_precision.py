@@ -1,0 +1,54 @@
+"""Half precision is tried before it is promised, and the user is told once where it cannot be had."""
+
+import pytest
+import torch
+
+from auxrnn.errors import InputError
+from auxrnn.training import precision as precision_module
+from auxrnn.training.precision import usable_precision
+
+
+@pytest.fixture(autouse=True)
+def fresh_probe():
+    precision_module._what_fails.cache_clear()
+    yield
+    precision_module._what_fails.cache_clear()
+
+
+def test_full_precision_needs_no_probe(monkeypatch):
+    monkeypatch.setattr(precision_module, "_what_fails", None)
+    assert usable_precision("32-true", "cpu") == "32-true"
+
+
+def test_a_device_without_the_instructions_falls_back_and_says_why(monkeypatch):
+    def cannot(*arguments, **options):
+        raise RuntimeError("could not create a primitive descriptor\nmore")
+
+    monkeypatch.setattr(torch.nn.LSTM, "forward", cannot)
+    message = (
+        r"Training in 32-true instead of bf16-mixed: this CPU has no LSTM in it \(could not create a primitive descri"
+    )
+    with pytest.warns(UserWarning, match=message):
+        assert usable_precision("bf16-mixed", "cpu") == "32-true"
+
+
+def test_a_device_that_can_is_taken_at_its_word(monkeypatch):
+    monkeypatch.setattr(precision_module, "_what_fails", lambda device, dtype: None)
+    assert usable_precision("bf16-mixed", "cpu") == "bf16-mixed"
+
+
+def test_the_probe_leaves_the_random_state_alone():
+    before = torch.get_rng_state()
+    precision_module._what_fails("cpu", torch.bfloat16)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_float16_needs_a_gpu():
+    with pytest.warns(UserWarning, match="instead of 16-mixed: 16-mixed needs a GPU"):
+        assert usable_precision("16-mixed", "cpu") == "32-true"
+
+
+@pytest.mark.parametrize(("given", "nearest"), [("bf16-true", "bf16-mixed"), ("64-true", "32-true")])
+def test_another_precision_is_refused(given, nearest):
+    with pytest.raises(InputError, match=rf"got '{given}'\. Did you mean '{nearest}'\?"):
+        usable_precision(given, "cpu")
