@@ -6,7 +6,7 @@ chunk in its compact type and only the chunk at hand is ever turned into floats.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -122,16 +122,20 @@ def _float_type(module: nn.Module) -> torch.dtype:
 
 def _folded(core: nn.RNNBase, projection: nn.Linear, features: Tensor, state: State | None) -> tuple[Tensor, State]:
     """`core(projection(features), state)` with the two input maps multiplied into one."""
-    own = core.weight_ih_l0
-    weights = [weight for layer in core.all_weights for weight in layer]  # [w_ih, w_hh, b_ih, b_hh] a layer
+    weights: list[Tensor] = [weight for layer in core.all_weights for weight in layer]  # w_ih, w_hh, b_ih, b_hh a layer
+    own = weights[0]  # (gates * H, P)
     weights[0] = own @ projection.weight  # (gates * H, F)
-    if projection.bias is not None:
-        weights[2] = core.bias_ih_l0 + own @ projection.bias
+    weights[2] = weights[2] + own @ projection.bias  # (gates * H,)
     if state is None:
         cell = features.new_zeros(core.num_layers, len(features), core.hidden_size)
         hidden = features.new_zeros(core.num_layers, len(features), core.proj_size or core.hidden_size)
         state = (hidden, cell) if core.mode == "LSTM" else hidden
-    functions = {"LSTM": torch.lstm, "GRU": torch.gru, "RNN_TANH": torch.rnn_tanh, "RNN_RELU": torch.rnn_relu}
-    run: Callable[..., tuple[Tensor, ...]] = functions[core.mode]
-    outputs, *last = run(features, state, weights, core.bias, core.num_layers, core.dropout, core.training, False, True)
+    functions: dict[str, Any] = {
+        "LSTM": torch.lstm,
+        "GRU": torch.gru,
+        "RNN_TANH": torch.rnn_tanh,
+        "RNN_RELU": torch.rnn_relu,
+    }
+    options = (core.bias, core.num_layers, core.dropout, core.training, False, True)  # one direction, batch first
+    outputs, *last = functions[core.mode](features, state, weights, *options)
     return outputs, tuple(last) if core.mode == "LSTM" else last[0]
