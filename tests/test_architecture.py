@@ -21,12 +21,12 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("",),
     ("__main__",),
     ("cli",),
+    ("experiments", "arguments"),
     ("report",),
-    ("experiments",),
     ("estimator",),
     ("streaming", "export"),
-    ("training",),
-    ("build",),
+    ("training", "persistence"),
+    ("build", "inference"),
     ("baselines",),
     ("model",),
     ("objectives",),
@@ -38,7 +38,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("recurrent", "initialisation"),
     ("data", "preprocessing"),
     ("batch", "config"),
-    ("errors",),
+    ("errors", "files"),
 )
 
 

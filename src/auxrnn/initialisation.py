@@ -29,7 +29,7 @@ def chrono_(core: nn.Module, steps: int) -> None:
     if steps < 3:
         raise ValueError(f"Expected chrono initialisation over at least 3 steps, got {steps}.")
     for inputs, recurrent, keep, write in _gates(core):
-        drawn = torch.empty(core.hidden_size, dtype=inputs.dtype).uniform_(1, steps - 1).log().to(inputs.device)
+        drawn = torch.empty_like(inputs[keep]).uniform_(1, steps - 1).log()
         inputs[keep], recurrent[keep] = drawn, 0.0
         if write is not None:
             inputs[write], recurrent[write] = -drawn, 0.0

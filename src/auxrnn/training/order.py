@@ -66,7 +66,7 @@ class _Batches(Dataset[SequenceBatch]):
     def __init__(self, data: SequenceData) -> None:
         self.data = data
 
-    def __getitem__(self, indices: list[int]) -> SequenceBatch:  # type: ignore[override]
+    def __getitem__(self, indices: list[int]) -> SequenceBatch:
         return self.data.batch(indices)
 
 
