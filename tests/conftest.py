@@ -2,6 +2,7 @@
 
 import os
 import random
+from pathlib import Path
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
@@ -23,3 +24,13 @@ def seeded() -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if item.get_closest_marker("gpu") is not None and not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of one small run, finished; tests read it and leave it as it is."""
+    from small_runs import run_small
+
+    folder = tmp_path_factory.mktemp("runs") / "finished"
+    run_small(folder)
+    return folder

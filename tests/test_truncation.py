@@ -318,7 +318,10 @@ def test_compact_inputs_stay_as_they_are_and_give_the_same(kind: str) -> None:
 
 @pytest.mark.parametrize("name", ["lstm", "linear", "encoder"])
 def test_half_precision_leaves_no_parameter_without_gradient(name: str) -> None:
-    """Autocast keeps weights that it has cast; those cast without gradient in the prefix must not serve the windows."""
+    """Autocast keeps weights that it has cast; those cast without gradient in the prefix must not serve the windows.
+
+    Torch 2.13 sees to that itself, so there this test passes without our clearing of the cache too.
+    """
 
     class LinearCore(nn.Module):
         def __init__(self) -> None:

@@ -26,7 +26,7 @@ class Segments:
 
 def step_generator(*key: int) -> torch.Generator:
     """A generator that is a function of its key alone, for example (seed, phase, step, rank)."""
-    digest = hashlib.blake2b(repr(key).encode(), digest_size=8).digest()
+    digest = hashlib.blake2b(repr(tuple(map(int, key))).encode(), digest_size=8).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
+import yaml
 from jsonargparse import ArgumentParser
 
 from auxrnn.config import RunConfig
@@ -19,7 +21,7 @@ def parse_run_config(arguments: Sequence[str]) -> RunConfig:
     parser = _ConfigParser(prog="auxrnn train", usage=USAGE, description="Train a model and evaluate it at the end.")
     parser.add_argument("--config", action="config", help="a YAML file of these options, as --print_config prints it")
     parser.add_class_arguments(RunConfig)
-    made = parser.instantiate(parser.parse_args(_with_data_named(arguments)))
+    made = parser.instantiate(parser.parse_args(_in_order(arguments)))
     return RunConfig(**{name: value for name, value in vars(made).items() if name != "config"})
 
 
@@ -46,6 +48,9 @@ class _ConfigParser(ArgumentParser):
             kind, given = re.split(r"\. Got value: ", value[2].strip().removeprefix("Expected a "), maxsplit=1)
             choices = re.findall(r"'([^']+)'", kind) if "Literal" in kind else []
             raise InputError(f"Expected --{value[1]} to be {_kind(kind)}, got {given!r}.{did_you_mean(given, choices)}")
+        group = re.match(r"Parser key \"([\w.]+)\":\s+Unable to load config '(.*?)'", message)
+        if group:
+            raise InputError(f"Expected --{group[1]}.OPTION VALUE, got --{group[1]} {group[2]}.")
         raise InputError(" ".join(message.split()))
 
 
@@ -57,16 +62,39 @@ def _kind(text: str) -> str:
     return text.replace("<class 'int'>", "a whole number").replace("<class 'float'>", "a number").strip()
 
 
-def _with_data_named(arguments: Sequence[str]) -> list[str]:
-    """DATA as an option, wherever it stands: a word that is neither an option nor an option's value."""
+def _in_order(arguments: Sequence[str]) -> list[str]:
+    """Config files first, so that an option counts wherever it stands; DATA named as an option, wherever it stands.
+
+    DATA is a word that is neither an option nor an option's value.
+    """
+    files: list[str] = []
     named: list[str] = []
-    is_value = False
-    for word in arguments:
-        if is_value or word.startswith("-"):
-            named.append(word)
-            is_value = not is_value and word.startswith("--") and "=" not in word and word != "--print_config"
-        else:
+    words = iter(arguments)
+    for word in words:
+        if not word.startswith("-"):
             named.append(f"--data={word}")
-    if sum(word.startswith("--data=") for word in named) > 1:
+            continue
+        has_value = word.startswith("--") and "=" not in word and word not in ("--print_config", "--help")
+        value = next(words, None) if has_value else None
+        whole = [word] if value is None else [f"{word}={value}"] if value.startswith("-") else [word, value]
+        if word.partition("=")[0] == "--config":
+            files += whole
+            if value is not None or "=" in word:
+                _check_file(Path(value if value is not None else word.partition("=")[2]))
+        else:
+            named += whole
+    if sum(word.partition("=")[0] == "--data" for word in named) > 1:
         raise InputError(f"Expected one data set, got {' '.join(arguments)!r}. Usage: {USAGE}")
-    return named
+    return files + named
+
+
+def _check_file(path: Path) -> None:
+    """InputError unless `path` is a YAML file of entries; which entries, the parser judges."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        what = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
+        raise InputError(f"{path}: expected a YAML file of options as --print_config shows, found: {what}.") from error
+    if not isinstance(content, dict):
+        found = "nothing" if content is None else f"a {type(content).__name__}"
+        raise InputError(f"{path}: expected entries as --print_config shows, found {found}.")

@@ -22,12 +22,11 @@ FAILED, BAD_USE = 1, 2
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    given = [_with_underscores(word) for word in (sys.argv[1:] if arguments is None else arguments)]
+    given = _with_underscores(sys.argv[1:] if arguments is None else arguments)
     try:
-        if given[:1] == ["train"]:  # its many options come from the dataclasses of a run
-            return _train(given[1:])
-        options = _parser().parse_args(given)
-        return int(options.verb(options))
+        code = _run(given)
+        sys.stdout.flush()  # a closed pipe is found out here, not when Python ends
+        return code
     except InputError as error:
         print(f"auxrnn: {error}", file=sys.stderr)
         return BAD_USE
@@ -37,6 +36,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # a reader like `head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
+    except OSError as error:  # a full disk, a folder without the right to write
+        print(f"auxrnn: {error}", file=sys.stderr)
+        return FAILED
+
+
+def _run(given: list[str]) -> int:
+    if given[:1] == ["train"]:  # its many options come from the dataclasses of a run
+        return _train(given[1:])
+    parser = _parser()
+    options, unknown = parser.parse_known_args(given)
+    if unknown:  # told by the parser of the verb, which knows what was meant
+        getattr(options, "parser", parser).error(f"unrecognized arguments: {' '.join(unknown)}")
+    if "verb" not in options:
+        parser.error("the following arguments are required: COMMAND")
+    return int(options.verb(options))
 
 
 class _Parser(argparse.ArgumentParser):
@@ -44,8 +58,8 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         words = re.findall(r"unrecognized arguments: (\S+)|invalid choice: '([^']*)'", message)
-        word = "".join(words[0]) if words else ""
-        choices = [*self._option_string_actions, *self._choices()]
+        word = "".join(words[0]).split("=")[0] if words else ""
+        choices = self._option_string_actions if word.startswith("-") else self._choices()
         self.exit(BAD_USE, f"{self.prog}: {message}.{did_you_mean(word, choices)} See {self.prog} --help.\n")
 
     def _choices(self) -> list[str]:
@@ -55,11 +69,11 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="auxrnn", description="Recurrent networks on sequences too long to back-propagate through.")
     parser.add_argument("--version", action="version", version=f"auxrnn {_version()}")
-    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=_Parser)
+    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
 
     def verb(name: str, function: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
         made = verbs.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".", allow_abbrev=False)
-        made.set_defaults(verb=function)
+        made.set_defaults(verb=function, parser=made)
         return made
 
     demo = verb("demo", _demo, "train LSTM, r-LSTM and p-LSTM on embedded data and show the difference")
@@ -108,7 +122,7 @@ def _train(arguments: list[str]) -> int:
 
         start_run(config)
 
-    return _trained(work)
+    return _completed(work)
 
 
 def _resume(options: argparse.Namespace) -> int:
@@ -117,10 +131,10 @@ def _resume(options: argparse.Namespace) -> int:
 
         resume_run(Path(options.run))
 
-    return _trained(work)
+    return _completed(work)
 
 
-def _trained(work: Callable[[], None]) -> int:
+def _completed(work: Callable[[], object]) -> int:
     """Train; say how to go on where it stops."""
     from auxrnn.experiments.runs import StoppedRunError
 
@@ -135,8 +149,8 @@ def _trained(work: Callable[[], None]) -> int:
 def _demo(options: argparse.Namespace) -> int:
     from auxrnn.experiments.demo import run_demo
 
-    run_demo(Path(options.out), options.data, options.data_dir, options.seeds, everything=options.all)
-    return 0
+    out = Path(options.out)
+    return _completed(lambda: run_demo(out, options.data, options.data_dir, options.seeds, everything=options.all))
 
 
 def _evaluate(options: argparse.Namespace) -> int:
@@ -191,10 +205,14 @@ def _doctor(options: argparse.Namespace) -> int:
     return 0
 
 
-def _with_underscores(word: str) -> str:
-    """`--data-dir` is `--data_dir`; a value after `=` stays as it is."""
-    name, equals, value = word.partition("=")
-    return name[:2] + name[2:].replace("-", "_") + equals + value if name.startswith("--") else word
+def _with_underscores(words: Sequence[str]) -> list[str]:
+    """`--data-dir` is `--data_dir`; a value after `=` and all that follows a lone `--` stay as they are."""
+    options = list(words)[: words.index("--")] if "--" in words else list(words)
+    for index, word in enumerate(options):
+        name, equals, value = word.partition("=")
+        if name.startswith("--"):
+            options[index] = name[:2] + name[2:].replace("-", "_") + equals + value
+    return [*options, *words[len(options) :]]
 
 
 def _positive(text: str) -> int:

@@ -151,6 +151,8 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         for name in ("pretrain_epochs", "max_epochs", "seed", "num_workers"):
             _at_least(name, getattr(self, name), 0)
+        if self.seed >= 2**63:
+            raise InputError(f"Expected seed below 2**63, got {self.seed}.")
         for name in ("batch_size", "devices", "num_nodes", "patience", "checkpoint_steps"):
             _at_least(name, getattr(self, name), 1)
         for name in ("lr", "gradient_clip", "checkpoint_minutes"):

@@ -93,7 +93,7 @@ class ReconstructionDecoder(nn.Module):
             hidden, state = self.core(features, state)
             given = self.head.best(self.head(hidden))
             said.append(given)
-        return torch.cat(said, dim=1)
+        return torch.cat(said, dim=1) if said else first[:, :0]
 
     @staticmethod
     def _flagged(features: Tensor, fed: Tensor) -> Tensor:

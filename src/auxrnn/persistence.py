@@ -95,7 +95,7 @@ def load_model(folder: Path) -> SavedModel:
         )
     except KeyError as error:
         raise InputError(f"{where}: expected an entry {error}, found none; the file is not whole.") from error
-    except (TypeError, ValueError, IndexError) as error:
+    except (TypeError, ValueError, IndexError, AttributeError, RuntimeError) as error:  # torch: sizes out of reach
         raise InputError(f"{where}: expected a model configuration, found one that does not fit: {error}") from error
     saved.network.load_state_dict(_read_weights(folder / WEIGHTS, saved.network))
     saved.network.eval()
@@ -107,7 +107,7 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: expected the configuration of a trained model, found nothing.")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:
         raise InputError(f"{path}: expected JSON, found something else: {error}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(f"{path}: expected a model of format {FORMAT!r}, found another file.")

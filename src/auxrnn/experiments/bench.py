@@ -65,12 +65,12 @@ def bench_memory(lengths: Sequence[int] | None = None, out: Path | None = None) 
     for name in CASES:
         own = {case.steps: peak for case, peak in peaks.items() if case.name == name}
         if own:
-            growth = max(own.values()) / own[min(own)]
+            growth = f"{max(own.values()) / own[min(own)]:.3f}" if own[min(own)] else "-"
             rows.append(
                 [
                     name,
                     *(f"{own[steps]:.1f}" if steps in own else "-" for steps in _lengths_of(chosen)),
-                    f"{growth:.3f}",
+                    growth,
                 ]
             )
     print(text_table(["model", *(f"T {steps:,}" for steps in _lengths_of(chosen)), "largest / shortest"], rows))
@@ -107,7 +107,7 @@ def _cases(lengths: Sequence[int]) -> list[Case]:
     return [
         Case(name, steps, config)
         for name, config in CASES.items()
-        for steps in sorted(lengths)
+        for steps in sorted(set(lengths))
         if config.bptt != "full" or steps <= FULL_LIMIT
     ]
 

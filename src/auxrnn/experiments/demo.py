@@ -7,9 +7,9 @@ validation data; `docs/demo.md` tells how. Runs lie in folders like any other an
 from __future__ import annotations
 
 import os
-import sys
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import redirect_stdout
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -40,6 +40,8 @@ def run_demo(out: Path, data: str, data_dir: str | None, seeds: int, *, everythi
         for name in names
         for seed in range(seeds)
     }
+    for run in runs.values():
+        _check_same(run)
     started = time.monotonic()
     total = arms[names[0]].max_epochs
     print(
@@ -101,8 +103,8 @@ def _digits_arms() -> dict[str, RunConfig]:
             shared,
             model="p-lstm",
             lr=3e-3,
-            num_anchors=4,
-            segment_length=8,
+            num_anchors=2,
+            segment_length=16,
             pretrain_epochs=20,
             max_epochs=40,
         ),
@@ -171,23 +173,20 @@ def _train_one(config: RunConfig) -> dict[str, Any]:
     """One run, or what it found the last time; its lines go to log.txt in its folder."""
     folder = RunFolder(Path(str(config.out)))
     folder.path.mkdir(parents=True, exist_ok=True)
-    with open(folder.path / "log.txt", "a", encoding="utf-8", buffering=1) as log:
-        sys.stdout = log
-        try:
-            if folder.config.exists():
-                if _changed(folder, config):
-                    raise InputError(
-                        f"{folder.path}: expected a run of this demonstration, found one of another configuration; "
-                        f"delete it or choose another --out."
-                    )
-                return resume_run(folder.path)
-            return start_run(config)
-        finally:
-            sys.stdout = sys.__stdout__
+    with open(folder.path / "log.txt", "a", encoding="utf-8", buffering=1) as log, redirect_stdout(log):
+        return resume_run(folder.path) if folder.config.exists() else start_run(config)
 
 
-def _changed(folder: RunFolder, config: RunConfig) -> bool:
-    return replace(read_config(folder), data_dir=None, out=None) != replace(config, data_dir=None, out=None)
+def _check_same(config: RunConfig) -> None:
+    """InputError where the folder of `config` holds a run of another configuration."""
+    folder = RunFolder(Path(str(config.out)))
+    if not folder.config.exists():
+        return
+    if replace(read_config(folder), data_dir=None, out=None) != replace(config, data_dir=None, out=None):
+        raise InputError(
+            f"{folder.path}: expected a run of this demonstration, found one of another configuration; "
+            f"delete it or choose another --out."
+        )
 
 
 def _verdict(by_name: dict[str, list[dict[str, Any]]]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
@@ -18,7 +19,7 @@ def describe_environment() -> dict[str, Any]:
     import torch
 
     return {
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "python": platform.python_version(),
         "packages": {name: installed_version(name) for name in PACKAGES},
         "platform": f"{platform.system()} {platform.machine()}",
@@ -50,16 +51,15 @@ def _processor() -> str:
 
 def _commit() -> str | None:
     """The commit of the source tree, with `+changes` where it differs; None for an installed package."""
-    here = Path(__file__).resolve().parent
+    here = Path(__file__).resolve()
     try:
-        found = subprocess.run(
-            ["git", "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+changes"],
-            cwd=here,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-        )
+        if _git(here.parent, "ls-files", "--error-unmatch", here.name) is None:
+            return None  # installed, perhaps below somebody else's repository
+        return _git(here.parent, "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+changes")
     except (OSError, subprocess.TimeoutExpired):
         return None
+
+
+def _git(folder: Path, *words: str) -> str | None:
+    found = subprocess.run(["git", *words], cwd=folder, capture_output=True, text=True, timeout=10, check=False)
     return found.stdout.strip() or None if found.returncode == 0 else None

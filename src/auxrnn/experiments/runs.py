@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +20,14 @@ from typing import Any
 
 import torch
 import yaml
+from safetensors import SafetensorError
 
 from auxrnn.build import build_model
 from auxrnn.config import AuxiliaryConfig, RunConfig
 from auxrnn.data.catalogue import TrainTest, load
 from auxrnn.data.dataset import SequenceData
 from auxrnn.data.splits import stratified_split
-from auxrnn.errors import InputError
+from auxrnn.errors import InputError, did_you_mean
 from auxrnn.experiments.environment import describe_environment
 from auxrnn.experiments.forecast import describe_run
 from auxrnn.files import write_atomically
@@ -34,12 +37,13 @@ from auxrnn.training.checkpoints import find_checkpoints, is_whole
 from auxrnn.training.fit import Fitted, fit
 from auxrnn.training.interrupt import InterruptedRun
 from auxrnn.training.module import DivergedError
+from auxrnn.training.precision import usable_precision
 
 Say = Callable[[str], None]
 
 
 class StoppedRunError(RuntimeError):
-    """The run did not finish: interrupted or diverged. The message says how to go on."""
+    """The run did not finish: interrupted, diverged or unable to write. The message says how to go on."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,9 @@ def start_run(config: RunConfig, say: Say = print) -> dict[str, Any]:
         )
     if folder.path.is_file():
         raise InputError(f"{folder.path}: expected a folder to write the run to, found a file; choose another --out.")
+    if any(place.exists() for place in (folder.checkpoints, folder.model, folder.result)):
+        raise InputError(f"{folder.path}: expected a new run folder, found what is left of a run; choose another --out.")
+    _check_engine(config)
     data = load(config.data, config.data_dir, limit_train=config.limit_train, seed=config.seed)
     try:
         write_json(folder.environment, describe_environment())
@@ -104,7 +111,7 @@ def resume_run(path: Path, say: Say = print) -> dict[str, Any]:
         say(f"{path} is finished; nothing to do.")
         return read_json(folder.result)
     data = load(config.data, config.data_dir, limit_train=config.limit_train, seed=config.seed)
-    for left in [*path.glob(".*.part"), *folder.checkpoints.glob(".*.part")]:
+    for left in [part for place in (path, folder.checkpoints, folder.model) for part in place.glob(".*.part")]:
         left.unlink(missing_ok=True)  # a kill in the middle of writing
     return _train(config, folder, data, _newest_whole(folder, say), say)
 
@@ -118,6 +125,45 @@ def read_config(folder: RunFolder) -> RunConfig:
         return RunConfig(**{**content, "aux": AuxiliaryConfig(**content["aux"])})
     except (yaml.YAMLError, TypeError, KeyError, UnicodeDecodeError) as error:
         raise InputError(f"{folder.config}: expected the configuration of a run, found: {error}") from error
+
+
+def _check_engine(config: RunConfig) -> None:
+    """Refuse before a folder is made what Lightning would refuse after."""
+    from lightning import Trainer
+    from lightning.fabric.utilities.exceptions import MisconfigurationException
+    from lightning.pytorch.accelerators import AcceleratorRegistry
+    from lightning.pytorch.strategies import StrategyRegistry
+
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # it tells of the hardware
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            usable_precision(config.precision, config.accelerator)
+            Trainer(
+                accelerator=config.accelerator,
+                devices=config.devices,
+                num_nodes=config.num_nodes,
+                strategy=config.strategy,
+                logger=False,
+                enable_checkpointing=False,
+            )
+    except InputError:
+        raise
+    except (ValueError, MisconfigurationException) as error:
+        hint = ""
+        for word, known in (
+            (config.accelerator, ["auto", "gpu", *AcceleratorRegistry.available_accelerators()]),
+            (config.strategy, ["auto", *StrategyRegistry.available_strategies()]),
+        ):
+            hint += "" if word in known else did_you_mean(word, known)
+        raise InputError(
+            f"Expected an accelerator, devices and a strategy that this machine has, got accelerator "
+            f"{config.accelerator!r}, {config.devices} devices, strategy {config.strategy!r}: {error}{hint}"
+        ) from error
+    finally:
+        logger.setLevel(level)
 
 
 def _newest_whole(folder: RunFolder, say: Say) -> tuple[int, Path] | None:
@@ -153,16 +199,37 @@ def _train(
     except InterruptedRun as stop:
         raise StoppedRunError(f"{stop}; saved. Go on with: auxrnn resume {folder.path}") from stop
     except DivergedError as error:
-        raise StoppedRunError(f"{error} The last good checkpoint is in {folder.checkpoints}.") from error
+        kept = find_checkpoints(folder.checkpoints)
+        where = f"The last good checkpoint is {kept[0][2]}." if kept else "There is no checkpoint yet."
+        raise StoppedRunError(f"{error} {where}") from error
+    except (OSError, SafetensorError) as error:
+        raise _unwritten(folder, error) from error
+    except RuntimeError as error:
+        if resume is None or "loading state_dict" not in str(error):
+            raise
+        raise InputError(
+            f"{resume[1]}: expected a checkpoint of the run that {folder.config} describes, found one that does not "
+            f"fit: {str(error).splitlines()[-1].strip()} Was config.yaml changed?"
+        ) from error
     network.cpu()
     logits = predict_logits(network, data.test)  # the test set is read here and nowhere else
     assert data.test.labels is not None
     result = _result(config, fitted, train, accuracy(logits, data.test.labels), network)
-    _save(folder, network, config, data.test, result)
-    write_json(folder.result, result)
+    try:
+        _save(folder, network, config, data.test, result)
+        write_json(folder.result, result)
+    except (OSError, SafetensorError) as error:
+        raise _unwritten(folder, error) from error
     best = f", validation accuracy {fitted.best_accuracy:.4f} at epoch {fitted.best_epoch}" if fitted.best_epoch else ""
     say(f"Test accuracy {result['test_accuracy']:.4f}{best}. Model in {folder.model}.")
     return result
+
+
+def _unwritten(folder: RunFolder, error: Exception) -> StoppedRunError:
+    return StoppedRunError(
+        f"{folder.path}: could not be read or written: {error}. Free or repair the disk, then go on with: "
+        f"auxrnn resume {folder.path}"
+    )
 
 
 def _result(

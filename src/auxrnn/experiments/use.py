@@ -12,10 +12,12 @@ from typing import Any, TextIO
 import torch
 
 from auxrnn.data.catalogue import load
+from auxrnn.data.dataset import SequenceData
 from auxrnn.data.inputs import read_inputs
 from auxrnn.errors import InputError
 from auxrnn.inference import accuracy, predict_logits
 from auxrnn.persistence import CONFIG, SavedModel, load_model
+from auxrnn.preprocessing import RawSequences
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,9 @@ def evaluate(path: Path, data: str | None = None, data_dir: str | None = None) -
             f"{name}: expected {saved.spec.size} {saved.spec.kind} a step and classes {', '.join(saved.classes)}, "
             f"got {test.spec.size} {test.spec.kind} with classes {', '.join(test.classes)}."
         )
+    order = None if test.pixel_order is None else tuple(test.pixel_order.tolist())
+    if order != saved.pixel_order:
+        raise InputError(f"{name}: expected pixels in the order that the model was trained on, got another.")
     assert test.labels is not None
     logits = predict_logits(saved.network, test)
     loss = torch.nn.functional.cross_entropy(logits, test.labels)
@@ -66,7 +71,12 @@ def predict_file(path: Path, file: Path) -> Iterator[Answer]:
     """The answers for each sequence in a file."""
     saved = open_model(path)
     named = read_inputs(file, saved.spec, image_shape=saved.image_shape, order=saved.pixel_order)
-    probabilities = torch.softmax(predict_logits(saved.network, named.data).double(), dim=1)
+    data = named.data
+    if saved.preprocessing is not None:
+        assert isinstance(data.inputs, torch.Tensor)
+        raw = RawSequences(data.inputs.numpy())
+        data = SequenceData(data.name, saved.spec, saved.preprocessing.apply(raw, str(file)))
+    probabilities = torch.softmax(predict_logits(saved.network, data).double(), dim=1)
     for name, row in zip(named.names, probabilities.tolist(), strict=True):
         best = max(range(len(row)), key=row.__getitem__)
         yield Answer(name, saved.classes[best], dict(zip(saved.classes, row, strict=True)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def draw_curves(
 ) -> None:
     """Mean over the runs of each model as a line, their range as a band. Runs of one model share their epochs."""
     figure, axes = _axes(6.4, 3.8)
-    for (name, runs), colour in zip(curves.items(), COLOURS, strict=False):
+    for (name, runs), colour in zip(curves.items(), cycle(COLOURS), strict=False):
         shared = sorted(set.intersection(*({epoch for epoch, _ in run} for run in runs)))
         values = np.array([[dict(run)[epoch] for epoch in shared] for run in runs])
         axes.plot(shared, values.mean(0), color=colour, label=name)
@@ -71,7 +72,7 @@ def draw_lines(
 ) -> None:
     """One line a name over (x, y), both axes logarithmic by default."""
     figure, axes = _axes(6.4, 3.8)
-    for (name, points), colour in zip(lines.items(), COLOURS, strict=False):
+    for (name, points), colour in zip(lines.items(), cycle(COLOURS), strict=False):
         axes.plot(*zip(*points, strict=True), marker="o", color=colour, label=name)
     axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
     if logarithmic:

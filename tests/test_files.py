@@ -1,0 +1,63 @@
+"""A file is whole or as it was."""
+
+import os
+
+import pytest
+
+from auxrnn.files import write_atomically
+
+
+def test_writes_into_folders_that_are_not_there_yet(tmp_path):
+    write_atomically(tmp_path / "a" / "b.txt", lambda aside: aside.write_text("new"))
+    assert (tmp_path / "a" / "b.txt").read_text() == "new"
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["b.txt"]
+
+
+def test_the_new_file_takes_the_place_of_the_old_at_once(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def write(aside):
+        aside.write_text("new")
+        assert aside.parent == path.parent
+        assert path.read_text() == "old"
+
+    write_atomically(path, write)
+    assert path.read_text() == "new"
+
+
+@pytest.mark.parametrize("failure", [OSError("full"), ValueError("bad"), KeyboardInterrupt(), RuntimeError("torch")])
+def test_a_failure_in_the_middle_keeps_the_old_file_and_leaves_nothing(tmp_path, failure):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def write(aside):
+        aside.write_text("ha")
+        raise failure
+
+    with pytest.raises(OSError if isinstance(failure, RuntimeError) else type(failure)):
+        write_atomically(path, write)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_writer_that_writes_nothing_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        write_atomically(tmp_path / "a.txt", lambda aside: None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_in_its_place_stays(tmp_path):
+    (tmp_path / "a.txt").mkdir()
+    with pytest.raises(OSError, match=r"a\.txt"):
+        write_atomically(tmp_path / "a.txt", lambda aside: aside.write_text("new"))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_the_bytes_are_on_the_disk_before_the_name_is(tmp_path, monkeypatch):
+    events = []
+    plain_sync, plain_replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda file: (events.append("flush"), plain_sync(file)))
+    monkeypatch.setattr(os, "replace", lambda *names: (events.append("rename"), plain_replace(*names)))
+    write_atomically(tmp_path / "a.txt", lambda aside: aside.write_text("new"))
+    assert events == ["flush", "rename", "flush"]  # the file, its name, the folder that holds the name

@@ -1,0 +1,248 @@
+"""A model folder gives back the model, or a clear error; nothing in it is ever executed."""
+
+import json
+import pickle
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+
+from auxrnn.batch import InputSpec
+from auxrnn.build import build_model
+from auxrnn.config import AuxiliaryConfig, ModelConfig
+from auxrnn.data.dataset import SequenceData
+from auxrnn.errors import InputError
+from auxrnn.inference import predict_logits
+from auxrnn.persistence import CARD, CONFIG, WEIGHTS, SavedModel, load_model, save_model
+
+SPEC = InputSpec("pixels", 1, levels=5)
+MODEL = ModelConfig(
+    model="rp-lstm", hidden_size=4, projection_size=3, bptt="full", segment_length=6, aux=AuxiliaryConfig(bptt=2)
+)
+
+
+@pytest.fixture
+def saved():
+    facts = {"data": "some", "test_accuracy": 0.5}
+    return SavedModel(build_model(MODEL, SPEC, 3), MODEL, SPEC, ("a", "b", "c"), (2, 3), (5, 4, 3, 2, 1, 0), facts)
+
+
+@pytest.fixture
+def folder(saved, tmp_path):
+    save_model(tmp_path / "model", saved)
+    return tmp_path / "model"
+
+
+def some_data():
+    return SequenceData("some", SPEC, torch.randint(0, 5, (6, 6, 1), dtype=torch.uint8))
+
+
+def edit(folder, **changes):
+    content = json.loads((folder / CONFIG).read_text())
+    (folder / CONFIG).write_text(json.dumps({**content, **changes}))
+
+
+def edit_weights(folder, change):
+    weights = safetensors.torch.load_file(folder / WEIGHTS)
+    change(weights)
+    safetensors.torch.save_file(weights, folder / WEIGHTS)
+
+
+def test_round_trip(saved, folder):
+    assert sorted(path.name for path in folder.iterdir()) == sorted([CONFIG, WEIGHTS, CARD])
+    found = load_model(folder)
+    assert replace(found, network=None) == replace(saved, network=None)
+    data = some_data()
+    assert torch.equal(predict_logits(found.network, data), predict_logits(saved.network, data))
+    assert not found.network.training
+
+
+def test_the_same_model_gives_the_same_bytes(saved, folder, tmp_path):
+    save_model(tmp_path / "again", saved)
+    save_model(tmp_path / "loaded", load_model(folder))
+    for name in (CONFIG, WEIGHTS, CARD):
+        assert (folder / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+        assert (folder / name).read_bytes() == (tmp_path / "loaded" / name).read_bytes()
+
+
+def test_the_card_names_data_and_accuracy(folder):
+    card = (folder / CARD).read_text()
+    assert "data: some" in card
+    assert "test accuracy: 0.5" in card
+    assert card.startswith("---\nlibrary_name: auxrnn\n")
+
+
+@pytest.mark.parametrize("name", [CONFIG, WEIGHTS])
+def test_a_missing_file_is_named(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(InputError, match=f"{name}: expected .*, found nothing"):
+        load_model(folder)
+
+
+def test_a_missing_card_is_no_matter(folder):
+    (folder / CARD).unlink()
+    load_model(folder)
+
+
+@pytest.mark.parametrize("kept", [0, 4, 100, -1])
+def test_truncated_weights(folder, kept):
+    path = folder / WEIGHTS
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(InputError, match=r"expected weights in safetensors form"):
+        load_model(folder)
+
+
+def test_a_pickle_in_place_of_weights_is_refused_and_never_executed(folder, tmp_path):
+    class Harm:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "executed"), "w"))
+
+    for content in (pickle.dumps(Harm()), None):
+        if content is None:
+            torch.save({"weights": Harm()}, folder / WEIGHTS)
+        else:
+            (folder / WEIGHTS).write_bytes(content)
+        with pytest.raises(InputError, match="safetensors"):
+            load_model(folder)
+    assert not (tmp_path / "executed").exists()
+
+
+def name_of(weights, ending):
+    return next(name for name in weights if name.endswith(ending))
+
+
+def wrong_shape(weights):
+    name = name_of(weights, "second.weight")
+    weights[name] = weights[name][:, 1:].contiguous()
+
+
+def wrong_dtype(weights):
+    name = name_of(weights, "second.weight")
+    weights[name] = weights[name].double()
+
+
+def swapped(weights):
+    names = [name_of(weights, "first.weight"), name_of(weights, "second.weight")]
+    weights[names[0]], weights[names[1]] = weights[names[1]], weights[names[0]]
+
+
+def not_finite(weights):
+    weights[name_of(weights, "second.bias")][0] = torch.nan
+
+
+def one_less(weights):
+    del weights[name_of(weights, "second.bias")]
+
+
+def one_more(weights):
+    weights["extra"] = torch.zeros(1)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (wrong_shape, r"expected .*second\.weight of shape"),
+        (wrong_dtype, "float64"),
+        (swapped, "of shape"),
+        (not_finite, "NaN or infinity in .*second.bias"),
+        (one_less, "found none called .*second.bias"),
+        (one_more, "one too many called extra"),
+    ],
+)
+def test_weights_that_do_not_fit(folder, change, message):
+    edit_weights(folder, change)
+    with pytest.raises(InputError, match=message) as caught:
+        load_model(folder)
+    assert str(folder / WEIGHTS) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": "other"}, "another file"),
+        ({"version": 2}, "expected version 1, found 2"),
+        ({"version": None}, "found None"),
+        ({"classes": ["a", "b"]}, "of shape"),
+        ({"classes": None}, "does not fit"),
+        ({"classes": []}, "found"),
+        ({"model": {"hidden_size": 5}}, "found"),
+        ({"model": {"hiden_size": 5}}, "unknown model settings hiden_size"),
+        ({"model": {"hidden_size": "5"}}, "does not fit"),
+        ({"model": {"hidden_size": 10**15}}, "does not fit"),
+        ({"model": {"hidden_size": -1}}, "hidden_size of at least 1"),
+        ({"model": {"model": "lstn"}}, "lstn"),
+        ({"model": {"cell": "lstn"}}, "lstn"),
+        ({"model": {"aux": 5}}, "does not fit"),
+        ({"model": []}, "does not fit"),
+        ({"model": None}, "does not fit"),
+        ({"model": "lstm"}, "found"),
+        ({"input": {"kind": "pixles", "size": 1}}, "pixles"),
+        ({"input": {"kind": "pixels"}}, "does not fit"),
+        ({"input": None}, "does not fit"),
+        ({"image_shape": [2]}, "does not fit"),
+        ({"image_shape": "ab"}, "does not fit"),
+        ({"pixel_order": [0, "a"]}, "does not fit"),
+        ({"facts": 5}, "does not fit"),
+        ({"preprocessing": 5}, "does not fit"),
+        ({"preprocessing": {}}, "preprocessing"),
+    ],
+)
+def test_a_changed_configuration(folder, changes, message):
+    edit(folder, **changes)
+    with pytest.raises(InputError, match=message):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("missing", ["model", "input", "classes", "image_shape", "pixel_order", "facts"])
+def test_a_missing_entry_is_named(folder, missing):
+    content = json.loads((folder / CONFIG).read_text())
+    del content[missing]
+    (folder / CONFIG).write_text(json.dumps(content))
+    with pytest.raises(InputError, match=f"expected an entry '{missing}'"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[]", b"5", b"null", b"[" * 100_000])
+def test_a_configuration_that_is_none(folder, content):
+    (folder / CONFIG).write_bytes(content)
+    with pytest.raises(InputError, match=r"config\.json: expected"):
+        load_model(folder)
+
+
+def test_a_folder_in_place_of_a_file(folder):
+    (folder / WEIGHTS).unlink()
+    (folder / WEIGHTS).mkdir()
+    with pytest.raises(InputError, match="found nothing"):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_a_failure_leaves_each_file_whole(saved, folder, monkeypatch, number):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    changed = replace(saved, network=build_model(MODEL, SPEC, 3), facts={"data": "other"})
+    calls = iter(range(9))
+
+    def failing(*names):
+        if next(calls) == number:
+            raise OSError("No space left on device")
+        plain(*names)
+
+    import os
+
+    plain = os.replace
+    monkeypatch.setattr(os, "replace", failing)
+    with pytest.raises(OSError, match="No space left"):
+        save_model(folder, changed)
+    after = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert after.keys() == before.keys()
+    assert [name for name in (WEIGHTS, CONFIG, CARD) if after[name] == before[name]] == [WEIGHTS, CONFIG, CARD][number:]
+
+
+def test_shared_numpy_classes_and_order_become_plain(saved, tmp_path):
+    order = tuple(np.arange(6).tolist())
+    save_model(tmp_path, replace(saved, pixel_order=order, image_shape=None))
+    found = load_model(tmp_path)
+    assert found.pixel_order == order
+    assert found.image_shape is None
