@@ -3,8 +3,11 @@
 from dataclasses import fields, replace
 from pathlib import Path
 
+import torch
+
 from auxrnn.config import RunConfig
 from auxrnn.experiments.runs import resume_run, start_run
+from auxrnn.training.checkpoints import find_checkpoints
 from auxrnn.training.module import PhaseModule
 
 SMALL = RunConfig(
@@ -63,5 +66,9 @@ def kill():
 
 
 def model_bytes(folder):
-    """Every file of the trained model."""
-    return {path.name: path.read_bytes() for path in sorted((Path(folder) / "model").iterdir())}
+    """Every file of the trained model, and the curve and the last weights of its training: the best epoch hides them."""
+    found = {path.name: path.read_bytes() for path in sorted((Path(folder) / "model").iterdir())}
+    found["curve"] = [line.rpartition(",")[0] for line in (Path(folder) / "metrics.csv").read_text().splitlines()]
+    last = torch.load(find_checkpoints(Path(folder) / "checkpoints")[0][2], weights_only=True)["state_dict"]
+    found["last weights"] = {name: weight.numpy().tobytes() for name, weight in last.items()}
+    return found

@@ -1,6 +1,7 @@
 """A model folder gives back the model, or a clear error; nothing in it is ever executed."""
 
 import json
+import os
 import pickle
 from dataclasses import replace
 
@@ -166,7 +167,8 @@ def test_weights_that_do_not_fit(folder, change, message):
         ({"version": None}, "found None"),
         ({"classes": ["a", "b"]}, "of shape"),
         ({"classes": None}, "does not fit"),
-        ({"classes": []}, "found"),
+        ({"classes": []}, "at least one class"),
+        ({"classes": "abc"}, "a list of"),
         ({"model": {"hidden_size": 5}}, "found"),
         ({"model": {"hiden_size": 5}}, "unknown model settings hiden_size"),
         ({"model": {"hidden_size": "5"}}, "does not fit"),
@@ -228,8 +230,6 @@ def test_a_failure_leaves_each_file_whole(saved, folder, monkeypatch, number):
         if next(calls) == number:
             raise OSError("No space left on device")
         plain(*names)
-
-    import os
 
     plain = os.replace
     monkeypatch.setattr(os, "replace", failing)

@@ -59,7 +59,8 @@ def _kind(text: str) -> str:
     literal = re.search(r"Literal\[(.*)\]", text)
     if literal:
         return " or ".join(literal[1].split(", "))
-    return text.replace("<class 'int'>", "a whole number").replace("<class 'float'>", "a number").strip()
+    named = {"<class 'int'>": "a whole number", "<class 'float'>": "a number", "<class 'NoneType'>": "null"}
+    return named.get(text.strip(), text.strip())
 
 
 def _in_order(arguments: Sequence[str]) -> list[str]:

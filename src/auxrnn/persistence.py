@@ -77,6 +77,8 @@ def load_model(folder: Path) -> SavedModel:
         config = _model_config(content["model"])
         spec = InputSpec(**content["input"])
         classes = tuple(str(name) for name in content["classes"])
+        if not classes or not isinstance(content["classes"], list):
+            raise InputError("expected a list of at least one class")
         shape, order = content["image_shape"], content["pixel_order"]
         found = content.get("preprocessing")
         preprocessing = None if found is None else Preprocessing.from_dict(found)

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from auxrnn.recurrent import Core, State, check_core, initial_state, put_rows, select_rows, unroll
 
-MAX_CHUNK = 256
+MAX_CHUNK = 128
 """Longest chunk of the prefix: the largest power of two whose outputs stay small beside one window's graph."""
 
 CALL_COST = 2.5

@@ -25,9 +25,7 @@ def test_a_device_without_the_instructions_falls_back_and_says_why(monkeypatch):
         raise RuntimeError("could not create a primitive descriptor\nmore")
 
     monkeypatch.setattr(torch.nn.LSTM, "forward", cannot)
-    message = (
-        r"Training in 32-true instead of bf16-mixed: this CPU has no LSTM in it \(could not create a primitive"
-    )
+    message = r"Training in 32-true instead of bf16-mixed: this CPU has no LSTM in it \(could not create a primitive"
     with pytest.warns(UserWarning, match=message):
         assert usable_precision("bf16-mixed", "cpu") == "32-true"
 

@@ -1,11 +1,13 @@
 """What a training step costs as sequences grow: peak memory and seconds, as ratios measured in one call.
 
 Random pixels of the asked length stand in for data. Memory is that of a whole process beyond what it holds before the
-step, the input included: on the CPU from the operating system, on a GPU from torch's allocator.
+step, the input included: on the CPU from the operating system (with blocks given back to it as they are freed, so that
+what the C library keeps for later does not count), on a GPU from torch's allocator.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -39,6 +41,7 @@ FULL_LIMIT = 16_384
 """Full back-propagation beyond this length would need tens of gigabytes; it is left out."""
 ROUNDS = 3
 STATUS = Path("/proc/self/status")
+GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": "65536"}  # read by glibc when a process starts
 
 Result = TypeVar("Result")
 
@@ -60,7 +63,11 @@ def bench_memory(lengths: Sequence[int] | None = None, out: Path | None = None) 
         )
     chosen = _cases(lengths or MEMORY_LENGTHS)
     print(_heading("Peak memory of a training step beyond the process before it, in MiB"))
-    peaks = {case: _apart(_peak_of_step, case) / 2**20 for case in chosen}
+    peaks = {}
+    for case in chosen:
+        peaks[case] = _apart(_peak_of_step, case) / 2**20
+        print(f"{case.name}, T {case.steps:,}: {peaks[case]:.1f}", flush=True)
+    print()
     rows = []
     for name in CASES:
         own = {case.steps: peak for case, peak in peaks.items() if case.name == name}
@@ -165,8 +172,14 @@ def _status(name: str) -> int:
 
 
 def _apart(function: Callable[[Case], Result], case: Case) -> Result:
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(function, case).result()
+    before = os.environ.copy()
+    os.environ.update(GIVE_BACK)
+    try:
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+            return pool.submit(function, case).result()
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _heading(what: str) -> str:

@@ -88,7 +88,7 @@ def _digits_arms() -> dict[str, RunConfig]:
         checkpoint_steps=None,
     )
     return {
-        "LSTM": replace(shared, model="lstm", lr=2e-3, pretrain_epochs=0, max_epochs=60),
+        "LSTM": replace(shared, model="lstm", lr=1e-3, pretrain_epochs=0, max_epochs=60),
         "r-LSTM": replace(
             shared,
             model="r-lstm",

@@ -91,7 +91,9 @@ def start_run(config: RunConfig, say: Say = print) -> dict[str, Any]:
     if folder.path.is_file():
         raise InputError(f"{folder.path}: expected a folder to write the run to, found a file; choose another --out.")
     if any(place.exists() for place in (folder.checkpoints, folder.model, folder.result)):
-        raise InputError(f"{folder.path}: expected a new run folder, found what is left of a run; choose another --out.")
+        raise InputError(
+            f"{folder.path}: expected a new run folder, found what is left of a run; choose another --out."
+        )
     _check_engine(config)
     data = load(config.data, config.data_dir, limit_train=config.limit_train, seed=config.seed)
     try:

@@ -17,6 +17,7 @@ from lightning.pytorch.callbacks import Callback
 from auxrnn.config import ModelConfig, TrainingConfig
 from auxrnn.data.dataset import SequenceData
 from auxrnn.model import SequenceClassifier
+from auxrnn.training.board import TensorBoardCurve
 from auxrnn.training.checkpoints import AtomicCheckpointIO, Checkpoints
 from auxrnn.training.history import History, Row
 from auxrnn.training.interrupt import StopOnSignal
@@ -80,6 +81,8 @@ def fit(
             folder / "checkpoints", steps=training.checkpoint_steps, minutes=training.checkpoint_minutes
         )
         stop = StopOnSignal(checkpoints)
+        if TensorBoardCurve.is_installed():
+            shared.append(TensorBoardCurve(history, folder / "tensorboard"))
         shared += [checkpoints, stop]
     with ExitStack() as around:
         around.enter_context(_quiet_lightning())

@@ -1,0 +1,190 @@
+"""The words after `auxrnn train`, a YAML file and --print_config all say the same thing, or what is wrong with them."""
+
+import contextlib
+import io
+
+import pytest
+import yaml
+
+from auxrnn.arguments import parse_run_config
+from auxrnn.config import AuxiliaryConfig, RunConfig
+from auxrnn.errors import InputError
+
+
+def printed(*words):
+    """What --print_config shows."""
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown), pytest.raises(SystemExit) as end:
+        parse_run_config([*words, "--print_config"])
+    assert end.value.code == 0
+    return shown.getvalue()
+
+
+@pytest.fixture
+def file(tmp_path):
+    def write(text, name="run.yaml"):
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return str(path)
+
+    return write
+
+
+def test_nothing_gives_the_defaults():
+    assert parse_run_config([]) == RunConfig()
+
+
+def test_options_of_every_kind():
+    words = ["--model=p-lstm", "--bptt", "full", "--lr", "1e-2", "--limit_train=40", "--projection_size=null"]
+    found = parse_run_config([*words, "--aux.truth_end=0.25", "--aux.bptt=7", "--out", "runs/a-b"])
+    assert found == RunConfig(
+        model="p-lstm",
+        bptt="full",
+        lr=0.01,
+        limit_train=40,
+        projection_size=None,
+        aux=AuxiliaryConfig(truth_end=0.25, bptt=7),
+        out="runs/a-b",
+    )
+    assert isinstance(found.lr, float)
+    assert isinstance(found.aux, AuxiliaryConfig)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["pmnist", "--lr", "0.5", "--bptt", "9"],
+        ["--lr", "0.5", "pmnist", "--bptt", "9"],
+        ["--lr=0.5", "--bptt", "9", "pmnist"],
+        ["--lr=0.5", "--data", "pmnist", "--bptt=9"],
+        ["--data=pmnist", "--bptt=9", "--lr=0.5"],
+    ],
+)
+def test_data_may_stand_anywhere(words):
+    assert parse_run_config(words) == RunConfig(data="pmnist", lr=0.5, bptt=9)
+
+
+@pytest.mark.parametrize("words", [["digits", "mnist"], ["digits", "--data", "mnist"], ["--data=digits", "mnist"]])
+def test_two_data_sets(words):
+    with pytest.raises(InputError, match="Expected one data set"):
+        parse_run_config(words)
+
+
+# The file -------------------------------------------------------------------------------------------------------------
+
+
+def test_print_config_is_complete():
+    shown = yaml.safe_load(printed("mnist", "--lr=0.5"))
+    assert shown == RunConfig(data="mnist", lr=0.5).to_dict()
+
+
+def test_what_print_config_shows_gives_the_same_run(file):
+    words = ["pmnist", "--model=rp-lstm", "--bptt=full", "--lr=1e-5", "--aux.unfed=blank", "--aux.bptt=full"]
+    words += ["--checkpoint_steps=null", "--gradient_clip=null", "--out=runs/x y", "--seed=7"]
+    text = printed(*words)
+    again = parse_run_config(["--config", file(text)])
+    assert again == parse_run_config(words)
+    assert printed("--config", file(text)) == text
+
+
+def test_options_count_above_the_file_wherever_they_stand(file):
+    path = file("data: mnist\nlr: 0.5\nhidden_size: 7\naux:\n  weight: 2.0\n  order: reversed\n")
+    expected = RunConfig(data="pmnist", lr=0.25, hidden_size=7, aux=AuxiliaryConfig(weight=3.0, order="reversed"))
+    own = ["pmnist", "--lr=0.25", "--aux.weight", "3"]
+    assert parse_run_config(["--config", path, *own]) == expected
+    assert parse_run_config([*own, "--config", path]) == expected
+    assert parse_run_config([*own[:2], f"--config={path}", *own[2:]]) == expected
+
+
+def test_a_later_file_counts_above_an_earlier_one(file):
+    first, second = file("lr: 0.5\nseed: 3\n", "a.yaml"), file("lr: 0.25\n", "b.yaml")
+    assert parse_run_config(["--config", first, "--config", second]) == RunConfig(lr=0.25, seed=3)
+
+
+def test_numbers_in_a_file_may_be_written_in_any_way(file):
+    assert parse_run_config(["--config", file("lr: 1e-3\nbptt: 300\ncheckpoint_minutes: 5\n")]).lr == 1e-3
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", r"expected entries as --print_config shows, found nothing"),
+        ("# all commented out\n", "found nothing"),
+        ("- 1\n- 2\n", "found a list"),
+        ("just words", "found a str"),
+        ("lr: [1\n", "expected a YAML file of options"),
+        (b"lr: \xff\xfe\n", "expected a YAML file of options.*utf-8"),
+        ("hiden_size: 5\n", "got 'hiden_size'. Did you mean 'hidden_size'"),
+        ("aux:\n  weigth: 5\n", r"got 'aux.weigth'. Did you mean 'aux.weight'"),
+        ("model: r-lstn\n", "'r-lstn'. Did you mean 'r-lstm'"),
+        ("lr: much\n", "--lr to be a number, got 'much'"),
+        ("lr: -1\n", "lr above 0"),
+        ("hidden_size: 0\n", "hidden_size of at least 1"),
+        ("aux:\n  truth_end: 2\n", r"aux.truth_end between 0 and 1"),
+        ("hidden_size: [1, 2]\n", "hidden_size"),
+    ],
+)
+def test_a_file_that_cannot_be_used(file, text, message):
+    with pytest.raises(InputError, match=message) as caught:
+        parse_run_config(["--config", file(text)])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file(tmp_path):
+    with pytest.raises(InputError, match=r"none\.yaml: expected a YAML file .*No such file"):
+        parse_run_config(["--config", str(tmp_path / "none.yaml")])
+    with pytest.raises(InputError, match="Is a directory"):
+        parse_run_config(["--config", str(tmp_path)])
+
+
+@pytest.mark.parametrize("tag", ["apply:os.mkdir", "apply:os.system", "new:os.mkdir", "name:os.mkdir"])
+def test_a_file_builds_no_objects(file, tmp_path, monkeypatch, tag):
+    monkeypatch.chdir(tmp_path)
+    for text in (f"out: !!python/object/{tag} [made]\n", f"!!python/object/{tag} ['mkdir made']\n"):
+        with pytest.raises(InputError, match="expected a YAML file of options"):
+            parse_run_config(["--config", file(text)])
+    assert not (tmp_path / "made").exists()
+
+
+# Words that do not fit ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--hiden_size 5", "got --hiden_size. Did you mean '--hidden_size'"),
+        ("--hiden_size=5", "got --hiden_size. Did you mean '--hidden_size'"),
+        ("--aux.weigth 2", r"got --aux.weigth. Did you mean '--aux.weight'"),
+        ("--modle lstm", "Did you mean '--model'"),
+        ("--model r-lstn", "got 'r-lstn'. Did you mean 'r-lstm'"),
+        ("--cell ltsm", "got 'ltsm'. Did you mean 'lstm'"),
+        ("--optimizer rmsporp", "Did you mean 'rmsprop'"),
+        ("--lr_schedule cosin", "Did you mean 'cosine'"),
+        ("--aux.order revesed", "Did you mean 'reversed'"),
+        ("--bptt ful", "a whole number or 'full', got 'ful'"),
+        ("--lr abc", "--lr to be a number, got 'abc'"),
+        ("--gradient_clip abc", "--gradient_clip to be a number or null, got 'abc'"),
+        ("--batch_size 1.5", "--batch_size to be a whole number, got '1.5'"),
+        ("--limit_train None", "a whole number or null"),
+        ("--seed", "--seed: expected one argument"),
+        ("--lr --bptt 5", "--lr"),
+        ("--aux 5", r"Expected --aux\.OPTION VALUE, got --aux 5"),
+        ("--lr -1", "lr above 0, got -1"),
+        ("--lr nan", "--lr to be a number, got 'nan'"),
+        ("--lr 0", "lr above 0"),
+        ("--bptt -1", "bptt of at least 0"),
+        ("--hidden_size 0", "hidden_size of at least 1"),
+        ("--max_epochs -1", "max_epochs of at least 0"),
+        ("--batch_size 0", "batch_size of at least 1"),
+        ("--dropout 1", "dropout between 0 and 0.95"),
+        ("--validation_fraction 2", "validation_fraction between 0 and 0.9"),
+        ("--limit_train 0", "limit_train of at least 1"),
+        ("--seed -1", "seed of at least 0"),
+        ("--seed 99999999999999999999", r"seed below 2\*\*63"),
+        ("--cell rnn --initialisation chrono", "lstm or gru"),
+    ],
+)
+def test_words_that_do_not_fit(words, message):
+    with pytest.raises(InputError, match=message) as caught:
+        parse_run_config(words.split())
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,364 @@
+"""Every verb as a person types it: exit codes, messages, and no traceback."""
+
+import csv
+import gzip
+import io
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import yaml
+
+from auxrnn import cli
+from auxrnn.cli import main
+from auxrnn.config import RunConfig
+from auxrnn.data.catalogue import load
+from auxrnn.experiments.runs import StoppedRunError
+from small_runs import SMALL, as_words
+
+VERBS = ("demo", "train", "resume", "evaluate", "predict", "data", "bench", "doctor")
+
+
+@pytest.fixture
+def run(capsys):
+    """(exit code, standard output, standard error) of a command; an exception fails the test."""
+
+    def call(*words):
+        try:
+            code = main([str(word) for word in words])
+        except SystemExit as end:
+            code = end.code or 0
+        shown = capsys.readouterr()
+        return code, shown.out, shown.err
+
+    return call
+
+
+@pytest.fixture
+def refused(run):
+    """The one message of a command that cannot be used."""
+
+    def call(*words):
+        code, out, err = run(*words)
+        assert code == 2
+        assert out == ""
+        assert err.startswith("auxrnn")
+        assert err.count("\n") == 1
+        assert "Traceback" not in err
+        return err
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """(images (5, 8, 8) uint8, labels) of the test set."""
+    test = load("digits").test
+    return test.inputs[:5].reshape(5, 8, 8).numpy(), test.labels[:5]
+
+
+# Help and misspellings ------------------------------------------------------------------------------------------------
+
+
+def test_help_lists_every_verb(run):
+    code, out, err = run("--help")
+    assert (code, err) == (0, "")
+    listed = [line.split()[0] for line in out.splitlines() if line.startswith("    ") and line[4] != " "]
+    assert listed == ["demo", "train", "resume", "evaluate", "predict", "data", "bench", "doctor"]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help(run, verb):
+    code, out, err = run(verb, "--help")
+    assert (code, err) == (0, "")
+    assert out.startswith(f"usage: auxrnn {verb}")
+
+
+def test_version(run):
+    code, out, _ = run("--version")
+    assert code == 0
+    assert out.startswith("auxrnn ")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("", "required: COMMAND"),
+        ("trian digits", "Did you mean 'train'"),
+        ("rseume x", "Did you mean 'resume'"),
+        ("--versoin", "Did you mean '--version'"),
+        ("demo --sedes 3", "Did you mean '--seeds'"),
+        ("demo --sedes=3", "Did you mean '--seeds'"),
+        ("demo --data digts", "Did you mean 'digits'"),
+        ("demo --seeds 0", "a whole number above 0, got '0'"),
+        ("demo --seeds two", "a whole number above 0, got 'two'"),
+        ("evaluate", "required: run"),
+        ("evaluate x --dta y", "Did you mean '--data'"),
+        ("predict x", "required: file"),
+        ("predict x y --fromat csv", "Did you mean '--format'"),
+        ("predict x y --format cvs", "Did you mean 'csv'"),
+        ("resume", "required: run"),
+        ("resume a b", "unrecognized arguments: b"),
+        ("data lst", "Did you mean 'list'"),
+        ("data verify mnits", "Did you mean 'mnist'"),
+        ("data fetch mnits", "Did you mean 'mnist'"),
+        ("data verify", "a data set to verify, got none"),
+        ("data fetch", "a data set to fetch, got none"),
+        ("bench memroy", "Did you mean 'memory'"),
+        ("bench memory --lengths 0", "above 0, got '0'"),
+        ("bench time --lengths 8,x", "above 0, got 'x'"),
+        ("bench time --lengths -8", "--lengths"),
+        ("bench time --lengths ,", "above 0, got ''"),
+        ("doctor --data-dri x", "Did you mean '--data_dir'"),
+        ("train digitz", "Did you mean 'digits'"),
+        ("train digits --modle lstm", "Did you mean '--model'"),
+        ("train digits --model lstn", "Did you mean 'lstm'"),
+        ("train digits --hidden_size 0", "hidden_size of at least 1"),
+        ("train digits --config none.yaml", "none.yaml"),
+        ("train digits mnist", "one data set"),
+        ("train digits --limit_train 5", "limit of at least 10"),
+        ("train digits --accelerator gpuu", "Did you mean 'gpu'"),
+    ],
+)
+def test_bad_use(refused, tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    assert message in refused(*words.split())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_hyphens_are_underscores_in_names_alone():
+    words = ["--data-dir=a-b", "--limit-train", "4-0", "x-y", "--aux.truth-end=1", "--", "--my-file"]
+    expected = ["--data_dir=a-b", "--limit_train", "4-0", "x-y", "--aux.truth_end=1", "--", "--my-file"]
+    assert cli._with_underscores(words) == expected
+
+
+# train and resume -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("option", ["--data-dir", "--data_dir"])
+def test_print_config(run, option):
+    code, out, err = run("train", option, "some-where", "mnist", "--limit-train=40", "--print_config")
+    assert (code, err) == (0, "")
+    assert yaml.safe_load(out) == RunConfig(data="mnist", data_dir="some-where", limit_train=40).to_dict()
+
+
+def test_train_and_what_follows(run, refused, tmp_path):
+    folder = tmp_path / "run"
+    code, out, err = run("train", *as_words(SMALL, folder))
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0].startswith("Task ")
+    assert sum("epoch" in line for line in lines if line.startswith(("pretrain", "train"))) == 3
+    assert lines[-1].startswith("Test accuracy")
+    assert f"Go on with `auxrnn resume {folder}`" in refused("train", *as_words(SMALL, folder))
+    code, out, err = run("resume", folder)
+    assert (code, err) == (0, "")
+    assert "is finished" in out
+
+
+def test_resume_of_nothing(refused, tmp_path):
+    assert "expected a run folder" in refused("resume", tmp_path / "none")
+
+
+# evaluate -------------------------------------------------------------------------------------------------------------
+
+
+def test_evaluate_a_run_and_its_model(run, finished_run):
+    expected = json.loads((finished_run / "result.json").read_text())["test_accuracy"]
+    for folder in (finished_run, finished_run / "model"):
+        code, out, err = run("evaluate", folder)
+        assert (code, err) == (0, "")
+        found = dict(line.split() for line in out.splitlines())
+        assert found["data"] == "digits"
+        assert found["sequences"] == "400"
+        assert float(found["accuracy"]) == pytest.approx(expected)
+
+
+def test_what_cannot_be_evaluated(refused, finished_run, tmp_path):
+    assert "found nothing" in refused("evaluate", tmp_path / "none")
+    assert "a run folder or a model folder" in refused("evaluate", tmp_path)
+    shutil.copy(finished_run / "config.yaml", tmp_path)
+    assert f"auxrnn resume {tmp_path} goes on" in refused("evaluate", tmp_path)
+    assert "Did you mean 'digits'" in refused("evaluate", finished_run, "--data", "digitz")
+
+
+def test_a_damaged_model_is_named(refused, finished_run, tmp_path):
+    shutil.copytree(finished_run / "model", tmp_path / "model")
+    weights = tmp_path / "model" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    for words in (["evaluate", tmp_path], ["predict", tmp_path, finished_run / "metrics.csv"]):
+        assert f"{weights}: expected weights in safetensors form" in refused(*words)
+
+
+# predict --------------------------------------------------------------------------------------------------------------
+
+
+def write_inputs(folder, images):
+    """The same images as a file of each kind."""
+    from PIL import Image
+
+    header = struct.pack(">BBBB3I", 0, 0, 8, 3, *images.shape)
+    np.save(folder / "a.npy", images)
+    np.save(folder / "flat.npy", images.reshape(len(images), 64).astype(np.float64))
+    np.savez(folder / "a.npz", X=images, y=np.zeros(5))
+    (folder / "a-idx3-ubyte").write_bytes(header + images.tobytes())
+    (folder / "idx3.gz").write_bytes(gzip.compress(header + images.tobytes()))
+    Image.fromarray(images[3]).save(folder / "three.png")
+    return ["a.npy", "flat.npy", "a.npz", "a-idx3-ubyte", "idx3.gz"]
+
+
+def test_predict_files_of_every_kind_in_both_forms(run, finished_run, tmp_path, digits):
+    pytest.importorskip("PIL")
+    images, _ = digits
+    answers = {}
+    for name in [*write_inputs(tmp_path, images), "three.png"]:
+        code, out, err = run("predict", finished_run, tmp_path / name)
+        assert (code, err) == (0, "")
+        rows = list(csv.DictReader(io.StringIO(out)))
+        code, out, err = run("predict", finished_run, tmp_path / name, "--format=jsonl")
+        assert (code, err) == (0, "")
+        lines = [json.loads(line) for line in out.splitlines()]
+        assert [row["name"] for row in rows] == [line["name"] for line in lines]
+        for row, line in zip(rows, lines, strict=True):
+            shares = [float(row[f"p({digit})"]) for digit in range(10)]
+            assert sum(shares) == pytest.approx(1, abs=1e-5)
+            assert row["class"] == line["class"] == str(int(np.argmax(shares)))
+            assert float(row["probability"]) == line["probability"] == max(shares)
+            assert list(line["probabilities"].values()) == shares
+        answers[name] = [list(line["probabilities"].values()) for line in lines]
+        expected = ["three.png"] if name == "three.png" else [f"{name}[{index}]" for index in range(5)]
+        assert [line["name"] for line in lines] == expected
+    assert answers["a.npy"] == answers["flat.npy"] == answers["a.npz"] == answers["a-idx3-ubyte"] == answers["idx3.gz"]
+    assert answers["three.png"] == [answers["a.npy"][3]]
+
+
+def test_files_that_cannot_be_predicted(refused, finished_run, tmp_path, digits):
+    pytest.importorskip("PIL")
+    from PIL import Image
+
+    images, _ = digits
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nbroken")
+    Image.fromarray(images.reshape(40, 8)).save(tmp_path / "large.png")
+    np.savez(tmp_path / "empty.npz")
+    np.save(tmp_path / "pickled.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    np.save(tmp_path / "wide.npy", np.zeros((2, 64, 3), dtype=np.uint8))
+    np.save(tmp_path / "levels.npy", np.full((2, 64), 200, dtype=np.uint8))
+    np.save(tmp_path / "none.npy", np.zeros((0, 64), dtype=np.uint8))
+    (tmp_path / "cut.npy").write_bytes((tmp_path / "wide.npy").read_bytes()[:200])
+    (tmp_path / "words.txt").write_text("seven")
+    for name, message in {
+        "broken.png": "an image that can be read",
+        "large.png": "8x8 pixels",
+        "empty.npz": "found none",
+        "pickled.npy": "a NumPy file of plain numbers",
+        "wide.npy": "expected sequences",
+        "levels.npy": "from 0 to 16",
+        "none.npy": "expected sequences",
+        "cut.npy": "a NumPy file of plain numbers",
+        "words.txt": "file ending in",
+        "missing.png": "found nothing",
+    }.items():
+        error = refused("predict", finished_run, tmp_path / name)
+        assert name in error
+        assert message in error
+    assert "a folder" in refused("predict", finished_run, tmp_path)
+
+
+# data, doctor, bench, demo --------------------------------------------------------------------------------------------
+
+
+def test_data_list(run):
+    code, out, err = run("data", "list")
+    assert (code, err) == (0, "")
+    assert [line.split()[0] for line in out.splitlines()] == ["digits", "digits-long", "mnist", "pmnist"]
+
+
+def test_data_verify(run, tmp_path):
+    code, out, err = run("data", "verify", "digits")
+    assert (code, err) == (0, "")
+    assert out.count("per class") == 2
+    code, out, err = run("data", "verify", "mnist", "--data-dir", tmp_path)
+    assert (code, err) == (1, "")
+    assert out.count("missing") == 4
+    (tmp_path / "mnist").mkdir()
+    (tmp_path / "mnist" / "t10k-labels-idx1-ubyte.gz").write_bytes(b"<html>")
+    code, out, err = run("data", "verify", "mnist", "--data_dir", tmp_path)
+    assert (code, err) == (1, "")
+    assert "damaged    t10k-labels-idx1-ubyte.gz" in out
+
+
+def test_data_fetch_of_an_embedded_set_has_nothing_to_do(run):
+    assert run("data", "fetch", "digits") == (0, "", "")
+
+
+def test_data_fetch_shows_where_the_files_lie(run, tmp_path):
+    from auxrnn.data.presets import MNIST_FILES
+
+    (tmp_path / "mnist").mkdir()
+    for file in MNIST_FILES:
+        (tmp_path / "mnist" / file.name).write_bytes(b"laid by hand")
+    code, out, err = run("data", "fetch", "mnist", "--data-dir", tmp_path)
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [str(tmp_path / "mnist" / file.name) for file in MNIST_FILES]
+
+
+def test_doctor(run, tmp_path):
+    code, out, err = run("doctor", "--data-dir", tmp_path)
+    assert (code, err) == (0, "")
+    assert f"data folder  {tmp_path}" in out
+
+
+def test_bench_takes_lengths_and_a_file(run, monkeypatch, tmp_path):
+    from auxrnn.experiments import bench
+
+    calls = []
+    monkeypatch.setattr(bench, "bench_time", lambda *given: calls.append(given))
+    monkeypatch.setattr(bench, "bench_memory", lambda *given: calls.append(given))
+    assert run("bench", "time", "--lengths", "8,1_024", "--out", tmp_path / "a.json") == (0, "", "")
+    assert run("bench", "memory") == (0, "", "")
+    assert calls == [([8, 1024], tmp_path / "a.json"), (None, None)]
+
+
+def test_a_demo_that_stops_says_so_without_a_traceback(run, monkeypatch):
+    from auxrnn.experiments import demo
+
+    def stopped(*given, **named):
+        raise StoppedRunError("interrupted; go on")
+
+    monkeypatch.setattr(demo, "run_demo", stopped)
+    assert run("demo") == (1, "", "auxrnn: interrupted; go on\n")
+
+
+@pytest.mark.parametrize(("error", "message"), [(KeyboardInterrupt(), "interrupted"), (OSError(28, "full"), "full")])
+def test_what_may_happen_at_any_moment(run, monkeypatch, error, message):
+    def raising(*given):
+        raise error
+
+    monkeypatch.setattr(cli, "_run", raising)
+    code, out, err = run("doctor")
+    assert (code, out) == (1, "")
+    assert message in err
+
+
+# As a process ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes differ")
+def test_a_reader_that_has_seen_enough():
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as closed:
+        finished = subprocess.run(
+            [sys.executable, "-m", "auxrnn", "data", "list"],
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    assert finished.stderr == b""
+    assert finished.returncode == 1
