@@ -87,38 +87,15 @@ def _digits_arms() -> dict[str, RunConfig]:
         lr_schedule="cosine",
         checkpoint_steps=None,
     )
+    plain = replace(shared, model="lstm", pretrain_epochs=0, max_epochs=60)
+    auxiliary = replace(shared, lr=3e-3, num_anchors=2, segment_length=12, pretrain_epochs=20, max_epochs=40)
+    blank = AuxiliaryConfig(unfed="blank")
     return {
-        "LSTM": replace(shared, model="lstm", lr=1e-3, pretrain_epochs=0, max_epochs=60),
-        "r-LSTM": replace(
-            shared,
-            model="r-lstm",
-            lr=3e-3,
-            num_anchors=2,
-            segment_length=12,
-            pretrain_epochs=20,
-            max_epochs=40,
-            aux=AuxiliaryConfig(unfed="blank"),
-        ),
-        "p-LSTM": replace(
-            shared,
-            model="p-lstm",
-            lr=3e-3,
-            num_anchors=2,
-            segment_length=16,
-            pretrain_epochs=20,
-            max_epochs=40,
-        ),
-        "rp-LSTM": replace(
-            shared,
-            model="rp-lstm",
-            lr=3e-3,
-            num_anchors=2,
-            segment_length=12,
-            pretrain_epochs=20,
-            max_epochs=40,
-            aux=AuxiliaryConfig(unfed="blank"),
-        ),
-        "LSTM full BPTT": replace(shared, model="lstm", bptt="full", lr=3e-3, pretrain_epochs=0, max_epochs=60),
+        "LSTM": replace(plain, lr=1e-3),
+        "r-LSTM": replace(auxiliary, model="r-lstm", aux=blank),
+        "p-LSTM": replace(auxiliary, model="p-lstm", segment_length=16),
+        "rp-LSTM": replace(auxiliary, model="rp-lstm", aux=blank),
+        "LSTM full BPTT": replace(plain, bptt="full", lr=3e-3),
     }
 
 
