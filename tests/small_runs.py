@@ -66,7 +66,7 @@ def kill():
 
 
 def model_bytes(folder):
-    """Every file of the trained model, and the curve and the last weights of its training: the best epoch hides them."""
+    """Every file of the trained model, and the curve and the last weights of its training, which the best may hide."""
     found = {path.name: path.read_bytes() for path in sorted((Path(folder) / "model").iterdir())}
     found["curve"] = [line.rpartition(",")[0] for line in (Path(folder) / "metrics.csv").read_text().splitlines()]
     last = torch.load(find_checkpoints(Path(folder) / "checkpoints")[0][2], weights_only=True)["state_dict"]

@@ -7,6 +7,7 @@ import random
 import sys
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import torch
 
@@ -15,6 +16,7 @@ from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
 from auxrnn.config import AuxiliaryConfig, ModelConfig, TrainingConfig
 from auxrnn.data.dataset import SequenceData
+from auxrnn.training.board import TensorBoardCurve
 from auxrnn.training.checkpoints import find_checkpoints, is_whole
 from auxrnn.training.fit import fit
 from auxrnn.training.interrupt import InterruptedRun
@@ -54,10 +56,16 @@ def train_tiny(
     """(weights, curve without seconds, what fit returned) of one training."""
     model = make_model(config, init=init) if model is None else model
     held_out = make_data("validation", 7, unequal=unequal) if validation else None
-    fitted = fit(
-        model, make_data(unequal=unequal), held_out, config, training, folder=folder, resume=resume, quiet=True
-    )
+    with without_tensorboard():
+        fitted = fit(
+            model, make_data(unequal=unequal), held_out, config, training, folder=folder, resume=resume, quiet=True
+        )
     return weights_of(model), without_seconds(fitted.history), fitted
+
+
+def without_tensorboard():
+    """It takes longer to load than these trainings take."""
+    return patch.object(TensorBoardCurve, "is_installed", lambda: False)
 
 
 def weights_of(model):
@@ -165,7 +173,8 @@ def child_reports(terminal, folder):
     os.environ["TERM"] = "xterm"
     os.environ.pop("COLUMNS", None)
     config, training = MODEL, replace(TRAINING, pretrain_epochs=1, max_epochs=2)
-    fit(make_model(), make_data(), make_data("validation", 7), config, training, folder=Path(folder))
+    with without_tensorboard():
+        fit(make_model(), make_data(), make_data("validation", 7), config, training, folder=Path(folder))
     sys.stdout.flush()
 
 

@@ -48,7 +48,7 @@ def newest(folder):
 
 def test_files_of_a_finished_run(finished_run):
     found = {path.name for path in finished_run.iterdir()}
-    assert found == {"config.yaml", "env.json", "metrics.csv", "result.json", "checkpoints", "model"}
+    assert found - {"tensorboard"} == {"config.yaml", "env.json", "metrics.csv", "result.json", "checkpoints", "model"}
     assert {path.name for path in (finished_run / "model").iterdir()} == {
         "config.json",
         "model.safetensors",

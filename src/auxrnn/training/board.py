@@ -40,6 +40,12 @@ class TensorBoardCurve(Callback):
         self._writer.flush()
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        self._close()
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        self._close()  # Lightning tears nothing down after an error
+
+    def _close(self) -> None:
         if self._writer is not None:
             self._writer.close()
             self._writer = None
