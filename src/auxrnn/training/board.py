@@ -32,7 +32,7 @@ class TensorBoardCurve(Callback):
         if self._writer is None:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._writer = SummaryWriter(str(self.folder))  # type: ignore[no-untyped-call]
+            self._writer = SummaryWriter(str(self.folder))
         row = self.history.rows[-1]
         for name, value in row.items():
             if isinstance(value, float):
