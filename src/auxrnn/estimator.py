@@ -85,8 +85,8 @@ class LongSequenceClassifier(ClassifierMixin, BaseEstimator):
         Size to which a step is projected.
     num_layers : int
         Layers of the main network.
-    initialisation : {"torch", "chrono"}
-        torch's own, or chrono (Tallec & Ollivier 2018) over the longest training sequence.
+    initialisation : {"torch", "forget", "chrono"}
+        torch's own, a forget bias of 1, or chrono (Tallec & Ollivier 2018) over the longest training sequence.
     regulariser : {"dropconnect", "dropout", "none"}
         What is dropped on the second layer of the output nets.
     dropout : float
