@@ -36,7 +36,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("losses", "anchors"),
     ("encoder",),
     ("recurrent", "initialisation"),
-    ("data", "preprocessing"),
+    ("data", "preprocessing", "labels"),
     ("batch", "config"),
     ("errors", "files"),
 )

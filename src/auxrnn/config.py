@@ -7,9 +7,11 @@ and the training room read these.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from numbers import Integral, Real
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from auxrnn.errors import InputError
+from auxrnn.errors import InputError, did_you_mean
 
 MODELS = {"lstm": (), "r-lstm": ("reconstruct",), "p-lstm": ("predict",), "rp-lstm": ("reconstruct", "predict")}
 """Models by name, and the auxiliary objectives of each."""
@@ -185,6 +187,26 @@ class RunConfig(TrainingConfig, ModelConfig):
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def checked_setting(owner: type, name: str, value: Any, where: str = "") -> Any:
+    """A value for the field `name` of the dataclass `owner`, as declared there; whole and real numbers become Python's."""
+    hint = get_type_hints(owner)[name]
+    members = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    choices = [choice for member in members if get_origin(member) is Literal for choice in get_args(member)]
+    if value is None and NoneType in members:
+        return None
+    if isinstance(value, str) and (value in choices or str in members):
+        return value
+    if not isinstance(value, bool):
+        if int in members and isinstance(value, Integral):
+            return int(value)
+        if float in members and isinstance(value, Real):
+            return float(value)
+    words = {int: "a whole number", float: "a number", str: "a text", NoneType: "None"}
+    expected = [*(repr(choice) for choice in choices), *(words[member] for member in members if member in words)]
+    near = did_you_mean(value, choices) if isinstance(value, str) else ""
+    raise InputError(f"{where}Expected {name} to be {' or '.join(expected)}, got {value!r}.{near}")
 
 
 def steps_or_none(bptt: int | Literal["full"]) -> int | None:

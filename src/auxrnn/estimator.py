@@ -9,25 +9,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, fields, replace
-from numbers import Integral, Real
+from numbers import Integral
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, Literal, Self, Union, get_args, get_origin, get_type_hints
+from types import NoneType
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import assert_all_finite, check_random_state, column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from auxrnn.build import build_model
-from auxrnn.config import AuxiliaryConfig, ModelConfig, TrainingConfig
+from auxrnn.config import AuxiliaryConfig, ModelConfig, TrainingConfig, checked_setting
 from auxrnn.data.dataset import SequenceData
 from auxrnn.data.splits import stratified_split
 from auxrnn.errors import InputError, did_you_mean
 from auxrnn.inference import predict_logits
+from auxrnn.labels import label_type, labels_of, learn_labels, read_labels
 from auxrnn.persistence import SavedModel, load_model, save_model
 from auxrnn.preprocessing import Preprocessing, RawSequences, read_sequences
 
@@ -35,8 +35,6 @@ Array = npt.NDArray[Any]
 
 AUXILIARIES = {None: "lstm", "reconstruct": "r-lstm", "predict": "p-lstm", "both": "rp-lstm"}
 """The values of `aux`, and the model that each one is."""
-
-INTEGER_LABELS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 
 
 class LongSequenceClassifier(ClassifierMixin, BaseEstimator):
@@ -193,7 +191,7 @@ class LongSequenceClassifier(ClassifierMixin, BaseEstimator):
         if y is None:
             raise InputError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
         raw = read_sequences(X)
-        classes, labels = _learn_labels(_read_labels(y, len(raw), "y"))
+        classes, labels = learn_labels(read_labels(y, len(raw), "y"))
         self._record_features(X, raw)
         self.classes_ = classes
 
@@ -251,7 +249,7 @@ class LongSequenceClassifier(ClassifierMixin, BaseEstimator):
         Raises InputError for labels other than texts and whole numbers, and where the folder cannot be written to.
         """
         check_is_fitted(self)
-        saved = replace(self.model_, label_type=_label_type(self.classes_))
+        saved = replace(self.model_, label_type=label_type(self.classes_))
         try:
             save_model(Path(folder), saved)
         except OSError as error:
@@ -272,7 +270,7 @@ class LongSequenceClassifier(ClassifierMixin, BaseEstimator):
         kind = next(aux for aux, model in AUXILIARIES.items() if model == config["model"])
         del config["model"]
         found = cls(**config, aux=kind, aux_options=options or None)
-        found.classes_ = _labels_of(saved, folder)
+        found.classes_ = labels_of(saved.classes, saved.label_type, folder)
         preprocessing = saved.preprocessing or Preprocessing(saved.spec.kind, saved.spec.size)
         found.n_features_in_ = preprocessing.columns or preprocessing.channels
         if preprocessing.column_names:
@@ -319,7 +317,7 @@ class LongSequenceClassifier(ClassifierMixin, BaseEstimator):
         if not (isinstance(eval_set, tuple | list) and len(eval_set) == 2):
             raise InputError(f"Expected eval_set to be a pair (X, y), got {type(eval_set).__name__}.")
         raw = read_sequences(eval_set[0], "X of eval_set")
-        labels = _read_labels(eval_set[1], len(raw), "y of eval_set")
+        labels = read_labels(eval_set[1], len(raw), "y of eval_set")
         places = {label: place for place, label in enumerate(self.classes_.tolist())}
         for label in labels.tolist():
             if label not in places:
@@ -344,14 +342,14 @@ class LongSequenceClassifier(ClassifierMixin, BaseEstimator):
                     f"Expected aux_options of {', '.join(allowed)}, got {name!r}.{did_you_mean(str(name), allowed)}"
                 )
         aux = AuxiliaryConfig(
-            **{name: _checked(AuxiliaryConfig, name, value, "aux_options: ") for name, value in options.items()}
+            **{name: checked_setting(AuxiliaryConfig, name, value, "aux_options: ") for name, value in options.items()}
         )
         model: dict[str, Any] = {"model": AUXILIARIES[self.aux], "aux": aux}
         training: dict[str, Any] = {"seed": self._seed(), "checkpoint_steps": None, "checkpoint_minutes": None}
         for owner, settings in ((ModelConfig, model), (TrainingConfig, training)):
             for item in fields(owner):
                 if item.name in given and item.name not in settings:
-                    settings[item.name] = _checked(owner, item.name, given[item.name])
+                    settings[item.name] = checked_setting(owner, item.name, given[item.name])
         return ModelConfig(**model), TrainingConfig(**training)
 
     def _seed(self) -> int:
@@ -368,78 +366,6 @@ class LongSequenceClassifier(ClassifierMixin, BaseEstimator):
             raise InputError(
                 f"Expected random_state to be a whole number, a RandomState or None, got {state!r}."
             ) from error
-
-
-def _checked(owner: type, name: str, value: Any, where: str = "") -> Any:
-    """A parameter as the field `name` of the dataclass `owner` declares it, numpy's numbers as Python's own."""
-    hint = get_type_hints(owner)[name]
-    members = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    choices = [choice for member in members if get_origin(member) is Literal for choice in get_args(member)]
-    if value is None and NoneType in members:
-        return None
-    if isinstance(value, str) and (value in choices or str in members):
-        return value
-    if not isinstance(value, bool | np.bool_):
-        if int in members and isinstance(value, Integral):
-            return int(value)
-        if float in members and isinstance(value, Real):
-            return float(value)
-    words = {int: "a whole number", float: "a number", str: "a text", NoneType: "None"}
-    expected = [*(repr(choice) for choice in choices), *(words[member] for member in members if member in words)]
-    near = did_you_mean(value, choices) if isinstance(value, str) else ""
-    raise InputError(f"{where}Expected {name} to be {' or '.join(expected)}, got {value!r}.{near}")
-
-
-def _read_labels(y: Any, number: int, name: str) -> Array:
-    """Labels (N,), checked."""
-    try:
-        labels = column_or_1d(y, warn=True)
-        if labels.dtype.kind == "f":
-            assert_all_finite(labels, input_name=name)
-        check_classification_targets(labels)
-    except ValueError as error:
-        raise InputError(str(error)) from error
-    if len(labels) != number:
-        raise InputError(f"{name}: expected one label a sequence, got {number} sequences and {len(labels)} labels.")
-    return labels
-
-
-def _learn_labels(labels: Array) -> tuple[Array, torch.Tensor]:
-    """The classes, sorted, and the place of each label among them, (N,) int64."""
-    try:
-        classes, places = np.unique(labels, return_inverse=True)
-    except TypeError as error:
-        raise InputError(f"y: expected labels that can be sorted, got: {error}.") from error
-    if len(classes) < 2:
-        raise InputError(f"y: expected labels of at least 2 classes, got 1 class, {classes[0]!r}.")
-    return classes, torch.from_numpy(places.astype(np.int64))
-
-
-def _label_type(classes: Array) -> str:
-    """What to call the labels' type in config.json; InputError for a type that would not come back the same."""
-    if classes.dtype.name in INTEGER_LABELS:
-        return classes.dtype.name
-    if classes.dtype.kind == "U":
-        return "str"
-    if classes.dtype.kind == "O" and all(isinstance(label, str) for label in classes):
-        return "object"
-    raise InputError(
-        f"Expected class labels that are texts or whole numbers to save, got {classes.dtype}. "
-        "Train with such labels, for example y.astype(str)."
-    )
-
-
-def _labels_of(saved: SavedModel, folder: str | Path) -> Array:
-    """The class labels of a saved model in their own type."""
-    kind = saved.label_type
-    try:
-        if kind in ("str", "object"):
-            return np.array(saved.classes, dtype=kind)
-        if kind in INTEGER_LABELS:
-            return np.array([int(name) for name in saved.classes], dtype=kind)
-    except (ValueError, OverflowError) as error:
-        raise InputError(f"{folder}: expected class labels of type {kind}, found others: {error}.") from error
-    raise InputError(f"{folder}: expected a label type of str, object, {', '.join(INTEGER_LABELS)}, found {kind!r}.")
 
 
 def _in_order(
