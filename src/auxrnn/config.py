@@ -190,7 +190,7 @@ class RunConfig(TrainingConfig, ModelConfig):
 
 
 def checked_setting(owner: type, name: str, value: Any, where: str = "") -> Any:
-    """A value for the field `name` of the dataclass `owner`, as declared there; whole and real numbers become Python's."""
+    """A value as the field `name` of the dataclass `owner` declares it; whole and real numbers become Python's own."""
     hint = get_type_hints(owner)[name]
     members = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     choices = [choice for member in members if get_origin(member) is Literal for choice in get_args(member)]
