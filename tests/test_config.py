@@ -96,7 +96,7 @@ def test_steps_or_none() -> None:
         ({"checkpoint_steps": 0}, "checkpoint_steps of at least 1"),
         ({"checkpoint_minutes": 0}, "checkpoint_minutes above 0"),
         ({"lr": 0.0}, "lr above 0, got 0.0"),
-        ({"lr": float("nan")}, "lr above 0, got nan"),
+        ({"lr": float("nan")}, "lr to be a finite number, got nan"),
         ({"gradient_clip": -1.0}, "gradient_clip above 0"),
         ({"validation_fraction": 0.95}, "validation_fraction between 0 and 0.9"),
         ({"limit_train": 0}, "limit_train of at least 1"),
@@ -111,7 +111,7 @@ def test_run_refuses(setting: dict, message: str) -> None:
     ("setting", "message"),
     [
         ({"weight": -0.1}, "aux.weight of at least 0"),
-        ({"weight": float("nan")}, "aux.weight of at least 0, got nan"),
+        ({"weight": float("nan")}, "aux.weight to be a finite number, got nan"),
         ({"bptt": -1}, "aux.bptt of at least 0"),
         ({"decoder_layers": 0}, "aux.decoder_layers of at least 1"),
         ({"decoder_hidden_size": 0}, "aux.decoder_hidden_size of at least 1"),

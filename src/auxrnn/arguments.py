@@ -96,6 +96,8 @@ def _check_file(path: Path) -> None:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         what = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
         raise InputError(f"{path}: expected a YAML file of options as --print_config shows, found: {what}.") from error
+    if isinstance(content, dict) and not isinstance(content.get("aux", {}), dict):
+        raise InputError(f"{path}: expected aux to be a group of options, found {content['aux']!r}.")
     if not isinstance(content, dict):
         found = "nothing" if content is None else f"a {type(content).__name__}"
         raise InputError(f"{path}: expected entries as --print_config shows, found {found}.")

@@ -1,12 +1,14 @@
 """Every setting of a run, as plain frozen dataclasses: what the command line, the YAML file and a run folder hold.
 
-Imports no torch, so that the command line can show its options at once. Components take plain arguments; only `build`
-and the training room read these.
+Imports no torch, so that the command line can show its options at once. Components take plain arguments; only what
+builds, trains, saves or wraps a whole model reads these.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field, fields
+from functools import cache
 from numbers import Integral, Real
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -48,6 +50,7 @@ class AuxiliaryConfig:
     decoder_hidden_size: int | None = None
 
     def __post_init__(self) -> None:
+        _check_types(self, AuxiliaryConfig, "aux.")
         _at_least("aux.weight", self.weight, 0)
         _at_least("aux.bptt", self.bptt, 0)
         _at_least("aux.decoder_layers", self.decoder_layers, 1)
@@ -90,6 +93,7 @@ class ModelConfig:
     aux: AuxiliaryConfig = field(default_factory=AuxiliaryConfig)
 
     def __post_init__(self) -> None:
+        _check_types(self, ModelConfig)
         _at_least("bptt", self.bptt, 0)
         for name in ("hidden_size", "projection_size", "num_layers", "num_anchors", "segment_length"):
             _at_least(name, getattr(self, name), 1)
@@ -126,6 +130,8 @@ class TrainingConfig:
         num_nodes: machines.
         strategy: Lightning's name, for example ddp.
         precision: Lightning's name, for example 32-true or bf16-mixed.
+        num_threads: CPU threads of a process; torch's own choice when null. One is the default, for two beside a busy
+            neighbour can slow a step many times over, and the same bits come out on every machine of one kind.
         num_workers: loader processes.
         checkpoint_steps: save every so many steps; never when null.
         checkpoint_minutes: and every so many minutes; never when null.
@@ -146,16 +152,18 @@ class TrainingConfig:
     num_nodes: int = 1
     strategy: str = "auto"
     precision: str = "32-true"
+    num_threads: int | None = 1
     num_workers: int = 0
     checkpoint_steps: int | None = 500
     checkpoint_minutes: float | None = 10.0
 
     def __post_init__(self) -> None:
+        _check_types(self, TrainingConfig)
         for name in ("pretrain_epochs", "max_epochs", "seed", "num_workers"):
             _at_least(name, getattr(self, name), 0)
         if self.seed >= 2**63:
             raise InputError(f"Expected seed below 2**63, got {self.seed}.")
-        for name in ("batch_size", "devices", "num_nodes", "patience", "checkpoint_steps"):
+        for name in ("batch_size", "devices", "num_nodes", "num_threads", "patience", "checkpoint_steps"):
             _at_least(name, getattr(self, name), 1)
         for name in ("lr", "gradient_clip", "checkpoint_minutes"):
             value = getattr(self, name)
@@ -181,6 +189,7 @@ class RunConfig(TrainingConfig, ModelConfig):
     out: str | None = None
 
     def __post_init__(self) -> None:
+        _check_types(self, RunConfig)
         ModelConfig.__post_init__(self)
         TrainingConfig.__post_init__(self)
         _at_least("limit_train", self.limit_train, 1)
@@ -189,9 +198,22 @@ class RunConfig(TrainingConfig, ModelConfig):
         return asdict(self)
 
 
+def _check_types(config: Any, owner: type, where: str = "") -> None:
+    """Let every field that `owner` declares hold what it declares, wherever the values came from."""
+    for item in fields(owner):
+        object.__setattr__(config, item.name, checked_setting(owner, item.name, getattr(config, item.name), where))
+
+
+@cache
+def _hints(owner: type) -> dict[str, Any]:
+    return get_type_hints(owner)
+
+
 def checked_setting(owner: type, name: str, value: Any, where: str = "") -> Any:
     """A value as the field `name` of the dataclass `owner` declares it; whole and real numbers become Python's own."""
-    hint = get_type_hints(owner)[name]
+    hint = _hints(owner)[name]
+    if hint is AuxiliaryConfig and isinstance(value, AuxiliaryConfig):
+        return value
     members = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     choices = [choice for member in members if get_origin(member) is Literal for choice in get_args(member)]
     if value is None and NoneType in members:
@@ -201,12 +223,13 @@ def checked_setting(owner: type, name: str, value: Any, where: str = "") -> Any:
     if not isinstance(value, bool):
         if int in members and isinstance(value, Integral):
             return int(value)
-        if float in members and isinstance(value, Real):
+        if float in members and isinstance(value, Real) and math.isfinite(value):
             return float(value)
-    words = {int: "a whole number", float: "a number", str: "a text", NoneType: "None"}
+    words = {int: "a whole number", float: "a finite number", str: "a text", NoneType: "None"}
+    words[AuxiliaryConfig] = "a group of options"
     expected = [*(repr(choice) for choice in choices), *(words[member] for member in members if member in words)]
     near = did_you_mean(value, choices) if isinstance(value, str) else ""
-    raise InputError(f"{where}Expected {name} to be {' or '.join(expected)}, got {value!r}.{near}")
+    raise InputError(f"Expected {where}{name} to be {' or '.join(expected)}, got {value!r}.{near}")
 
 
 def steps_or_none(bptt: int | Literal["full"]) -> int | None:

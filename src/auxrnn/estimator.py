@@ -342,7 +342,7 @@ class LongSequenceClassifier(ClassifierMixin, BaseEstimator):
                     f"Expected aux_options of {', '.join(allowed)}, got {name!r}.{did_you_mean(str(name), allowed)}"
                 )
         aux = AuxiliaryConfig(
-            **{name: checked_setting(AuxiliaryConfig, name, value, "aux_options: ") for name, value in options.items()}
+            **{name: checked_setting(AuxiliaryConfig, name, value, "aux_options.") for name, value in options.items()}
         )
         model: dict[str, Any] = {"model": AUXILIARIES[self.aux], "aux": aux}
         training: dict[str, Any] = {"seed": self._seed(), "checkpoint_steps": None, "checkpoint_minutes": None}

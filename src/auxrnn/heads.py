@@ -99,6 +99,11 @@ class StepHead(nn.Module):
 
     def loss(self, outputs: Tensor, steps: Tensor) -> Tensor:
         """Token loss of each step: outputs of `forward`, raw steps (..., C) or (...) -> (...)."""
+        if self.spec.kind != "values" and steps.is_floating_point():
+            raise ValueError(
+                f"Expected {self.spec.kind} as whole numbers, got {steps.dtype}; wrap the core in an Encoder, which "
+                f"reads them as they are, or call them InputSpec('values', {self.spec.size})."
+            )
         if self.target == "squared":
             scale = self.spec.levels - 1 if self.spec.kind == "pixels" else 1
             return squared_loss(outputs, steps.to(outputs.dtype) / scale)

@@ -80,6 +80,8 @@ def load_model(folder: Path) -> SavedModel:
         if not classes or not isinstance(content["classes"], list):
             raise InputError("expected a list of at least one class")
         shape, order = content["image_shape"], content["pixel_order"]
+        if order is not None and sorted(order) != list(range(len(order))):
+            raise InputError("pixel_order is not an order of the pixels")
         found = content.get("preprocessing")
         preprocessing = None if found is None else Preprocessing.from_dict(found)
         if preprocessing is not None and preprocessing.spec != spec:

@@ -33,7 +33,7 @@ def described(config=CONFIG, lengths=(3, 9, 30, 20), note="", held_out=2):
 
 def test_task_sizes_and_lengths():
     found, network = described(note="permutation seed 0")
-    assert found["Task"] == "digits (permutation seed 0): 2 classes, rp-lstm on a lstm of 8"
+    assert found["Task"] == "digits (permutation seed 0): 2 classes, rp-lstm with 8 LSTM cells"
     assert found["Sequences"] == "4 to train, 2 to validate, 7 to test, read at the end"
     assert found["Lengths"] == "min 3, median 9, max 30 steps of 1 pixels"
     assert found["Parameters"] == f"{sum(weight.numel() for weight in network.parameters()):,} trainable"

@@ -106,8 +106,11 @@ def test_evaluate(tmp_path, monkeypatch, images):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"spec": InputSpec("pixels", 1, levels=10)}, "a step and classes a, b, c"),
-        ({"classes": ("a", "b", "d")}, "with classes a, b, d"),
+        (
+            {"spec": InputSpec("pixels", 1, levels=10)},
+            "steps of 1 pixels of 9 levels and classes a, b, c, got 1 pixels of 10 levels",
+        ),
+        ({"classes": ("a", "b", "d")}, "and classes a, b, d"),
         ({"pixel_order": torch.tensor(ORDER)}, "in the order that the model was trained on"),
     ],
 )

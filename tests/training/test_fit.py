@@ -357,10 +357,9 @@ def test_nothing_is_written_without_a_folder(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_holds_the_curve_the_best_weights_and_two_checkpoints(tmp_path):
+def test_a_folder_holds_the_curve_and_two_checkpoints(tmp_path):
     train_tiny(tmp_path)
     assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()) == [
-        "checkpoints/best.safetensors",
         "checkpoints/phase-1-step-000000008.ckpt",
         "checkpoints/phase-1-step-000000009.ckpt",
         "metrics.csv",

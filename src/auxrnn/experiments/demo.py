@@ -1,17 +1,19 @@
 """The demonstration: what the auxiliary losses buy a truncated LSTM, in minutes, on data that comes with scikit-learn.
 
-Every model trains for the same number of epochs in all, pretraining included, and was tuned on the same small grid on
-validation data; `docs/demo.md` tells how. Runs lie in folders like any other and are skipped when they are finished.
+Every model trains for the same number of epochs in all, pretraining included, and was tuned on validation data;
+`docs/demo.md` tells how. Runs lie in folders like any other and are skipped when they are finished.
 """
 
 from __future__ import annotations
 
 import os
+import threading
 import time
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import redirect_stdout
 from dataclasses import replace
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +123,7 @@ def _train_all(runs: dict[tuple[str, int], RunConfig]) -> None:
     os.environ["OMP_NUM_THREADS"] = "1"  # inherited by the processes below
     order = sorted(runs, key=lambda key: -_cost(runs[key]))
     workers = min(PARALLEL, os.cpu_count() or 1)
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with_parent)
     try:
         pending = {pool.submit(_train_one, runs[key]): key for key in order}
         for index, future in enumerate(as_completed(pending), 1):
@@ -138,6 +140,18 @@ def _train_all(runs: dict[tuple[str, int], RunConfig]) -> None:
         raise
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """Let this process end when the one that started it is gone, however it went; its run can be resumed."""
+    parent = parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _cost(config: RunConfig) -> float:

@@ -9,6 +9,7 @@ from auxrnn.data.dataset import SequenceData
 from auxrnn.heads import FeedForward, StepHead
 from auxrnn.model import SequenceClassifier
 from auxrnn.objectives import Objective
+from auxrnn.training.phases import plan_phases
 
 FLOATS_PER_UNIT = 14
 """Floats that one LSTM unit leaves a step for the backward pass, with its gradients (measured with torch on a CPU)."""
@@ -27,16 +28,16 @@ def describe_run(
     device = _device(config.accelerator)
     note = f" ({train.note})" if train.note else ""
     return [
-        f"Task        {config.data}{note}: {len(train.classes)} classes, {config.model} on a {config.cell} "
-        f"of {config.hidden_size}",
+        f"Task        {config.data}{note}: {len(train.classes)} classes, {config.model} with "
+        f"{config.hidden_size} {config.cell.upper()} cells",
         f"Sequences   {len(train):,} to train, {len(validation):,} to validate, {len(test):,} to test, read at the end",
         f"Lengths     min {int(lengths.min())}, median {int(lengths.median())}, max {int(lengths.max())} steps "
         f"of {train.spec.size} {train.spec.kind}",
-        f"Windows     {_windows(config)}",
+        f"Windows     {_windows(config, int(lengths.max()))}",
         f"Training    {_phases(config)}, batch {config.batch_size}, {config.optimizer} {config.lr:g}",
         f"Parameters  {weights:,} trainable",
         f"Memory      about {expected_bytes(network, train, config) / 2**20:,.0f} MiB for a step, beside torch itself",
-        f"Device      {device}, {torch.get_num_threads()} threads",
+        f"Device      {device}, {_count(config.num_threads or torch.get_num_threads(), 'thread')}",
     ]
 
 
@@ -66,18 +67,25 @@ def _output_nets(network: SequenceClassifier) -> list[FeedForward]:
     return [module.net for module in network.auxiliaries.modules() if isinstance(module, StepHead)]
 
 
-def _windows(config: RunConfig) -> str:
+def _windows(config: RunConfig, longest: int) -> str:
     bptt = steps_or_none(config.bptt)
     supervised = "all steps" if bptt is None else f"the last {bptt} steps" if bptt else "none, the classifier alone"
     if not config.auxiliaries:
         return f"gradient over {supervised}"
     names = " and ".join(config.auxiliaries)
-    return f"gradient over {supervised}; {names} {config.num_anchors} x {config.segment_length} steps"
+    length = min(config.segment_length, longest)
+    shortened = f" (shortened from {config.segment_length})" if length < config.segment_length else ""
+    return f"gradient over {supervised}; {names} {config.num_anchors} x {length} steps{shortened}"
 
 
 def _phases(config: RunConfig) -> str:
-    pretraining = f"{config.pretrain_epochs} epochs of pretraining, then " if config.auxiliaries else ""
-    return f"{pretraining}{config.max_epochs} epochs"
+    pretraining = f"{_count(config.pretrain_epochs, 'epoch')} of pretraining, then " if config.auxiliaries else ""
+    nothing = "" if plan_phases(config, config) else ": nothing is trained"
+    return f"{pretraining}{_count(config.max_epochs, 'epoch')}{nothing}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _device(accelerator: str) -> str:

@@ -125,6 +125,8 @@ def read_config(folder: RunFolder) -> RunConfig:
     try:
         content = yaml.safe_load(folder.config.read_text(encoding="utf-8"))
         return RunConfig(**{**content, "aux": AuxiliaryConfig(**content["aux"])})
+    except InputError as error:
+        raise InputError(f"{folder.config}: {error}") from error
     except (yaml.YAMLError, TypeError, KeyError, UnicodeDecodeError) as error:
         raise InputError(f"{folder.config}: expected the configuration of a run, found: {error}") from error
 
@@ -279,6 +281,9 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 def read_json(path: Path) -> dict[str, Any]:
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError(f"{type(content).__name__} instead of entries")
+        return content
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: expected JSON, found something else: {error}") from error

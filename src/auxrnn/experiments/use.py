@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 import torch
 
+from auxrnn.batch import InputSpec
 from auxrnn.data.catalogue import load
 from auxrnn.data.dataset import SequenceData
 from auxrnn.data.inputs import read_inputs
@@ -50,8 +51,8 @@ def evaluate(path: Path, data: str | None = None, data_dir: str | None = None) -
     test = load(name, data_dir).test
     if test.spec != saved.spec or test.classes != saved.classes:
         raise InputError(
-            f"{name}: expected {saved.spec.size} {saved.spec.kind} a step and classes {', '.join(saved.classes)}, "
-            f"got {test.spec.size} {test.spec.kind} with classes {', '.join(test.classes)}."
+            f"{name}: expected steps of {_described(saved.spec)} and classes {', '.join(saved.classes)}, "
+            f"got {_described(test.spec)} and classes {', '.join(test.classes)}."
         )
     order = None if test.pixel_order is None else tuple(test.pixel_order.tolist())
     if order != saved.pixel_order:
@@ -65,6 +66,11 @@ def evaluate(path: Path, data: str | None = None, data_dir: str | None = None) -
         "accuracy": round(accuracy(logits, test.labels), 6),
         "loss": round(float(loss), 6),
     }
+
+
+def _described(spec: InputSpec) -> str:
+    levels = f" of {spec.levels} levels" if spec.kind == "pixels" else ""
+    return f"{spec.size} {spec.kind}{levels}"
 
 
 def predict_file(path: Path, file: Path) -> Iterator[Answer]:

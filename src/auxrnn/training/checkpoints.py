@@ -1,6 +1,6 @@
 """Checkpoints that survive being killed at any moment: written aside, flushed, renamed; the last two kept.
 
-A run folder's `checkpoints/` holds `phase-P-step-S.ckpt` and, where validation chooses, `best.safetensors`.
+A run folder's `checkpoints/` holds `phase-P-step-S.ckpt`; the weights of the best epoch so far are in it too.
 """
 
 from __future__ import annotations
@@ -45,11 +45,14 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     ) -> dict[str, Any]:
         """Numbers and plain values only, whatever is asked."""
         try:
-            return super().load_checkpoint(path, map_location, weights_only=True)
+            checkpoint = super().load_checkpoint(path, map_location, weights_only=True)
         except pickle.UnpicklingError as error:
             raise InputError(
                 f"{path}: expected a checkpoint of numbers and plain values, found one that may carry code; refused."
             ) from error
+        if "pytorch-lightning_version" not in checkpoint:
+            raise InputError(f"{path}: expected a checkpoint of a training, found another file.")
+        return checkpoint
 
 
 def is_whole(path: Path) -> bool:

@@ -60,9 +60,7 @@ def fit(
         raise ValueError("Expected the run's folder beside resume: the weights of its best epoch lie there.")
     phases = plan_phases(model_config, training)
     history = History(None if folder is None else folder / "metrics.csv")
-    best = BestModel(
-        history, None if folder is None else folder / "checkpoints" / "best.safetensors", training.patience
-    )
+    best = BestModel(history, training.patience)
     ranks = training.devices * training.num_nodes
     first, checkpoint = resume if resume is not None else (0, None)
 
@@ -86,6 +84,7 @@ def fit(
         shared += [checkpoints, stop]
     with ExitStack() as around:
         around.enter_context(_quiet_lightning())
+        around.enter_context(_threads(training.num_threads))
         around.enter_context(torch.random.fork_rng(devices=[]))  # every step sets the global generator
         if stop is not None:
             around.enter_context(stop.listening())
@@ -120,9 +119,8 @@ def fit(
             module.check_weights()
             if stop is not None:
                 stop.raise_if_asked()
-    weights = best.best_weights()
-    if weights is not None:
-        model.load_state_dict(weights)
+    if best.weights is not None:
+        model.load_state_dict(best.weights)
     return Fitted(history.rows, best.epoch, best.accuracy if best.epoch else None, history.seconds)
 
 
@@ -143,6 +141,17 @@ def _trainer(training: TrainingConfig, precision: str, epochs: int, callbacks: l
         num_sanity_val_steps=0,
         use_distributed_sampler=False,  # BatchOrder knows the ranks; Lightning's own would shuffle regardless
     )
+
+
+@contextmanager
+def _threads(number: int | None) -> Iterator[None]:
+    """Train with `number` CPU threads, torch's own choice for None; as before afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(before if number is None else number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager
