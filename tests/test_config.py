@@ -148,3 +148,21 @@ def test_loads_no_torch() -> None:
     code = "import sys, auxrnn.config; print(sorted({'torch', 'lightning', 'numpy'} & set(sys.modules)))"
     finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert finished.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"bptt": None}, "Expected bptt to be 'full' or a whole number, got None"),
+        ({"hidden_size": "abc"}, "Expected hidden_size to be a whole number, got 'abc'"),
+        ({"batch_size": 2.5}, "Expected batch_size to be a whole number, got 2.5"),
+        ({"optimizer": "adm"}, "got 'adm'. Did you mean 'adam'?"),
+        ({"model": "x-lstm"}, "got 'x-lstm'. Did you mean"),
+        ({"aux": {"weight": 1.0}}, "Expected aux to be a group of options"),
+        ({"data": None}, "Expected data to be a text, got None"),
+    ],
+)
+def test_every_setting_is_of_its_type_wherever_it_came_from(setting, message):
+    with pytest.raises(InputError) as refused:
+        RunConfig(**setting)
+    assert message in str(refused.value)

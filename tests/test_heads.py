@@ -154,3 +154,11 @@ def test_losses_by_hand() -> None:
 def test_refuses_a_target_that_makes_no_sense(kind: str, target: str) -> None:
     with pytest.raises(ValueError, match=f"target that fits {kind}, got '{target}'"):
         StepHead(6, InputSpec(kind, 3), target=target)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", ["pixels", "characters"])
+def test_scaled_pixels_are_refused_as_targets(kind):
+    head = StepHead(3, InputSpec(kind, 1 if kind == "pixels" else 5))
+    steps = torch.rand(2, 1) if kind == "pixels" else torch.rand(2)
+    with pytest.raises(ValueError, match=f"Expected {kind} as whole numbers, got torch.float32"):
+        head.loss(head(torch.randn(2, 3)), steps)

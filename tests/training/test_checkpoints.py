@@ -209,3 +209,11 @@ def test_a_checkpoint_that_carries_code_is_refused(tmp_path, capsys, checkpoint)
         train_tiny(tmp_path, resume=(0, path))
     shutil.rmtree(path.parent)
     assert capsys.readouterr().out == ""
+
+
+def test_another_file_with_a_right_digest_is_no_checkpoint(tmp_path):
+    path = tmp_path / "phase-0-step-000000001.ckpt"
+    AtomicCheckpointIO().save_checkpoint({"x": 1}, path)
+    assert is_whole(path)
+    with pytest.raises(InputError, match="expected a checkpoint of a training, found another file"):
+        AtomicCheckpointIO().load_checkpoint(path)
