@@ -349,7 +349,7 @@ class LongSequenceClassifier(ClassifierMixin, BaseEstimator):
         for owner, settings in ((ModelConfig, model), (TrainingConfig, training)):
             for item in fields(owner):
                 if item.name in given and item.name not in settings:
-                    settings[item.name] = checked_setting(owner, item.name, given[item.name])
+                    settings[item.name] = given[item.name]  # the owner checks it
         return ModelConfig(**model), TrainingConfig(**training)
 
     def _seed(self) -> int:

@@ -127,7 +127,7 @@ def _training_step(case: Case) -> Callable[[], None]:
     """A whole training step of batch 32 on random pixels: losses, backward, optimiser."""
     torch.manual_seed(0)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = build_model(replace(case.config), InputSpec("pixels", 1), 10).to(device)
+    network = build_model(case.config, InputSpec("pixels", 1), 10).to(device)
     optimizer = torch.optim.RMSprop(network.parameters(), lr=1e-3)
     batch = SequenceBatch(
         torch.randint(0, 256, (BATCH_SIZE, case.steps, 1), dtype=torch.uint8),
