@@ -1,0 +1,260 @@
+"""The page of an experiment: the paper's number, ours with its interval, and whether the difference is real.
+
+From the catalogue and the records of finished runs to `report.page.Page`; no training, no model is loaded.
+"""
+
+from __future__ import annotations
+
+import csv
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from auxrnn.experiments.catalogue import TRAIN_ACCURACY, Arm, Experiment
+from auxrnn.experiments.records import Record
+from auxrnn.experiments.run_folder import RunFolder
+from auxrnn.experiments.scales import PlannedRun, Scale
+from auxrnn.report.comparisons import compare_all, compare_published, reach_note
+from auxrnn.report.figures import Curve, Point, draw_bars, draw_curves, draw_points
+from auxrnn.report.page import Cell, Figure, Page, Section, Table, relative_link
+from auxrnn.report.statistics import Spread, bootstrap_interval, spread
+
+NOTHING = "–"
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """The finished runs of an arm on a task by seed."""
+
+    arm: Arm
+    task: str
+    runs: Mapping[int, Record]
+
+    def values(self, measure: str) -> dict[int, float]:
+        """The figure that the experiment is about by seed, between 0 and 1."""
+        found = {seed: float(run.figures["test_accuracy"]) for seed, run in self.runs.items()}
+        return found if measure == "accuracy" else {seed: 1 - value for seed, value in found.items()}
+
+    def mean(self, figure: str) -> float | None:
+        values = [float(run.figures[figure]) for run in self.runs.values() if run.figures.get(figure) is not None]
+        return sum(values) / len(values) if values else None
+
+
+def build_page(
+    experiment: Experiment,
+    scale: Scale,
+    planned: Sequence[PlannedRun],
+    records: Mapping[str, Record],
+    path: Path,
+    extra: Sequence[Section] = (),
+) -> Page:
+    """The page that will lie at `path`, its runs in `runs/` beside it; `extra` sections follow the results."""
+    tasks = list(dict.fromkeys(run.task for run in planned))
+    by_task = {task: _results(experiment, task, planned, records) for task in tasks}
+    missing = sum(run.name not in records for run in planned)
+    told = [experiment.question]
+    if missing:
+        told.append(f"{missing} of {len(planned)} runs are not finished; what follows is of the others.")
+    sections = [Section("The question", told)]
+    for task in tasks:
+        finished = [result for result in by_task[task] if result.runs]
+        if finished:
+            sections.append(_task_section(experiment, scale, task, finished, path))
+    if experiment.costs:
+        sections.append(_length_section(experiment, by_task))
+    sections += [*extra, _repeat_section(experiment, scale, planned, records, path)]
+    return Page(experiment.title, scale.note, [section for section in sections if section.tables or section.paragraphs])
+
+
+def _results(
+    experiment: Experiment, task: str, planned: Sequence[PlannedRun], records: Mapping[str, Record]
+) -> list[ArmResult]:
+    return [
+        ArmResult(
+            arm,
+            task,
+            {run.seed: records[run.name] for run in planned
+             if run.arm == arm.name and run.task == task and run.name in records},
+        )
+        for arm in experiment.arms
+    ]  # fmt: skip
+
+
+def _task_section(
+    experiment: Experiment, scale: Scale, task: str, results: Sequence[ArmResult], path: Path
+) -> Section:
+    """Our table beside the paper's, curves over the epochs, and bars where the experiment is about differences."""
+    values = {result.arm.name: result.values(experiment.measure) for result in results}
+    against = compare_all(values, experiment.baseline) if experiment.baseline in values else {}
+    header = ["model", "paper, %", f"ours: test {experiment.measure}, %", "bootstrap 95 %", "like the paper's?",
+              f"against {experiment.baseline}", "p, Holm", "effect g", "intervals apart",
+              "parameters: classifier (all)", "seconds", "peak MiB"]  # fmt: skip
+    rows: list[list[Cell | str]] = []
+    for result in results:
+        name, own = result.arm.name, list(values[result.arm.name].values())
+        found = against.get(name)
+        base = name == experiment.baseline
+        paper = _published(experiment, result.arm, task)
+        bootstrap = bootstrap_interval(own)
+        rows.append(
+            [
+                Cell(name, "not in the paper" if result.arm.control else ""),
+                paper,
+                Cell(str(spread(own)), f"{len(own)} seed{'s' if len(own) > 1 else ''}", _link(result, path), base),
+                NOTHING if bootstrap is None else str(bootstrap),
+                _like_paper(experiment, scale, result.arm, task, own),
+                "baseline" if base else NOTHING if found is None
+                else Cell(f"{100 * found.difference:+.1f}", "" if found.interval is None else str(found.interval)),
+                NOTHING if found is None or found.p_corrected is None else f"{found.p_corrected:.3g}",
+                NOTHING if found is None or found.effect is None else f"{found.effect:+.1f}",
+                NOTHING if found is None or found.apart is None else "yes" if found.apart else "no",
+                _parameters(result),
+                _rounded(result.mean("seconds")),
+                _rounded(result.mean("peak_memory_bytes"), 2**20),
+            ]
+        )  # fmt: skip
+    pairs = max((one.count for one in against.values()), default=1)
+    note = (
+        "± is half of Student's 95 % interval of the mean over seeds; beside it the bootstrap's, too narrow for few "
+        f"seeds. Seeds pair the arms: one seed, one split. {reach_note(pairs, max(len(against), 1))} P: read off the "
+        "paper's table; F: measured off a figure. Peak memory is of the whole process. Seconds are of training and "
+        "validation, with other runs beside: compare them with care."
+    )
+    figures = [_curves(task, results, "validation_accuracy", f"{task}: validation", f"{task}-validation")]
+    if experiment.curves:
+        figures.append(_curves(task, results, "train_accuracy", f"{task}: training", f"{task}-training"))
+    if experiment.differences and against:
+        figures.insert(0, _bars(task, results, experiment, against))
+    paragraphs = []
+    if experiment.name == "curves":
+        told = ", ".join(f"{name} {number.value} ({number.mark})" for name, number in TRAIN_ACCURACY.items())
+        paragraphs.append(f"The paper's final accuracy on the training set, in percent: {told}.")
+    return Section(task, paragraphs, [Table(f"{task}: {experiment.measure} on the test set", header, rows, note)], figures)
+
+
+def _published(experiment: Experiment, arm: Arm, task: str) -> str:
+    number = arm.published.get(task)
+    if number is None:
+        return NOTHING
+    sign = "+" if experiment.differences else ""
+    return f"{number.value:{sign}} ({number.mark})"
+
+
+def _like_paper(experiment: Experiment, scale: Scale, arm: Arm, task: str, own: Sequence[float]) -> str:
+    """Whether our interval holds the paper's number; a question for the paper's own size alone."""
+    number = arm.published.get(task)
+    if number is None or experiment.differences:
+        return NOTHING
+    if scale.name != "paper":
+        return "other size"
+    found = compare_published(own, number.value / 100)
+    return {"yes": f"no: {100 * found.difference:+.1f}", "no": "yes", "unknown": "one seed"}[found.real]
+
+
+def _parameters(result: ArmResult) -> str:
+    whole, classifier = result.mean("parameters"), result.mean("classifier_parameters")
+    if whole is None:
+        return NOTHING
+    return f"{whole:,.0f}" if classifier is None else f"{classifier:,.0f} ({whole:,.0f})"
+
+
+def _rounded(value: float | None, unit: float = 1.0) -> str:
+    return NOTHING if value is None else f"{value / unit:,.0f}"
+
+
+def _link(result: ArmResult, path: Path) -> str:
+    """The folder that holds the arm's runs, one a seed."""
+    first = next(iter(result.runs.values()))
+    return relative_link(path.parent / "runs" / Path(first.name).parent, path)
+
+
+def _curves(task: str, results: Sequence[ArmResult], column: str, title: str, name: str) -> Figure:
+    curves = {result.arm.name: [_curve(run, column) for run in result.runs.values()] for result in results}
+    drawn = {arm: [curve for curve in runs if curve] for arm, runs in curves.items()}
+    drawing = draw_curves(
+        {arm: runs for arm, runs in drawn.items() if runs}, title=title, ylabel=f"{column.replace('_', ' ')}, %"
+    )
+    return Figure(f"{title} accuracy against epochs: the mean over seeds, the band their range.", drawing, name)
+
+
+def _curve(run: Record, column: str) -> Curve:
+    with open(RunFolder(run.folder).metrics, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return [(float(epoch), 100 * float(row[column])) for epoch, row in enumerate(rows, 1) if row[column]]
+
+
+def _bars(task: str, results: Sequence[ArmResult], experiment: Experiment, against: Mapping[str, object]) -> Figure:
+    bars = {}
+    for result in results:
+        found = against.get(result.arm.name)
+        if found is not None:
+            interval = found.interval  # type: ignore[attr-defined]
+            bars[result.arm.name] = Point(
+                0.0,
+                100 * found.difference,  # type: ignore[attr-defined]
+                None if interval is None else 100 * interval.low,
+                None if interval is None else 100 * interval.high,
+            )
+    drawing = draw_bars(bars, title=f"{task}: points against {experiment.baseline}")
+    return Figure("Difference of the means over seeds with its 95 % interval.", drawing, f"{task}-differences")
+
+
+def _length_section(experiment: Experiment, by_task: Mapping[str, Sequence[ArmResult]]) -> Section:
+    """Accuracy against the number of steps, one line an arm."""
+    lines: dict[str, list[Point]] = {}
+    for task, results in by_task.items():
+        steps = int(task.rpartition("-")[2]) ** 2
+        for result in results:
+            if result.runs:
+                found: Spread = spread(list(result.values(experiment.measure).values()))
+                ends = found.interval
+                lines.setdefault(result.arm.name, []).append(
+                    Point(steps, 100 * found.mean, ends and 100 * ends.low, ends and 100 * ends.high)
+                )
+    drawing = draw_points(
+        lines, title="Accuracy against length", xlabel="steps", ylabel="test accuracy, %", log_x=True
+    )
+    return Section(
+        "Accuracy against length",
+        ["A point is the mean over seeds at one length, its line the 95 % interval."],
+        figures=[Figure("Test accuracy against the number of steps.", drawing, "accuracy-length")],
+    )
+
+
+def _repeat_section(
+    experiment: Experiment, scale: Scale, planned: Sequence[PlannedRun], records: Mapping[str, Record], path: Path
+) -> Section:
+    """Every run with its folder, circumstances and figures, and the commands that repeat them."""
+    header = ["run", "arm", "seed", "test, %", "validation, %", "epoch chosen", "epochs", "seconds", "peak MiB",
+              "commit", "hardware"]  # fmt: skip
+    rows: list[list[Cell | str]] = []
+    finished = [(run, records[run.name]) for run in planned if run.name in records]
+    for run, record in finished:
+        figures, where = record.figures, record.circumstances
+        rows.append(
+            [
+                Cell(run.name, link=relative_link(path.parent / "runs" / run.name, path)),
+                f"{run.arm}, {run.task}",
+                str(run.seed),
+                f"{100 * figures['test_accuracy']:.2f}",
+                NOTHING if figures["validation_accuracy"] is None else f"{100 * figures['validation_accuracy']:.2f}",
+                str(figures["best_epoch"] or NOTHING),
+                str(figures["epochs"]),
+                _rounded(figures["seconds"]),
+                _rounded(figures["peak_memory_bytes"], 2**20),
+                str(where["commit"] or NOTHING),
+                "; ".join(where["gpus"] or []) or f"{where['processor']}, {where['threads']} thread",
+            ]
+        )
+    seeds = len({run.seed for run in planned})
+    command = ["auxrnn", "reproduce", experiment.name, "--scale", scale.name, "--seeds", str(seeds)]
+    commands = [shlex.join(command)]
+    if finished:
+        config = path.parent / "runs" / finished[0][0].name / "config.yaml"
+        commands.append(shlex.join(["auxrnn", "train", "--config", config.as_posix(), "--out", "runs/again"]))
+    told = [
+        "The first command makes all of it (finished runs are skipped), the second one run again: each run's folder "
+        "holds its complete config.yaml, its learning curve and on what it ran."
+    ]
+    return Section("Every run, and how to repeat it", told, [Table("Runs", header, rows)] if rows else [], (), commands)

@@ -1,0 +1,79 @@
+"""`auxrnn reproduce`: every run of a table or figure of the paper, then its page. Finished runs are never made twice.
+
+```
+OUT/runs/TASK/MODEL-DIGEST/seed-N/   a run folder each; experiments share what they have in common
+OUT/runs.csv, runs.jsonl             a row a run
+OUT/EXPERIMENT.html, figures/        the page
+```
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from auxrnn.errors import InputError
+from auxrnn.experiments.catalogue import find_experiment
+from auxrnn.experiments.experiment_page import build_page
+from auxrnn.experiments.grid import run_grid
+from auxrnn.experiments.records import collect_records
+from auxrnn.experiments.scales import PlannedRun, find_scale, plan_runs
+from auxrnn.report.page import write_page
+
+
+@dataclass(frozen=True)
+class Request:
+    """What somebody asks to be reproduced.
+
+    out: folder of the results; results/SCALE when left out. seeds: of every arm; the scale's own when left out. tasks,
+    arms: some of them; all when empty. page_only: no training, the page of what is there.
+    """
+
+    experiment: str
+    scale: str = "laptop"
+    seeds: int | None = None
+    out: Path | None = None
+    data_dir: str | None = None
+    tasks: tuple[str, ...] = ()
+    arms: tuple[str, ...] = ()
+    workers: int | None = None
+    ray: str | None = None
+    retry_failed: bool = False
+    page_only: bool = False
+
+
+def reproduce(request: Request, say: Callable[[str], None] = print) -> Path:
+    """Make what is missing of an experiment and write its page, whose path is returned.
+
+    Raises InputError for names that are not in the catalogue, before anything starts; StoppedRunError on SIGINT or
+    SIGTERM: all is saved, the same command goes on.
+    """
+    experiment, scale = find_experiment(request.experiment), find_scale(request.scale)
+    out = request.out or Path("results") / scale.name
+    planned = plan_runs(experiment, scale, request.seeds or scale.seeds, request.tasks, request.arms)
+    wanted: dict[str, PlannedRun] = {}
+    for run in planned:
+        wanted.setdefault(run.name, run)
+    if not request.page_only:
+        say(f"{experiment.title}\n{scale.note}\n{len(wanted)} runs below {out / 'runs'}.")
+        order = {run.config: -index for index, run in enumerate(wanted.values())}
+        outcomes = run_grid(
+            {name: replace(run.config, data_dir=request.data_dir) for name, run in wanted.items()},
+            out / "runs",
+            workers=request.workers,
+            ray=request.ray,
+            retry_failed=request.retry_failed,
+            cost=lambda config: order[replace(config, data_dir=None)],
+            say=say,
+        )
+        failed = {name: outcome.error or outcome.state for name, outcome in outcomes.items() if outcome.state != "finished"}
+        for name, error in failed.items():
+            say(f"{name}: not finished: {error}")
+    records = {record.name: record for record in collect_records(out / "runs")}
+    if not any(run.name in records for run in planned):
+        raise InputError(f"{out}: expected finished runs of {experiment.name} there, found none; leave out --page_only.")
+    path = out / f"{experiment.name}.html"
+    write_page(path, build_page(experiment, scale, planned, records, path))
+    say(f"Page: {path}")
+    return path

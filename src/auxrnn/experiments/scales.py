@@ -1,0 +1,175 @@
+"""At what size the experiments run: the paper's, a laptop's, or seconds for a test; and the runs that follow.
+
+A scale says for each task of the catalogue which data stand for it, how much shorter its sequences are, and for how many
+epochs every arm trains. Published sizes are of Trinh et al. (2018); epochs that the paper does not give are ours. Knows
+nothing of training.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from auxrnn.config import MODELS, AuxiliaryConfig, RunConfig
+from auxrnn.errors import InputError, did_you_mean
+from auxrnn.experiments.catalogue import DOG_SIDES, Arm, Experiment, Steps, Times
+
+
+@dataclass(frozen=True)
+class Task:
+    """One data set at one scale.
+
+    data: its name in `auxrnn data list`. settings: of every run on it (how much of it, at what size). shrink: its
+    sequence length over the paper's. epochs: of every arm, pretraining included; pretrain: of them, for a model that
+    pretrains. limits: the finest arms that make sense here.
+    """
+
+    data: str
+    settings: Mapping[str, Any]
+    shrink: float
+    epochs: int
+    pretrain: int
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Sizes of an experiment: `note` is the first line of its page; `shared` are settings of every run."""
+
+    name: str
+    note: str
+    seeds: int
+    shared: Mapping[str, Any]
+    tasks: Mapping[str, Task] = field(default_factory=dict)
+
+
+def _dogs(sides: Sequence[int], epochs: int, pretrain: int, **settings: Any) -> dict[str, Task]:
+    return {
+        f"stanford-dogs-{side}": Task(
+            "stanford-dogs", {"image_size": side, **settings}, shrink=1, epochs=epochs, pretrain=pretrain
+        )
+        for side in sides
+    }
+
+
+PAPER = Scale(
+    "paper",
+    "Paper scale: the published sizes, batch 128; epochs where the paper gives none are ours.",
+    seeds=3,
+    shared={"batch_size": 128, "lr": 1e-3},
+    tasks={
+        "mnist": Task("mnist", {}, shrink=1, epochs=100, pretrain=10),
+        "pmnist": Task("pmnist", {}, shrink=1, epochs=100, pretrain=10),
+        "cifar10": Task("cifar10", {}, shrink=1, epochs=1000, pretrain=20),
+        "dbpedia": Task("dbpedia", {}, shrink=1, epochs=20, pretrain=2),
+        **_dogs(DOG_SIDES, epochs=120, pretrain=20),
+    },
+)
+
+LAPTOP = Scale(
+    "laptop",
+    "Laptop scale: the paper's questions at a size at which one run takes at most three minutes on two cores. Images of "
+    "14x14 (MNIST) and 16x16 (CIFAR10) pixels, 40x40 for 10 breeds of dogs, a part of each training set, networks of 64 "
+    "cells; K and l are shrunk in proportion to the length. Compare arms with each other, not with the paper's numbers.",
+    seeds=3,
+    shared={"batch_size": 32, "hidden_size": 64, "projection_size": None},
+    tasks={
+        "mnist": Task("mnist", {"image_size": 14, "limit_train": 4000}, shrink=1 / 4, epochs=8, pretrain=2),
+        "pmnist": Task("pmnist", {"image_size": 14, "limit_train": 4000}, shrink=1 / 4, epochs=8, pretrain=2),
+        "cifar10": Task("cifar10", {"image_size": 16, "limit_train": 4000}, shrink=1 / 4, epochs=8, pretrain=2),
+        "dbpedia": Task("dbpedia", {"limit_train": 4000}, shrink=1, epochs=8, pretrain=2),
+        **_dogs((40,), epochs=8, pretrain=2, limit_classes=10),
+    },
+)
+
+SMOKE = Scale(
+    "smoke",
+    "Smoke scale: seconds a run, on scikit-learn's digits whatever the task, to try the path; the numbers mean nothing.",
+    seeds=2,
+    shared={"batch_size": 50, "hidden_size": 8, "projection_size": 4, "checkpoint_steps": None},
+    tasks={
+        task: Task("digits", {"limit_train": 100}, shrink=1 / 16, epochs=2, pretrain=1)
+        for task in ("mnist", "pmnist", "cifar10", "dbpedia", "stanford-dogs-40")
+    },
+)
+
+SCALES: Mapping[str, Scale] = {scale.name: scale for scale in (PAPER, LAPTOP, SMOKE)}
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run of an experiment. name: its folder below the results; two arms of one configuration share it."""
+
+    name: str
+    task: str
+    arm: str
+    seed: int
+    config: RunConfig
+
+
+def find_scale(name: str) -> Scale:
+    """The scale called `name`; InputError with the nearest right name where there is none."""
+    if name not in SCALES:
+        raise InputError(f"Expected a scale among {', '.join(SCALES)}, got {name!r}.{did_you_mean(name, SCALES)}")
+    return SCALES[name]
+
+
+def plan_runs(
+    experiment: Experiment, scale: Scale, seeds: int, tasks: Sequence[str] = (), arms: Sequence[str] = ()
+) -> list[PlannedRun]:
+    """Every run of an experiment: all arms of one seed, then of the next, so that a grid cut short is even.
+
+    tasks, arms: some of the experiment's; all that the scale has where empty. Raises InputError for one it has not.
+    """
+    there = [task for task in experiment.tasks if task in scale.tasks]
+    names = [arm.name for arm in experiment.arms]
+    for what, wanted, known in (("tasks", tasks, there), ("arms", arms, names)):
+        for word in wanted:
+            if word not in known:
+                raise InputError(
+                    f"Expected {what} of {experiment.name} at scale {scale.name} among {', '.join(known)}, "
+                    f"got {word!r}.{did_you_mean(word, known)}"
+                )
+    return [
+        _planned(task, arm, scale, seed)
+        for seed in range(seeds)
+        for task in tasks or there
+        for arm in experiment.arms
+        if arm.name in (arms or names)
+    ]
+
+
+def _planned(task: str, arm: Arm, scale: Scale, seed: int) -> PlannedRun:
+    config = replace(run_config(arm, scale.tasks[task], scale), seed=seed)
+    return PlannedRun(f"{task}/{config.model}-{_digest(config)}/seed-{seed}", task, arm.name, seed, config)
+
+
+def run_config(arm: Arm, task: Task, scale: Scale) -> RunConfig:
+    """The configuration of an arm on a task, without seed and folder.
+
+    `Steps` become the scale's own; the epochs are divided so that every arm has the same number in all.
+    """
+    settings = {**scale.shared, **task.settings, **arm.settings}
+    times = settings.pop("epochs", Times(1))
+    pretrain = task.pretrain if settings.pop("pretrain", True) and MODELS[settings["model"]] else 0
+    settings |= {"pretrain_epochs": pretrain, "max_epochs": round(task.epochs * times.factor) - pretrain}
+    plain = {name: _shrunk(name, value, task.shrink) for name, value in settings.items()}
+    aux = {name.removeprefix("aux."): plain.pop(name) for name in list(plain) if name.startswith("aux.")}
+    return RunConfig(data=task.data, **plain, aux=AuxiliaryConfig(**aux))
+
+
+def _shrunk(name: str, value: Any, shrink: float) -> Any:
+    """`Steps` as a number of steps: at least 2 for a segment, whose first step is given, else at least 1."""
+    if not isinstance(value, Steps):
+        return value
+    return max(round(value.number * shrink), 2 if name == "segment_length" else 1)
+
+
+def _digest(config: RunConfig) -> str:
+    """Eight letters of what makes a run what it is: all settings that are not the defaults, seed and machine apart."""
+    apart = ("seed", "data_dir", "out", "accelerator", "devices", "num_nodes", "strategy", "num_threads", "num_workers")
+    usual = asdict(RunConfig())
+    told = {name: value for name, value in asdict(config).items() if name not in apart and value != usual[name]}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]

@@ -1,0 +1,102 @@
+"""From catalogue and scale to configurations: epochs, shrunk lengths, names."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from auxrnn.config import MODELS, RunConfig
+from auxrnn.errors import InputError
+from auxrnn.experiments.catalogue import EXPERIMENTS, Arm, Experiment, Steps, Times, find_experiment
+from auxrnn.experiments.scales import SCALES, Scale, Task, find_scale, plan_runs, run_config
+
+EIGHTH = Task("digits", {"limit_train": 100}, shrink=1 / 8, epochs=10, pretrain=3)
+SCALE = Scale("small", "note", seeds=2, shared={"hidden_size": 16}, tasks={"mnist": EIGHTH})
+
+
+def configure(**settings: Any) -> RunConfig:
+    return run_config(Arm("arm", settings), EIGHTH, SCALE)
+
+
+def test_lengths_shrink_in_proportion() -> None:
+    config = configure(model="r-lstm", bptt=Steps(304), segment_length=Steps(40), **{"aux.bptt": Steps(80)})
+    assert (config.bptt, config.segment_length, config.aux.bptt) == (38, 5, 10)
+
+
+@pytest.mark.parametrize(("steps", "expected"), [(3, 2), (16, 2), (17, 2), (24, 3)])
+def test_a_segment_keeps_two_steps(steps: int, expected: int) -> None:
+    assert configure(model="r-lstm", segment_length=Steps(steps)).segment_length == expected
+
+
+def test_a_truncation_keeps_one_step_and_plain_numbers_stay() -> None:
+    assert configure(model="lstm", bptt=Steps(1)).bptt == 1
+    assert configure(model="lstm", bptt=0).bptt == 0
+    assert configure(model="lstm", bptt="full").bptt == "full"
+
+
+@pytest.mark.parametrize(
+    ("settings", "pretrain", "train"),
+    [
+        ({"model": "r-lstm"}, 3, 7),
+        ({"model": "lstm"}, 0, 10),
+        ({"model": "r-lstm", "pretrain": False}, 0, 10),
+        ({"model": "lstm", "epochs": Times(3)}, 0, 30),
+        ({"model": "r-lstm", "epochs": Times(2)}, 3, 17),
+    ],
+)
+def test_every_arm_trains_for_the_same_epochs_in_all(settings: dict[str, Any], pretrain: int, train: int) -> None:
+    config = configure(**settings)
+    assert (config.pretrain_epochs, config.max_epochs) == (pretrain, train)
+
+
+def test_an_arm_is_above_its_task_and_that_above_the_scale() -> None:
+    assert configure(model="lstm").hidden_size == 16
+    assert configure(model="lstm", hidden_size=4).hidden_size == 4
+    assert configure(model="lstm").limit_train == 100
+
+
+def test_runs_come_seed_by_seed_and_share_what_is_the_same() -> None:
+    arms = (Arm("a", {"model": "lstm"}), Arm("b", {"model": "r-lstm"}), Arm("same as a", {"model": "lstm"}))
+    experiment = Experiment("test", "", "", ("mnist", "cifar10"), arms, baseline="a")
+    planned = plan_runs(experiment, SCALE, 2)
+    assert [(run.arm, run.seed) for run in planned] == [(arm.name, seed) for seed in (0, 1) for arm in arms]
+    assert planned[0].name == planned[2].name != planned[1].name
+    assert planned[0].name.rpartition("/")[0] == planned[3].name.rpartition("/")[0]
+    assert planned[0].name.endswith("/seed-0")
+    assert planned[3].config == replace(planned[0].config, seed=1)
+
+
+def test_some_arms_and_tasks() -> None:
+    planned = plan_runs(find_experiment("table2"), find_scale("smoke"), 1, ["pmnist"], ["iRNN", "uRNN"])
+    assert [(run.task, run.arm) for run in planned] == [("pmnist", "iRNN"), ("pmnist", "uRNN")]
+
+
+@pytest.mark.parametrize(("tasks", "arms", "near"), [(["mnits"], [], "mnist"), ([], ["irnn"], "iRNN")])
+def test_a_misspelt_task_or_arm_names_the_nearest(tasks: list[str], arms: list[str], near: str) -> None:
+    with pytest.raises(InputError, match=near):
+        plan_runs(find_experiment("table2"), find_scale("smoke"), 1, tasks, arms)
+
+
+def test_a_misspelt_scale_names_the_nearest() -> None:
+    with pytest.raises(InputError, match="laptop"):
+        find_scale("labtop")
+
+
+@pytest.mark.parametrize("scale", SCALES.values(), ids=SCALES)
+@pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=EXPERIMENTS)
+def test_every_arm_has_a_configuration_at_every_scale(experiment: Experiment, scale: Scale) -> None:
+    planned = plan_runs(experiment, scale, 1)
+    assert planned
+    names: dict[str, RunConfig] = {}
+    for run in planned:
+        assert names.setdefault(run.name, run.config) == run.config, "one folder, one configuration"
+        pretrains = bool(MODELS[run.config.model]) and "pretraining" not in run.arm
+        assert (run.config.pretrain_epochs > 0) == pretrains
+
+
+def test_paper_scale_keeps_the_published_lengths() -> None:
+    planned = plan_runs(find_experiment("segments"), find_scale("paper"), 1)
+    assert {(run.config.num_anchors, run.config.segment_length) for run in planned} == {
+        (1, 600), (10, 60), (20, 30), (50, 12), (100, 6), (200, 3)
+    }  # fmt: skip
+    assert all(run.config.num_anchors * run.config.segment_length == 600 for run in planned)
