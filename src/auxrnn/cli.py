@@ -16,6 +16,8 @@ from typing import Any, NoReturn
 
 from auxrnn.data.presets import PRESETS
 from auxrnn.errors import InputError, did_you_mean
+from auxrnn.experiments.catalogue import EXPERIMENTS
+from auxrnn.experiments.scales import SCALES
 
 FAILED, BAD_USE = 1, 2
 
@@ -97,6 +99,19 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("file", help="PNG, JPEG (extra: image), IDX, NPY or NPZ")
     predict.add_argument("--format", choices=("csv", "jsonl"), default="csv", help="default: csv")
 
+    reproduce = verb("reproduce", _reproduce, "make a table or figure of the paper: its runs, then its page")
+    reproduce.add_argument("experiment", choices=tuple(EXPERIMENTS), help="which table or figure")
+    reproduce.add_argument("--scale", choices=tuple(SCALES), default="laptop", help="default: laptop")
+    reproduce.add_argument("--seeds", type=_positive, help="runs of each arm; the scale's own number when left out")
+    reproduce.add_argument("--out", help="folder of the results (default: results/SCALE)")
+    reproduce.add_argument("--data_dir", help="folder of the data")
+    reproduce.add_argument("--task", action="append", default=[], help="this data set alone; may be repeated")
+    reproduce.add_argument("--arm", action="append", default=[], help="this model alone; may be repeated")
+    reproduce.add_argument("--workers", type=_positive, help="runs at once (default: one a core, four a GPU)")
+    reproduce.add_argument("--ray", metavar="ADDRESS", help="a Ray cluster that does the work; local starts one")
+    reproduce.add_argument("--retry_failed", action="store_true", help="make failed runs again")
+    reproduce.add_argument("--page_only", action="store_true", help="no training: the page of what is there")
+
     data = verb("data", _data, "list, fetch and verify data sets")
     data.add_argument("action", choices=("list", "fetch", "verify"))
     data.add_argument("name", nargs="?", help=f"one of {', '.join(PRESETS)}")
@@ -151,6 +166,25 @@ def _demo(options: argparse.Namespace) -> int:
 
     out = Path(options.out)
     return _completed(lambda: run_demo(out, options.data, options.data_dir, options.seeds, everything=options.all))
+
+
+def _reproduce(options: argparse.Namespace) -> int:
+    from auxrnn.experiments.reproduce import Request, reproduce
+
+    request = Request(
+        options.experiment,
+        options.scale,
+        options.seeds,
+        out=options.out and Path(options.out),
+        data_dir=options.data_dir,
+        tasks=tuple(options.task),
+        arms=tuple(options.arm),
+        workers=options.workers,
+        ray=options.ray,
+        retry_failed=options.retry_failed,
+        page_only=options.page_only,
+    )
+    return _completed(lambda: reproduce(request))
 
 
 def _evaluate(options: argparse.Namespace) -> int:
