@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 
-from auxrnn.anchors import prediction_segments
+from auxrnn.anchors import Anchors, prediction_segments
 from auxrnn.batch import InputSpec, SequenceBatch
 from auxrnn.decoders import PredictionDecoder
 from auxrnn.encoder import core_sizes
@@ -21,7 +21,8 @@ class Prediction(Objective):
 
     The gradient stops at the anchor. No gradient path through the core is longer than `bptt`: a longer segment is cut
     into pieces of `bptt` steps with the state carried on as a constant. With bptt = 0 only the predictor learns.
-    Everything else goes to `PredictionDecoder`; core and spec as in `Reconstruction`.
+    anchors: see `anchors.prediction_segments`. Everything else goes to `PredictionDecoder`; core and spec as in
+    `Reconstruction`.
     """
 
     def __init__(
@@ -32,16 +33,20 @@ class Prediction(Objective):
         num_anchors: int = 1,
         segment_length: int = 600,
         bptt: int | None = 300,
+        anchors: Anchors = "uniform",
         **decoder: Any,
     ) -> None:
         super().__init__()
+        if anchors not in get_args(Anchors):
+            raise ValueError(f"Expected anchors of {', '.join(get_args(Anchors))}, got {anchors!r}.")
         spec, example = spec_and_example(core, spec)
         self.num_anchors, self.segment_length, self.bptt = num_anchors, segment_length, checked_bptt(bptt)
+        self.anchors: Anchors = anchors
         decoder.setdefault("cell", cell_of(core))
         self.decoder = PredictionDecoder(spec, core_sizes(core, example)[0], **decoder)
 
     def draw(self, lengths: Tensor, generator: torch.Generator) -> Draw:
-        found = prediction_segments(lengths, self.num_anchors, self.segment_length, generator)
+        found = prediction_segments(lengths, self.num_anchors, self.segment_length, generator, anchors=self.anchors)
         longest = max(int(found.length.max()), 1)
         piece = min(self.bptt or longest, longest)
         first = torch.arange(0, longest, piece)  # (P,)
