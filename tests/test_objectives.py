@@ -7,12 +7,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from auxrnn import objectives
 from auxrnn.anchors import step_generator
 from auxrnn.batch import InputSpec, SequenceBatch
 from auxrnn.encoder import Encoder
 from auxrnn.heads import FeedForward
 from auxrnn.objectives import Draw, Loss, Objective, Prediction, Reconstruction, Supervised, objective_losses
+from auxrnn.objectives import prediction as prediction_room
+from auxrnn.objectives import reconstruction as reconstruction_room
+from auxrnn.objectives.tokens import steps_at
 from auxrnn.truncation import encode_plans
 from oracles import assert_same, gradients, slow_generate, slow_reconstruction, slow_window
 
@@ -203,8 +205,8 @@ def test_reconstruction_averages_over_tokens_and_not_over_sequences() -> None:
 
 def detach_targets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut the decoder's own view of the raw steps, so that the inputs' gradient is the main network's alone."""
-    steps = objectives._steps
-    monkeypatch.setattr(objectives, "_steps", lambda batch, at: steps(batch, at).detach())
+    for room in (prediction_room, reconstruction_room):
+        monkeypatch.setattr(room, "steps_at", lambda batch, at: steps_at(batch, at).detach())
 
 
 @pytest.mark.parametrize("bptt", [1, 4, 9, None])

@@ -10,7 +10,7 @@ from typing import NoReturn
 import yaml
 from jsonargparse import ArgumentParser
 
-from auxrnn.config import RunConfig
+from auxrnn.config import GROUPS, RunConfig
 from auxrnn.errors import InputError, did_you_mean
 
 USAGE = "auxrnn train [DATA] [--config FILE] [--OPTION VALUE ...]"
@@ -96,8 +96,9 @@ def _check_file(path: Path) -> None:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         what = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
         raise InputError(f"{path}: expected a YAML file of options as --print_config shows, found: {what}.") from error
-    if isinstance(content, dict) and not isinstance(content.get("aux", {}), dict):
-        raise InputError(f"{path}: expected aux to be a group of options, found {content['aux']!r}.")
+    for name in GROUPS:
+        if isinstance(content, dict) and not isinstance(content.get(name, {}), dict):
+            raise InputError(f"{path}: expected {name} to be a group of options, found {content[name]!r}.")
     if not isinstance(content, dict):
         found = "nothing" if content is None else f"a {type(content).__name__}"
         raise InputError(f"{path}: expected entries as --print_config shows, found {found}.")

@@ -2,28 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
+from torch import nn
+
+from auxrnn.baselines.irnn import identity_rnn
+from auxrnn.baselines.transformer import TransformerClassifier
+from auxrnn.baselines.urnn import UnitaryRNN
 from auxrnn.batch import InputSpec
 from auxrnn.config import ModelConfig, steps_or_none
 from auxrnn.encoder import Encoder
+from auxrnn.errors import InputError
 from auxrnn.initialisation import chrono_, forget_bias_
-from auxrnn.model import SequenceClassifier
+from auxrnn.model import Classifier, SequenceClassifier
 from auxrnn.objectives import Objective, Prediction, Reconstruction
 
 
-def build_model(
-    config: ModelConfig, spec: InputSpec, num_classes: int, longest: int | None = None
-) -> SequenceClassifier:
+def build_model(config: ModelConfig, spec: InputSpec, num_classes: int, longest: int | None = None) -> Classifier:
     """The network, freshly initialised from torch's global generator.
 
-    longest: steps of the longest training sequence, for the chrono initialisation; leave it out where weights are
-    loaded afterwards.
+    longest: steps of the longest training sequence, for the chrono initialisation and for learned positions; where
+    weights are loaded afterwards, what the network's own `longest` was.
     """
-    aux = config.aux
+    head: dict[str, Any] = {"regulariser": config.regulariser, "rate": config.dropout}
+    if config.model == "transformer":
+        if config.transformer.positions == "learned" and longest is None:
+            raise InputError("Expected the length of the longest sequence for learned positions, got none.")
+        return TransformerClassifier(spec, num_classes, longest=longest, **asdict(config.transformer), **head)
+    encoder = _encoder(config, spec, longest)
+    return SequenceClassifier(
+        encoder, num_classes, _auxiliaries(config, encoder), bptt=steps_or_none(config.bptt), **head
+    )
+
+
+def _encoder(config: ModelConfig, spec: InputSpec, longest: int | None) -> Encoder:
     encoder = Encoder(
         spec,
-        cell=config.cell,
+        cell=_core(config, spec),
         hidden_size=config.hidden_size,
         projection_size=config.projection_size,
         num_layers=config.num_layers,
@@ -32,10 +48,26 @@ def build_model(
         forget_bias_(encoder.core)
     if config.initialisation == "chrono" and longest is not None:
         chrono_(encoder.core, max(longest, 3))
+    return encoder
+
+
+def _core(config: ModelConfig, spec: InputSpec) -> str | nn.Module:
+    """The cell by name, or the core that the model is."""
+    size = config.projection_size or (config.hidden_size if spec.kind == "characters" else spec.size)
+    if config.model == "irnn":
+        return identity_rnn(size, config.hidden_size, config.num_layers, scale=config.identity_scale)
+    if config.model == "urnn":
+        return UnitaryRNN(size, config.hidden_size)
+    return config.cell
+
+
+def _auxiliaries(config: ModelConfig, encoder: Encoder) -> dict[str, Objective]:
+    aux = config.auxiliary_options
     shared: dict[str, Any] = {
         "num_anchors": config.num_anchors,
         "segment_length": config.segment_length,
         "bptt": steps_or_none(config.bptt if aux.bptt is None else aux.bptt),
+        "anchors": aux.anchors,
         "hidden_size": aux.decoder_hidden_size or config.hidden_size,
         "target": aux.target,
         "regulariser": config.regulariser,
@@ -46,19 +78,13 @@ def build_model(
         auxiliaries["reconstruct"] = Reconstruction(
             encoder,
             placement=aux.placement,
+            direction=aux.direction,
             order=aux.order,
-            reach=aux.reach,
+            reach=aux.reach,  # type: ignore[arg-type]
             num_layers=aux.decoder_layers,
             unfed=aux.unfed,
             **shared,
         )
     if "predict" in config.auxiliaries:
-        auxiliaries["predict"] = Prediction(encoder, **shared)
-    return SequenceClassifier(
-        encoder,
-        num_classes,
-        auxiliaries,
-        bptt=steps_or_none(config.bptt),
-        regulariser=config.regulariser,
-        rate=config.dropout,
-    )
+        auxiliaries["predict"] = Prediction(encoder, num_layers=aux.prediction_layers, **shared)
+    return auxiliaries

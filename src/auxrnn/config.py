@@ -7,7 +7,7 @@ builds, trains, saves or wraps a whole model reads these.
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache
 from numbers import Integral, Real
 from types import NoneType, UnionType
@@ -15,38 +15,83 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from auxrnn.errors import InputError, did_you_mean
 
-MODELS = {"lstm": (), "r-lstm": ("reconstruct",), "p-lstm": ("predict",), "rp-lstm": ("reconstruct", "predict")}
+MODELS: dict[str, tuple[str, ...]] = {
+    "lstm": (),
+    "r-lstm": ("reconstruct",),
+    "p-lstm": ("predict",),
+    "rp-lstm": ("reconstruct", "predict"),
+    "sa-lstm": ("reconstruct",),
+    "lm-lstm": ("predict",),
+    "transformer": (),
+    "irnn": (),
+    "urnn": (),
+}
 """Models by name, and the auxiliary objectives of each."""
+
+OWN_CORE = ("transformer", "irnn", "urnn")
+"""Models that are no matter of `cell`."""
+
+AUXILIARY_DEFAULTS: dict[str, Any] = {
+    "anchors": "uniform",
+    "reach": "segment",
+    "truth_schedule": "linear",
+    "decoder_layers": 2,
+    "prediction_layers": 1,
+    "joint": True,
+}
+MODEL_DEFAULTS: dict[str, dict[str, Any]] = {
+    "sa-lstm": {"anchors": "end", "reach": "bptt", "truth_schedule": "constant", "decoder_layers": 1, "joint": False},
+    "lm-lstm": {"prediction_layers": 0, "joint": False},
+}
+"""What stands for an option of the auxiliary losses that is left out, and where a model has its own."""
 
 
 @dataclass(frozen=True)
 class AuxiliaryConfig:
     """The finer options of the auxiliary losses. The paper is silent on every one marked (?).
 
+    Where "left out" has two answers, the second is that of sa-lstm or lm-lstm, as Dai & Le (2015) have it.
+
     Args:
         weight: factor of the auxiliary loss in the sum (the paper: 1).
+        joint: whether the auxiliary losses go on after pretraining, beside the labels (the paper: yes); yes when left
+            out, no for sa-lstm and lm-lstm.
         bptt: truncation of the auxiliary losses; the model's own `bptt` when left out.
-        placement: where a reconstructed segment lies: it ends at the anchor, or anywhere before it (?).
+        anchors: where anchors lie among the positions that fit: "uniform"; "end", all at the last; "late", the later
+            the likelier; "stratified", one in each of `num_anchors` equal stretches. Uniform when left out, end for
+            sa-lstm (?).
+        direction: whether a reconstructed segment lies before its anchor ("past") or behind it ("future").
+        placement: where a reconstructed segment lies: it touches the anchor, or anywhere on that side of it (?).
         order: the order in which a segment is reproduced.
-        reach: how far the reconstruction gradient goes back: min(bptt, segment) or bptt steps (?).
+        reach: how far the reconstruction gradient goes back: min(bptt, segment) steps ("segment"), bptt steps, or what
+            the decoder's own steps leave of bptt ("shared"). Segment when left out, bptt for sa-lstm (?).
         target: softmax over levels or characters, or squared error; softmax where defined when left out (?).
         unfed: what stands where a true input is withheld: the decoder's own step ("model"), or nothing ("blank") (?).
         truth_start: share of true inputs fed to the reconstruction decoder at the start of training (?).
-        truth_end: the share at the end; it moves linearly in between (?).
-        decoder_layers: layers of the reconstruction decoder (the paper: 2).
+        truth_end: the share at the end (?).
+        truth_schedule: how it moves in between (Bengio et al. 2015): linear, inverse_sigmoid, exponential, or constant
+            at its start. Linear when left out, constant for sa-lstm (?).
+        decoder_layers: layers of the reconstruction decoder; 2 (the paper) when left out, 1 for sa-lstm.
+        prediction_layers: layers of the net that predicts; at 0 its head reads the main network itself. 1 when left
+            out, 0 for lm-lstm (?).
         decoder_hidden_size: cells of the decoders; the model's own hidden size when left out.
     """
 
     weight: float = 1.0
+    joint: bool | None = None
     bptt: int | Literal["full"] | None = None
+    anchors: Literal["uniform", "end", "late", "stratified"] | None = None
+    direction: Literal["past", "future"] = "past"
     placement: Literal["near", "distant"] = "near"
     order: Literal["forward", "reversed"] = "forward"
-    reach: Literal["segment", "bptt"] = "segment"
+    reach: Literal["segment", "bptt", "shared"] | None = None
     target: Literal["softmax", "squared"] | None = None
     unfed: Literal["model", "blank"] = "model"
     truth_start: float = 1.0
     truth_end: float = 0.0
-    decoder_layers: int = 2
+    truth_schedule: Literal["linear", "inverse_sigmoid", "exponential", "constant"] | None = None
+    decoder_layers: int | None = None
+    prediction_layers: int | None = None
     decoder_hidden_size: int | None = None
 
     def __post_init__(self) -> None:
@@ -54,9 +99,52 @@ class AuxiliaryConfig:
         _at_least("aux.weight", self.weight, 0)
         _at_least("aux.bptt", self.bptt, 0)
         _at_least("aux.decoder_layers", self.decoder_layers, 1)
+        _at_least("aux.prediction_layers", self.prediction_layers, 0)
         _at_least("aux.decoder_hidden_size", self.decoder_hidden_size, 1)
         for name in ("truth_start", "truth_end"):
             _within(f"aux.{name}", getattr(self, name), 0, 1)
+
+    def filled(self, model: str) -> AuxiliaryConfig:
+        """The options as they are in effect for a model of that name: what is left out has its default."""
+        defaults = {**AUXILIARY_DEFAULTS, **MODEL_DEFAULTS.get(model, {})}
+        return replace(self, **{name: value for name, value in defaults.items() if getattr(self, name) is None})
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """The sizes of a transformer. The paper says no more of them than "comparable size".
+
+    The defaults have about the weights of an LSTM of 128 cells with its projection to 128.
+
+    Args:
+        layers: encoder layers.
+        width: size of a step within it.
+        heads: attention heads; they share the width.
+        feed_forward: units of each layer's feed-forward net.
+        positions: sinusoidal, for any length; or learned, up to the longest training sequence.
+        causal: whether a step sees only those before it; the last step answers then, else the mean of all.
+        dropout: the share dropped behind attention and feed-forward nets, and of the inputs.
+    """
+
+    layers: int = 3
+    width: int = 64
+    heads: int = 4
+    feed_forward: int = 256
+    positions: Literal["learned", "sinusoidal"] = "sinusoidal"
+    causal: bool = False
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        _check_types(self, TransformerConfig, "transformer.")
+        for name in ("layers", "width", "heads", "feed_forward"):
+            _at_least(f"transformer.{name}", getattr(self, name), 1)
+        _within("transformer.dropout", self.dropout, 0, 0.95)
+        if self.width % self.heads:
+            raise InputError(
+                f"Expected transformer.width to be a multiple of transformer.heads, got {self.width} and {self.heads}."
+            )
+        if self.positions == "sinusoidal" and self.width % 2:
+            raise InputError(f"Expected an even transformer.width with sinusoidal positions, got {self.width}.")
 
 
 @dataclass(frozen=True)
@@ -64,33 +152,42 @@ class ModelConfig:
     """What the network is.
 
     Args:
-        model: lstm, or with reconstruction (r-lstm), prediction (p-lstm) or both (rp-lstm).
-        bptt: truncation of the supervised loss in steps; "full" for all of them, 0 trains the classifier only.
-        cell: recurrent cell of the main network and the decoders.
-        hidden_size: cells of the main network.
+        model: lstm, or with reconstruction (r-lstm), prediction (p-lstm) or both (rp-lstm); pretrained as a sequence
+            autoencoder (sa-lstm) or a language model (lm-lstm) and then trained on the labels alone (Dai & Le 2015);
+            transformer; irnn (Le et al. 2015); urnn (Arjovsky et al. 2016).
+        bptt: truncation of the supervised loss in steps; "full" for all of them, 0 trains the classifier only. A
+            transformer always reads all of them.
+        cell: recurrent cell of the main network and the decoders; transformer, irnn and urnn have their own.
+        hidden_size: cells of the main network; a urnn's are complex. A transformer's size is its `width`.
         projection_size: size to which a step is projected; none when null.
         num_layers: layers of the main network.
         initialisation: torch's own, a forget bias of 1 ("forget"), or chrono (Tallec & Ollivier 2018) over the longest
             training sequence (?).
+        identity_scale: of an irnn: the recurrent weights begin as so many times the identity.
         num_anchors: random anchors a sequence and step (n).
         segment_length: steps reconstructed or predicted at each anchor (l).
         regulariser: what is dropped on the second layer of the output nets.
         dropout: the share dropped there.
         aux: finer options of the auxiliary losses.
+        transformer: sizes of a transformer.
     """
 
-    model: Literal["lstm", "r-lstm", "p-lstm", "rp-lstm"] = "r-lstm"
+    model: Literal["lstm", "r-lstm", "p-lstm", "rp-lstm", "sa-lstm", "lm-lstm", "transformer", "irnn", "urnn"] = (
+        "r-lstm"
+    )
     bptt: int | Literal["full"] = 300
     cell: Literal["lstm", "gru", "rnn"] = "lstm"
     hidden_size: int = 128
     projection_size: int | None = 128
     num_layers: int = 1
     initialisation: Literal["torch", "forget", "chrono"] = "torch"
+    identity_scale: float = 1.0
     num_anchors: int = 1
     segment_length: int = 600
     regulariser: Literal["dropconnect", "dropout", "none"] = "dropconnect"
     dropout: float = 0.5
     aux: AuxiliaryConfig = field(default_factory=AuxiliaryConfig)
+    transformer: TransformerConfig = field(default_factory=TransformerConfig)
 
     def __post_init__(self) -> None:
         _check_types(self, ModelConfig)
@@ -98,12 +195,25 @@ class ModelConfig:
         for name in ("hidden_size", "projection_size", "num_layers", "num_anchors", "segment_length"):
             _at_least(name, getattr(self, name), 1)
         _within("dropout", self.dropout, 0, 0.95)
-        if self.initialisation != "torch" and self.cell == "rnn":
-            raise InputError(f"Expected cell lstm or gru with initialisation {self.initialisation}, got rnn: no gates.")
+        _at_least("identity_scale", self.identity_scale, 0)
+        if self.model in OWN_CORE and self.cell != "lstm":
+            raise InputError(f"Expected no cell with model {self.model}, which has its own, got {self.cell}.")
+        if self.model == "urnn" and self.num_layers > 1:
+            raise InputError(f"Expected num_layers 1 with model urnn, got {self.num_layers}.")
+        if self.initialisation != "torch" and (self.cell == "rnn" or self.model in OWN_CORE):
+            got = self.model if self.model in OWN_CORE else self.cell
+            raise InputError(
+                f"Expected cell lstm or gru with initialisation {self.initialisation}, got {got}: no gates."
+            )
 
     @property
     def auxiliaries(self) -> tuple[str, ...]:
         return MODELS[self.model]
+
+    @property
+    def auxiliary_options(self) -> AuxiliaryConfig:
+        """`aux` as it is in effect for this model."""
+        return self.aux.filled(self.model)
 
     def model_config(self) -> ModelConfig:
         """This part of a larger config, alone."""
@@ -198,6 +308,15 @@ class RunConfig(TrainingConfig, ModelConfig):
         return asdict(self)
 
 
+GROUPS: dict[str, type] = {"aux": AuxiliaryConfig, "transformer": TransformerConfig}
+"""The settings that are groups of settings."""
+
+
+def with_groups(settings: dict[str, Any]) -> dict[str, Any]:
+    """Plain settings, as files hold them, with their groups as what the configs take; a group may be left out."""
+    return settings | {name: group(**settings[name]) for name, group in GROUPS.items() if name in settings}
+
+
 def _check_types(config: Any, owner: type, where: str = "") -> None:
     """Let every field that `owner` declares hold what it declares, wherever the values came from."""
     for item in fields(owner):
@@ -212,7 +331,7 @@ def _hints(owner: type) -> dict[str, Any]:
 def checked_setting(owner: type, name: str, value: Any, where: str = "") -> Any:
     """A value as the field `name` of the dataclass `owner` declares it; whole and real numbers become Python's own."""
     hint = _hints(owner)[name]
-    if hint is AuxiliaryConfig and isinstance(value, AuxiliaryConfig):
+    if hint in GROUPS.values() and isinstance(value, hint):
         return value
     members = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
     choices = [choice for member in members if get_origin(member) is Literal for choice in get_args(member)]
@@ -220,13 +339,16 @@ def checked_setting(owner: type, name: str, value: Any, where: str = "") -> Any:
         return None
     if isinstance(value, str) and (value in choices or str in members):
         return value
-    if not isinstance(value, bool):
+    if isinstance(value, bool):
+        if bool in members:
+            return value
+    else:
         if int in members and isinstance(value, Integral):
             return int(value)
         if float in members and isinstance(value, Real) and math.isfinite(value):
             return float(value)
-    words = {int: "a whole number", float: "a finite number", str: "a text", NoneType: "None"}
-    words[AuxiliaryConfig] = "a group of options"
+    words = {int: "a whole number", float: "a finite number", str: "a text", bool: "true or false", NoneType: "None"}
+    words |= dict.fromkeys(GROUPS.values(), "a group of options")
     expected = [*(repr(choice) for choice in choices), *(words[member] for member in members if member in words)]
     near = did_you_mean(value, choices) if isinstance(value, str) else ""
     raise InputError(f"Expected {where}{name} to be {' or '.join(expected)}, got {value!r}.{near}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, get_args
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from auxrnn.batch import InputSpec
 from auxrnn.encoder import CELLS, StepFeatures, top_state
+from auxrnn.errors import did_you_mean
 from auxrnn.heads import Regulariser, StepHead, Target
 from auxrnn.recurrent import State
 
@@ -51,7 +53,7 @@ class ReconstructionDecoder(nn.Module):
         self.unfed = unfed
         self.features = StepFeatures(spec, hidden_size)
         inputs = self.features.size + (unfed == "blank")
-        self.core = CELLS[cell](inputs, hidden_size, num_layers, batch_first=True)
+        self.core = _cell(cell)(inputs, hidden_size, num_layers, batch_first=True)
         own_sizes = [hidden_size] * (2 if cell == "lstm" else 1)
         self.state_map = None if state_sizes == own_sizes else nn.Linear(sum(state_sizes), sum(own_sizes))
         self.head = StepHead(hidden_size, spec, target=target, regulariser=regulariser, rate=rate)
@@ -115,7 +117,8 @@ class PredictionDecoder(nn.Module):
     """A recurrent net stacked on the main network's outputs that predicts the next step (Trinh et al. 2018, figure 1).
 
     It starts from zeros at the anchor; the main network below it carries the anchor's state. The paper is silent on its
-    layers: one by default.
+    layers: one by default. With none the head reads the outputs themselves, which makes the main network a language
+    model (Dai & Le 2015).
     """
 
     def __init__(
@@ -131,11 +134,20 @@ class PredictionDecoder(nn.Module):
         rate: float = 0.5,
     ) -> None:
         super().__init__()
-        if num_layers < 1:
-            raise ValueError(f"Expected at least one decoder layer, got {num_layers}.")
-        self.core = CELLS[cell](in_features, hidden_size, num_layers, batch_first=True)
-        self.head = StepHead(hidden_size, spec, target=target, regulariser=regulariser, rate=rate)
+        if num_layers < 0:
+            raise ValueError(f"Expected at least 0 decoder layers, got {num_layers}.")
+        kind = _cell(cell)
+        self.core = kind(in_features, hidden_size, num_layers, batch_first=True) if num_layers else None
+        self.head = StepHead(
+            hidden_size if num_layers else in_features, spec, target=target, regulariser=regulariser, rate=rate
+        )
 
     def forward(self, outputs: Tensor) -> Tensor:
         """outputs of the main network on the segment (R, l, H) -> what follows each step, (R, l, ...)."""
-        return self.head(self.core(outputs)[0])
+        return self.head(outputs if self.core is None else self.core(outputs)[0])
+
+
+def _cell(name: str) -> Callable[..., nn.RNNBase]:
+    if name not in CELLS:
+        raise ValueError(f"Expected a cell of {', '.join(CELLS)}, got {name!r}.{did_you_mean(str(name), CELLS)}")
+    return CELLS[name]

@@ -12,7 +12,7 @@ from dataclasses import asdict, fields, replace
 from numbers import Integral
 from pathlib import Path
 from types import NoneType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from auxrnn.build import build_model
-from auxrnn.config import AuxiliaryConfig, ModelConfig, TrainingConfig, checked_setting
+from auxrnn.config import AuxiliaryConfig, ModelConfig, TrainingConfig, TransformerConfig, checked_setting
 from auxrnn.data.dataset import SequenceData
 from auxrnn.data.splits import stratified_split
 from auxrnn.errors import InputError, did_you_mean
@@ -32,6 +32,7 @@ from auxrnn.persistence import SavedModel, load_model, save_model
 from auxrnn.preprocessing import Preprocessing, RawSequences, read_sequences
 
 Array = npt.NDArray[Any]
+Group = TypeVar("Group", AuxiliaryConfig, TransformerConfig)
 
 AUXILIARIES = {None: "lstm", "reconstruct": "r-lstm", "predict": "p-lstm", "both": "rp-lstm"}
 """The values of `aux`, and the model that each one is."""
@@ -91,6 +92,13 @@ class LongSequenceClassifier(ClassifierMixin, BaseEstimator):
         The share dropped there.
     aux_options : dict or None
         Finer options of the auxiliary losses: fields of `auxrnn.config.AuxiliaryConfig`, e.g. `{"weight": 0.5}`.
+    model : str or None
+        Another model by name, in place of the one that `aux` gives: "sa-lstm", "lm-lstm", "transformer", "irnn",
+        "urnn"; `auxrnn.config.MODELS` has all. `aux` must be at its default then, or None.
+    transformer : dict or None
+        Sizes of a transformer: fields of `auxrnn.config.TransformerConfig`, e.g. `{"layers": 2}`.
+    identity_scale : float
+        Of an irnn: the recurrent weights begin as so many times the identity.
     optimizer : {"rmsprop", "adam", "adamw", "sgd"}
         By name.
     lr_schedule : {"constant", "step", "cosine"}
@@ -145,6 +153,9 @@ class LongSequenceClassifier(ClassifierMixin, BaseEstimator):
         regulariser: str = "dropconnect",
         dropout: float = 0.5,
         aux_options: dict[str, Any] | None = None,
+        model: str | None = None,
+        transformer: dict[str, Any] | None = None,
+        identity_scale: float = 1.0,
         optimizer: str = "rmsprop",
         lr_schedule: str = "constant",
         gradient_clip: float | None = 1.0,
@@ -171,6 +182,9 @@ class LongSequenceClassifier(ClassifierMixin, BaseEstimator):
         self.regulariser = regulariser
         self.dropout = dropout
         self.aux_options = aux_options
+        self.model = model
+        self.transformer = transformer
+        self.identity_scale = identity_scale
         self.optimizer = optimizer
         self.lr_schedule = lr_schedule
         self.gradient_clip = gradient_clip
@@ -265,11 +279,12 @@ class LongSequenceClassifier(ClassifierMixin, BaseEstimator):
         """
         saved = load_model(Path(folder))
         config = asdict(saved.config)
-        default = asdict(AuxiliaryConfig())
-        options = {name: value for name, value in config.pop("aux").items() if value != default[name]}
-        kind = next(aux for aux, model in AUXILIARIES.items() if model == config["model"])
-        del config["model"]
-        found = cls(**config, aux=kind, aux_options=options or None)
+        options = _changed(config.pop("aux"), AuxiliaryConfig)
+        sizes = _changed(config.pop("transformer"), TransformerConfig)
+        by_aux = {model: aux for aux, model in AUXILIARIES.items()}
+        named = config.pop("model")
+        kind = {"aux": by_aux[named]} if named in by_aux else {"model": named}
+        found = cls(**config, **kind, aux_options=options or None, transformer=sizes or None)
         found.classes_ = labels_of(saved.classes, saved.label_type, folder)
         preprocessing = saved.preprocessing or Preprocessing(saved.spec.kind, saved.spec.size)
         found.n_features_in_ = preprocessing.columns or preprocessing.channels
@@ -331,20 +346,14 @@ class LongSequenceClassifier(ClassifierMixin, BaseEstimator):
             raise InputError(
                 f"Expected aux of {', '.join(names)} or None, got {self.aux!r}.{did_you_mean(str(self.aux), names)}"
             )
+        if self.model is not None and self.aux not in (None, "reconstruct"):
+            raise InputError(f"Expected aux or model, got aux={self.aux!r} and model={self.model!r}; leave one out.")
         given = self.get_params(deep=False)
-        if not isinstance(self.aux_options, dict | NoneType):
-            raise InputError(f"Expected aux_options to be a dict or None, got {self.aux_options!r}.")
-        options = self.aux_options or {}
-        allowed = [item.name for item in fields(AuxiliaryConfig)]
-        for name in options:
-            if name not in allowed:
-                raise InputError(
-                    f"Expected aux_options of {', '.join(allowed)}, got {name!r}.{did_you_mean(str(name), allowed)}"
-                )
-        aux = AuxiliaryConfig(
-            **{name: checked_setting(AuxiliaryConfig, name, value, "aux_options.") for name, value in options.items()}
-        )
-        model: dict[str, Any] = {"model": AUXILIARIES[self.aux], "aux": aux}
+        model: dict[str, Any] = {
+            "model": AUXILIARIES[self.aux] if self.model is None else self.model,
+            "aux": _group("aux_options", self.aux_options, AuxiliaryConfig),
+            "transformer": _group("transformer", self.transformer, TransformerConfig),
+        }
         training: dict[str, Any] = {"seed": self._seed(), "checkpoint_steps": None, "checkpoint_minutes": None}
         for owner, settings in ((ModelConfig, model), (TrainingConfig, training)):
             for item in fields(owner):
@@ -366,6 +375,26 @@ class LongSequenceClassifier(ClassifierMixin, BaseEstimator):
             raise InputError(
                 f"Expected random_state to be a whole number, a RandomState or None, got {state!r}."
             ) from error
+
+
+def _group(name: str, options: Any, kind: type[Group]) -> Group:
+    """A group of settings from the dict that the parameter `name` holds."""
+    if not isinstance(options, dict | NoneType):
+        raise InputError(f"Expected {name} to be a dict or None, got {options!r}.")
+    allowed = [item.name for item in fields(kind)]
+    for option in options or {}:
+        if option not in allowed:
+            hint = did_you_mean(str(option), allowed)
+            raise InputError(f"Expected {name} of {', '.join(allowed)}, got {option!r}.{hint}")
+    return kind(
+        **{option: checked_setting(kind, option, value, f"{name}.") for option, value in (options or {}).items()}
+    )
+
+
+def _changed(settings: dict[str, Any], kind: type[Group]) -> dict[str, Any]:
+    """The settings of a group that are not at their default."""
+    default = asdict(kind())
+    return {name: value for name, value in settings.items() if value != default[name]}
 
 
 def _in_order(

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from auxrnn.data.dataset import SequenceData
-from auxrnn.model import SequenceClassifier
+from auxrnn.model import Classifier
 
 BATCH_SIZE = 256
 
@@ -17,7 +17,7 @@ def batches_by_length(lengths: Tensor, batch_size: int) -> list[Tensor]:
 
 
 @torch.no_grad()
-def predict_logits(network: SequenceClassifier, data: SequenceData, batch_size: int = BATCH_SIZE) -> Tensor:
+def predict_logits(network: Classifier, data: SequenceData, batch_size: int = BATCH_SIZE) -> Tensor:
     """Logits (N, classes) on the CPU, in the order of `data`, with the network in evaluation mode."""
     device = next(network.parameters()).device
     was_training = network.training

@@ -1,7 +1,8 @@
-"""The model: an encoder, a classifier on its last output, and auxiliary objectives with their decoders."""
+"""The models: what training, inference and storage need of one, and the recurrent one with its auxiliary objectives."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,7 +16,35 @@ from auxrnn.objectives import Loss, Objective, Supervised, classifier_head, obje
 from auxrnn.truncation import encode_plans
 
 
-class SequenceClassifier(nn.Module):
+class Classifier(nn.Module, ABC):
+    """A network that says of each sequence which class it is of: `forward(batch) -> logits (B, classes)`.
+
+    num_classes: how many. longest: steps of the longest sequence that it can read; None where any can be read.
+    """
+
+    num_classes: int
+    longest: int | None = None
+
+    @abstractmethod
+    def forward(self, batch: SequenceBatch) -> Tensor:
+        """Logits (B, classes)."""
+
+    @abstractmethod
+    def losses(
+        self, batch: SequenceBatch, names: Sequence[str], truth_share: float, generator: torch.Generator
+    ) -> dict[str, Loss]:
+        """The losses of the objectives `names` ("supervised" or an auxiliary's), from one walk over the batch."""
+
+    @abstractmethod
+    def parts(self, names: Sequence[str]) -> list[nn.Module]:
+        """The modules that the losses of the objectives `names` train."""
+
+    def classifier_parameters(self) -> int:
+        """How many weights take part in `forward`; auxiliary decoders are left out."""
+        return sum(weight.numel() for part in self.parts(["supervised"]) for weight in part.parameters())
+
+
+class SequenceClassifier(Classifier):
     """Encoder + head + auxiliary decoders: `forward(batch) -> logits (B, classes)`.
 
     auxiliaries: objectives by name, for example `{"reconstruct": Reconstruction(encoder)}`; they take part in `losses`
@@ -47,9 +76,13 @@ class SequenceClassifier(nn.Module):
         self, batch: SequenceBatch, names: Sequence[str], truth_share: float, generator: torch.Generator
     ) -> dict[str, Loss]:
         """The losses of the objectives `names` ("supervised" or an auxiliary's), from one walk over the batch."""
-        objectives: list[Objective] = [
-            self.supervised if name == "supervised" else self.auxiliaries[name]  # type: ignore[misc]
-            for name in names
-        ]
+        objectives = [self._objective(name) for name in names]
         found = objective_losses(self.encoder, batch, objectives, truth_share, generator)
         return dict(zip(names, found, strict=True))
+
+    def parts(self, names: Sequence[str]) -> list[nn.Module]:
+        """The encoder, and the heads and decoders of the objectives `names`."""
+        return [self.encoder, *(self._objective(name) for name in names)]
+
+    def _objective(self, name: str) -> Objective:
+        return self.supervised if name == "supervised" else self.auxiliaries[name]  # type: ignore[return-value]

@@ -16,10 +16,10 @@ import torch
 
 from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
-from auxrnn.config import AuxiliaryConfig, ModelConfig
+from auxrnn.config import ModelConfig, with_groups
 from auxrnn.errors import InputError
 from auxrnn.files import write_atomically
-from auxrnn.model import SequenceClassifier
+from auxrnn.model import Classifier
 from auxrnn.preprocessing import Preprocessing
 
 FORMAT = "auxrnn-sequence-classifier"
@@ -37,7 +37,7 @@ class SavedModel:
     text ("str", or "object" in numpy's sense), or a whole number of that numpy type.
     """
 
-    network: SequenceClassifier
+    network: Classifier
     config: ModelConfig
     spec: InputSpec
     classes: tuple[str, ...]
@@ -61,6 +61,7 @@ def save_model(folder: Path, saved: SavedModel) -> None:
         "facts": saved.facts,
         "preprocessing": saved.preprocessing and saved.preprocessing.to_dict(),
         "label_type": saved.label_type,
+        "longest": saved.network.longest,
     }
     weights = {name: weight.detach().cpu().contiguous() for name, weight in saved.network.state_dict().items()}
     write_atomically(folder / WEIGHTS, lambda aside: safetensors.torch.save_file(weights, aside, {"format": "pt"}))
@@ -87,7 +88,7 @@ def load_model(folder: Path) -> SavedModel:
         if preprocessing is not None and preprocessing.spec != spec:
             raise InputError(f"the network reads {spec}, its preprocessing gives {preprocessing.spec}")
         saved = SavedModel(
-            build_model(config, spec, len(classes)),
+            build_model(config, spec, len(classes), _longest(content.get("longest"))),
             config,
             spec,
             classes,
@@ -127,10 +128,16 @@ def _model_config(content: dict[str, Any]) -> ModelConfig:
     unknown = sorted(set(content) - known)
     if unknown:
         raise InputError(f"unknown model settings {', '.join(unknown)}")
-    return ModelConfig(**{**content, "aux": AuxiliaryConfig(**content.get("aux", {}))})
+    return ModelConfig(**with_groups(content))
 
 
-def _read_weights(path: Path, network: SequenceClassifier) -> dict[str, torch.Tensor]:
+def _longest(found: Any) -> int | None:
+    if found is None or (isinstance(found, int) and not isinstance(found, bool) and found >= 1):
+        return found
+    raise InputError(f"expected longest to be a number of steps or null, got {found!r}")
+
+
+def _read_weights(path: Path, network: Classifier) -> dict[str, torch.Tensor]:
     if not path.is_file():
         raise InputError(f"{path}: expected the weights of a trained model, found nothing.")
     try:
@@ -155,9 +162,19 @@ def _read_weights(path: Path, network: SequenceClassifier) -> dict[str, torch.Te
     return weights
 
 
+def described(config: ModelConfig) -> str:
+    """The network in a few words."""
+    if config.model == "transformer":
+        sizes = config.transformer
+        return f"transformer of {sizes.layers} layers of width {sizes.width}, {sizes.heads} heads"
+    units = {"irnn": "ReLU units", "urnn": "complex units"}.get(config.model, f"{config.cell.upper()} cells")
+    return f"{config.model} with {config.hidden_size} {units}"
+
+
 def model_card(saved: SavedModel) -> str:
     """README.md of a model: what it is, what it was trained on, how well it does, how to use it."""
     config = saved.config
+    truncation = "" if config.model == "transformer" else f", truncation {config.bptt}"
     facts = (
         "\n".join(f"- {name.replace('_', ' ')}: {value}" for name, value in saved.facts.items()) or "- none recorded"
     )
@@ -168,7 +185,7 @@ tags: [recurrent-neural-network, sequence-classification, long-sequences]
 
 # {config.model} sequence classifier
 
-{config.model} with a {config.cell} of {config.hidden_size} cells, truncation {config.bptt}, trained by
+{described(config)}{truncation}, trained by
 auxrnn after Trinh, Dai, Luong and Le, *Learning Longer-term Dependencies in RNNs with Auxiliary Losses* (ICML 2018).
 
 ## Training

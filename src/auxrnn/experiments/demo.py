@@ -155,9 +155,7 @@ def _end_with_parent() -> None:
 
 
 def _cost(config: RunConfig) -> float:
-    return {"lstm": 1.0, "p-lstm": 3.0, "r-lstm": 3.0, "rp-lstm": 5.0}[config.model] * (
-        3 if config.bptt == "full" else 1
-    )
+    return (1.0 + 2.0 * len(config.auxiliaries)) * (3 if config.bptt == "full" else 1)
 
 
 def _train_one(config: RunConfig) -> dict[str, Any]:

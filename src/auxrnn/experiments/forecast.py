@@ -7,12 +7,16 @@ import torch
 from auxrnn.config import RunConfig, steps_or_none
 from auxrnn.data.dataset import SequenceData
 from auxrnn.heads import FeedForward, StepHead
-from auxrnn.model import SequenceClassifier
+from auxrnn.model import Classifier, SequenceClassifier
 from auxrnn.objectives import Objective
+from auxrnn.persistence import described
 from auxrnn.training.phases import plan_phases
 
 FLOATS_PER_UNIT = 14
 """Floats that one LSTM unit leaves a step for the backward pass, with its gradients (measured with torch on a CPU)."""
+
+FLOATS_PER_WIDTH = 14
+"""Likewise, of one layer of a transformer: floats a step and unit of its width, beside its feed-forward net."""
 
 
 def describe_run(
@@ -20,7 +24,7 @@ def describe_run(
     train: SequenceData,
     validation: SequenceData,
     test: SequenceData,
-    network: SequenceClassifier,
+    network: Classifier,
 ) -> list[str]:
     """The first lines of a run."""
     lengths = train.lengths
@@ -28,8 +32,7 @@ def describe_run(
     device = _device(config.accelerator)
     note = f" ({train.note})" if train.note else ""
     return [
-        f"Task        {config.data}{note}: {len(train.classes)} classes, {config.model} with "
-        f"{config.hidden_size} {config.cell.upper()} cells",
+        f"Task        {config.data}{note}: {len(train.classes)} classes, {described(config)}",
         f"Sequences   {len(train):,} to train, {len(validation):,} to validate, {len(test):,} to test, read at the end",
         f"Lengths     min {int(lengths.min())}, median {int(lengths.median())}, max {int(lengths.max())} steps "
         f"of {train.spec.size} {train.spec.kind}",
@@ -41,10 +44,16 @@ def describe_run(
     ]
 
 
-def expected_bytes(network: SequenceClassifier, train: SequenceData, config: RunConfig) -> float:
+def expected_bytes(network: Classifier, train: SequenceData, config: RunConfig) -> float:
     """A rough count of what one training step holds: windows with gradient, decoders, their outputs, the weights."""
     longest = int(train.lengths.max())
     rows = min(config.batch_size, len(train))
+    weights = 4 * sum(weight.numel() for weight in network.parameters())
+    if not isinstance(network, SequenceClassifier):
+        sizes = config.transformer
+        return 4.0 * (
+            rows * longest * sizes.layers * (FLOATS_PER_WIDTH * sizes.width + 3 * sizes.feed_forward) + weights
+        )
     lengths = train.lengths[:1].new_full((rows,), longest)
     objectives: list[Objective] = [network.supervised, *network.auxiliaries.values()]  # type: ignore[list-item]
     encoder_steps = sum(
@@ -54,12 +63,13 @@ def expected_bytes(network: SequenceClassifier, train: SequenceData, config: Run
     floats = float(encoder_steps * config.hidden_size * FLOATS_PER_UNIT)
     if network.auxiliaries:
         tokens = rows * config.num_anchors * min(config.segment_length, longest)
-        hidden = config.aux.decoder_hidden_size or config.hidden_size
-        layers = ("reconstruct" in config.auxiliaries) * config.aux.decoder_layers + ("predict" in config.auxiliaries)
+        aux = config.auxiliary_options
+        hidden = aux.decoder_hidden_size or config.hidden_size
+        depth = {"reconstruct": aux.decoder_layers or 0, "predict": aux.prediction_layers or 0}
+        layers = sum(depth[name] for name in config.auxiliaries)
         wide = sum(net.first.out_features + net.second.out_features for net in _output_nets(network))
         floats += tokens * (layers * hidden * FLOATS_PER_UNIT + 3 * wide)
-    floats += 4 * sum(weight.numel() for weight in network.parameters())
-    return 4 * floats
+    return 4 * (floats + weights)
 
 
 def _output_nets(network: SequenceClassifier) -> list[FeedForward]:
@@ -68,7 +78,7 @@ def _output_nets(network: SequenceClassifier) -> list[FeedForward]:
 
 
 def _windows(config: RunConfig, longest: int) -> str:
-    bptt = steps_or_none(config.bptt)
+    bptt = None if config.model == "transformer" else steps_or_none(config.bptt)
     supervised = "all steps" if bptt is None else f"the last {bptt} steps" if bptt else "none, the classifier alone"
     if not config.auxiliaries:
         return f"gradient over {supervised}"

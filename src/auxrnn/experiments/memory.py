@@ -10,19 +10,18 @@ import torch
 
 from auxrnn.anchors import Segments
 from auxrnn.data.dataset import SequenceData
-from auxrnn.model import SequenceClassifier
+from auxrnn.model import Classifier, SequenceClassifier
 from auxrnn.objectives import Reconstruction
 
 
-def remembered_images(
-    network: SequenceClassifier, data: SequenceData, count: int
-) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+def remembered_images(network: Classifier, data: SequenceData, count: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """The first `count` images and what was remembered of them, both (count, rows, columns) or with channels last.
 
     An anchor stands at the end of every stretch of `segment_length` steps; from its state the decoder reproduces the
     stretch, of which it is given the first step alone. What is left at the end is reproduced from the last anchor.
     """
     assert data.image_shape is not None
+    assert isinstance(network, SequenceClassifier)
     objective = network.auxiliaries["reconstruct"]
     assert isinstance(objective, Reconstruction)
     batch = data.batch(range(min(count, len(data))))

@@ -23,7 +23,7 @@ import yaml
 from safetensors import SafetensorError
 
 from auxrnn.build import build_model
-from auxrnn.config import AuxiliaryConfig, RunConfig
+from auxrnn.config import RunConfig, with_groups
 from auxrnn.data.catalogue import TrainTest, load
 from auxrnn.data.dataset import SequenceData
 from auxrnn.data.splits import stratified_split
@@ -32,6 +32,7 @@ from auxrnn.experiments.environment import describe_environment
 from auxrnn.experiments.forecast import describe_run
 from auxrnn.files import write_atomically
 from auxrnn.inference import accuracy, predict_logits
+from auxrnn.model import Classifier
 from auxrnn.persistence import SavedModel, save_model
 from auxrnn.training.checkpoints import find_checkpoints, is_whole
 from auxrnn.training.fit import Fitted, fit
@@ -124,7 +125,7 @@ def read_config(folder: RunFolder) -> RunConfig:
         raise InputError(f"{folder.path}: expected a run folder, found no config.yaml in it.")
     try:
         content = yaml.safe_load(folder.config.read_text(encoding="utf-8"))
-        return RunConfig(**{**content, "aux": AuxiliaryConfig(**content["aux"])})
+        return RunConfig(**with_groups({**content, "aux": content["aux"]}))
     except InputError as error:
         raise InputError(f"{folder.config}: {error}") from error
     except (yaml.YAMLError, TypeError, KeyError, UnicodeDecodeError) as error:
@@ -237,7 +238,7 @@ def _unwritten(folder: RunFolder, error: Exception) -> StoppedRunError:
 
 
 def _result(
-    config: RunConfig, fitted: Fitted, train: SequenceData, test_accuracy: float, network: torch.nn.Module
+    config: RunConfig, fitted: Fitted, train: SequenceData, test_accuracy: float, network: Classifier
 ) -> dict[str, Any]:
     return {
         "data": config.data,
@@ -250,6 +251,7 @@ def _result(
         "validation_accuracy": fitted.best_accuracy,
         "test_accuracy": test_accuracy,
         "parameters": sum(weight.numel() for weight in network.parameters()),
+        "classifier_parameters": network.classifier_parameters(),
         "seconds": round(fitted.seconds, 1),
     }
 

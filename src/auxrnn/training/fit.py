@@ -16,7 +16,7 @@ from lightning.pytorch.callbacks import Callback
 
 from auxrnn.config import ModelConfig, TrainingConfig
 from auxrnn.data.dataset import SequenceData
-from auxrnn.model import SequenceClassifier
+from auxrnn.model import Classifier
 from auxrnn.training.board import TensorBoardCurve
 from auxrnn.training.checkpoints import AtomicCheckpointIO, Checkpoints
 from auxrnn.training.history import History, Row
@@ -40,7 +40,7 @@ class Fitted:
 
 
 def fit(
-    model: SequenceClassifier,
+    model: Classifier,
     train: SequenceData,
     validation: SequenceData | None,
     model_config: ModelConfig,
@@ -96,10 +96,10 @@ def fit(
                 phase,
                 index,
                 training,
-                model_config.aux,
+                model_config.auxiliary_options,
                 steps_before=sum(steps[:index]),
                 phase_steps=steps[index],
-                total_steps=sum(steps),
+                total_steps=sum(count for count, one in zip(steps, phases, strict=True) if one.auxiliary),
             )
             validated = phase.supervised and validation is not None and len(validation) > 0
             try:

@@ -17,7 +17,7 @@ from torch import nn
 from auxrnn.anchors import step_generator
 from auxrnn.batch import SequenceBatch
 from auxrnn.config import AuxiliaryConfig, TrainingConfig
-from auxrnn.model import SequenceClassifier
+from auxrnn.model import Classifier
 from auxrnn.training.phases import Phase, truth_share
 
 STEP_KEY = 2  # keeps these generators apart from those of other purposes
@@ -36,13 +36,14 @@ class DivergedError(RuntimeError):
 class PhaseModule(L.LightningModule):
     """Minimises the losses of one phase.
 
-    steps_before, total_steps: of the whole training, for the schedule of scheduled sampling; phase_steps: of this
-    phase, for the learning rate.
+    aux: the options in effect (`ModelConfig.auxiliary_options`). steps_before, total_steps: of the whole training (as
+    far as auxiliary losses take part), for the schedule of scheduled sampling; phase_steps: of this phase, for the
+    learning rate.
     """
 
     def __init__(
         self,
-        model: SequenceClassifier,
+        model: Classifier,
         phase: Phase,
         phase_index: int,
         training: TrainingConfig,
@@ -58,11 +59,7 @@ class PhaseModule(L.LightningModule):
         self.steps_before, self.phase_steps, self.total_steps = steps_before, phase_steps, total_steps
         self.gradient_norm = math.nan
         self._trainable: dict[nn.Parameter, bool] = {}  # as the caller has set it
-        used = [model.encoder, *(self._objective(name) for name in phase.objectives)]
-        self._used = {id(weight) for part in used for weight in part.parameters()}
-
-    def _objective(self, name: str) -> nn.Module:
-        return self.model.supervised if name == "supervised" else self.model.auxiliaries[name]
+        self._used = {id(weight) for part in model.parts(phase.objectives) for weight in part.parameters()}
 
     def training_step(self, batch: SequenceBatch, index: int) -> dict[str, Any]:
         """The summed loss, and what a reader of the curves wants to know of its terms."""
@@ -70,9 +67,8 @@ class PhaseModule(L.LightningModule):
         key = (STEP_KEY, self.training_config.seed, self.phase_index, step, self.trainer.global_rank)
         generator = step_generator(*key)
         torch.manual_seed(generator.initial_seed())  # dropout draws from the global generator
-        share = truth_share(
-            self.aux.truth_start, self.aux.truth_end, (self.steps_before + step) / max(self.total_steps, 1)
-        )
+        progress = (self.steps_before + step) / max(self.total_steps, 1)
+        share = truth_share(self.aux.truth_start, self.aux.truth_end, progress, self.aux.truth_schedule or "linear")
         losses = self.model.losses(batch, self.phase.objectives, share, generator)
         total = torch.stack(
             [loss.mean * (1.0 if name == "supervised" else self.aux.weight) for name, loss in losses.items()]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from auxrnn.config import ModelConfig, TrainingConfig
+
+TruthSchedule = Literal["linear", "inverse_sigmoid", "exponential", "constant"]
 
 
 @dataclass(frozen=True)
@@ -19,23 +23,49 @@ class Phase:
     def supervised(self) -> bool:
         return "supervised" in self.objectives
 
+    @property
+    def auxiliary(self) -> bool:
+        return any(name != "supervised" for name in self.objectives)
+
 
 def plan_phases(model: ModelConfig, training: TrainingConfig) -> tuple[Phase, ...]:
     """Pretraining on the auxiliary losses alone, then training on the labels and them (Trinh et al. 2018, section 3).
 
-    A model without auxiliary losses has nothing to pretrain on. A phase of no epochs is left out.
+    Without `joint`, training is on the labels alone, as for sa-lstm and lm-lstm (Dai & Le 2015). A model without
+    auxiliary losses has nothing to pretrain on. A phase of no epochs is left out.
     """
     auxiliaries = model.auxiliaries
+    beside = auxiliaries if model.auxiliary_options.joint else ()
     phases = (
         Phase("pretrain", auxiliaries, training.pretrain_epochs if auxiliaries else 0),
-        Phase("train", ("supervised", *auxiliaries), training.max_epochs),
+        Phase("train", ("supervised", *beside), training.max_epochs),
     )
     return tuple(phase for phase in phases if phase.epochs > 0)
 
 
-def truth_share(start: float, end: float, progress: float) -> float:
-    """The share of true inputs fed to a decoder, linear from `start` to `end` over the whole training (0 to 1).
+def truth_share(start: float, end: float, progress: float, schedule: TruthSchedule = "linear") -> float:
+    """The share of true inputs fed to a decoder, from `start` to `end` while the progress of training is 0 to 1.
 
-    Scheduled sampling (Bengio et al. 2015); the paper is silent on the schedule, we chose the simplest.
+    Scheduled sampling; the schedules are those of Bengio et al. 2015 (arXiv 1506.03099, section 2.4), stretched to
+    begin and end exactly there: linear; exponential, with a hundredth of it left near the end; inverse_sigmoid, whose
+    slope is steepest halfway (10 times the logistic function's unit). "constant" stays at `start`. Trinh et al. are
+    silent on it.
     """
-    return start + (end - start) * min(max(progress, 0.0), 1.0)
+    progress = min(max(progress, 0.0), 1.0)
+    if schedule == "constant":
+        way = 0.0
+    elif schedule == "linear":
+        way = progress
+    elif schedule == "exponential":
+        way = (1.0 - 0.01**progress) / 0.99
+    elif schedule == "inverse_sigmoid":
+        first, last = _falling(0.0), _falling(1.0)
+        way = (first - _falling(progress)) / (first - last)
+    else:
+        raise ValueError(f"Expected a schedule of {', '.join(get_args(TruthSchedule))}, got {schedule!r}.")
+    return start + (end - start) * way
+
+
+def _falling(progress: float) -> float:
+    """k / (k + exp(i / k)) with i / k - ln k = 10 * (progress - 1/2)."""
+    return 1.0 / (1.0 + math.exp(10.0 * (progress - 0.5)))

@@ -1,0 +1,138 @@
+"""A transformer encoder as a classifier of sequences: torch's own layers over step features and positions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from auxrnn.batch import InputSpec, SequenceBatch
+from auxrnn.encoder import StepFeatures
+from auxrnn.errors import InputError
+from auxrnn.heads import FeedForward
+from auxrnn.model import Classifier
+from auxrnn.objectives import Loss
+
+PositionKind = Literal["learned", "sinusoidal"]
+
+
+class Positions(nn.Module):
+    """One vector a position, (T, width): learned, for at most `longest` steps, or sinusoidal (Vaswani et al. 2017)."""
+
+    def __init__(self, kind: PositionKind, width: int, longest: int | None) -> None:
+        super().__init__()
+        if kind not in get_args(PositionKind):
+            raise ValueError(f"Expected positions of {', '.join(get_args(PositionKind))}, got {kind!r}.")
+        if kind == "learned" and longest is None:
+            raise ValueError("Expected the length of the longest sequence for learned positions, got none.")
+        if kind == "sinusoidal" and width % 2:
+            raise ValueError(f"Expected an even width for sinusoidal positions, got {width}.")
+        self.learned = nn.Parameter(torch.empty(longest, width)) if kind == "learned" and longest is not None else None
+        if self.learned is not None:
+            nn.init.normal_(self.learned, std=0.02)
+        self.rates: Tensor  # follows the module's type and device
+        halves = torch.arange(0, width, 2) / width
+        self.register_buffer("rates", 10_000.0**-halves, persistent=False)
+
+    def forward(self, steps: int) -> Tensor:
+        if self.learned is not None:
+            if steps > len(self.learned):
+                raise InputError(
+                    f"Expected sequences of at most {len(self.learned)} steps, the longest in training, got {steps}; "
+                    f"train with sinusoidal positions to read longer ones."
+                )
+            return self.learned[:steps]
+        angles = torch.arange(steps, device=self.rates.device).unsqueeze(1) * self.rates  # (T, width / 2)
+        return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
+
+
+class TransformerClassifier(Classifier):
+    """Step features -> width, plus positions -> layers -> mean over the steps, or the last -> head.
+
+    The paper compares with a transformer "of comparable size" and says no more. Here: `nn.TransformerEncoderLayer`, the
+    norm before each part (pre-norm trains without warm-up), GELU, a norm at the end. Attention is torch's
+    scaled-dot-product attention, and its weights are not dropped, so that no (T, T) matrix has to be kept. Not causal:
+    the head reads the mean over each sequence's own steps. causal: a step sees only those before it, and the head reads
+    the last. longest: steps of the longest sequence, for learned positions. head: options of `heads.FeedForward`.
+
+    It has the supervised loss alone, over all steps: truncation means nothing here.
+    """
+
+    def __init__(
+        self,
+        spec: InputSpec,
+        num_classes: int,
+        *,
+        layers: int = 3,
+        width: int = 64,
+        heads: int = 4,
+        feed_forward: int = 256,
+        positions: PositionKind = "sinusoidal",
+        causal: bool = False,
+        dropout: float = 0.1,
+        longest: int | None = None,
+        **head: Any,
+    ) -> None:
+        super().__init__()
+        if width % heads:
+            raise ValueError(f"Expected a width that is a multiple of the heads, got {width} and {heads}.")
+        self.num_classes, self.causal = num_classes, causal
+        self.longest = longest if positions == "learned" else None
+        self.features = StepFeatures(spec, width)
+        self.projection = nn.Identity() if spec.kind == "characters" else nn.Linear(self.features.size, width)
+        self.positions = Positions(positions, width, longest)
+        self.scale = math.sqrt(width) if spec.kind == "characters" else 1.0
+        self.dropout = nn.Dropout(dropout)
+        layer = nn.TransformerEncoderLayer(
+            width, heads, feed_forward, dropout, activation="gelu", batch_first=True, norm_first=True
+        )
+        self.layers = nn.TransformerEncoder(layer, layers, norm=nn.LayerNorm(width), enable_nested_tensor=False)
+        for module in self.layers.modules():
+            if isinstance(module, nn.MultiheadAttention):
+                module.dropout = 0.0
+        self.head = FeedForward(width, num_classes, **head)
+
+    def forward(self, batch: SequenceBatch) -> Tensor:
+        """Logits (B, classes)."""
+        device = batch.inputs.device
+        steps = int(batch.lengths.max())  # padding beyond the longest is not looked at
+        lengths = batch.lengths.to(device)
+        outside = None
+        inputs = batch.inputs[:, :steps]
+        if int(batch.lengths.min()) < steps:
+            outside = torch.arange(steps, device=device) >= lengths.unsqueeze(1)  # (B, T)
+            inputs = inputs.masked_fill(outside.view(*outside.shape, *[1] * (inputs.dim() - 2)), 0)
+        hidden = self.projection(self.features(inputs))  # (B, T, width)
+        hidden = self.dropout(hidden * self.scale + self.positions(steps).to(hidden.dtype))
+        later = nn.Transformer.generate_square_subsequent_mask(steps, device, torch.bool) if self.causal else None
+        hidden = self.layers(hidden, later, outside, is_causal=self.causal)
+        return self.head(self._read(hidden, lengths, outside))
+
+    def _read(self, hidden: Tensor, lengths: Tensor, outside: Tensor | None) -> Tensor:
+        """What the head reads of the steps (B, T, width): the last of each sequence, or the mean. (B, width)."""
+        if self.causal:
+            return hidden[torch.arange(len(lengths), device=lengths.device), lengths - 1]
+        if outside is not None:
+            hidden = hidden.masked_fill(outside.unsqueeze(-1), 0.0)
+        return hidden.sum(1) / lengths.unsqueeze(1).to(hidden.dtype)
+
+    def losses(
+        self, batch: SequenceBatch, names: Sequence[str], truth_share: float, generator: torch.Generator
+    ) -> dict[str, Loss]:
+        """The supervised loss; `truth_share` and `generator` are for models with auxiliary losses."""
+        self.parts(names)
+        if batch.labels is None:
+            raise ValueError("Expected a batch with labels for the supervised loss, got none.")
+        logits = self(batch)
+        total = functional.cross_entropy(logits, batch.labels, reduction="sum")
+        return {"supervised": Loss(total, len(batch), (logits.detach().argmax(1) == batch.labels).sum())}
+
+    def parts(self, names: Sequence[str]) -> list[nn.Module]:
+        """The network itself: it has the supervised objective alone."""
+        if list(names) != ["supervised"]:
+            raise ValueError(f"Expected the supervised objective alone, got {', '.join(names) or 'none'}.")
+        return [self]

@@ -1,0 +1,70 @@
+"""The auxiliary loss of the p-LSTM: each next step predicted from an anchor on."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import torch
+from torch import Tensor, nn
+
+from auxrnn.anchors import Anchors, prediction_segments
+from auxrnn.batch import InputSpec, SequenceBatch
+from auxrnn.decoders import PredictionDecoder
+from auxrnn.encoder import core_sizes
+from auxrnn.objectives.base import Draw, Loss, Objective, checked_bptt, spec_and_example
+from auxrnn.objectives.tokens import cell_of, no_tokens, steps_at, token_loss
+from auxrnn.truncation import WindowPlan, Windows
+
+
+class Prediction(Objective):
+    """p-LSTM: from random anchors on, a net on the outputs predicts each next step (Trinh et al. 2018, section 3).
+
+    The gradient stops at the anchor. No gradient path through the core is longer than `bptt`: a longer segment is cut
+    into pieces of `bptt` steps with the state carried on as a constant. With bptt = 0 only the predictor learns.
+    anchors: see `anchors.prediction_segments`. Everything else goes to `PredictionDecoder`; core and spec as in
+    `Reconstruction`.
+    """
+
+    def __init__(
+        self,
+        core: nn.Module,
+        spec: InputSpec | None = None,
+        *,
+        num_anchors: int = 1,
+        segment_length: int = 600,
+        bptt: int | None = 300,
+        anchors: Anchors = "uniform",
+        **decoder: Any,
+    ) -> None:
+        super().__init__()
+        if anchors not in get_args(Anchors):
+            raise ValueError(f"Expected anchors of {', '.join(get_args(Anchors))}, got {anchors!r}.")
+        spec, example = spec_and_example(core, spec)
+        self.num_anchors, self.segment_length, self.bptt = num_anchors, segment_length, checked_bptt(bptt)
+        self.anchors: Anchors = anchors
+        decoder.setdefault("cell", cell_of(core))
+        self.decoder = PredictionDecoder(spec, core_sizes(core, example)[0], **decoder)
+
+    def draw(self, lengths: Tensor, generator: torch.Generator) -> Draw:
+        found = prediction_segments(lengths, self.num_anchors, self.segment_length, generator, anchors=self.anchors)
+        longest = max(int(found.length.max()), 1)
+        piece = min(self.bptt or longest, longest)
+        first = torch.arange(0, longest, piece)  # (P,)
+        end = found.length.unsqueeze(-1)  # (B, n, 1)
+        start = found.anchor.unsqueeze(-1) + torch.minimum(first, end)  # (B, n, P)
+        stop = found.anchor.unsqueeze(-1) + torch.minimum(first + piece, end)
+        return Draw(WindowPlan(start.flatten(1), stop.flatten(1)), found)
+
+    def loss(
+        self, batch: SequenceBatch, draw: Draw, windows: Windows, truth_share: float, generator: torch.Generator
+    ) -> Loss:
+        assert draw.segments is not None
+        found, length = draw.segments, draw.segments.length.flatten()  # (R,)
+        longest = int(length.max())
+        if longest < 1:
+            return no_tokens(self)
+        pieces = windows.outputs.unflatten(1, (self.num_anchors, -1))  # (B, n, P, piece, H)
+        hidden = pieces.flatten(2, 3).flatten(0, 1)[:, :longest]  # (R, l, H)
+        outputs = self.decoder(hidden.detach() if self.bptt == 0 else hidden)  # (R, l, ...)
+        following = steps_at(batch, found.anchor.unsqueeze(-1) + 1 + torch.arange(longest))
+        return token_loss(self.decoder.head, outputs, following, length)
