@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from auxrnn.experiments.runs import RunFolder, read_curve
+from auxrnn.experiments.run_folder import RunFolder, read_curve
 from auxrnn.report.figures import draw_curves
 
 

@@ -1,13 +1,16 @@
 """The demonstration compares like with like, and does again only what is not done."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from auxrnn.errors import InputError
 from auxrnn.experiments import demo
 from auxrnn.experiments.demo import SHOWN, demo_arms, run_demo
-from auxrnn.experiments.runs import RunFolder, read_config, read_json
+from auxrnn.experiments.grid import Outcome, estimated_cost, run_grid
+from auxrnn.experiments.run_folder import RunFolder, read_json
+from auxrnn.experiments.runs import StoppedRunError
 from small_runs import SMALL
 
 ARMS = {
@@ -23,7 +26,7 @@ ARMS = {
 def tiny(monkeypatch):
     """Small arms, trained one after another in this process."""
     monkeypatch.setattr(demo, "demo_arms", lambda data: ARMS)
-    monkeypatch.setattr(demo, "_train_all", lambda runs: [demo._train_one(config) for config in runs.values()])
+    monkeypatch.setattr(demo, "run_grid", partial(run_grid, workers=0))
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +35,12 @@ def shown(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo") / "out"
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(demo, "demo_arms", lambda data: ARMS)
-        patched.setattr(demo, "_train_all", lambda runs: [demo._train_one(config) for config in runs.values()])
+        patched.setattr(demo, "run_grid", partial(run_grid, workers=0))
         return folder, run_demo(folder, "digits", None, 1)
+
+
+def untouched(*given, **named):
+    raise AssertionError("trained again")
 
 
 # Like with like -------------------------------------------------------------------------------------------------------
@@ -62,7 +69,7 @@ def test_the_arms_differ_in_their_method_alone(data):
         ("reconstruct", "predict"),
         (),
     ]
-    assert all(demo._cost(arm) >= demo._cost(base) for arm in arms.values())
+    assert all(estimated_cost(arm) >= estimated_cost(base) for arm in arms.values())
 
 
 # A small one ----------------------------------------------------------------------------------------------------------
@@ -87,10 +94,6 @@ def test_a_second_call_trains_nothing_and_shows_the_same(shown, capsys, monkeypa
     folder, rows = shown
     before = (folder / "table.md").read_text()
     (folder / "table.md").unlink()
-
-    def untouched(*given):
-        raise AssertionError("trained again")
-
     monkeypatch.setattr("auxrnn.experiments.runs.fit", untouched)
     assert run_demo(folder, "digits", None, 1) == rows
     assert (folder / "table.md").read_text() == before
@@ -103,11 +106,9 @@ def test_another_configuration_is_refused_before_anything_is_trained(shown, monk
     folder, _ = shown
     changed = {**ARMS, "p-LSTM": replace(ARMS["p-LSTM"], lr=0.5)}
     monkeypatch.setattr(demo, "demo_arms", lambda data: changed)
-    trained = []
-    monkeypatch.setattr(demo, "_train_all", trained.append)
-    with pytest.raises(InputError, match=r"p-LSTM-0: expected a run of this demonstration.*another --out"):
+    monkeypatch.setattr("auxrnn.experiments.runs.fit", untouched)
+    with pytest.raises(InputError, match=r"p-LSTM-0: expected a run with the settings of this grid, found lr 0\.01"):
         run_demo(folder, "digits", None, 1)
-    assert trained == []
 
 
 def test_another_data_folder_is_no_other_configuration(shown, tmp_path):
@@ -119,17 +120,18 @@ def test_seeds_differ_and_all_models_take_part(tmp_path, monkeypatch, capsys):
     """Without training: what would be trained, and the table and verdict of known accuracies."""
     known = {"LSTM": (0.2, 0.22), "r-LSTM": (0.9, 0.91), "p-LSTM": (0.1, 0.9), "rp-LSTM": (0.9, 0.92)}
 
-    def train_all(runs):
-        for (name, seed), config in runs.items():
-            assert config.seed == seed
-            folder = RunFolder(tmp_path / "digits" / f"{name}-{seed}")
-            folder.path.mkdir(parents=True)
-            accuracy = known.get(name, (0.95, 0.95))[seed]
-            folder.result.write_text(
-                f'{{"test_accuracy": {accuracy}, "validation_accuracy": 0.5, "parameters": 1234, "seconds": 2}}'
-            )
+    def known_results(runs, root):
+        assert root == tmp_path / "digits"
+        outcomes = {}
+        for key, config in runs.items():
+            name, _, seed = key.rpartition("-")
+            assert config.seed == int(seed)
+            result = {"validation_accuracy": 0.5, "parameters": 1234, "seconds": 2}
+            result["test_accuracy"] = known.get(name, (0.95, 0.95))[config.seed]
+            outcomes[key] = Outcome(key, "finished", root / key, result)
+        return outcomes
 
-    monkeypatch.setattr(demo, "_train_all", train_all)
+    monkeypatch.setattr(demo, "run_grid", known_results)
     monkeypatch.setattr(demo, "_draw", lambda *given: None)
     run_demo(tmp_path, "digits", None, 2, everything=True)
     table = (tmp_path / "table.md").read_text()
@@ -142,26 +144,9 @@ def test_seeds_differ_and_all_models_take_part(tmp_path, monkeypatch, capsys):
     assert "2 seeds each" in capsys.readouterr().out
 
 
-def test_a_broken_run_is_gone_on_with(tmp_path, monkeypatch):
-    from small_runs import KilledError, at_step, kill
-
-    config = replace(ARMS["LSTM"], out=str(tmp_path / "run"))
-    with monkeypatch.context() as patched:
-        at_step(patched, 4, kill)
-        with pytest.raises(KilledError):
-            demo._train_one(config)
-    assert demo._train_one(config)["test_accuracy"] >= 0
-    assert "Resuming from phase-0-step-000000004.ckpt" in (tmp_path / "run" / "log.txt").read_text()
-    assert read_config(RunFolder(tmp_path / "run")) == config
-
-
-@pytest.mark.slow
-def test_processes_of_their_own(tmp_path, monkeypatch, capsys):
-    monkeypatch.undo()
-    runs = {(name, 0): replace(ARMS[name], out=str(tmp_path / name)) for name in ("LSTM", "r-LSTM")}
-    demo._train_all(runs)
-    assert all((tmp_path / name / "result.json").is_file() for name in ("LSTM", "r-LSTM"))
-    assert "[2/2]" in capsys.readouterr().out
-    bad = {("LSTM", 0): replace(ARMS["LSTM"], data="digitz", out=str(tmp_path / "bad"))}
-    with pytest.raises(InputError, match="Did you mean 'digits'"):
-        demo._train_all(bad)
+def test_a_failed_run_is_named_instead_of_a_table(tmp_path, monkeypatch):
+    broken = {**ARMS, "p-LSTM": replace(ARMS["p-LSTM"], lr=1e30)}
+    monkeypatch.setattr(demo, "demo_arms", lambda data: broken)
+    with pytest.raises(StoppedRunError, match=r"1 of 3 runs are not finished:\n.*p-LSTM-0: failed: .*not finite"):
+        run_demo(tmp_path, "digits", None, 1)
+    assert not (tmp_path / "table.md").exists()

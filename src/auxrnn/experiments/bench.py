@@ -25,7 +25,7 @@ from auxrnn.build import build_model
 from auxrnn.config import ModelConfig
 from auxrnn.errors import InputError
 from auxrnn.experiments.environment import describe_environment
-from auxrnn.experiments.runs import write_json
+from auxrnn.experiments.run_folder import write_json
 from auxrnn.report.tables import text_table
 
 BATCH_SIZE = 32

@@ -6,26 +6,19 @@ Every model trains for the same number of epochs in all, pretraining included, a
 
 from __future__ import annotations
 
-import os
-import threading
 import time
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import redirect_stdout
 from dataclasses import replace
-from multiprocessing import get_context, parent_process
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
 from auxrnn.config import AuxiliaryConfig, RunConfig
-from auxrnn.errors import InputError
-from auxrnn.experiments.runs import RunFolder, read_config, read_curve, read_json, resume_run, start_run
+from auxrnn.experiments.grid import require_finished, run_grid
+from auxrnn.experiments.run_folder import RunFolder, read_curve
 from auxrnn.report.figures import draw_curves, draw_memory
 from auxrnn.report.statistics import apart, spread
 from auxrnn.report.tables import markdown_table, text_table
 
 SHOWN = ("LSTM", "r-LSTM", "p-LSTM")
-PARALLEL = 2  # processes of one thread each
 
 
 def demo_arms(data: str) -> dict[str, RunConfig]:
@@ -38,12 +31,8 @@ def run_demo(out: Path, data: str, data_dir: str | None, seeds: int, *, everythi
     arms = demo_arms(data)
     names = list(arms) if everything else list(SHOWN)
     runs = {
-        (name, seed): replace(arms[name], seed=seed, data_dir=data_dir, out=str(out / data / f"{name}-{seed}"))
-        for name in names
-        for seed in range(seeds)
+        f"{name}-{seed}": replace(arms[name], seed=seed, data_dir=data_dir) for name in names for seed in range(seeds)
     }
-    for run in runs.values():
-        _check_same(run)
     started = time.monotonic()
     total = arms[names[0]].max_epochs
     print(
@@ -51,10 +40,9 @@ def run_demo(out: Path, data: str, data_dir: str | None, seeds: int, *, everythi
         f"supervised window of {arms[names[0]].bptt} steps. Logs lie in the run folders under {out}.",
         flush=True,
     )
-    _train_all(runs)
-    results = {key: read_json(RunFolder(Path(str(run.out))).result) for key, run in runs.items()}
+    results = require_finished(run_grid(runs, out / data))
 
-    by_name = {name: [results[name, seed] for seed in range(seeds)] for name in names}
+    by_name = {name: [results[f"{name}-{seed}"] for seed in range(seeds)] for name in names}
     rows = [
         [
             name,
@@ -70,7 +58,7 @@ def run_demo(out: Path, data: str, data_dir: str | None, seeds: int, *, everythi
     print(f"\n{text_table(header, rows)}\n")
     verdict = _verdict(by_name)
     print(verdict)
-    _draw(out, arms[names[0]], runs, names, seeds)
+    _draw(out, replace(arms[names[0]], data_dir=data_dir), out / data, names, seeds)
     table = f"# {arms[names[0]].data}, {seeds} seeds\n\n{markdown_table(header, rows)}\n\n{verdict}\n"
     (out / "table.md").write_text(table, encoding="utf-8")
     print(f"Pictures: {out / 'curves.png'}, {out / 'memory.png'}. Took {time.monotonic() - started:.0f} s.")
@@ -118,66 +106,6 @@ def _mnist_arms() -> dict[str, RunConfig]:
     }
 
 
-def _train_all(runs: dict[tuple[str, int], RunConfig]) -> None:
-    """Longest runs first, two at a time, each in a process with one thread."""
-    os.environ["OMP_NUM_THREADS"] = "1"  # inherited by the processes below
-    order = sorted(runs, key=lambda key: -_cost(runs[key]))
-    workers = min(PARALLEL, os.cpu_count() or 1)
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_end_with_parent)
-    try:
-        pending = {pool.submit(_train_one, runs[key]): key for key in order}
-        for index, future in enumerate(as_completed(pending), 1):
-            name, seed = pending[future]
-            found = future.result()
-            print(
-                f"[{index}/{len(runs)}] {name} seed {seed}: test {100 * found['test_accuracy']:.1f} %, "
-                f"{found['seconds']:.0f} s",
-                flush=True,
-            )
-    except BaseException:
-        for process in (getattr(pool, "_processes", None) or {}).values():
-            process.terminate()
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _end_with_parent() -> None:
-    """Let this process end when the one that started it is gone, however it went; its run can be resumed."""
-    parent = parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _cost(config: RunConfig) -> float:
-    return (1.0 + 2.0 * len(config.auxiliaries)) * (3 if config.bptt == "full" else 1)
-
-
-def _train_one(config: RunConfig) -> dict[str, Any]:
-    """One run, or what it found the last time; its lines go to log.txt in its folder."""
-    folder = RunFolder(Path(str(config.out)))
-    folder.path.mkdir(parents=True, exist_ok=True)
-    with open(folder.path / "log.txt", "a", encoding="utf-8", buffering=1) as log, redirect_stdout(log):
-        return resume_run(folder.path) if folder.config.exists() else start_run(config)
-
-
-def _check_same(config: RunConfig) -> None:
-    """InputError where the folder of `config` holds a run of another configuration."""
-    folder = RunFolder(Path(str(config.out)))
-    if not folder.config.exists():
-        return
-    if replace(read_config(folder), data_dir=None, out=None) != replace(config, data_dir=None, out=None):
-        raise InputError(
-            f"{folder.path}: expected a run of this demonstration, found one of another configuration; "
-            f"delete it or choose another --out."
-        )
-
-
 def _verdict(by_name: dict[str, list[dict[str, Any]]]) -> str:
     """Whether the auxiliary models are ahead, from the numbers alone."""
     base = spread([found["test_accuracy"] for found in by_name["LSTM"]])
@@ -193,15 +121,15 @@ def _verdict(by_name: dict[str, list[dict[str, Any]]]) -> str:
     return "\n".join(lines)
 
 
-def _draw(out: Path, example: RunConfig, runs: dict[tuple[str, int], RunConfig], names: list[str], seeds: int) -> None:
+def _draw(out: Path, example: RunConfig, runs: Path, names: list[str], seeds: int) -> None:
     from auxrnn.data.catalogue import load
     from auxrnn.experiments.memory import remembered_images
     from auxrnn.experiments.use import open_model
 
-    curves = {name: [read_curve(RunFolder(Path(str(runs[name, seed].out)))) for seed in range(seeds)] for name in names}
+    curves = {name: [read_curve(RunFolder(runs / f"{name}-{seed}")) for seed in range(seeds)] for name in names}
     draw_curves(out / "curves.png", curves, title=f"{example.data}: supervised window of {example.bptt} steps")
     test = load(example.data, example.data_dir).test
-    saved = open_model(Path(str(runs["r-LSTM", 0].out)))
+    saved = open_model(runs / "r-LSTM-0")
     shown, remembered = remembered_images(saved.network, test, 8)
     draw_memory(
         out / "memory.png",

@@ -31,6 +31,22 @@ def describe_environment() -> dict[str, Any]:
     }
 
 
+def peak_memory() -> int:
+    """The most bytes held so far: on the GPU where one was used, by torch; else by this process, torch included."""
+    import torch
+
+    if torch.cuda.is_initialized() and torch.cuda.max_memory_allocated() > 0:
+        return torch.cuda.max_memory_allocated()
+    try:  # the kernel's own figure of getrusage is never below that of the process which started this one
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        return 1024 * int(status.split("VmHWM:", 1)[1].split()[0])
+    except (OSError, IndexError, ValueError):
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else 1024 * peak
+
+
 def installed_version(package: str) -> str | None:
     """The installed version of a distribution, or None."""
     try:

@@ -1,36 +1,35 @@
-"""A run and its folder: start, resume, finish. Everything that a run is lies in its folder.
-
-```
-config.yaml   complete, reusable        env.json      versions, hardware, commit, command
-metrics.csv   the learning curve        result.json   accuracies and the chosen epoch, once finished
-checkpoints/  to resume from            model/        the trained model, once finished
-```
-"""
+"""A run: start, resume, finish. Everything that a run is lies in its folder, which `run_folder` knows."""
 
 from __future__ import annotations
 
-import csv
-import json
 import logging
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from safetensors import SafetensorError
+from torch.nn.functional import cross_entropy
 
 from auxrnn.build import build_model
-from auxrnn.config import RunConfig, with_groups
+from auxrnn.config import RunConfig
 from auxrnn.data.catalogue import TrainTest, load
 from auxrnn.data.dataset import SequenceData
 from auxrnn.data.splits import stratified_split
 from auxrnn.errors import InputError, did_you_mean
-from auxrnn.experiments.environment import describe_environment
+from auxrnn.experiments.environment import describe_environment, peak_memory
 from auxrnn.experiments.forecast import describe_run
-from auxrnn.files import write_atomically
+from auxrnn.experiments.run_folder import (
+    STARTED_WITH,
+    RunFolder,
+    check_unchanged,
+    read_config,
+    read_json,
+    write_config,
+    write_json,
+)
 from auxrnn.inference import accuracy, predict_logits
 from auxrnn.model import Classifier
 from auxrnn.persistence import SavedModel, save_model
@@ -45,37 +44,6 @@ Say = Callable[[str], None]
 
 class StoppedRunError(RuntimeError):
     """The run did not finish: interrupted, diverged or unable to write. The message says how to go on."""
-
-
-@dataclass(frozen=True)
-class RunFolder:
-    """The places in a run folder."""
-
-    path: Path
-
-    @property
-    def config(self) -> Path:
-        return self.path / "config.yaml"
-
-    @property
-    def environment(self) -> Path:
-        return self.path / "env.json"
-
-    @property
-    def checkpoints(self) -> Path:
-        return self.path / "checkpoints"
-
-    @property
-    def metrics(self) -> Path:
-        return self.path / "metrics.csv"
-
-    @property
-    def model(self) -> Path:
-        return self.path / "model"
-
-    @property
-    def result(self) -> Path:
-        return self.path / "result.json"
 
 
 def start_run(config: RunConfig, say: Say = print) -> dict[str, Any]:
@@ -98,38 +66,29 @@ def start_run(config: RunConfig, say: Say = print) -> dict[str, Any]:
     _check_engine(config)
     data = load(config.data, config.data_dir, limit_train=config.limit_train, seed=config.seed)
     try:
-        write_json(folder.environment, describe_environment())
-        text = yaml.safe_dump(config.to_dict(), sort_keys=False)
-        write_atomically(folder.config, lambda aside: aside.write_text(text, encoding="utf-8"))
+        write_json(folder.environment, {**describe_environment(), STARTED_WITH: config.to_dict()})
+        write_config(folder, config)
     except OSError as error:
         raise InputError(f"{folder.path}: expected a folder that can be written to: {error}.") from error
     return _train(config, folder, data, None, say)
 
 
-def resume_run(path: Path, say: Say = print) -> dict[str, Any]:
-    """Go on with a run from its newest whole checkpoint; a finished one is left as it is and its result returned."""
+def resume_run(path: Path, say: Say = print, *, data_dir: str | None = None) -> dict[str, Any]:
+    """Go on with a run from its newest whole checkpoint; a finished one is left as it is and its result returned.
+
+    data_dir: where the data lie now, where that has changed. InputError where the configuration has.
+    """
     folder = RunFolder(path)
     config = read_config(folder)
     if folder.result.exists():
         say(f"{path} is finished; nothing to do.")
         return read_json(folder.result)
+    check_unchanged(folder, config)
+    config = replace(config, data_dir=data_dir or config.data_dir)
     data = load(config.data, config.data_dir, limit_train=config.limit_train, seed=config.seed)
     for left in [part for place in (path, folder.checkpoints, folder.model) for part in place.glob(".*.part")]:
         left.unlink(missing_ok=True)  # a kill in the middle of writing
     return _train(config, folder, data, _newest_whole(folder, say), say)
-
-
-def read_config(folder: RunFolder) -> RunConfig:
-    """The complete configuration of a run."""
-    if not folder.config.is_file():
-        raise InputError(f"{folder.path}: expected a run folder, found no config.yaml in it.")
-    try:
-        content = yaml.safe_load(folder.config.read_text(encoding="utf-8"))
-        return RunConfig(**with_groups({**content, "aux": content["aux"]}))
-    except InputError as error:
-        raise InputError(f"{folder.config}: {error}") from error
-    except (yaml.YAMLError, TypeError, KeyError, UnicodeDecodeError) as error:
-        raise InputError(f"{folder.config}: expected the configuration of a run, found: {error}") from error
 
 
 def _check_engine(config: RunConfig) -> None:
@@ -219,7 +178,7 @@ def _train(
     network.cpu()
     logits = predict_logits(network, data.test)  # the test set is read here and nowhere else
     assert data.test.labels is not None
-    result = _result(config, fitted, train, accuracy(logits, data.test.labels), network)
+    result = _result(config, fitted, train, logits, data.test.labels, network)
     try:
         _save(folder, network, config, data.test, result)
         write_json(folder.result, result)
@@ -238,7 +197,12 @@ def _unwritten(folder: RunFolder, error: Exception) -> StoppedRunError:
 
 
 def _result(
-    config: RunConfig, fitted: Fitted, train: SequenceData, test_accuracy: float, network: Classifier
+    config: RunConfig,
+    fitted: Fitted,
+    train: SequenceData,
+    logits: torch.Tensor,
+    labels: torch.Tensor,
+    network: Classifier,
 ) -> dict[str, Any]:
     return {
         "data": config.data,
@@ -249,43 +213,19 @@ def _result(
         "epochs": len(fitted.history),
         "best_epoch": fitted.best_epoch or None,
         "validation_accuracy": fitted.best_accuracy,
-        "test_accuracy": test_accuracy,
+        "test_accuracy": accuracy(logits, labels),
+        "test_loss": float(cross_entropy(logits, labels)),
         "parameters": sum(weight.numel() for weight in network.parameters()),
         "classifier_parameters": network.classifier_parameters(),
         "seconds": round(fitted.seconds, 1),
+        "peak_memory_bytes": peak_memory(),
     }
 
 
 def _save(folder: RunFolder, network: Any, config: RunConfig, test: SequenceData, result: dict[str, Any]) -> None:
-    # Facts that differ between two runs of the same bits (seconds) stay out of the model.
-    facts = {name: value for name, value in result.items() if name != "seconds" and value is not None}
+    # Facts that differ between two runs of the same bits stay out of the model.
+    differing = ("seconds", "peak_memory_bytes")
+    facts = {name: value for name, value in result.items() if name not in differing and value is not None}
     order = None if test.pixel_order is None else tuple(test.pixel_order.tolist())
     saved = SavedModel(network, config.model_config(), test.spec, test.classes, test.image_shape, order, facts)
     save_model(folder.model, saved)
-
-
-def read_curve(folder: RunFolder) -> list[tuple[float, float]]:
-    """(epoch, validation accuracy in percent) of a run, epochs counted over both phases; those without are left out."""
-    with open(folder.metrics, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return [
-        (float(index), 100 * float(row["validation_accuracy"]))
-        for index, row in enumerate(rows, 1)
-        if row["validation_accuracy"]
-    ]
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """JSON, whole or as it was."""
-    text = json.dumps(content, indent=2) + "\n"
-    write_atomically(path, lambda aside: aside.write_text(text, encoding="utf-8"))
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(content, dict):
-            raise ValueError(f"{type(content).__name__} instead of entries")
-        return content
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: expected JSON, found something else: {error}") from error

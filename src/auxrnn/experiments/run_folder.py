@@ -1,0 +1,153 @@
+"""The folder of a run: where things lie in it and how its small files are read and written. Knows no training.
+
+```
+config.yaml   complete, reusable        env.json      versions, hardware, commit, command, configuration at the start
+metrics.csv   the learning curve        result.json   accuracies and the chosen epoch, once finished
+checkpoints/  to resume from            model/        the trained model, once finished
+failed.json   why a grid gave it up     log.txt       what it said in a grid
+```
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from auxrnn.config import RunConfig, with_groups
+from auxrnn.errors import InputError
+from auxrnn.files import write_atomically
+
+STARTED_WITH = "started_with"
+"""The entry of env.json that holds the configuration at the start."""
+
+FREE = ("data_dir", "out", "num_threads", "num_workers", "checkpoint_steps", "checkpoint_minutes")
+"""Settings that a run may be gone on with otherwise: they say where and how often, not what is trained."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The places in a run folder."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.yaml"
+
+    @property
+    def environment(self) -> Path:
+        return self.path / "env.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.csv"
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model"
+
+    @property
+    def result(self) -> Path:
+        return self.path / "result.json"
+
+    @property
+    def failure(self) -> Path:
+        return self.path / "failed.json"
+
+    @property
+    def log(self) -> Path:
+        return self.path / "log.txt"
+
+
+def read_config(folder: RunFolder) -> RunConfig:
+    """The complete configuration of a run."""
+    if not folder.config.is_file():
+        raise InputError(f"{folder.path}: expected a run folder, found no config.yaml in it.")
+    try:
+        return _as_config(yaml.safe_load(folder.config.read_text(encoding="utf-8")))
+    except InputError as error:
+        raise InputError(f"{folder.config}: {error}") from error
+    except (yaml.YAMLError, TypeError, KeyError, UnicodeDecodeError) as error:
+        raise InputError(f"{folder.config}: expected the configuration of a run, found: {error}") from error
+
+
+def write_config(folder: RunFolder, config: RunConfig) -> None:
+    """The complete configuration as YAML, whole or as it was."""
+    text = yaml.safe_dump(config.to_dict(), sort_keys=False)
+    write_atomically(folder.config, lambda aside: aside.write_text(text, encoding="utf-8"))
+
+
+def check_unchanged(folder: RunFolder, config: RunConfig) -> None:
+    """InputError where a run was started with other settings than `config`: what is trained must stay the same."""
+    started = read_json(folder.environment).get(STARTED_WITH) if folder.environment.is_file() else None
+    if started is None:  # a run of an older version
+        return
+    try:
+        before = _as_config(started)
+    except (InputError, TypeError, KeyError) as error:
+        raise InputError(f"{folder.environment}: expected the configuration of a run, found: {error}") from error
+    changes = changed_settings(before, config)
+    if changes:
+        raise InputError(
+            f"{folder.path}: expected the configuration that the run was started with, found {', '.join(changes)}. "
+            f"Was config.yaml changed? Put it back, or start a new run with another --out."
+        )
+
+
+def changed_settings(before: RunConfig, now: RunConfig) -> list[str]:
+    """Every difference in what is trained, as words like `lr 0.01 instead of 0.001`."""
+    old, new = flat_settings(before.to_dict()), flat_settings(now.to_dict())
+    return [
+        f"{name} {new[name]!r} instead of {old[name]!r}" for name in old if name not in FREE and old[name] != new[name]
+    ]
+
+
+def flat_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a configuration with those of a group named like `aux.weight`."""
+    flat: dict[str, Any] = {}
+    for name, value in config.items():
+        inner = {f"{name}.{key}": item for key, item in value.items()} if isinstance(value, dict) else {name: value}
+        flat |= inner
+    return flat
+
+
+def _as_config(content: Any) -> RunConfig:
+    return RunConfig(**with_groups(content))
+
+
+def read_curve(folder: RunFolder) -> list[tuple[float, float]]:
+    """(epoch, validation accuracy in percent) of a run, epochs counted over both phases; those without are left out."""
+    with open(folder.metrics, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return [
+        (float(index), 100 * float(row["validation_accuracy"]))
+        for index, row in enumerate(rows, 1)
+        if row["validation_accuracy"]
+    ]
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """JSON, whole or as it was."""
+    text = json.dumps(content, indent=2) + "\n"
+    write_atomically(path, lambda aside: aside.write_text(text, encoding="utf-8"))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The entries of a JSON file; InputError where it holds anything else."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError(f"{type(content).__name__} instead of entries")
+        return content
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: expected JSON, found something else: {error}") from error
