@@ -100,7 +100,7 @@ def draw_bars(bars: Mapping[str, Point], *, title: str, xlabel: str = "points ag
     with canvas as figure:
         axes = figure.subplots()
         ends = [0.0]
-        for row, (name, point) in enumerate(bars.items()):
+        for row, point in enumerate(bars.values()):
             worse = point.mean < 0
             axes.barh(row, point.mean, color=COLOURS[1 if worse else 0], height=0.62, alpha=0.75)
             low, high = (point.mean if end is None else end for end in (point.low, point.high))
@@ -108,7 +108,7 @@ def draw_bars(bars: Mapping[str, Point], *, title: str, xlabel: str = "points ag
                 axes.plot([low, high], [row, row], color=INK, linewidth=1.2, marker="|", markersize=6)
             ends += [low, high, point.mean]
             axes.annotate(f"{point.mean:+.1f}", (max(high, point.mean, 0.0), row), xytext=(4, 0), va="center",
-                          textcoords="offset points", fontsize=8, label=name)  # fmt: skip
+                          textcoords="offset points", fontsize=8)  # fmt: skip
         axes.axvline(0, color=INK, linewidth=1)
         axes.set_yticks(range(len(bars)), list(bars))
         axes.invert_yaxis()
@@ -130,7 +130,7 @@ def draw_confusion(counts: npt.ArrayLike, classes: Sequence[str], *, title: str)
         axes.imshow(share, cmap="Blues", vmin=0, vmax=1, interpolation="none")
         if len(classes) <= 20:
             for row, column in np.argwhere(table > 0):
-                colour = "#ffffff" if share[row, column] > 0.5 else "#10141a"  # on the shade, in light and dark alike
+                colour = "#ffffff" if share[row, column] > 0.7 else "#10141a"  # on the shade, in light and dark alike
                 axes.text(column, row, f"{table[row, column]}", ha="center", va="center", color=colour, fontsize=7.5)
             axes.set_xticks(range(len(classes)), list(classes), rotation=0 if max(map(len, classes)) < 4 else 90)
             axes.set_yticks(range(len(classes)), list(classes))
@@ -155,7 +155,7 @@ def draw_images(
         description=f"{title}: {columns} images, each shown as {', '.join(rows)}",
     )
     with canvas as figure:
-        figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.02, hspace=0.02)
+        figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.06, hspace=0.04)
         grid = figure.subplots(len(rows), columns, squeeze=False)
         for row, (name, images) in enumerate(rows.items()):
             for column, axes in enumerate(grid[row]):
@@ -175,8 +175,21 @@ def draw_images(
     return canvas.drawing
 
 
+def _plain(value: float, position: int) -> str:
+    return f"{value:,.0f}" if 1000 <= value < 1e6 else f"{value:g}"
+
+
+def _decades(axis: Any) -> float:
+    low, high = axis.get_view_interval()
+    return float(np.log10(high / low))
+
+
 def _finish(figure: Any, axes: Any, title: str, xlabel: str, ylabel: str, *, legend: int) -> None:
     axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
+    for axis in (axes.xaxis, axes.yaxis):
+        if axis.get_scale() == "log":
+            axis.set_major_formatter(_plain)
+            axis.set_minor_formatter(_plain if _decades(axis) < 1.5 else "")
     axes.grid(alpha=0.2, linewidth=0.6)
     if legend:
         handles, labels = axes.get_legend_handles_labels()
