@@ -20,7 +20,7 @@ from typing import Any
 from auxrnn.config import AuxiliaryConfig, RunConfig
 from auxrnn.errors import InputError
 from auxrnn.experiments.runs import RunFolder, read_config, read_curve, read_json, resume_run, start_run
-from auxrnn.report.figures import draw_curves, draw_memory
+from auxrnn.report.figures import draw_curves, draw_images
 from auxrnn.report.statistics import apart, spread
 from auxrnn.report.tables import markdown_table, text_table
 
@@ -201,14 +201,12 @@ def _draw(out: Path, example: RunConfig, runs: dict[tuple[str, int], RunConfig],
     from auxrnn.experiments.use import open_model
 
     curves = {name: [read_curve(RunFolder(Path(str(runs[name, seed].out)))) for seed in range(seeds)] for name in names}
-    draw_curves(out / "curves.png", curves, title=f"{example.data}: supervised window of {example.bptt} steps")
+    drawn = draw_curves(curves, title=f"{example.data}: supervised window of {example.bptt} steps")
+    drawn.save(out / "curves.png")
     test = load(example.data, example.data_dir).test
     saved = open_model(Path(str(runs["r-LSTM", 0].out)))
     shown, remembered = remembered_images(saved.network, test, 8)
-    draw_memory(
-        out / "memory.png",
-        shown,
-        remembered,
-        title=f"r-LSTM: test images, and what its state holds of each {saved.config.segment_length} steps at their end",
-        levels=saved.spec.levels,
+    title = f"r-LSTM: what its state holds of each {saved.config.segment_length} steps at their end"
+    draw_images({"shown": shown, "remembered": remembered}, title=title, levels=saved.spec.levels).save(
+        out / "memory.png"
     )

@@ -70,7 +70,7 @@ def memory_probe(
     distances: 0, l, 2l, 4l, ... by default, as far as the sequences go. Sequences of unequal lengths count as far as
     the shortest of them. images: how many to give back to be drawn. A model without reconstruction: ValueError.
     """
-    objective = network.auxiliaries["reconstruct"] if "reconstruct" in network.auxiliaries else None
+    objective = dict(network.auxiliaries.items()).get("reconstruct")
     if not isinstance(objective, Reconstruction):
         raise ValueError("Expected a model with a reconstruction objective, got one without.")
     count = min(sequences, len(data))
@@ -143,7 +143,9 @@ def gradient_norms(network: SequenceClassifier, batch: SequenceBatch, reach: int
                 else:
                     reached, weights = state_tensors(following), arriving
                 leaves = state_tensors(leaf)
-                arriving = list(torch.autograd.grad(reached, leaves, weights, allow_unused=True, materialize_grads=True))
+                arriving = list(
+                    torch.autograd.grad(reached, leaves, weights, allow_unused=True, materialize_grads=True)
+                )
                 rows = [gradient.movedim(batch_dim(gradient), 0).flatten(1) for gradient in arriving]  # (B, F) each
                 norms.append(float(torch.cat(rows, dim=1).norm(dim=1).mean()))
     return norms

@@ -132,7 +132,9 @@ def permutation_p(differences: Sequence[float], *, resamples: int = 99_999, seed
             ]
         )
     observed = abs(float(values.sum()))
-    as_far = int((sums >= observed - 1e-12 * float(np.abs(values).sum())).sum())  # sums of one value may differ by a bit
+    as_far = int(
+        (sums >= observed - 1e-12 * float(np.abs(values).sum())).sum()
+    )  # sums of one value may differ by a bit
     return as_far / 2**n if exact else (as_far + 1) / (resamples + 1)
 
 

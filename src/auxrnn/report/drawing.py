@@ -22,7 +22,7 @@ DARK = ("#6fabf0", "#f0965a", "#63c48d", "#f07f88", "#b698e6", "#c9a66b")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
 
-_SETTINGS = {
+_SETTINGS: Any = {
     "svg.fonttype": "none",  # text stays text: searchable, and in the reader's own font
     "svg.hashsalt": "auxrnn",
     "font.size": 9.0,

@@ -1,4 +1,4 @@
-"""A page of results: plain dataclasses to one HTML file that needs nothing else. Knows nothing of runs or figures' insides.
+"""A page of results: plain dataclasses to one HTML file that needs nothing else. Knows nothing of runs.
 
 The figures stand in the page as SVG and lie beside it, in `figures/`, as PNG and SVG files of their own.
 """
@@ -117,7 +117,9 @@ def render_page(page: Page, path: Path = Path("report.html")) -> str:
         page=page,
         light=Markup(colour_variables(COLOURS)),
         dark=Markup(colour_variables(DARK)),
-        svg=lambda figure: Markup(embedded_svg(figure.drawing.svg, figure.name)),  # drawn by us, its texts escaped there
+        svg=lambda figure: Markup(
+            embedded_svg(figure.drawing.svg, figure.name)
+        ),  # drawn by us, its texts escaped there
         file=lambda figure: quote(figure_file(path, figure)),
     )
 
