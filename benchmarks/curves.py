@@ -17,7 +17,7 @@ def main() -> int:
     runs = sorted(path.parent for path in folder.glob("*/metrics.csv"))
     curves = {run.name: [read_curve(RunFolder(run))] for run in runs}
     curves = {name: runs for name, runs in curves.items() if runs[0]}
-    draw_curves(folder / "curves.png", curves, title=folder.name)
+    draw_curves(curves, title=folder.name).save(folder / "curves.png")
     for name, (curve,) in curves.items():
         best = max(curve, key=lambda point: point[1])
         print(f"{name:<20} best {best[1]:.1f} % at epoch {best[0]:.0f} of {curve[-1][0]:.0f}")

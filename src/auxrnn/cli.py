@@ -112,6 +112,11 @@ def _parser() -> argparse.ArgumentParser:
     reproduce.add_argument("--retry_failed", action="store_true", help="make failed runs again")
     reproduce.add_argument("--page_only", action="store_true", help="no training: the page of what is there")
 
+    report = verb("report", _report, "write an HTML page of one or several runs, with figures")
+    report.add_argument("run", nargs="+", help="run folders; the first model is what the others are compared with")
+    report.add_argument("--out", help="the page (default: report.html in the run's folder; of several, in this folder)")
+    report.add_argument("--data_dir", help="folder of the data")
+
     data = verb("data", _data, "list, fetch and verify data sets")
     data.add_argument("action", choices=("list", "fetch", "verify"))
     data.add_argument("name", nargs="?", help=f"one of {', '.join(PRESETS)}")
@@ -199,6 +204,13 @@ def _predict(options: argparse.Namespace) -> int:
     from auxrnn.experiments.use import predict_file, write_predictions
 
     write_predictions(predict_file(Path(options.run), Path(options.file)), options.format, sys.stdout)
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from auxrnn.experiments.run_report import report_runs
+
+    report_runs([Path(run) for run in options.run], options.out and Path(options.out), options.data_dir)
     return 0
 
 

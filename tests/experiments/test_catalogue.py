@@ -30,9 +30,7 @@ def read_tables() -> dict[str, Table]:
             if not header:
                 header = rest
                 continue
-            tables[title] |= {
-                (first, column): float(cell) for column, cell in zip(header, rest, strict=True) if cell
-            }
+            tables[title] |= {(first, column): float(cell) for column, cell in zip(header, rest, strict=True) if cell}
     return tables
 
 

@@ -206,7 +206,8 @@ SEGMENTS = Experiment(
     ("cifar10",),
     tuple(
         Arm(f"{count}x{length} BPTT {bptt}",
-            {**RECONSTRUCT, "bptt": bptt, "aux.bptt": Steps(300), "num_anchors": count, "segment_length": Steps(length)},
+            {**RECONSTRUCT, "bptt": bptt, "aux.bptt": Steps(300),
+             "num_anchors": count, "segment_length": Steps(length)},
             _cifar10("P", accuracy))
         for bptt, accuracies in ((1, (46.0, 46.0, 48.0, 47.7, 47.2, 46.2)), (0, (37.4, 40.6, 41.6, 41.0, 40.1, 37.9)))
         for (count, length), accuracy in zip(
@@ -235,7 +236,8 @@ ABLATION = Experiment(
         Arm("pretraining: none", {**RECONSTRUCT, "pretrain": False}, _lost(2.9)),
         Arm("predict future: the decoder reproduces what follows the anchor",
             {**RECONSTRUCT, "aux.direction": "future"}, _lost(1.8)),
-        Arm("distant past: segments anywhere before the anchor", {**RECONSTRUCT, "aux.placement": "distant"}, _lost(1.7)),
+        Arm("distant past: segments anywhere before the anchor",
+            {**RECONSTRUCT, "aux.placement": "distant"}, _lost(1.7)),
         Arm("project input: no projection", {**RECONSTRUCT, "projection_size": None}, _lost(1.5)),
         Arm("reversed reconstruction", {**RECONSTRUCT, "aux.order": "reversed"}, _lost(1.2)),
         Arm("second decoder layer: one layer", {**RECONSTRUCT, "aux.decoder_layers": 1}, _lost(1.0)),
@@ -295,8 +297,7 @@ TRAIN_ACCURACY: Mapping[str, Published] = {
 """Published final accuracy on the training set beside the arms of `curves`."""
 
 EXPERIMENTS: Mapping[str, Experiment] = {
-    experiment.name: experiment
-    for experiment in (TABLE2, STANFORD_DOGS, DBPEDIA, BPTT, SEGMENTS, ABLATION, CURVES)
+    experiment.name: experiment for experiment in (TABLE2, STANFORD_DOGS, DBPEDIA, BPTT, SEGMENTS, ABLATION, CURVES)
 }
 
 

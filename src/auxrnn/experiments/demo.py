@@ -14,7 +14,7 @@ from typing import Any
 from auxrnn.config import AuxiliaryConfig, RunConfig
 from auxrnn.experiments.grid import require_finished, run_grid
 from auxrnn.experiments.run_folder import RunFolder, read_curve
-from auxrnn.report.figures import draw_curves, draw_memory
+from auxrnn.report.figures import draw_curves, draw_images
 from auxrnn.report.statistics import apart, spread
 from auxrnn.report.tables import markdown_table, text_table
 
@@ -127,14 +127,12 @@ def _draw(out: Path, example: RunConfig, runs: Path, names: list[str], seeds: in
     from auxrnn.experiments.use import open_model
 
     curves = {name: [read_curve(RunFolder(runs / f"{name}-{seed}")) for seed in range(seeds)] for name in names}
-    draw_curves(out / "curves.png", curves, title=f"{example.data}: supervised window of {example.bptt} steps")
+    drawn = draw_curves(curves, title=f"{example.data}: supervised window of {example.bptt} steps")
+    drawn.save(out / "curves.png")
     test = load(example.data, example.data_dir).test
     saved = open_model(runs / "r-LSTM-0")
     shown, remembered = remembered_images(saved.network, test, 8)
-    draw_memory(
-        out / "memory.png",
-        shown,
-        remembered,
-        title=f"r-LSTM: test images, and what its state holds of each {saved.config.segment_length} steps at their end",
-        levels=saved.spec.levels,
+    title = f"r-LSTM: what its state holds of each {saved.config.segment_length} steps at their end"
+    draw_images({"shown": shown, "remembered": remembered}, title=title, levels=saved.spec.levels).save(
+        out / "memory.png"
     )

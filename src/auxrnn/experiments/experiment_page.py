@@ -5,7 +5,6 @@ From the catalogue and the records of finished runs to `report.page.Page`; no tr
 
 from __future__ import annotations
 
-import csv
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,12 +12,12 @@ from pathlib import Path
 
 from auxrnn.experiments.catalogue import TRAIN_ACCURACY, Arm, Experiment
 from auxrnn.experiments.records import Record
-from auxrnn.experiments.run_folder import RunFolder
+from auxrnn.experiments.run_folder import RunFolder, read_curve
 from auxrnn.experiments.scales import PlannedRun, Scale
-from auxrnn.report.comparisons import compare_all, compare_published, reach_note
-from auxrnn.report.figures import Curve, Point, draw_bars, draw_curves, draw_points
+from auxrnn.report.comparisons import Comparison, compare_all, compare_published, reach_note
+from auxrnn.report.figures import Point, draw_bars, draw_curves, draw_points
 from auxrnn.report.page import Cell, Figure, Page, Section, Table, relative_link
-from auxrnn.report.statistics import Spread, bootstrap_interval, spread
+from auxrnn.report.statistics import Interval, bootstrap_interval, spread
 
 NOTHING = "–"
 
@@ -81,9 +80,7 @@ def _results(
     ]  # fmt: skip
 
 
-def _task_section(
-    experiment: Experiment, scale: Scale, task: str, results: Sequence[ArmResult], path: Path
-) -> Section:
+def _task_section(experiment: Experiment, scale: Scale, task: str, results: Sequence[ArmResult], path: Path) -> Section:
     """Our table beside the paper's, curves over the epochs, and bars where the experiment is about differences."""
     values = {result.arm.name: result.values(experiment.measure) for result in results}
     against = compare_all(values, experiment.baseline) if experiment.baseline in values else {}
@@ -121,16 +118,18 @@ def _task_section(
         "paper's table; F: measured off a figure. Peak memory is of the whole process. Seconds are of training and "
         "validation, with other runs beside: compare them with care."
     )
-    figures = [_curves(task, results, "validation_accuracy", f"{task}: validation", f"{task}-validation")]
+    figures = [_curves(task, results, "validation_accuracy", path)]
     if experiment.curves:
-        figures.append(_curves(task, results, "train_accuracy", f"{task}: training", f"{task}-training"))
+        figures.append(_curves(task, results, "train_accuracy", path))
     if experiment.differences and against:
-        figures.insert(0, _bars(task, results, experiment, against))
+        figures.insert(0, _bars(task, experiment, against))
     paragraphs = []
     if experiment.name == "curves":
         told = ", ".join(f"{name} {number.value} ({number.mark})" for name, number in TRAIN_ACCURACY.items())
         paragraphs.append(f"The paper's final accuracy on the training set, in percent: {told}.")
-    return Section(task, paragraphs, [Table(f"{task}: {experiment.measure} on the test set", header, rows, note)], figures)
+    return Section(
+        task, paragraphs, [Table(f"{task}: {experiment.measure} on the test set", header, rows, note)], figures
+    )
 
 
 def _published(experiment: Experiment, arm: Arm, task: str) -> str:
@@ -169,35 +168,30 @@ def _link(result: ArmResult, path: Path) -> str:
     return relative_link(path.parent / "runs" / Path(first.name).parent, path)
 
 
-def _curves(task: str, results: Sequence[ArmResult], column: str, title: str, name: str) -> Figure:
-    curves = {result.arm.name: [_curve(run, column) for run in result.runs.values()] for result in results}
-    drawn = {arm: [curve for curve in runs if curve] for arm, runs in curves.items()}
-    drawing = draw_curves(
-        {arm: runs for arm, runs in drawn.items() if runs}, title=title, ylabel=f"{column.replace('_', ' ')}, %"
-    )
-    return Figure(f"{title} accuracy against epochs: the mean over seeds, the band their range.", drawing, name)
+def _curves(task: str, results: Sequence[ArmResult], column: str, path: Path) -> Figure:
+    """A column of the learning curves, a line an arm."""
+    what = column.replace("_", " ")
+    curves = {
+        result.arm.name: [
+            read_curve(RunFolder(path.parent / "runs" / run.name), column) for run in result.runs.values()
+        ]
+        for result in results
+    }
+    drawing = draw_curves(curves, title=f"{task}: {what}", ylabel=f"{what}, %")
+    caption = f"{task}: {what} against epochs, the mean over seeds and their range."
+    return Figure(caption, drawing, f"{task}-{column.replace('_', '-')}")
 
 
-def _curve(run: Record, column: str) -> Curve:
-    with open(RunFolder(run.folder).metrics, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return [(float(epoch), 100 * float(row[column])) for epoch, row in enumerate(rows, 1) if row[column]]
-
-
-def _bars(task: str, results: Sequence[ArmResult], experiment: Experiment, against: Mapping[str, object]) -> Figure:
-    bars = {}
-    for result in results:
-        found = against.get(result.arm.name)
-        if found is not None:
-            interval = found.interval  # type: ignore[attr-defined]
-            bars[result.arm.name] = Point(
-                0.0,
-                100 * found.difference,  # type: ignore[attr-defined]
-                None if interval is None else 100 * interval.low,
-                None if interval is None else 100 * interval.high,
-            )
+def _bars(task: str, experiment: Experiment, against: Mapping[str, Comparison]) -> Figure:
+    """Points lost or gained against the baseline, a bar an arm."""
+    bars = {name: Point(0.0, 100 * found.difference, *_ends(found.interval)) for name, found in against.items()}
     drawing = draw_bars(bars, title=f"{task}: points against {experiment.baseline}")
     return Figure("Difference of the means over seeds with its 95 % interval.", drawing, f"{task}-differences")
+
+
+def _ends(interval: Interval | None) -> tuple[float | None, float | None]:
+    """Both ends in percent."""
+    return (None, None) if interval is None else (100 * interval.low, 100 * interval.high)
 
 
 def _length_section(experiment: Experiment, by_task: Mapping[str, Sequence[ArmResult]]) -> Section:
@@ -207,14 +201,9 @@ def _length_section(experiment: Experiment, by_task: Mapping[str, Sequence[ArmRe
         steps = int(task.rpartition("-")[2]) ** 2
         for result in results:
             if result.runs:
-                found: Spread = spread(list(result.values(experiment.measure).values()))
-                ends = found.interval
-                lines.setdefault(result.arm.name, []).append(
-                    Point(steps, 100 * found.mean, ends and 100 * ends.low, ends and 100 * ends.high)
-                )
-    drawing = draw_points(
-        lines, title="Accuracy against length", xlabel="steps", ylabel="test accuracy, %", log_x=True
-    )
+                found = spread(list(result.values(experiment.measure).values()))
+                lines.setdefault(result.arm.name, []).append(Point(steps, 100 * found.mean, *_ends(found.interval)))
+    drawing = draw_points(lines, title="Accuracy against length", xlabel="steps", ylabel="test accuracy, %", log_x=True)
     return Section(
         "Accuracy against length",
         ["A point is the mean over seeds at one length, its line the 95 % interval."],

@@ -37,10 +37,11 @@ def remembered_images(network: Classifier, data: SequenceData, count: int) -> tu
     whole = batch.inputs.clone()
     for index, end in enumerate(anchors):
         whole[:, end - length : end] = said[:, index]
-    return _as_images(batch.inputs, data), _as_images(whole, data)
+    return as_images(batch.inputs, data), as_images(whole, data)
 
 
-def _as_images(steps: torch.Tensor, data: SequenceData) -> npt.NDArray[Any]:
+def as_images(steps: torch.Tensor, data: SequenceData) -> npt.NDArray[Any]:
+    """Images (N, rows, columns) or with channels last from their steps (N, T, C); a tail is left out."""
     assert data.image_shape is not None
     rows, columns = data.image_shape
     flat = steps[:, : rows * columns].numpy()

@@ -9,7 +9,7 @@ OUT/EXPERIMENT.html, figures/        the page
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -67,12 +67,16 @@ def reproduce(request: Request, say: Callable[[str], None] = print) -> Path:
             cost=lambda config: order[replace(config, data_dir=None)],
             say=say,
         )
-        failed = {name: outcome.error or outcome.state for name, outcome in outcomes.items() if outcome.state != "finished"}
+        failed = {
+            name: outcome.error or outcome.state for name, outcome in outcomes.items() if outcome.state != "finished"
+        }
         for name, error in failed.items():
             say(f"{name}: not finished: {error}")
     records = {record.name: record for record in collect_records(out / "runs")}
     if not any(run.name in records for run in planned):
-        raise InputError(f"{out}: expected finished runs of {experiment.name} there, found none; leave out --page_only.")
+        raise InputError(
+            f"{out}: expected finished runs of {experiment.name} there, found none; leave out --page_only."
+        )
     path = out / f"{experiment.name}.html"
     write_page(path, build_page(experiment, scale, planned, records, path))
     say(f"Page: {path}")

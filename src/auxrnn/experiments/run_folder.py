@@ -125,15 +125,19 @@ def _as_config(content: Any) -> RunConfig:
     return RunConfig(**with_groups(content))
 
 
-def read_curve(folder: RunFolder) -> list[tuple[float, float]]:
-    """(epoch, validation accuracy in percent) of a run, epochs counted over both phases; those without are left out."""
-    with open(folder.metrics, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return [
-        (float(index), 100 * float(row["validation_accuracy"]))
-        for index, row in enumerate(rows, 1)
-        if row["validation_accuracy"]
-    ]
+def read_curve(
+    folder: RunFolder, column: str = "validation_accuracy", scale: float = 100.0
+) -> list[tuple[float, float]]:
+    """(epoch, value * scale) of a column of metrics.csv, epochs counted over both phases; those without are left out.
+
+    Validation accuracy in percent by default. InputError where the file is not a learning curve.
+    """
+    try:
+        with open(folder.metrics, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        return [(float(index), scale * float(row[column])) for index, row in enumerate(rows, 1) if row[column]]
+    except (KeyError, ValueError, csv.Error) as error:
+        raise InputError(f"{folder.metrics}: expected a learning curve, found something else: {error}") from error
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

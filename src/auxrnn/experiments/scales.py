@@ -1,8 +1,8 @@
 """At what size the experiments run: the paper's, a laptop's, or seconds for a test; and the runs that follow.
 
-A scale says for each task of the catalogue which data stand for it, how much shorter its sequences are, and for how many
-epochs every arm trains. Published sizes are of Trinh et al. (2018); epochs that the paper does not give are ours. Knows
-nothing of training.
+A scale says for each task of the catalogue which data stand for it, how much shorter its sequences are, and for how
+many epochs every arm trains. Published sizes are of Trinh et al. (2018); epochs that the paper does not give are ours.
+Knows nothing of training.
 """
 
 from __future__ import annotations
@@ -70,9 +70,9 @@ PAPER = Scale(
 
 LAPTOP = Scale(
     "laptop",
-    "Laptop scale: the paper's questions at a size at which one run takes at most three minutes on two cores. Images of "
-    "14x14 (MNIST) and 16x16 (CIFAR10) pixels, 40x40 for 10 breeds of dogs, a part of each training set, networks of 64 "
-    "cells; K and l are shrunk in proportion to the length. Compare arms with each other, not with the paper's numbers.",
+    "Laptop scale: the paper's questions at a size at which one run takes at most three minutes on two cores. Images "
+    "of 14x14 (MNIST) and 16x16 (CIFAR10) pixels, 40x40 for 10 breeds of dogs, a part of each training set; K and l "
+    "shrunk in proportion to the length. Compare arms with each other, not with the paper's numbers.",
     seeds=3,
     shared={"batch_size": 32, "hidden_size": 64, "projection_size": None},
     tasks={
@@ -86,7 +86,7 @@ LAPTOP = Scale(
 
 SMOKE = Scale(
     "smoke",
-    "Smoke scale: seconds a run, on scikit-learn's digits whatever the task, to try the path; the numbers mean nothing.",
+    "Smoke scale: seconds a run, on scikit-learn's digits whatever the task, to try the path; it tells nothing else.",
     seeds=2,
     shared={"batch_size": 50, "hidden_size": 8, "projection_size": 4, "checkpoint_steps": None},
     tasks={

@@ -1,82 +1,197 @@
-"""Figures of stored results, as PNG files. Functions of plain numbers and arrays: no torch, no runs."""
+"""Figures of stored results: functions of plain numbers and arrays to a `Drawing`. No torch, no runs, no files."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import cycle
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Curve = Sequence[tuple[float, float]]  # (epoch, value) of one run
+from auxrnn.report.drawing import COLOURS, INK, Canvas, Drawing, series_style
 
-COLOURS = ("#4c72b0", "#dd8452", "#55a868", "#c44e52", "#8172b3", "#937860")
+Curve = Sequence[tuple[float, float]]  # (x, value), of one run
+
+WIDTH, HEIGHT = 4.9, 3.4  # in inches, small enough that the text can be read on a phone
 
 
-def _axes(width: float, height: float, columns: int = 1) -> tuple[Any, Any]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+@dataclass(frozen=True)
+class Point:
+    """A mean with its interval; low and high are None for a single run."""
 
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, figure.subplots(1, columns)
+    x: float
+    mean: float
+    low: float | None = None
+    high: float | None = None
 
 
 def draw_curves(
-    path: Path,
     curves: Mapping[str, Sequence[Curve]],
     *,
     title: str,
     xlabel: str = "epoch, pretraining included",
     ylabel: str = "validation accuracy, %",
-) -> None:
-    """Mean over the runs of each model as a line, their range as a band. Runs of one model share their epochs."""
-    figure, axes = _axes(6.4, 3.8)
-    for (name, runs), colour in zip(curves.items(), cycle(COLOURS), strict=False):
-        shared = sorted(set.intersection(*({epoch for epoch, _ in run} for run in runs)))
-        values = np.array([[dict(run)[epoch] for epoch in shared] for run in runs])
-        axes.plot(shared, values.mean(0), color=colour, label=name)
-        if len(runs) > 1:
-            axes.fill_between(shared, values.min(0), values.max(0), color=colour, alpha=0.2, linewidth=0)
-    axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
-    axes.grid(alpha=0.3)
-    axes.legend(frameon=False)
-    figure.savefig(path, dpi=120)
-
-
-def draw_memory(
-    path: Path, originals: npt.NDArray[Any], remembered: npt.NDArray[Any], *, title: str, levels: int
-) -> None:
-    """Images (N, rows, columns), grey or RGB, above what the memory held of them."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    count = len(originals)
-    figure = Figure(figsize=(0.8 * count + 1.2, 2.3), layout="constrained")
-    FigureCanvasAgg(figure)
-    for row, (images, name) in enumerate(((originals, "shown"), (remembered, "remembered"))):
-        for column, image in enumerate(images):
-            axes = figure.add_subplot(2, count, row * count + column + 1)
-            axes.imshow(image / (levels - 1), cmap="gray", vmin=0, vmax=1)
-            axes.set(xticks=[], yticks=[])
-            if column == 0:
-                axes.set_ylabel(name, fontsize=8)
-    figure.suptitle(title, fontsize=9)
-    figure.savefig(path, dpi=120)
+    logarithmic: bool = False,
+) -> Drawing:
+    """Mean over the runs of each name as a line, their range as a band. Only what all runs of a name have is drawn."""
+    canvas = Canvas(WIDTH, HEIGHT, description=f"{title}: {ylabel} against {xlabel} for {', '.join(curves)}")
+    with canvas as figure:
+        axes = figure.subplots()
+        for index, (name, runs) in enumerate(curves.items()):
+            shared = sorted(set.intersection(*({x for x, _ in run} for run in runs)))
+            values = np.array([[dict(run)[x] for x in shared] for run in runs])
+            style = series_style(index)
+            few = max(len(shared) // 8, 1)
+            axes.plot(shared, values.mean(0), label=name, markersize=4, markevery=few, **style)
+            if len(runs) > 1:
+                axes.fill_between(shared, values.min(0), values.max(0), color=style["color"], alpha=0.2, linewidth=0)
+        if logarithmic:
+            axes.set(yscale="log")
+        _finish(figure, axes, title, xlabel, ylabel, legend=len(curves))
+    return canvas.drawing
 
 
 def draw_lines(
-    path: Path, lines: Mapping[str, Curve], *, title: str, xlabel: str, ylabel: str, logarithmic: bool = True
-) -> None:
-    """One line a name over (x, y), both axes logarithmic by default."""
-    figure, axes = _axes(6.4, 3.8)
-    for (name, points), colour in zip(lines.items(), cycle(COLOURS), strict=False):
-        axes.plot(*zip(*points, strict=True), marker="o", color=colour, label=name)
+    lines: Mapping[str, Curve], *, title: str, xlabel: str, ylabel: str, logarithmic: bool = True
+) -> Drawing:
+    """One line a name over (x, y), both axes logarithmic by default: time and memory against length."""
+    points = {name: [Point(x, y) for x, y in line] for name, line in lines.items()}
+    return draw_points(points, title=title, xlabel=xlabel, ylabel=ylabel, log_x=logarithmic, log_y=logarithmic)
+
+
+def draw_points(
+    lines: Mapping[str, Sequence[Point]],
+    *,
+    title: str,
+    xlabel: str,
+    ylabel: str,
+    log_x: bool = False,
+    log_y: bool = False,
+    mark: Mapping[str, float] | None = None,
+) -> Drawing:
+    """One line a name with the interval of each point: accuracy against length, gradients and errors against distance.
+
+    mark: vertical lines at x with their names, for example the end of truncation.
+    """
+    canvas = Canvas(WIDTH, HEIGHT, description=f"{title}: {ylabel} against {xlabel} for {', '.join(lines)}")
+    with canvas as figure:
+        axes = figure.subplots()
+        for index, (name, points) in enumerate(lines.items()):
+            xs, means = [point.x for point in points], [point.mean for point in points]
+            few = max(len(points) // 12, 1)
+            style = series_style(index)
+            axes.plot(xs, means, label=name, markersize=4, markevery=few, **style)
+            for point in points:
+                if point.low is not None and point.high is not None:
+                    axes.plot([point.x, point.x], [point.low, point.high], color=style["color"], linewidth=1.2)
+        for name, x in (mark or {}).items():
+            axes.axvline(x, color=INK, linewidth=0.8, linestyle=":")
+            axes.annotate(name, (x, 0.98), xycoords=("data", "axes fraction"), xytext=(3, 0), va="top", fontsize=8,
+                          textcoords="offset points")  # fmt: skip
+        axes.set(xscale="log" if log_x else "linear", yscale="log" if log_y else "linear")
+        _finish(figure, axes, title, xlabel, ylabel, legend=len(lines))
+    return canvas.drawing
+
+
+def draw_bars(bars: Mapping[str, Point], *, title: str, xlabel: str = "points against the baseline") -> Drawing:
+    """A bar a name from a line at 0, with its interval and its number: the ablation. `x` of a point is not used."""
+    canvas = Canvas(WIDTH, 1.1 + 0.3 * len(bars), description=f"{title}: {xlabel} for {', '.join(bars)}")
+    with canvas as figure:
+        axes = figure.subplots()
+        ends = [0.0]
+        for row, point in enumerate(bars.values()):
+            worse = point.mean < 0
+            axes.barh(row, point.mean, color=COLOURS[1 if worse else 0], height=0.62, alpha=0.75)
+            low, high = (point.mean if end is None else end for end in (point.low, point.high))
+            if point.low is not None:
+                axes.plot([low, high], [row, row], color=INK, linewidth=1.2, marker="|", markersize=6)
+            ends += [low, high, point.mean]
+            axes.annotate(f"{point.mean:+.1f}", (max(high, point.mean, 0.0), row), xytext=(4, 0), va="center",
+                          textcoords="offset points", fontsize=8)  # fmt: skip
+        axes.axvline(0, color=INK, linewidth=1)
+        axes.set_yticks(range(len(bars)), list(bars))
+        axes.invert_yaxis()
+        room = 0.18 * (max(ends) - min(ends) or 1.0)
+        axes.set_xlim(min(ends) - 0.03 * room, max(ends) + room)
+        _finish(figure, axes, title, xlabel, "", legend=0)
+    return canvas.drawing
+
+
+def draw_confusion(counts: npt.ArrayLike, classes: Sequence[str], *, title: str) -> Drawing:
+    """Rows: the true class; columns: the answer; shade: share of the row; numbers where there is room for them."""
+    table = np.asarray(counts)
+    share = table / np.maximum(table.sum(1, keepdims=True), 1)
+    right = np.trace(table) / max(int(table.sum()), 1)
+    side = WIDTH if len(classes) <= 20 else 1.4 * WIDTH
+    canvas = Canvas(side, side, description=f"{title}: {100 * right:.1f} % of {int(table.sum()):,} lie on the diagonal")
+    with canvas as figure:
+        axes = figure.subplots()
+        axes.imshow(share, cmap="Blues", vmin=0, vmax=1, interpolation="none")
+        if len(classes) <= 20:
+            for row, column in np.argwhere(table > 0):
+                colour = "#ffffff" if share[row, column] > 0.7 else "#10141a"  # on the shade, in light and dark alike
+                axes.text(column, row, f"{table[row, column]}", ha="center", va="center", color=colour, fontsize=7.5)
+            axes.set_xticks(range(len(classes)), list(classes), rotation=0 if max(map(len, classes)) < 4 else 90)
+            axes.set_yticks(range(len(classes)), list(classes))
+        axes.spines[["left", "bottom"]].set_visible(False)
+        axes.set(title=title, xlabel="answered", ylabel="true class")
+    return canvas.drawing
+
+
+def draw_images(
+    rows: Mapping[str, npt.NDArray[Any]], *, title: str, levels: int, missing: npt.NDArray[Any] | None = None
+) -> Drawing:
+    """A row of images a name, each (N, rows, columns), grey or RGB, in 0..levels-1: what the memory holds.
+
+    missing: (names, rows, columns) bool, the pixels of each row that were not asked for; they stay empty.
+    """
+    columns = max(len(images) for images in rows.values())
+    shape = next(iter(rows.values())).shape[1:3]
+    cell = min(0.62, (WIDTH - 0.9) / columns)
+    canvas = Canvas(
+        cell * columns + 0.9,
+        cell * len(rows) * shape[0] / shape[1] * 1.08 + 0.45,
+        description=f"{title}: {columns} images, each shown as {', '.join(rows)}",
+    )
+    with canvas as figure:
+        figure.get_layout_engine().set(w_pad=0.01, h_pad=0.01, wspace=0.06, hspace=0.04)
+        grid = figure.subplots(len(rows), columns, squeeze=False)
+        for row, (name, images) in enumerate(rows.items()):
+            for column, axes in enumerate(grid[row]):
+                axes.set(xticks=[], yticks=[])
+                if column == 0:
+                    axes.set_ylabel(name, fontsize=8, rotation=0, ha="right", va="center")
+                if column >= len(images):
+                    axes.set_axis_off()
+                    continue
+                colours = images[column] / (levels - 1)
+                colours = np.dstack([colours] * 3) if colours.ndim == 2 else colours
+                seen = np.ones(shape) if missing is None else 1.0 - missing[row]
+                axes.imshow(np.dstack([colours, seen]), interpolation="none")
+                axes.spines[:].set_visible(True)
+                axes.spines[:].set(linewidth=0.4, alpha=0.5)
+        figure.suptitle(title, fontsize=9)
+    return canvas.drawing
+
+
+def _plain(value: float, position: int) -> str:
+    return f"{value:,.0f}" if 1000 <= value < 1e6 else f"{value:g}"
+
+
+def _decades(axis: Any) -> float:
+    low, high = axis.get_view_interval()
+    return float(np.log10(high / low))
+
+
+def _finish(figure: Any, axes: Any, title: str, xlabel: str, ylabel: str, *, legend: int) -> None:
     axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
-    if logarithmic:
-        axes.set(xscale="log", yscale="log")
-    axes.grid(alpha=0.3)
-    axes.legend(frameon=False)
-    figure.savefig(path, dpi=120)
+    for axis in (axes.xaxis, axes.yaxis):
+        if axis.get_scale() == "log":
+            axis.set_major_formatter(_plain)
+            axis.set_minor_formatter(_plain if _decades(axis) < 1.5 else "")
+    axes.grid(alpha=0.2, linewidth=0.6)
+    if legend:
+        handles, labels = axes.get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=2 if legend > 1 else 1, frameon=False,
+                      handlelength=3.2)  # fmt: skip

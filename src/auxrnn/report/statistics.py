@@ -1,4 +1,9 @@
-"""Statistics of repeated runs: functions of numbers, nothing else."""
+"""Statistics of repeated runs: means with their intervals. Functions of numbers, nothing else.
+
+Two intervals of a mean are offered, both 95 %. Student's t assumes a normal spread and is honest from two runs on; the
+bootstrap assumes nothing, but with a handful of runs it is too narrow, for it never sees a value that did not occur.
+Judgements are made with the former, the latter stands beside it.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,24 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+RESAMPLES = 9_999
+SEED = 20_180_301
+
+
+@dataclass(frozen=True)
+class Interval:
+    """From `low` to `high`, both included."""
+
+    low: float
+    high: float
+
+    def __contains__(self, value: float) -> bool:
+        return self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        """In percent: `61.0 to 70.2`."""
+        return f"{100 * self.low:.1f} to {100 * self.high:.1f}"
 
 
 @dataclass(frozen=True)
@@ -19,6 +42,11 @@ class Spread:
     mean: float
     deviation: float | None
     half_width: float | None
+
+    @property
+    def interval(self) -> Interval | None:
+        """Student's interval of the mean; None for a single run."""
+        return None if self.half_width is None else Interval(self.mean - self.half_width, self.mean + self.half_width)
 
     def __str__(self) -> str:
         """In percent: `66.1 ± 8.3`, or `66.1` for a single run."""
@@ -39,6 +67,22 @@ def spread(values: Sequence[float]) -> Spread:
     return Spread(
         len(values), mean, deviation, float(t.ppf(0.975, len(values) - 1)) * deviation / math.sqrt(len(values))
     )
+
+
+def bootstrap_interval(
+    values: Sequence[float], *, confidence: float = 0.95, resamples: int = RESAMPLES, seed: int = SEED
+) -> Interval | None:
+    """Percentile bootstrap of the mean (Efron 1979), a function of its arguments alone; None for a single value."""
+    import numpy as np
+
+    if not values:
+        raise ValueError("Expected at least one value, got none.")
+    if len(values) < 2:
+        return None
+    drawn = np.random.default_rng(seed).integers(0, len(values), (resamples, len(values)))
+    means = np.asarray(values, dtype=np.float64)[drawn].mean(1)
+    low, high = np.percentile(means, [50 * (1 - confidence), 50 * (1 + confidence)])
+    return Interval(float(low), float(high))
 
 
 def apart(first: Spread, second: Spread) -> bool | None:

@@ -1,0 +1,153 @@
+"""The sections of a page that look into trained models: mistakes, what the memory holds, how far the gradient reaches.
+
+One model an arm, its first finished run. Knows nothing of the page around them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from auxrnn.data.catalogue import load
+from auxrnn.data.dataset import SequenceData
+from auxrnn.errors import InputError
+from auxrnn.experiments.arms import Arm, StoredRun
+from auxrnn.experiments.probes import confusion, gradient_norms, memory_probe
+from auxrnn.experiments.use import open_model
+from auxrnn.inference import predict_logits
+from auxrnn.model import SequenceClassifier
+from auxrnn.persistence import SavedModel
+from auxrnn.report.figures import Point, draw_confusion, draw_images, draw_points
+from auxrnn.report.page import Figure, Section
+
+PROBED_STEPS = 2_000_000
+"""Steps of test sequences that a confusion matrix reads at most."""
+
+REACH = 2_048
+"""Steps that the gradient is followed back at most."""
+
+Opened = tuple[StoredRun, SavedModel, SequenceData]
+
+
+def probe_sections(arms: list[Arm], data_dir: str | None, say: Callable[[str], None]) -> list[Section]:
+    """What is inside the first finished run of each arm."""
+    models: dict[str, Opened] = {}
+    missing = []
+    for arm in arms:
+        if not arm.finished:
+            continue
+        run = arm.finished[0]
+        try:
+            test = load(run.config.data, data_dir or run.config.data_dir).test
+        except InputError as error:
+            missing.append(f"{arm.name}: its test set could not be read, so its model is not looked into. {error}")
+            continue
+        say(f"Looking into {run.folder.path} ...")
+        models[arm.name] = (run, open_model(run.folder.path), test)
+    if not models:
+        return [Section("Inside the models", missing)] if missing else []
+    figures = [_confusion(index, name, *found) for index, (name, found) in enumerate(models.items())]
+    memory = _memory(models)
+    return [
+        Section("Mistakes", missing, (), figures),
+        *([] if memory is None else [memory]),
+        _gradients(models),
+    ]
+
+
+def _sample(data: SequenceData, count: int) -> SequenceData:
+    """At most `count` sequences, evenly over the set."""
+    return data.subset(torch.linspace(0, len(data) - 1, min(count, len(data))).round().long())
+
+
+def _confusion(index: int, name: str, run: StoredRun, saved: SavedModel, test: SequenceData) -> Figure:
+    part = _sample(test, max(PROBED_STEPS // int(test.lengths.max()), 10))
+    assert part.labels is not None
+    counts = confusion(predict_logits(saved.network, part), part.labels, len(saved.classes))
+    whole = "the whole test set" if len(part) == len(test) else f"{len(part):,} of {len(test):,} test sequences"
+    right = 100 * np.trace(counts) / len(part)
+    caption = (
+        f"{name}, seed {run.config.seed}: true classes against answers on {whole}, {right:.1f} % right. "
+        f"Darker: a larger share of the row."
+    )
+    return Figure(caption, draw_confusion(counts, saved.classes, title=name), f"confusion-{index + 1}")
+
+
+def _memory(models: dict[str, Opened]) -> Section | None:
+    lines: dict[str, list[Point]] = {}
+    pictures = []
+    unit = "error (root mean square, pixels from 0 to 1)"
+    for index, (name, (run, saved, test)) in enumerate(models.items()):
+        network = saved.network
+        if not isinstance(network, SequenceClassifier) or "reconstruct" not in network.auxiliaries:
+            continue
+        if saved.config.segment_length < 2:
+            continue
+        probe = memory_probe(network, _sample(test, 64))
+        unit = {"characters": "share of wrong characters", "values": "error (root mean square)"}.get(
+            test.spec.kind, unit
+        )
+        lines[name] = [Point(*pair) for pair in zip(probe.distances, probe.errors, strict=True)]
+        lines[f"{name}: mean of the data"] = [
+            Point(*pair) for pair in zip(probe.distances, probe.baseline, strict=True)
+        ]
+        if probe.originals is None or probe.recalled is None or probe.asked is None:
+            continue
+        rows = {"shown": probe.originals}
+        rows |= {f"{distance} later": images for distance, images in zip(probe.distances, probe.recalled, strict=True)}
+        nothing = np.zeros_like(probe.asked[:1])
+        drawing = draw_images(
+            rows,
+            title=f"{name}: what the state holds",
+            levels=saved.spec.levels,
+            missing=np.concatenate([nothing, ~probe.asked]),
+        )
+        length = min(saved.config.segment_length, int(test.lengths.min()))
+        caption = (
+            f"{name}, seed {run.config.seed}: test images, and what the decoder reproduces of every segment of "
+            f"{length} steps, given its first, from the state so many steps after its end. Empty: the sequence ends before that."
+        )
+        pictures.append(Figure(caption, drawing, f"memory-{index + 1}"))
+    if not lines:
+        return None
+    drawing = draw_points(
+        lines, title="Memory against distance", xlabel="steps since the end of the segment", ylabel=unit
+    )
+    caption = "Error of what is reproduced, beside that of the mean of the data at the same positions."
+    told = (
+        "The decoder was trained on segments that end at the anchor (placement near): at any other distance it is "
+        "asked what it never learned to say, and a large error there does not show that the state has forgotten."
+    )
+    near = any(saved.config.aux.placement == "near" for _, saved, _ in models.values())
+    return Section(
+        "What the memory holds", [told] if near else (), (), [*pictures, Figure(caption, drawing, "memory-error")]
+    )
+
+
+def _gradients(models: dict[str, Opened]) -> Section:
+    lines: dict[str, list[Point]] = {}
+    marks: dict[str, float] = {}
+    for name, (_, saved, test) in models.items():
+        if not isinstance(saved.network, SequenceClassifier):
+            continue  # no state goes from step to step
+        batch = _sample(test, 16).batch(range(min(16, len(test))))
+        norms = gradient_norms(saved.network, batch, min(int(batch.lengths.min()), REACH))
+        lines[name] = [Point(distance, norm) for distance, norm in enumerate(norms, 1) if norm > 0]
+        if isinstance(saved.config.bptt, int) and 0 < saved.config.bptt < len(norms):
+            marks.setdefault(f"K = {saved.config.bptt}", saved.config.bptt)
+    caption = (
+        "Norm of the gradient of the supervised loss with respect to the state so many steps before the end, mean over "
+        f"{len(batch)} test sequences, as full back-propagation would carry it. A truncated model is trained with what "
+        "lies left of its K alone."
+    )
+    drawing = draw_points(
+        lines,
+        title="Gradient against distance",
+        xlabel="steps before the loss",
+        ylabel="norm of the gradient",
+        log_y=True,
+        mark=marks,
+    )
+    return Section("How far the gradient reaches", (), (), [Figure(caption, drawing, "gradient")])

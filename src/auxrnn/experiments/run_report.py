@@ -1,0 +1,166 @@
+"""The page of one or several runs: `auxrnn report`. Reads run folders; `insides` opens their models."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from auxrnn.config import RunConfig
+from auxrnn.errors import InputError
+from auxrnn.experiments.arms import Arm, differing, gather_arms, read_run, settings
+from auxrnn.experiments.insides import probe_sections
+from auxrnn.report.comparisons import compare_all, reach_note
+from auxrnn.report.figures import draw_curves
+from auxrnn.report.page import Cell, Figure, Page, Section, Table, relative_link, write_page
+from auxrnn.report.statistics import bootstrap_interval, spread
+
+Curves = dict[str, list[list[tuple[float, float]]]]
+
+
+def report_runs(
+    paths: Sequence[Path], out: Path | None = None, data_dir: str | None = None, say: Callable[[str], None] = print
+) -> Path:
+    """Write the page of the runs in `paths` and return where it lies.
+
+    out: `report.html` in the run's own folder for one run, in the current folder for several. The first arm is what the
+    others are compared with. data_dir: folder of the data; each run's own when left out. InputError for what is no run.
+    """
+    arms = gather_arms([read_run(path) for path in paths])
+    place = out or (paths[0] / "report.html" if len(paths) == 1 else Path("report.html"))
+    if place.is_dir():
+        raise InputError(f"{place}: expected a file to write the page to, found a folder; name one with --out.")
+    sections = [_results(arms, place), _runs(arms, place), _settings(arms), _curves(arms)]
+    sections += probe_sections(arms, data_dir, say)
+    sections.append(_repeat(arms))
+    finished, every = (
+        sum(len(part) for part in parts) for parts in ([a.finished for a in arms], [a.runs for a in arms])
+    )
+    names = ", ".join(dict.fromkeys(arm.config.data for arm in arms))
+    lead = f"{every} run{'s' * (every > 1)} on {names}: {', '.join(arm.name for arm in arms)}."
+    if finished < every:
+        lead += f" {every - finished} of them {'is' if every - finished == 1 else 'are'} not finished."
+    title = f"{arms[0].name} on {names}" if len(arms) == 1 else f"{len(arms)} models on {names}"
+    write_page(place, Page(title, lead, [section for section in sections if section is not None]))
+    say(f"{place}")
+    return place
+
+
+def _results(arms: list[Arm], place: Path) -> Section:
+    tested = {arm.name: arm.values("test_accuracy") for arm in arms}
+    base = arms[0].name
+    comparable = len({arm.config.data for arm in arms}) == 1 and len(arms) > 1 and bool(tested[base])
+    against = compare_all(tested, base) if comparable else {}
+    header = ["model", "seeds", "test accuracy, %", "validation, %", "BPTT", "parameters", "seconds"]
+    if comparable:
+        header += [f"points against {base}", "effect (g)", "p, corrected", "real?"]
+    rows: list[list[Cell | str]] = []
+    for arm in arms:
+        accuracies, seconds = list(tested[arm.name].values()), list(arm.values("seconds").values())
+        interval = bootstrap_interval(accuracies) if accuracies else None
+        row: list[Cell | str] = [
+            arm.name,
+            f"{len(arm.finished)} of {len(arm.runs)}",
+            Cell(_spread_text(accuracies), f"bootstrap {interval}" if interval else "", strong=True),
+            _spread_text(list(arm.values("validation_accuracy").values())),
+            str(arm.config.bptt),
+            f"{arm.values('parameters')[arm.finished[0].config.seed]:,.0f}" if arm.finished else "–",
+            f"{spread(seconds).mean:,.0f}" if seconds else "–",
+        ]
+        if comparable:
+            row += _against(against.get(arm.name))
+        rows.append(row)
+    pairs = [found.count for found in against.values()]
+    note = (
+        "After ±: half of Student's 95 % interval of the mean over seeds; below it the bootstrap's, which is too "
+        "narrow for few seeds."
+    )
+    if all(len(values) < 2 for values in tested.values()):
+        note = reach_note(1)
+    elif pairs and max(pairs) > 1:
+        note += f" {reach_note(max(pairs), sum(found.p is not None for found in against.values()))}"
+    return Section(
+        "Results", (), [Table("Accuracy on the test set, at the epoch chosen on validation", header, rows, note)]
+    )
+
+
+def _spread_text(values: Sequence[float]) -> str:
+    return str(spread(values)) if values else "–"
+
+
+def _against(found: Any) -> list[Cell | str]:
+    if found is None:
+        return ["–"] * 4
+    return [
+        Cell(f"{100 * found.difference:+.1f}", str(found.interval) if found.interval else ""),
+        "–" if found.effect is None else f"{found.effect:.2f}",
+        "–" if found.p_corrected is None else f"{found.p_corrected:.3g}",
+        found.real,
+    ]
+
+
+def _runs(arms: list[Arm], place: Path) -> Section:
+    rows: list[list[Cell | str]] = []
+    for arm in arms:
+        for run in arm.runs:
+            folder, result = run.folder.path, run.result or {}
+            name = Cell(f"{arm.name}, seed {run.config.seed}", str(folder), relative_link(folder, place))
+            hardware = ", ".join(run.environment.get("gpus") or []) or run.environment.get("processor") or "–"
+            rows.append(
+                [
+                    name,
+                    f"{100 * result['test_accuracy']:.2f}"
+                    if result
+                    else Cell("not finished", f"auxrnn resume {folder}"),
+                    f"{100 * result['validation_accuracy']:.2f}" if result.get("validation_accuracy") else "–",
+                    f"{run.epochs} of {run.all_epochs}",
+                    str(result.get("best_epoch") or "–"),
+                    f"{result['seconds']:,.0f}" if result else "–",
+                    str(run.environment.get("commit") or "–"),
+                    Cell(str(hardware), f"torch {(run.environment.get('packages') or {}).get('torch', '–')}"),
+                ]
+            )
+    header = ["run", "test, %", "validation, %", "epochs", "chosen", "seconds", "commit", "hardware"]
+    return Section("Runs", (), [Table("Every run and its folder", header, rows)])
+
+
+def _settings(arms: list[Arm]) -> Section:
+    names = dict.fromkeys([*differing([RunConfig(), *(arm.config for arm in arms)]), "data", "model", "bptt"])
+    tables = [settings(arm.config) for arm in arms]
+    rows = [[name, *(_setting(table[name]) for table in tables)] for name in tables[0] if name in names]
+    note = "Settings that differ from the defaults; config.yaml in a run's folder holds them all."
+    return Section("Settings", (), [Table("Settings", ["setting", *(arm.name for arm in arms)], rows, note)])
+
+
+def _setting(value: Any) -> str:
+    return "none" if value is None else str(value)
+
+
+def _curves(arms: list[Arm]) -> Section | None:
+    wanted = [
+        ("validation_accuracy", 100.0, "Validation", "validation accuracy, %"),
+        ("train_accuracy", 100.0, "Training", "training accuracy, %"),
+        ("reconstruct", 1.0, "Reconstruction", "loss a token"),
+        ("predict", 1.0, "Prediction", "loss a token"),
+    ]
+    figures = []
+    for column, scale, title, ylabel in wanted:
+        curves: Curves = {arm.name: [run.curve(column, scale) for run in arm.runs] for arm in arms}
+        curves = {name: [one for one in found if one] for name, found in curves.items()}
+        curves = {name: found for name, found in curves.items() if found}
+        if curves:
+            caption = f"{title}: {ylabel} at the end of each epoch, mean over the seeds; the band is their range."
+            drawing = draw_curves(curves, title=title, ylabel=ylabel)
+            figures.append(Figure(caption, drawing, column.replace("_", "-")))
+    return Section("Curves", (), (), figures) if figures else None
+
+
+def _repeat(arms: list[Arm]) -> Section:
+    lines = [
+        shlex.join(["auxrnn", "train", "--config", str(run.folder.config), "--out", f"{run.folder.path}-again"])
+        for arm in arms
+        for run in arm.runs
+    ]
+    told = "Each line trains one run again, from its own configuration and seed into a new folder."
+    return Section("Repeat a run", [told], (), (), ["\n".join(lines)])

@@ -1,0 +1,134 @@
+"""A page of results: plain dataclasses to one HTML file that needs nothing else. Knows nothing of runs.
+
+The figures stand in the page as SVG and lie beside it, in `figures/`, as PNG and SVG files of their own.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+from auxrnn.files import write_atomically
+from auxrnn.report.drawing import COLOURS, DARK, Drawing, colour_variables, embedded_svg
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one field of a table says.
+
+    note: said smaller below it; link: a relative address (`relative_link`); strong: in bold.
+    """
+
+    text: str
+    note: str = ""
+    link: str | None = None
+    strong: bool = False
+
+    def __post_init__(self) -> None:
+        if self.link is not None and (urlsplit(self.link).scheme or self.link.startswith("/")):
+            raise ValueError(f"Expected an address relative to the page, got {self.link!r}.")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A header and rows of as many cells each; the first cell of a row names it. note: said below the table."""
+
+    caption: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[Cell | str]]
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        wrong = [len(row) for row in self.rows if len(row) != len(self.header)]
+        if wrong:
+            raise ValueError(f"{self.caption}: expected {len(self.header)} cells a row, got {wrong[0]}.")
+
+    @property
+    def cells(self) -> list[list[Cell]]:
+        return [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in self.rows]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawing with its caption; name: what its files are called, letters, digits and dashes."""
+
+    caption: str
+    drawing: Drawing
+    name: str
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", self.name):
+            raise ValueError(f"Expected a figure's name of letters, digits and dashes, got {self.name!r}.")
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what stands below it, in this order. commands: lines to type, each to be copied."""
+
+    title: str
+    paragraphs: Sequence[str] = ()
+    tables: Sequence[Table] = ()
+    figures: Sequence[Figure] = ()
+    commands: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Page:
+    """lead: what a reader must know first, a sentence or two."""
+
+    title: str
+    lead: str
+    sections: Sequence[Section] = ()
+
+    def __post_init__(self) -> None:
+        names = [figure.name for section in self.sections for figure in section.figures]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"Expected figures of different names, got {', '.join(twice)} twice.")
+
+
+def write_page(path: Path, page: Page) -> None:
+    """Write the page, and its figures as `figures/STEM-NAME.png` and `.svg` beside it; each whole or as it was."""
+    for figure in (figure for section in page.sections for figure in section.figures):
+        for suffix in (".png", ".svg"):
+            figure.drawing.save(path.parent / (figure_file(path, figure) + suffix))
+    text = render_page(page, path)
+    write_atomically(path, lambda aside: aside.write_text(text, encoding="utf-8"))
+
+
+def render_page(page: Page, path: Path = Path("report.html")) -> str:
+    """The HTML of a page that will lie at `path`; the same page gives the same bytes."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(
+        loader=PackageLoader("auxrnn.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template("page.html.jinja").render(
+        page=page,
+        light=Markup(colour_variables(COLOURS)),
+        dark=Markup(colour_variables(DARK)),
+        svg=lambda figure: Markup(
+            embedded_svg(figure.drawing.svg, figure.name)
+        ),  # drawn by us, its texts escaped there
+        file=lambda figure: quote(figure_file(path, figure)),
+    )
+
+
+def figure_file(path: Path, figure: Figure) -> str:
+    """Where a figure of the page at `path` lies, relative to it, without its suffix."""
+    return f"figures/{path.stem}-{figure.name}"
+
+
+def relative_link(target: Path, page: Path) -> str:
+    """The address of a file or folder as seen from the page at `page`."""
+    return quote(Path(os.path.relpath(target.resolve(), page.resolve().parent)).as_posix())
