@@ -107,7 +107,8 @@ def _memory(models: dict[str, Opened]) -> Section | None:
         length = min(saved.config.segment_length, int(test.lengths.min()))
         caption = (
             f"{name}, seed {run.config.seed}: test images, and what the decoder reproduces of every segment of "
-            f"{length} steps, given its first, from the state so many steps after its end. Empty: the sequence ends before that."
+            f"{length} steps, given its first, from the state so many steps after its end. Empty: the sequence ends "
+            "before that."
         )
         pictures.append(Figure(caption, drawing, f"memory-{index + 1}"))
     if not lines:
