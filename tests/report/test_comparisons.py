@@ -62,6 +62,7 @@ def test_effect_by_hand():
     """Differences 1, 2, 3: mean 2, deviation 1, n - 1 = 2: (1 - 3 / 7) * 2 = 8 / 7."""
     assert paired_effect([1.0, 2.0, 3.0]) == pytest.approx(8 / 7)
     assert paired_effect([-1.0, -2.0, -3.0]) == pytest.approx(-8 / 7)
+    assert paired_effect([0.1, 0.3]) is None  # 1 - 3 / 3 leaves nothing of it
     assert paired_effect([0.1]) is None
     assert paired_effect([0.3, 0.3, 0.1 + 0.2]) is None
 

@@ -1,15 +1,25 @@
-"""Figures are whole PNG files, drawn without a display; a warning would be an error here."""
+"""Figures are whole PNG files and whole SVG, drawn without a display; a warning would be an error here."""
 
 import os
 import struct
 import subprocess
 import sys
 import zlib
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
-from auxrnn.report.figures import COLOURS, draw_curves, draw_lines, draw_memory
+from auxrnn.report.drawing import COLOURS
+from auxrnn.report.figures import (
+    Point,
+    draw_bars,
+    draw_confusion,
+    draw_curves,
+    draw_images,
+    draw_lines,
+    draw_points,
+)
 
 
 def size_of(path):
@@ -26,41 +36,106 @@ def size_of(path):
     return struct.unpack(">2I", content[16:24])
 
 
+def texts(drawing):
+    """The texts of a drawing's SVG, which is one whole XML element."""
+    root = ElementTree.fromstring(drawing.svg)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    return ["".join(node.itertext()).strip() for node in root.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def check(drawing, tmp_path, *labels):
+    drawing.save(tmp_path / "a.png")
+    assert min(size_of(tmp_path / "a.png")) > 100
+    found = texts(drawing)
+    missing = [label for label in labels if label not in found]
+    assert not missing, found
+
+
 def test_curves(tmp_path):
     curves = {
         "LSTM": [[(1, 10.0), (2, 20.0)], [(1, 12.0), (2, 30.0), (3, 40.0)]],  # one was stopped early
-        "one run": [[(2, 5.0)]],
+        "one <run> & more": [[(2, 5.0)]],
     }
-    draw_curves(tmp_path / "a.png", curves, title="digits")
-    assert min(size_of(tmp_path / "a.png")) > 300
+    check(draw_curves(curves, title="digits"), tmp_path, "LSTM", "one <run> & more", "digits", "validation accuracy, %")
 
 
-def test_more_curves_than_colours_are_all_drawn(tmp_path, monkeypatch):
+def test_only_what_all_runs_have_is_drawn_with_its_mean_and_range(monkeypatch):
+    from matplotlib.axes import Axes
+
+    bands = []
+    monkeypatch.setattr(Axes, "fill_between", lambda axes, xs, low, high, **_: bands.append((xs, [*low], [*high])))
+    draw_curves({"a": [[(1, 10.0), (2, 20.0)], [(1, 12.0), (2, 30.0), (3, 40.0)]]}, title="")
+    assert bands == [([1, 2], [10.0, 20.0], [12.0, 30.0])]
+
+
+def test_more_curves_than_colours_are_all_drawn_and_told_apart(monkeypatch):
     from matplotlib.axes import Axes
 
     drawn = []
     plain = Axes.plot
-    monkeypatch.setattr(Axes, "plot", lambda *given, **named: (drawn.append(named["label"]), plain(*given, **named))[1])
-    names = [str(index) for index in range(len(COLOURS) + 2)]
-    draw_curves(tmp_path / "a.png", {name: [[(1, 1.0), (2, 2.0)]] for name in names}, title="many")
-    assert drawn == names
-    drawn.clear()
-    draw_lines(tmp_path / "b.png", {name: [(1, 1), (2, 3)] for name in names}, title="", xlabel="T", ylabel="MiB")
-    assert drawn == names
-    assert size_of(tmp_path / "b.png")
+    monkeypatch.setattr(Axes, "plot", lambda *given, **named: (drawn.append(named), plain(*given, **named))[1])
+    names = [str(index) for index in range(3 * len(COLOURS))]
+    draw_curves({name: [[(1, 1.0), (2, 2.0)]] for name in names}, title="many")
+    assert [named["label"] for named in drawn] == names
+    assert len({(named["marker"], str(named["linestyle"])) for named in drawn[: len(COLOURS)]}) == len(COLOURS)
+    assert len({(named["marker"], str(named["linestyle"]), named["color"]) for named in drawn}) == len(names)
+
+
+def test_a_name_keeps_its_look_in_every_figure(monkeypatch):
+    from matplotlib.axes import Axes
+
+    drawn = {}
+    plain = Axes.plot
+    monkeypatch.setattr(
+        Axes, "plot", lambda *given, **n: (drawn.update({n["label"]: n["color"]}), plain(*given, **n))[1]
+    )
+    draw_curves({"b": [[(1, 1.0)]], "new": [[(1, 1.0)]]}, title="", order=["a", "b"])
+    assert drawn == {"b": COLOURS[1], "new": COLOURS[2]}
+
+
+def test_lines_have_logarithmic_axes_with_plain_numbers(tmp_path):
+    lines = {"r-LSTM": [(1024, 2.0), (16384, 16.0)], "LSTM": [(1024, 4.0)]}
+    drawing = draw_lines(lines, title="Time", xlabel="steps", ylabel="seconds a batch")
+    check(drawing, tmp_path, "r-LSTM", "LSTM", "steps", "seconds a batch", "1,000", "10,000", "10")
+
+
+def test_points_with_intervals_and_a_mark(tmp_path):
+    lines = {"a": [Point(100, 60, 55, 66), Point(400, 50)], "b": [Point(100, 1e-9)]}
+    drawing = draw_points(lines, title="", xlabel="x", ylabel="y", log_y=True, mark={"K = 300": 300})
+    check(drawing, tmp_path, "a", "b", "K = 300", "x", "y")
+
+
+def test_bars(tmp_path):
+    bars = {"joint training": Point(0, -3.6, -4.0, -3.1), "distant past": Point(0, 1.7), "none": Point(0, 0.0)}
+    check(draw_bars(bars, title="Ablation"), tmp_path, *bars, "−3.6", "+1.7", "+0.0", "Ablation")
+
+
+def test_confusion(tmp_path):
+    counts = [[5, 1, 0], [0, 0, 0], [2, 0, 7]]  # a class that never came
+    drawing = draw_confusion(counts, ["cat", "a long name", "dog"], title="Mistakes")
+    check(drawing, tmp_path, "cat", "a long name", "dog", "5", "1", "2", "7", "answered", "true class")
+    assert "80.0 % of 15 lie on the diagonal" in drawing.svg
+    assert "0" not in texts(drawing)
+    many = draw_confusion(np.eye(120, dtype=int), [f"breed {index}" for index in range(120)], title="Dogs")
+    check(many, tmp_path, "Dogs")
+    assert "breed 3" not in texts(many)
 
 
 @pytest.mark.parametrize("shape", [(3, 8, 8), (1, 2, 5), (2, 4, 4, 3)])
-def test_memory(tmp_path, shape):
+def test_images(tmp_path, shape):
     images = np.random.default_rng(0).integers(0, 17, shape).astype(np.uint8)
-    draw_memory(tmp_path / "a.png", images, images[::-1], title="what is left", levels=17)
-    assert size_of(tmp_path / "a.png")
+    missing = np.zeros((2, *shape[1:3]), dtype=bool)
+    missing[1, 1:] = True
+    drawing = draw_images({"shown": images, "12 later": images[::-1]}, title="left", levels=17, missing=missing)
+    check(drawing, tmp_path, "shown", "12 later", "left")
+    check(draw_images({"a": images, "b": images[:1]}, title="", levels=17), tmp_path, "a", "b")
+    assert draw_images({"shown": images}, title="", levels=17).svg.count("data:image/png") == shape[0]
 
 
 def test_neither_torch_nor_a_display_is_needed(tmp_path):
     code = (
         "import sys, pathlib; from auxrnn.report.figures import draw_curves; "
-        f"draw_curves(pathlib.Path({str(tmp_path / 'a.png')!r}), {{'a': [[(1, 2.0)]]}}, title='a'); "
+        f"draw_curves({{'a': [[(1, 2.0)]]}}, title='a').save(pathlib.Path({str(tmp_path / 'a.png')!r})); "
         "print(sorted({'torch', 'lightning', 'matplotlib.pyplot', 'tkinter'} & set(sys.modules)))"
     )
     gone = ("DISPLAY", "WAYLAND_DISPLAY", "MPLBACKEND")

@@ -49,11 +49,12 @@ def probe_sections(arms: list[Arm], data_dir: str | None, say: Callable[[str], N
     if not models:
         return [Section("Inside the models", missing)] if missing else []
     figures = [_confusion(index, name, *found) for index, (name, found) in enumerate(models.items())]
-    memory = _memory(models)
+    order = [arm.name for arm in arms]
+    memory = _memory(models, order)
     return [
         Section("Mistakes", missing, (), figures),
         *([] if memory is None else [memory]),
-        _gradients(models),
+        _gradients(models, order),
     ]
 
 
@@ -75,10 +76,10 @@ def _confusion(index: int, name: str, run: StoredRun, saved: SavedModel, test: S
     return Figure(caption, draw_confusion(counts, saved.classes, title=name), f"confusion-{index + 1}")
 
 
-def _memory(models: dict[str, Opened]) -> Section | None:
+def _memory(models: dict[str, Opened], order: list[str]) -> Section | None:
     lines: dict[str, list[Point]] = {}
     pictures = []
-    unit = "error (root mean square, pixels from 0 to 1)"
+    unit = "root mean square error"
     for index, (name, (run, saved, test)) in enumerate(models.items()):
         network = saved.network
         if not isinstance(network, SequenceClassifier) or "reconstruct" not in network.auxiliaries:
@@ -114,9 +115,9 @@ def _memory(models: dict[str, Opened]) -> Section | None:
     if not lines:
         return None
     drawing = draw_points(
-        lines, title="Memory against distance", xlabel="steps since the end of the segment", ylabel=unit
+        lines, title="Memory against distance", xlabel="steps since the end of the segment", ylabel=unit, order=order
     )
-    caption = "Error of what is reproduced, beside that of the mean of the data at the same positions."
+    caption = "Error of what is said, beside that of the mean of the data at the same positions; pixels from 0 to 1."
     told = (
         "The decoder was trained on segments that end at the anchor (placement near): at any other distance it is "
         "asked what it never learned to say, and a large error there does not show that the state has forgotten."
@@ -127,7 +128,7 @@ def _memory(models: dict[str, Opened]) -> Section | None:
     )
 
 
-def _gradients(models: dict[str, Opened]) -> Section:
+def _gradients(models: dict[str, Opened], order: list[str]) -> Section:
     lines: dict[str, list[Point]] = {}
     marks: dict[str, float] = {}
     for name, (_, saved, test) in models.items():
@@ -148,6 +149,7 @@ def _gradients(models: dict[str, Opened]) -> Section:
         title="Gradient against distance",
         xlabel="steps before the loss",
         ylabel="norm of the gradient",
+        order=order,
         log_y=True,
         mark=marks,
     )

@@ -112,7 +112,7 @@ def _runs(arms: list[Arm], place: Path) -> Section:
                     name,
                     f"{100 * result['test_accuracy']:.2f}"
                     if result
-                    else Cell("not finished", f"auxrnn resume {folder}"),
+                    else Cell("not finished", shlex.join(["auxrnn", "resume", str(folder)])),
                     f"{100 * result['validation_accuracy']:.2f}" if result.get("validation_accuracy") else "–",
                     f"{run.epochs} of {run.all_epochs}",
                     str(result.get("best_epoch") or "–"),
@@ -151,7 +151,7 @@ def _curves(arms: list[Arm]) -> Section | None:
         curves = {name: found for name, found in curves.items() if found}
         if curves:
             caption = f"{title}: {ylabel} at the end of each epoch, mean over the seeds; the band is their range."
-            drawing = draw_curves(curves, title=title, ylabel=ylabel)
+            drawing = draw_curves(curves, title=title, ylabel=ylabel, order=[arm.name for arm in arms])
             figures.append(Figure(caption, drawing, column.replace("_", "-")))
     return Section("Curves", (), (), figures) if figures else None
 
@@ -163,4 +163,4 @@ def _repeat(arms: list[Arm]) -> Section:
         for run in arm.runs
     ]
     told = "Each line trains one run again, from its own configuration and seed into a new folder."
-    return Section("Repeat a run", [told], (), (), ["\n".join(lines)])
+    return Section("Repeat a run", [told], (), (), lines)

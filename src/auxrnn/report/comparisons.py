@@ -28,7 +28,7 @@ class Comparison:
     interval: Student's 95 % interval of the mean difference; bootstrap: the same by the bootstrap; effect: Hedges'
     paired g; p: of the paired permutation test, two-sided; p_corrected: after Holm's correction; least_p: the smallest
     p_corrected that `count` pairs can reach at all; apart: whether the intervals of the two means do not touch. None
-    where one pair, or pairs that do not differ, cannot tell.
+    where too few pairs, or pairs that do not differ, cannot tell.
     """
 
     count: int
@@ -159,9 +159,10 @@ def reach_note(count: int, comparisons: int = 1) -> str:
 def paired_effect(differences: Sequence[float]) -> float | None:
     """Hedges' paired g: the mean difference in standard deviations of the differences, corrected for few pairs.
 
-    `(1 - 3 / (4 (n - 1) - 1)) * mean / deviation` (Hedges 1981). None for one pair or equal differences.
+    `(1 - 3 / (4 (n - 1) - 1)) * mean / deviation` (Hedges 1981). None for fewer than three pairs, where the correction
+    leaves nothing, and for equal differences.
     """
-    if len(differences) < 2:
+    if len(differences) < 3:
         return None
     deviation = statistics.stdev(differences)
     mean = statistics.fmean(differences)

@@ -13,6 +13,9 @@ from auxrnn.report.drawing import COLOURS, INK, Canvas, Drawing, series_style
 
 Curve = Sequence[tuple[float, float]]  # (x, value), of one run
 
+SHADE = (0.45, 0.55, 0.75, 0.35)
+"""What is not there, unlike any grey level and on light and dark alike."""
+
 WIDTH, HEIGHT = 4.9, 3.4  # in inches, small enough that the text can be read on a phone
 
 
@@ -33,15 +36,19 @@ def draw_curves(
     xlabel: str = "epoch, pretraining included",
     ylabel: str = "validation accuracy, %",
     logarithmic: bool = False,
+    order: Sequence[str] = (),
 ) -> Drawing:
-    """Mean over the runs of each name as a line, their range as a band. Only what all runs of a name have is drawn."""
+    """Mean over the runs of each name as a line, their range as a band. Only what all runs of a name have is drawn.
+
+    order: every name of the page, so that a name has one colour in all its figures.
+    """
     canvas = Canvas(WIDTH, HEIGHT, description=f"{title}: {ylabel} against {xlabel} for {', '.join(curves)}")
     with canvas as figure:
         axes = figure.subplots()
-        for index, (name, runs) in enumerate(curves.items()):
+        for name, runs in curves.items():
             shared = sorted(set.intersection(*({x for x, _ in run} for run in runs)))
             values = np.array([[dict(run)[x] for x in shared] for run in runs])
-            style = series_style(index)
+            style = _style(name, curves, order)
             few = max(len(shared) // 8, 1)
             axes.plot(shared, values.mean(0), label=name, markersize=4, markevery=few, **style)
             if len(runs) > 1:
@@ -69,28 +76,27 @@ def draw_points(
     log_x: bool = False,
     log_y: bool = False,
     mark: Mapping[str, float] | None = None,
+    order: Sequence[str] = (),
 ) -> Drawing:
     """One line a name with the interval of each point: accuracy against length, gradients and errors against distance.
 
-    mark: vertical lines at x with their names, for example the end of truncation.
+    mark: vertical lines at x with their names, for example the end of truncation. order: as in `draw_curves`.
     """
     canvas = Canvas(WIDTH, HEIGHT, description=f"{title}: {ylabel} against {xlabel} for {', '.join(lines)}")
     with canvas as figure:
         axes = figure.subplots()
-        for index, (name, points) in enumerate(lines.items()):
+        for name, points in lines.items():
             xs, means = [point.x for point in points], [point.mean for point in points]
             few = max(len(points) // 12, 1)
-            style = series_style(index)
+            style = _style(name, lines, order)
             axes.plot(xs, means, label=name, markersize=4, markevery=few, **style)
             for point in points:
                 if point.low is not None and point.high is not None:
                     axes.plot([point.x, point.x], [point.low, point.high], color=style["color"], linewidth=1.2)
         for name, x in (mark or {}).items():
-            axes.axvline(x, color=INK, linewidth=0.8, linestyle=":")
-            axes.annotate(name, (x, 0.98), xycoords=("data", "axes fraction"), xytext=(3, 0), va="top", fontsize=8,
-                          textcoords="offset points")  # fmt: skip
+            axes.axvline(x, color=INK, linewidth=1, linestyle=":", label=name)
         axes.set(xscale="log" if log_x else "linear", yscale="log" if log_y else "linear")
-        _finish(figure, axes, title, xlabel, ylabel, legend=len(lines))
+        _finish(figure, axes, title, xlabel, ylabel, legend=len(lines) + len(mark or {}))
     return canvas.drawing
 
 
@@ -107,7 +113,7 @@ def draw_bars(bars: Mapping[str, Point], *, title: str, xlabel: str = "points ag
             if point.low is not None:
                 axes.plot([low, high], [row, row], color=INK, linewidth=1.2, marker="|", markersize=6)
             ends += [low, high, point.mean]
-            axes.annotate(f"{point.mean:+.1f}", (max(high, point.mean, 0.0), row), xytext=(4, 0), va="center",
+            axes.annotate(_signed(point.mean), (max(high, point.mean, 0.0), row), xytext=(4, 0), va="center",
                           textcoords="offset points", fontsize=8)  # fmt: skip
         axes.axvline(0, color=INK, linewidth=1)
         axes.set_yticks(range(len(bars)), list(bars))
@@ -144,7 +150,7 @@ def draw_images(
 ) -> Drawing:
     """A row of images a name, each (N, rows, columns), grey or RGB, in 0..levels-1: what the memory holds.
 
-    missing: (names, rows, columns) bool, the pixels of each row that were not asked for; they stay empty.
+    missing: (names, rows, columns) bool, the pixels of each row that were not asked for; they are shaded.
     """
     columns = max(len(images) for images in rows.values())
     shape = next(iter(rows.values())).shape[1:3]
@@ -167,12 +173,24 @@ def draw_images(
                     continue
                 colours = images[column] / (levels - 1)
                 colours = np.dstack([colours] * 3) if colours.ndim == 2 else colours
-                seen = np.ones(shape) if missing is None else 1.0 - missing[row]
-                axes.imshow(np.dstack([colours, seen]), interpolation="none")
+                pixels = np.dstack([colours, np.ones(shape)])
+                if missing is not None:
+                    pixels[missing[row]] = SHADE
+                axes.imshow(pixels, interpolation="none")
                 axes.spines[:].set_visible(True)
                 axes.spines[:].set(linewidth=0.4, alpha=0.5)
         figure.suptitle(title, fontsize=9)
     return canvas.drawing
+
+
+def _style(name: str, drawn: Mapping[str, Any], order: Sequence[str]) -> dict[str, Any]:
+    """The look of a series: by its place in `order`; one that is not there comes after, in the order drawn."""
+    names = [*order, *(own for own in drawn if own not in order)]
+    return series_style(names.index(name))
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.1f}".replace("-", "−")
 
 
 def _plain(value: float, position: int) -> str:

@@ -67,7 +67,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading and what stands below it, in this order. commands: lines to type, each to be copied."""
+    """A heading and what stands below it, in this order. commands: lines to type."""
 
     title: str
     paragraphs: Sequence[str] = ()

@@ -1,0 +1,151 @@
+"""The page of runs says what their folders say, and looks into their models."""
+
+import shlex
+import shutil
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from auxrnn.arguments import parse_run_config
+from auxrnn.cli import main
+from auxrnn.errors import InputError
+from auxrnn.experiments import insides
+from auxrnn.experiments.arms import read_run
+from auxrnn.experiments.run_report import report_runs
+from auxrnn.experiments.runs import RunFolder, read_config, read_json, write_json
+from small_runs import run_small
+
+
+class Texts(HTMLParser):
+    """The texts of the elements of a page, and its links."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.words, self.links, self.commands, self.tag = [], [], [], ""
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        self.tag = tag
+        self.links += [dict(attrs).get("href")] if tag == "a" else []
+
+    def handle_data(self, data):
+        self.words += [data.strip()] if data.strip() else []
+        self.commands += [data.strip()] if self.tag == "code" and data.strip() else []
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Two seeds of rp-LSTM, one LSTM, and an rp-LSTM that did not finish."""
+    folder = tmp_path_factory.mktemp("runs")
+    run_small(folder / "rp 3")
+    shutil.copytree(folder / "rp 3", folder / "rp 4")
+    other = RunFolder(folder / "rp 4")
+    other.config.write_text(other.config.read_text().replace("seed: 3", "seed: 4"))
+    result = read_json(other.result)
+    write_json(other.result, result | {"test_accuracy": result["test_accuracy"] + 0.125, "seed": 4})
+    run_small(folder / "lstm", model="lstm", pretrain_epochs=0)
+    shutil.copytree(folder / "rp 3", folder / "stopped")
+    stopped = RunFolder(folder / "stopped")
+    stopped.config.write_text(stopped.config.read_text().replace("seed: 3", "seed: 5"))
+    stopped.result.unlink()
+    shutil.rmtree(stopped.model)
+    stopped.metrics.write_text("".join(stopped.metrics.read_text().splitlines(keepends=True)[:3]))
+    return folder
+
+
+def test_the_page_of_one_run_lies_in_its_folder(runs, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(runs / "rp 3", run)
+    said = []
+    assert report_runs([run], say=said.append) == run / "report.html"
+    page = Texts(run / "report.html")
+    result = read_json(RunFolder(run).result)
+    assert f"{100 * result['test_accuracy']:.2f}" in page.words
+    assert f"{result['parameters']:,}" in page.words
+    assert "." in page.links  # the run folder
+    for link in page.links:
+        if not link.startswith("#"):
+            assert (run / link).exists(), link
+    for title in ("Mistakes", "What the memory holds", "How far the gradient reaches", "Curves", "Settings"):
+        assert title in page.words
+    assert any("One seed shows no spread" in word for word in page.words)
+    assert not any("±" in word and "After" not in word for word in page.words)
+    assert sorted(path.name for path in (run / "figures").glob("*.png")) == [
+        f"report-{name}.png"
+        for name in (
+            "confusion-1", "gradient", "memory-1", "memory-error", "predict", "reconstruct", "train-accuracy",
+            "validation-accuracy",
+        )
+    ]  # fmt: skip
+    assert said[-1] == str(run / "report.html")
+
+
+def test_several_runs(runs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["report", *(str(runs / name) for name in ("lstm", "rp 3", "rp 4", "stopped"))]) == 0
+    page = Texts(tmp_path / "report.html")
+    first, second = (read_run(runs / name).result["test_accuracy"] for name in ("rp 3", "rp 4"))
+    assert any(word.startswith(f"{50 * (first + second):.1f} ± ") for word in page.words)
+    assert "4 runs on digits: LSTM, rp-LSTM. 1 of them is not finished." in page.words
+    assert "2 of 3" in page.words
+    assert "not finished" in page.words
+    assert f"auxrnn resume {runs / 'stopped'}" in page.words
+    assert "2 of 3" in page.words  # epochs
+    base = read_run(runs / "lstm").result["test_accuracy"]
+    assert f"{100 * (first - base):+.1f}" in page.words  # seed 3 alone is in both
+    assert "unknown" in page.words
+    assert "points against LSTM" in page.words
+
+
+def test_the_printed_command_repeats_the_run(runs, tmp_path):
+    report_runs([runs / "rp 3"], tmp_path / "page.html", say=lambda line: None)
+    (command,) = Texts(tmp_path / "page.html").commands
+    program, verb, *options = shlex.split(command)
+    assert (program, verb) == ("auxrnn", "train")
+    config = parse_run_config(options)
+    own = read_config(RunFolder(runs / "rp 3"))
+    assert replace(config, out=own.out) == own
+    assert config.out == f"{runs / 'rp 3'}-again"
+
+
+def test_the_same_bytes_every_time(runs, tmp_path):
+    pages = [report_runs([runs / "lstm"], tmp_path / name / "page.html", say=lambda line: None) for name in "ab"]
+    figures = [sorted((page.parent / "figures").iterdir()) for page in pages]
+    assert [path.name for path in figures[0]] == [path.name for path in figures[1]]
+    assert all(one.read_bytes() == other.read_bytes() for one, other in zip(*figures, strict=True))
+    assert pages[0].read_bytes() == pages[1].read_bytes()
+
+
+def test_a_run_that_only_began(runs, tmp_path):
+    page = Texts(report_runs([runs / "stopped"], tmp_path / "page.html", say=lambda line: None))
+    assert "0 of 1" in page.words
+    assert "Mistakes" not in page.words
+    assert "Curves" in page.words
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    shutil.copy(runs / "stopped" / "config.yaml", empty)
+    page = Texts(report_runs([empty], say=lambda line: None))
+    assert "0 of 3" in page.words
+    assert "Curves" not in page.words
+
+
+def test_data_that_are_not_there(runs, tmp_path, monkeypatch):
+    def load(name, data_dir):
+        raise InputError("no such files")
+
+    monkeypatch.setattr(insides, "load", load)
+    page = Texts(report_runs([runs / "lstm"], tmp_path / "page.html", say=lambda line: None))
+    assert any("could not be read, so its model is not looked into. no such files" in word for word in page.words)
+    assert "Mistakes" not in page.words
+
+
+def test_a_folder_is_no_page(runs, tmp_path):
+    with pytest.raises(InputError, match="expected a file to write the page to"):
+        report_runs([runs / "lstm"], tmp_path)
+
+
+def test_a_large_test_set_is_sampled_evenly(runs, tmp_path, monkeypatch):
+    monkeypatch.setattr(insides, "PROBED_STEPS", 64 * 20)
+    page = Texts(report_runs([runs / "lstm"], tmp_path / "page.html", say=lambda line: None))
+    assert any("on 20 of 400 test sequences" in word for word in page.words), page.words
