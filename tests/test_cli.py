@@ -21,7 +21,7 @@ from auxrnn.data.catalogue import load
 from auxrnn.experiments.runs import StoppedRunError
 from small_runs import SMALL, as_words
 
-VERBS = ("demo", "train", "resume", "evaluate", "predict", "report", "data", "bench", "doctor")
+VERBS = ("demo", "train", "resume", "evaluate", "predict", "reproduce", "report", "data", "bench", "doctor")
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_help_lists_every_verb(run):
     code, out, err = run("--help")
     assert (code, err) == (0, "")
     listed = [line.split()[0] for line in out.splitlines() if line.startswith("    ") and line[4] != " "]
-    assert listed == ["demo", "train", "resume", "evaluate", "predict", "report", "data", "bench", "doctor"]
+    assert listed == list(VERBS)
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -102,6 +102,9 @@ def test_version(run):
         ("predict x", "required: file"),
         ("predict x y --fromat csv", "Did you mean '--format'"),
         ("predict x y --format cvs", "Did you mean 'csv'"),
+        ("reproduce", "required: experiment"),
+        ("reproduce tabel2", "table2"),
+        ("reproduce table2 --scale labtop", "laptop"),
         ("report", "required: run"),
         ("report x --uot y", "Did you mean '--out'"),
         ("report x", "x: expected a run folder, found nothing"),

@@ -64,7 +64,7 @@ def test_files_of_a_finished_run(finished_run):
 
 def test_the_config_is_complete_and_reusable(finished_run):
     content = yaml.safe_load((finished_run / "config.yaml").read_text())
-    assert content == RunConfig(**{**SMALL.to_dict(), "aux": SMALL.aux, "out": str(finished_run)}).to_dict()
+    assert content == replace(SMALL, out=str(finished_run)).to_dict()
     again = parse_run_config(["--config", str(finished_run / "config.yaml"), "--out=null"])
     assert again == SMALL
     assert read_config(RunFolder(finished_run)) == replace(SMALL, out=str(finished_run))

@@ -90,7 +90,7 @@ def test_every_arm_has_a_configuration_at_every_scale(experiment: Experiment, sc
     names: dict[str, RunConfig] = {}
     for run in planned:
         assert names.setdefault(run.name, run.config) == run.config, "one folder, one configuration"
-        pretrains = bool(MODELS[run.config.model]) and "pretraining" not in run.arm
+        pretrains = bool(MODELS[run.config.model]) and run.arm != "pretraining: none"
         assert (run.config.pretrain_epochs > 0) == pretrains
 
 

@@ -122,7 +122,7 @@ def flat_settings(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _as_config(content: Any) -> RunConfig:
-    return RunConfig(**with_groups(content))
+    return RunConfig(**with_groups({**content, "aux": content["aux"]}))  # a file without the group is not whole
 
 
 def read_curve(
