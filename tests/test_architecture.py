@@ -37,6 +37,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("encoder",),
     ("recurrent", "initialisation"),
     ("data", "preprocessing", "labels"),
+    ("vocabulary",),
     ("batch", "config"),
     ("errors", "files"),
 )

@@ -59,7 +59,12 @@ def _kind(text: str) -> str:
     literal = re.search(r"Literal\[(.*)\]", text)
     if literal:
         return " or ".join(literal[1].split(", "))
-    named = {"<class 'int'>": "a whole number", "<class 'float'>": "a number", "<class 'NoneType'>": "null"}
+    named = {
+        "<class 'int'>": "a whole number",
+        "<class 'float'>": "a number",
+        "<class 'bool'>": "true or false",
+        "<class 'NoneType'>": "null",
+    }
     return named.get(text.strip(), text.strip())
 
 

@@ -6,6 +6,7 @@ Exit codes: 0, 1 (the run failed or was interrupted), 2 (bad use: a missing file
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import re
 import sys
@@ -25,6 +26,9 @@ FAILED, BAD_USE = 1, 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     given = _with_underscores(sys.argv[1:] if arguments is None else arguments)
+    log, voice = logging.getLogger("auxrnn"), logging.StreamHandler(sys.stderr)  # downloads and decoding take a while
+    log.addHandler(voice)
+    log.setLevel(logging.INFO)
     try:
         code = _run(given)
         sys.stdout.flush()  # a closed pipe is found out here, not when Python ends
@@ -41,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:  # a full disk, a folder without the right to write
         print(f"auxrnn: {error}", file=sys.stderr)
         return FAILED
+    finally:
+        log.removeHandler(voice)
 
 
 def _run(given: list[str]) -> int:
@@ -96,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
 
     predict = verb("predict", _predict, "classes and probabilities for a file of your own")
     predict.add_argument("run", help="a run folder or a model folder")
-    predict.add_argument("file", help="PNG, JPEG (extra: image), IDX, NPY or NPZ")
+    predict.add_argument("file", help="PNG, JPEG (extra: image), IDX, NPY or NPZ; TXT or CSV for texts")
     predict.add_argument("--format", choices=("csv", "jsonl"), default="csv", help="default: csv")
 
     reproduce = verb("reproduce", _reproduce, "make a table or figure of the paper: its runs, then its page")
@@ -117,10 +123,12 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--out", help="the page (default: report.html in the run's folder; of several, in this folder)")
     report.add_argument("--data_dir", help="folder of the data")
 
-    data = verb("data", _data, "list, fetch and verify data sets")
-    data.add_argument("action", choices=("list", "fetch", "verify"))
+    data = verb("data", _data, "list, fetch, verify and show data sets")
+    data.add_argument("action", choices=("list", "fetch", "verify", "show"))
     data.add_argument("name", nargs="?", help=f"one of {', '.join(PRESETS)}")
     data.add_argument("--data_dir", help="folder of the data")
+    data.add_argument("--out", help="show: the PNG file to draw samples into (default: NAME.png)")
+    data.add_argument("--count", type=_positive, default=20, help="show: how many samples (default: 20)")
 
     bench = verb("bench", _bench, "measure a training step's memory or time against the length of the sequence")
     bench.add_argument("what", choices=("memory", "time"))
@@ -217,8 +225,8 @@ def _report(options: argparse.Namespace) -> int:
 def _data(options: argparse.Namespace) -> int:
     if options.action == "list":
         for preset in PRESETS.values():
-            size = f"{preset.train:>6,} + {preset.test:>6,}  {preset.steps:>4} steps"
-            print(f"{preset.name:<12} {size}  {preset.description}")
+            size = f"{preset.train:>7,} + {preset.test:>6,}  {preset.steps:>6,} steps  {preset.classes:>3} classes"
+            print(f"{preset.name:<13} {size}  {preset.description}")
         return 0
     from auxrnn.data.catalogue import fetch_files, verify
 
@@ -227,6 +235,13 @@ def _data(options: argparse.Namespace) -> int:
     if options.action == "fetch":
         for path in fetch_files(options.name, options.data_dir):
             print(path)
+        return 0
+    if options.action == "show":
+        from auxrnn.experiments.samples import show_samples
+
+        out = Path(options.out or f"{options.name}.png")
+        show_samples(options.name, out, options.data_dir, options.count)
+        print(out)
         return 0
     checks = verify(options.name, options.data_dir)
     for check in checks:

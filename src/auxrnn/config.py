@@ -291,18 +291,32 @@ class RunConfig(TrainingConfig, ModelConfig):
         data_dir: folder of the data; else $AUXRNN_DATA_DIR, else the user's cache folder.
         limit_train: use only so many training sequences, stratified and seeded.
         out: the run folder; runs/DATA-MODEL-SEED when left out.
+        limit_test: test on so many sequences only, stratified and seeded.
+        limit_classes: the first so many classes only, to train and to test.
+        image_size: side of square images in pixels, made by area averaging; as they are when null.
+        grey: colour images as one channel of luminance.
+        max_length: texts: cut longer ones at so many characters (the run says how many it touches).
+        max_vocabulary: texts: know the most frequent so many characters of the training texts; all when null.
     """
 
     data: str = "digits"
     data_dir: str | None = None
     limit_train: int | None = None
     out: str | None = None
+    limit_test: int | None = None
+    limit_classes: int | None = None
+    image_size: int | None = None
+    grey: bool = False
+    max_length: int | None = None
+    max_vocabulary: int | None = None
 
     def __post_init__(self) -> None:
         _check_types(self, RunConfig)
         ModelConfig.__post_init__(self)
         TrainingConfig.__post_init__(self)
-        _at_least("limit_train", self.limit_train, 1)
+        for name in ("limit_train", "limit_test", "image_size", "max_length", "max_vocabulary"):
+            _at_least(name, getattr(self, name), 1)
+        _at_least("limit_classes", self.limit_classes, 2)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

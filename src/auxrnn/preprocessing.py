@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from scipy import sparse
 
 from auxrnn.batch import InputKind, InputSpec
 from auxrnn.errors import InputError
+from auxrnn.vocabulary import check_characters, encode, learn_characters, vocabulary_size
 
 Array = npt.NDArray[Any]
 
@@ -180,10 +181,9 @@ class Preprocessing:
                 raise InputError(f"Expected one finite {name} a channel ({self.channels}), got {found}.")
         if any(scale <= 0 for scale in self.scale):
             raise InputError(f"Expected scales above 0, got {self.scale}.")
-        if (self.kind == "characters") != bool(self.characters) or "".join(sorted(set(self.characters))) != (
-            self.characters
-        ):
-            raise InputError("Expected different characters in the order of their code points, for characters alone.")
+        if (self.kind == "characters") != bool(self.characters):
+            raise InputError("Expected at least one character for characters, and none for anything else.")
+        check_characters(self.characters)
         if self.column_names and len(self.column_names) != self.columns:
             raise InputError(f"Expected {self.columns} column names, got {len(self.column_names)}.")
 
@@ -195,7 +195,7 @@ class Preprocessing:
         """
         columns = raw.items.shape[1] if raw.table and isinstance(raw.items, np.ndarray) else None
         if raw.text:
-            return cls("characters", characters="".join(sorted(set().union(*raw.items))))
+            return cls("characters", characters=learn_characters(cast("list[str]", raw.items)))
         if all(block.dtype == np.uint8 for block in _blocks(raw)):
             return cls("pixels", raw.channels, columns=columns, column_names=column_names)
         mean, scale = _moments(raw)
@@ -204,7 +204,7 @@ class Preprocessing:
     @property
     def spec(self) -> InputSpec:
         """What one step is after this."""
-        return InputSpec(self.kind, len(self.characters) + 1 if self.kind == "characters" else self.channels)
+        return InputSpec(self.kind, vocabulary_size(self.characters) if self.kind == "characters" else self.channels)
 
     def apply(self, raw: RawSequences, name: str = "X") -> torch.Tensor | list[torch.Tensor]:
         """Sequences as `SequenceData` holds them: (N, T, C), or N of (T_i, C), or N of (T_i,) characters.
@@ -226,7 +226,7 @@ class Preprocessing:
 
     def _tensor(self, item: Array | str, where: str) -> torch.Tensor:
         if isinstance(item, str):
-            return torch.from_numpy(self._encode(item))
+            return torch.from_numpy(encode(item, self.characters))
         if self.kind == "pixels":
             return torch.from_numpy(_own(_as_pixels(item, where)))
         if not self.mean:
@@ -238,14 +238,6 @@ class Preprocessing:
         if not np.isfinite(values).all():
             raise InputError(f"{where}: expected values near those of training, got some too large for float32.")
         return torch.from_numpy(values)
-
-    def _encode(self, text: str) -> Array:
-        """Indices (T,) of the characters of a text."""
-        known, codes = _code_points(self.characters), _code_points(text)
-        place = np.searchsorted(known, codes)
-        found = known[np.minimum(place, len(known) - 1)] == codes
-        index_type = np.uint8 if len(known) < 256 else np.int32
-        return np.where(found, place + 1, 0).astype(index_type)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it."""
@@ -312,7 +304,3 @@ def _own(array: Array) -> Array:
     """An array that a tensor can share: in order, in the machine's byte order, writable."""
     array = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
     return array if array.flags.writeable else array.copy()
-
-
-def _code_points(text: str) -> npt.NDArray[np.uint32]:
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")

@@ -16,7 +16,7 @@ import yaml
 
 from auxrnn.arguments import parse_run_config
 from auxrnn.cli import main
-from auxrnn.config import AuxiliaryConfig, RunConfig
+from auxrnn.config import AuxiliaryConfig
 from auxrnn.data.catalogue import TrainTest, load
 from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError

@@ -13,6 +13,7 @@ import torch
 
 from auxrnn.batch import InputSpec, SequenceBatch
 from auxrnn.errors import InputError
+from auxrnn.vocabulary import vocabulary_size
 
 Indices = Sequence[int] | torch.Tensor
 
@@ -31,6 +32,9 @@ class SequenceData:
     note: what a reader of results must know besides the name, e.g. `permutation seed 0`.
     image_shape: (rows, columns) where a sequence is an image, so that it can be drawn again.
     pixel_order: step t shows pixel pixel_order[t] of the image, (T,) int64; row by row where None.
+    characters: what the numbers of texts stand for: n is characters[n - 1], 0 any other.
+
+    A tensor over a memory-mapped file stays on the disk until it is read; `subset` copies what it takes.
 
     Raises InputError where any of this does not hold.
     """
@@ -43,6 +47,7 @@ class SequenceData:
     note: str = ""
     image_shape: tuple[int, int] | None = None
     pixel_order: torch.Tensor | None = None
+    characters: str = ""
 
     def __post_init__(self) -> None:
         if isinstance(self.inputs, torch.Tensor):
@@ -66,6 +71,11 @@ class SequenceData:
                         f"{where}: expected the type of sequence 0, {self.inputs[0].dtype}, got {sequence.dtype}."
                     )
         self._check_labels()
+        if self.characters and vocabulary_size(self.characters) != self.spec.size:
+            raise InputError(
+                f"{self.name}: expected {self.spec.size - 1} characters besides the unknown, "
+                f"got {len(self.characters)}."
+            )
         if self.image_shape is not None and len(self):
             steps_of_image = self.image_shape[0] * self.image_shape[1]
             if int(self.lengths.min()) < steps_of_image:
@@ -147,6 +157,18 @@ class SequenceData:
             )
 
 
+@dataclass(frozen=True)
+class TrainTest:
+    """Sequences to learn from (validation is still to be cut from them) and sequences to be read once, at the end.
+
+    remarks: lines that a person must read beside any result: what was cut, left out, or is not as published.
+    """
+
+    train: SequenceData
+    test: SequenceData
+    remarks: tuple[str, ...] = ()
+
+
 def _shape_after(leading: str, spec: InputSpec) -> str:
     letters = [letter for letter in (leading, "T") if letter]
     if spec.kind != "characters":
@@ -163,7 +185,8 @@ def _check_sequence(inputs: torch.Tensor, spec: InputSpec, where: str, steps: st
     if spec.kind == "pixels":
         if inputs.dtype != torch.uint8:
             raise InputError(f"{where}: expected pixels of torch.uint8, got {inputs.dtype}.")
-        _check_range(inputs, spec.levels, where, "pixel levels")
+        if spec.levels < 256:  # uint8 holds no other level, and a mapped file is not read for nothing
+            _check_range(inputs, spec.levels, where, "pixel levels")
     elif spec.kind == "characters":
         if inputs.dtype not in _INTEGERS:
             raise InputError(f"{where}: expected characters of a whole-number type, got {inputs.dtype}.")

@@ -1,4 +1,4 @@
-"""Unlabelled input from a person's file for a trained model: PNG, JPEG, IDX, NPY, NPZ.
+"""Unlabelled input from a person's file for a trained model: PNG, JPEG, IDX, NPY, NPZ; texts as TXT or CSV.
 
 What the model expects comes as an `InputSpec`; the file must fit it exactly, nothing is resized, inverted or guessed.
 Nothing is unpickled. Knows nothing of models.
@@ -19,10 +19,13 @@ import torch
 from auxrnn.batch import InputSpec
 from auxrnn.data.dataset import SequenceData
 from auxrnn.data.idx import read_idx
+from auxrnn.data.texts import read_csv, read_lines
 from auxrnn.errors import InputError
+from auxrnn.vocabulary import encode, vocabulary_size
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 ARRAY_SUFFIXES = (".npy", ".npz")
+TEXT_SUFFIXES = (".txt", ".csv")
 NPZ_NAMES = ("inputs", "X", "x")
 
 Array = npt.NDArray[Any]
@@ -43,20 +46,14 @@ def read_inputs(
     image_shape: tuple[int, int] | None = None,
     order: Sequence[int] | None = None,
 ) -> NamedInputs:
-    """The sequences in one file, fit for `spec` (pixels or values).
+    """The sequences in one file, fit for `spec` (pixels or values; `read_texts` is for characters).
 
     image_shape: (rows, columns) the model was trained on; needed for PNG, JPEG and IDX. Arrays may be (N, T), (N, T, C)
     or, with `image_shape`, (N, rows, columns) and (N, rows, columns, C).
     order: (T,) the order of the pixels where the model reads them in another than row by row (permuted MNIST).
     Raises InputError for a missing, damaged or unfitting file.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(
-            f"{path}: expected a file to predict from, found {'a folder' if path.is_dir() else 'nothing'}."
-        )
-    if spec.kind == "characters":
-        raise InputError(f"{path}: expected a model of pixels or values for a file, found one of characters.")
+    path = _existing(path)
     suffix = path.suffix.lower()
     if suffix in IMAGE_SUFFIXES:
         array = _read_image(path, spec, _needed(image_shape, path))[np.newaxis]
@@ -76,6 +73,49 @@ def read_inputs(
     data = SequenceData(str(path), spec, torch.from_numpy(_as_type(sequences, path, spec)))
     single = suffix in IMAGE_SUFFIXES
     return NamedInputs((path.name,) if single else tuple(f"{path.name}[{row}]" for row in range(len(data))), data)
+
+
+def read_texts(path: str | Path, characters: str) -> NamedInputs:
+    """The texts in one file in UTF-8 as `characters` numbers them: each line of a `.txt`, each row's last field of a
+    `.csv` without a header.
+
+    Raises InputError for a missing, damaged or unfitting file, with the row.
+    """
+    path = _existing(path)
+    if not characters:
+        raise InputError(f"{path}: expected a model with the characters it knows, found one without.")
+    suffix = path.suffix.lower()
+    if suffix not in TEXT_SUFFIXES:
+        raise InputError(f"{path}: expected a file of texts ending in {' or '.join(TEXT_SUFFIXES)}.")
+    with path.open("rb") as stream:
+        if suffix == ".txt":
+            texts = list(read_lines(str(path), stream))
+        else:
+            rows = [row for _, row in read_csv(str(path), stream)]
+            for number, row in enumerate(rows, 1):
+                if len(row) != len(rows[0]):
+                    raise InputError(
+                        f"{path}, row {number:,}: expected {len(rows[0])} fields as in row 1, found {len(row)}."
+                    )
+            texts = [row[-1] if row else "" for row in rows]
+    for number, text in enumerate(texts, 1):
+        if not text:
+            raise InputError(f"{path}, row {number:,}: expected a text of at least one character, found none.")
+    if not texts:
+        raise InputError(f"{path}: expected at least one text, found none.")
+    sequences = [torch.from_numpy(encode(text, characters)) for text in texts]
+    spec = InputSpec("characters", vocabulary_size(characters))
+    names = tuple(f"{path.name}[{row}]" for row in range(len(texts)))
+    return NamedInputs(names, SequenceData(str(path), spec, sequences, characters=characters))
+
+
+def _existing(path: str | Path) -> Path:
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(
+            f"{path}: expected a file to predict from, found {'a folder' if path.is_dir() else 'nothing'}."
+        )
+    return path
 
 
 def _read_image(path: Path, spec: InputSpec, image_shape: tuple[int, int]) -> Array:
@@ -142,8 +182,14 @@ def _as_type(sequences: Array, path: Path, spec: InputSpec) -> Array:
         raise InputError(f"{path}: expected numbers, found {sequences.dtype}.")
     if spec.kind == "values":
         return np.ascontiguousarray(sequences, dtype=np.float32)
+    if sequences.dtype.kind == "f" and np.isnan(sequences).any():
+        first = np.argwhere(np.isnan(sequences))[0]
+        raise InputError(
+            f"{path}: expected whole pixel levels from 0 to {spec.levels - 1}, found NaN (no number) in sequence "
+            f"{first[0]} at step {first[1]}. Fill in missing values first."
+        )
     if sequences.dtype != np.uint8:
-        pixels = np.clip(np.nan_to_num(sequences), 0, 255).astype(np.uint8)
+        pixels = np.clip(sequences, 0, 255).astype(np.uint8)
         if not np.array_equal(pixels, sequences):
             raise InputError(
                 f"{path}: expected whole pixel levels from 0 to {spec.levels - 1}, found {sequences.dtype} "

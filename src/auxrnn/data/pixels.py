@@ -1,4 +1,4 @@
-"""Images as sequences, one pixel a step, row by row: scikit-learn's digits, MNIST, permuted MNIST.
+"""Grey images as sequences, one pixel a step, row by row or permuted: scikit-learn's digits, MNIST.
 
 The letters: N images, T steps, C = 1 channel. All grey levels are kept as they are in the file, as uint8.
 """
@@ -16,6 +16,7 @@ import torch
 
 from auxrnn.batch import InputSpec
 from auxrnn.data.dataset import SequenceData
+from auxrnn.data.downloads import fetch
 from auxrnn.data.idx import read_idx
 from auxrnn.data.presets import (
     MNIST_TEST_IMAGES,
@@ -23,7 +24,7 @@ from auxrnn.data.presets import (
     MNIST_TRAIN_IMAGES,
     MNIST_TRAIN_LABELS,
 )
-from auxrnn.data.sources import RemoteFile, fetch
+from auxrnn.data.sources import RemoteFile
 from auxrnn.data.splits import stratified_split
 from auxrnn.errors import InputError
 
@@ -125,33 +126,38 @@ def load_mnist(split: Split, folder: Path, *, download: bool = True) -> Sequence
     )
 
 
-def load_pmnist(split: Split, folder: Path, *, download: bool = True) -> SequenceData:
-    """MNIST with the pixels of every image in the order of `mnist_permutation`: step t shows pixel permutation[t]."""
-    plain = load_mnist(split, folder, download=download)
-    assert isinstance(plain.inputs, torch.Tensor)
-    order = torch.from_numpy(mnist_permutation())
+def permuted(data: SequenceData) -> SequenceData:
+    """A set of whole images with the pixels of every image in the order of `fixed_permutation`.
+
+    Step t shows pixel permutation[t].
+    """
+    assert isinstance(data.inputs, torch.Tensor)
+    order = torch.from_numpy(fixed_permutation(data.inputs.shape[1]))
+    note = f"permutation seed {PERMUTATION_SEED}"
     return replace(
-        plain,
-        name="pmnist",
-        inputs=plain.inputs[:, order],
-        note=f"permutation seed {PERMUTATION_SEED}",
+        data,
+        inputs=data.inputs[:, order],
+        note=f"{data.note}, {note}" if data.note else note,
         pixel_order=order,
     )
 
 
-def mnist_permutation() -> npt.NDArray[np.int64]:
-    """The fixed order of the 784 pixels, (784,) int64.
+def fixed_permutation(steps: int) -> npt.NDArray[np.int64]:
+    """The fixed order of so many pixels, (steps,) int64, `default_rng(0).permutation(steps)`.
 
-    NumPy does not promise that its generators shuffle alike in every version: the order is compared with its recorded
-    SHA-256 (of little-endian int64), and a RuntimeError says if it ever differs.
+    NumPy does not promise that its generators shuffle alike in every version: MNIST's own 784 are compared with their
+    recorded SHA-256 (of little-endian int64), and a RuntimeError says if they ever differ.
     """
-    permutation = np.random.default_rng(PERMUTATION_SEED).permutation(MNIST_SIDE * MNIST_SIDE).astype("<i8")
+    full = MNIST_SIDE * MNIST_SIDE
+    permutation = np.random.default_rng(PERMUTATION_SEED).permutation(full).astype("<i8")
     found = hashlib.sha256(permutation.tobytes()).hexdigest()
     if found != PERMUTATION_SHA256:
         raise RuntimeError(
             f"Expected the pMNIST permutation with SHA-256 {PERMUTATION_SHA256}, got {found}: "
             f"NumPy {np.__version__} shuffles in another way than the one these results were made with."
         )
+    if steps != full:
+        permutation = np.random.default_rng(PERMUTATION_SEED).permutation(steps)
     return permutation.astype(np.int64)
 
 

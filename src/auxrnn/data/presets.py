@@ -1,4 +1,4 @@
-"""The data sets known by name: what they are and which files they need. A table; loading lives in `catalogue`.
+"""The data sets known by name: what they are, where their files lie and come from. A table; `catalogue` loads them.
 
 Imports no torch, so that `auxrnn --help` and `auxrnn data list` answer at once.
 """
@@ -6,6 +6,7 @@ Imports no torch, so that `auxrnn --help` and `auxrnn data list` answer at once.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from auxrnn.data.sources import RemoteFile
 from auxrnn.errors import InputError, did_you_mean
@@ -19,13 +20,16 @@ MNIST_MIRRORS = (
 
 @dataclass(frozen=True)
 class Preset:
-    """One row of the table: `steps` a sequence, numbers of `train` and `test` sequences, `classes`, files to have.
+    """One row of the table, with the numbers as published.
 
-    `folder` is the subfolder of the data folder; several presets may share one. No files: embedded in a dependency.
+    steps: of a sequence (dogs: at 128x128 pixels; texts: what the paper names, their lengths vary). train, test:
+    numbers of sequences. folder: the subfolder of the data folder, which several presets may share. files: what can be
+    downloaded into it; none where the set comes with a dependency.
     """
 
     name: str
     description: str
+    kind: Literal["grey images", "colour images", "texts"]
     steps: int
     train: int
     test: int
@@ -45,24 +49,96 @@ MNIST_TEST_IMAGES = _mnist_file("t10k-images-idx3-ubyte.gz", "9fb629c4189551a2d0
 MNIST_TEST_LABELS = _mnist_file("t10k-labels-idx1-ubyte.gz", "ec29112dd5afa0611ce80d1b7f02629c", 4_542)
 MNIST_FILES = (MNIST_TRAIN_IMAGES, MNIST_TRAIN_LABELS, MNIST_TEST_IMAGES, MNIST_TEST_LABELS)
 
-PRESETS: dict[str, Preset] = {
-    preset.name: preset
-    for preset in (
-        Preset("digits", "8x8 handwritten digits of scikit-learn, one pixel a step", 64, 1397, 400, 10),
-        Preset(
-            "digits-long",
-            "the same digits within a blank margin of one pixel, as the demo uses them",
-            100,
-            1397,
-            400,
-            10,
-        ),
-        Preset("mnist", "28x28 handwritten digits, one pixel a step", 784, 60_000, 10_000, 10, "mnist", MNIST_FILES),
-        Preset(
-            "pmnist", "MNIST, its pixels in one fixed shuffled order", 784, 60_000, 10_000, 10, "mnist", MNIST_FILES
-        ),
-    )
-}
+# Hash as on the page of the set, https://www.cs.toronto.edu/~kriz/cifar.html.
+CIFAR10_ARCHIVE = RemoteFile(
+    "cifar-10-binary.tar.gz",
+    "md5:c32a1d4ab5d03f1284b67883e8d87530",
+    170_052_171,
+    ("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",),
+)
+# Hash as in torchtext's `torchtext/datasets/dbpedia.py`, which does not give the size. The second address is the
+# authors' own, which now and then answers with a page instead of the file.
+DBPEDIA_ARCHIVE = RemoteFile(
+    "dbpedia_csv.tar.gz",
+    "md5:dca7b1ae12b1091090db52aa7ec5ca64",
+    None,
+    (
+        "https://github.com/le-scientifique/torchDatasets/raw/master/dbpedia_csv.tar.gz",
+        "https://drive.google.com/uc?export=download&id=0Bz8a_Dbh9QhbQ2Vic1kxMmZZQ1k&confirm=t",
+    ),
+)
+# Hashes and sizes as in TensorFlow Datasets' `tensorflow_datasets/url_checksums/stanford_dogs.txt`.
+DOGS_IMAGES = RemoteFile(
+    "images.tar",
+    "sha256:a443fc2f9a851aa1a7b8e4fa4af94b8459fce2c9f5a2f4dd4669cf9673a4ec58",
+    793_579_520,
+    ("http://vision.stanford.edu/aditya86/ImageNetDogs/images.tar",),
+)
+DOGS_LISTS = RemoteFile(
+    "lists.tar",
+    "sha256:34b47cacd9a98b5d150e084f24d29391c084c55272295ec65c85651bc35f4d6c",
+    481_280,
+    ("http://vision.stanford.edu/aditya86/ImageNetDogs/lists.tar",),
+)
+
+_ROWS = (
+    Preset("digits", "8x8 handwritten digits of scikit-learn", "grey images", 64, 1397, 400, 10),
+    Preset(
+        "digits-long",
+        "the same digits within a blank margin of one pixel, as the demo uses them",
+        "grey images",
+        100,
+        1397,
+        400,
+        10,
+    ),
+    Preset("mnist", "28x28 handwritten digits", "grey images", 784, 60_000, 10_000, 10, "mnist", MNIST_FILES),
+    Preset(
+        "pmnist",
+        "MNIST, its pixels in one fixed shuffled order",
+        "grey images",
+        784,
+        60_000,
+        10_000,
+        10,
+        "mnist",
+        MNIST_FILES,
+    ),
+    Preset(
+        "cifar10",
+        "32x32 colour photographs of ten kinds of things",
+        "colour images",
+        1024,
+        50_000,
+        10_000,
+        10,
+        "cifar10",
+        (CIFAR10_ARCHIVE,),
+    ),
+    Preset(
+        "stanford-dogs",
+        "photographs of 120 breeds, 128x128 or smaller",
+        "colour images",
+        128 * 128,
+        12_000,
+        8_580,
+        120,
+        "stanford-dogs",
+        (DOGS_IMAGES, DOGS_LISTS),
+    ),
+    Preset(
+        "dbpedia",
+        "encyclopaedia abstracts of 14 kinds of things, by characters",
+        "texts",
+        300,
+        560_000,
+        70_000,
+        14,
+        "dbpedia",
+        (DBPEDIA_ARCHIVE,),
+    ),
+)
+PRESETS: dict[str, Preset] = {preset.name: preset for preset in _ROWS}
 
 
 def find_preset(name: str) -> Preset:

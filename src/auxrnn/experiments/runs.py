@@ -15,8 +15,9 @@ from torch.nn.functional import cross_entropy
 
 from auxrnn.build import build_model
 from auxrnn.config import RunConfig
-from auxrnn.data.catalogue import TrainTest, load
-from auxrnn.data.dataset import SequenceData
+from auxrnn.data.catalogue import load
+from auxrnn.data.dataset import SequenceData, TrainTest
+from auxrnn.data.options import DataOptions
 from auxrnn.data.splits import stratified_split
 from auxrnn.errors import InputError, did_you_mean
 from auxrnn.experiments.environment import describe_environment, peak_memory
@@ -33,6 +34,7 @@ from auxrnn.experiments.run_folder import (
 from auxrnn.inference import accuracy, predict_logits
 from auxrnn.model import Classifier
 from auxrnn.persistence import SavedModel, save_model
+from auxrnn.preprocessing import Preprocessing
 from auxrnn.training.checkpoints import find_checkpoints, is_whole
 from auxrnn.training.fit import Fitted, fit
 from auxrnn.training.interrupt import InterruptedRun
@@ -64,7 +66,7 @@ def start_run(config: RunConfig, say: Say = print) -> dict[str, Any]:
             f"{folder.path}: expected a new run folder, found what is left of a run; choose another --out."
         )
     _check_engine(config)
-    data = load(config.data, config.data_dir, limit_train=config.limit_train, seed=config.seed)
+    data = load(config.data, config.data_dir, DataOptions.of_run(config), seed=config.seed)
     try:
         write_json(folder.environment, {**describe_environment(), STARTED_WITH: config.to_dict()})
         write_config(folder, config)
@@ -85,7 +87,7 @@ def resume_run(path: Path, say: Say = print, *, data_dir: str | None = None) -> 
         return read_json(folder.result)
     check_unchanged(folder, config)
     config = replace(config, data_dir=data_dir or config.data_dir)
-    data = load(config.data, config.data_dir, limit_train=config.limit_train, seed=config.seed)
+    data = load(config.data, config.data_dir, DataOptions.of_run(config), seed=config.seed)
     for left in [part for place in (path, folder.checkpoints, folder.model) for part in place.glob(".*.part")]:
         left.unlink(missing_ok=True)  # a kill in the middle of writing
     return _train(config, folder, data, _newest_whole(folder, say), say)
@@ -158,6 +160,8 @@ def _train(
     network = build_model(config, train.spec, len(train.classes), int(train.lengths.max()))
     for line in describe_run(config, train, validation, data.test, network):
         say(line)
+    for remark in data.remarks:
+        say(f"Note        {remark}")
     try:
         fitted = fit(network, train, validation, config.model_config(), config, folder=folder.path, resume=resume)
     except InterruptedRun as stop:
@@ -226,6 +230,12 @@ def _save(folder: RunFolder, network: Any, config: RunConfig, test: SequenceData
     # Facts that differ between two runs of the same bits stay out of the model.
     differing = ("seconds", "peak_memory_bytes")
     facts = {name: value for name, value in result.items() if name not in differing and value is not None}
+    options = DataOptions.of_run(config).to_dict()
+    if options:
+        facts["data_options"] = options
+    preprocessing = Preprocessing("characters", characters=test.characters) if test.characters else None
     order = None if test.pixel_order is None else tuple(test.pixel_order.tolist())
-    saved = SavedModel(network, config.model_config(), test.spec, test.classes, test.image_shape, order, facts)
+    saved = SavedModel(
+        network, config.model_config(), test.spec, test.classes, test.image_shape, order, facts, preprocessing
+    )
     save_model(folder.model, saved)

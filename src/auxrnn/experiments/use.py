@@ -14,7 +14,8 @@ import torch
 from auxrnn.batch import InputSpec
 from auxrnn.data.catalogue import load
 from auxrnn.data.dataset import SequenceData
-from auxrnn.data.inputs import read_inputs
+from auxrnn.data.inputs import read_inputs, read_texts
+from auxrnn.data.options import DataOptions
 from auxrnn.errors import InputError
 from auxrnn.inference import accuracy, predict_logits
 from auxrnn.persistence import CONFIG, SavedModel, load_model
@@ -43,17 +44,31 @@ def open_model(path: Path) -> SavedModel:
 
 
 def evaluate(path: Path, data: str | None = None, data_dir: str | None = None) -> dict[str, Any]:
-    """Accuracy on the whole test set of `data`, by default the set that the model was trained on."""
+    """Accuracy on the test set of `data`, by default the set that the model was trained on.
+
+    The set is loaded with the options that the model was trained with (image size, classes, limits).
+    """
     saved = open_model(path)
     name = data or saved.facts.get("data")
     if name is None:
         raise InputError(f"{path}: expected --data, for the model does not say what it was trained on.")
-    test = load(name, data_dir).test
+    try:
+        options, seed = DataOptions.from_dict(saved.facts.get("data_options", {})), int(saved.facts.get("seed", 0))
+    except (InputError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{path}: expected the data options that the model was trained with: {error}") from error
+    loaded = load(name, data_dir, options, seed=seed)
+    test = loaded.test
     if test.spec != saved.spec or test.classes != saved.classes:
         raise InputError(
             f"{name}: expected steps of {_described(saved.spec)} and classes {', '.join(saved.classes)}, "
             f"got {_described(test.spec)} and classes {', '.join(test.classes)}."
         )
+    if test.image_shape != saved.image_shape:
+        raise InputError(
+            f"{name}: expected images of {saved.image_shape} as in training, got {test.image_shape} rows and columns."
+        )
+    if test.characters and (saved.preprocessing is None or saved.preprocessing.characters != test.characters):
+        raise InputError(f"{name}: expected the training texts that the model was trained on, got others.")
     order = None if test.pixel_order is None else tuple(test.pixel_order.tolist())
     if order != saved.pixel_order:
         raise InputError(f"{name}: expected pixels in the order that the model was trained on, got another.")
@@ -65,6 +80,7 @@ def evaluate(path: Path, data: str | None = None, data_dir: str | None = None) -
         "sequences": len(test),
         "accuracy": round(accuracy(logits, test.labels), 6),
         "loss": round(float(loss), 6),
+        **({"note": "; ".join(loaded.remarks)} if loaded.remarks else {}),
     }
 
 
@@ -76,9 +92,12 @@ def _described(spec: InputSpec) -> str:
 def predict_file(path: Path, file: Path) -> Iterator[Answer]:
     """The answers for each sequence in a file."""
     saved = open_model(path)
-    named = read_inputs(file, saved.spec, image_shape=saved.image_shape, order=saved.pixel_order)
+    if saved.spec.kind == "characters":
+        named = read_texts(file, "" if saved.preprocessing is None else saved.preprocessing.characters)
+    else:
+        named = read_inputs(file, saved.spec, image_shape=saved.image_shape, order=saved.pixel_order)
     data = named.data
-    if saved.preprocessing is not None:
+    if saved.spec.kind != "characters" and saved.preprocessing is not None:
         assert isinstance(data.inputs, torch.Tensor)
         raw = RawSequences(data.inputs.numpy())
         data = SequenceData(data.name, saved.spec, saved.preprocessing.apply(raw, str(file)))

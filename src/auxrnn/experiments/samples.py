@@ -1,0 +1,93 @@
+"""A sheet of training samples of a data set, some of each class, as a PNG file."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from auxrnn.data import dogs, texts
+from auxrnn.data.catalogue import load
+from auxrnn.data.dataset import SequenceData
+from auxrnn.data.presets import find_preset
+from auxrnn.data.sources import data_folder
+from auxrnn.errors import InputError
+from auxrnn.report.sheets import draw_images, draw_texts
+
+COUNT = 20
+
+
+def show_samples(name: str, out: Path, data_dir: str | None = None, count: int = COUNT) -> None:
+    """Draw `count` training samples: the first of each class in turn, then the second, in the order of the classes.
+
+    A permuted image is drawn as the network reads it, its steps row by row, above the image itself.
+    """
+    preset = find_preset(name)
+    title = f"{name}: {preset.description}"
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # drawn as a box
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+            if preset.kind == "texts":
+                labels, contents = texts.read_split("train", data_folder(data_dir))
+                chosen = first_of_each(labels, count)
+                names = [texts.CLASSES[labels[index]] for index in chosen]
+                draw_texts(out, [contents[index] for index in chosen], names, title=title)
+                return
+            forms, names, levels = _dogs(data_dir, count) if name == "stanford-dogs" else _images(name, data_dir, count)
+            draw_images(out, forms, names, title=title, levels=levels)
+        except OSError as error:
+            raise InputError(f"{out}: expected a file that can be written: {error}.") from error
+
+
+def first_of_each(labels: Sequence[int], count: int) -> list[int]:
+    """Indices of `count` sequences, sorted by class, each class as often as any other or once more."""
+    numbers = np.asarray(labels)
+    order = np.argsort(numbers, kind="stable")
+    starts = np.searchsorted(numbers[order], numbers[order])
+    turn = np.arange(len(numbers)) - starts  # 0 for the first of its class, 1 for the second, ...
+    chosen = np.sort(np.lexsort((numbers[order], turn))[:count])
+    return [int(index) for index in order[chosen]]
+
+
+Forms = dict[str, npt.NDArray[Any]]
+
+
+def _images(name: str, data_dir: str | None, count: int) -> tuple[Forms, list[str], int]:
+    data = load(name, data_dir).train
+    assert data.labels is not None
+    shown = data.subset(first_of_each(data.labels.tolist(), count))
+    assert shown.labels is not None
+    names = [data.classes[label] for label in shown.labels.tolist()]
+    if shown.pixel_order is None:
+        return {"": _as_images(shown)}, names, data.spec.levels
+    return {"as read": _as_images(shown), "the image": _as_images(_unpermuted(shown))}, names, data.spec.levels
+
+
+def _as_images(data: SequenceData) -> npt.NDArray[Any]:
+    assert isinstance(data.inputs, torch.Tensor)
+    assert data.image_shape is not None
+    rows, columns = data.image_shape
+    return data.inputs[:, : rows * columns].numpy().reshape(len(data), rows, columns, data.spec.size)
+
+
+def _unpermuted(data: SequenceData) -> SequenceData:
+    assert isinstance(data.inputs, torch.Tensor)
+    assert data.pixel_order is not None
+    return replace(data, inputs=data.inputs[:, torch.argsort(data.pixel_order)], pixel_order=None)
+
+
+def _dogs(data_dir: str | None, count: int) -> tuple[Forms, list[str], int]:
+    """Only what is shown is decoded."""
+    folder = dogs.read_folder(dogs.provide(data_folder(data_dir)))
+    listed = folder.lists["train"]
+    places = list(dogs.image_paths(folder.path, listed))
+    chosen = first_of_each(listed.labels, count)
+    images = [dogs.decode(*places[index], dogs.SIDE) for index in chosen]
+    return {"": np.stack(images)}, [folder.classes[listed.labels[index]] for index in chosen], 256
