@@ -7,7 +7,7 @@ import pytest
 
 from auxrnn.config import MODELS, RunConfig
 from auxrnn.errors import InputError
-from auxrnn.experiments.catalogue import EXPERIMENTS, Arm, Experiment, Steps, Times, find_experiment
+from auxrnn.experiments.catalogue import EXPERIMENTS, Arm, Experiment, Segments, Steps, Times, find_experiment
 from auxrnn.experiments.scales import SCALES, Scale, Task, find_scale, plan_runs, run_config
 
 EIGHTH = Task("digits", {"limit_train": 100}, shrink=1 / 8, epochs=10, pretrain=3)
@@ -19,13 +19,17 @@ def configure(**settings: Any) -> RunConfig:
 
 
 def test_lengths_shrink_in_proportion() -> None:
-    config = configure(model="r-lstm", bptt=Steps(304), segment_length=Steps(40), **{"aux.bptt": Steps(80)})
-    assert (config.bptt, config.segment_length, config.aux.bptt) == (38, 5, 10)
+    config = configure(model="r-lstm", bptt=Steps(304), **{"aux.bptt": Steps(80)})
+    assert (config.bptt, config.aux.bptt) == (38, 10)
 
 
-@pytest.mark.parametrize(("steps", "expected"), [(3, 2), (16, 2), (17, 2), (24, 3)])
-def test_a_segment_keeps_two_steps(steps: int, expected: int) -> None:
-    assert configure(model="r-lstm", segment_length=Steps(steps)).segment_length == expected
+@pytest.mark.parametrize(
+    ("given", "expected"),  # by hand: the root of 1/8 is 0.354; 600/8 = 75
+    [((1, 600), (1, 75)), ((20, 30), (7, 11)), ((10, 60), (4, 19)), ((200, 3), (71, 2)), ((1, 3), (1, 2))],
+)
+def test_segments_shrink_as_a_product(given: tuple[int, int], expected: tuple[int, int]) -> None:
+    config = configure(model="r-lstm", segments=Segments(*given))
+    assert (config.num_anchors, config.segment_length) == expected
 
 
 def test_a_truncation_keeps_one_step_and_plain_numbers_stay() -> None:
@@ -75,6 +79,10 @@ def test_some_arms_and_tasks() -> None:
 def test_a_misspelt_task_or_arm_names_the_nearest(tasks: list[str], arms: list[str], near: str) -> None:
     with pytest.raises(InputError, match=near):
         plan_runs(find_experiment("table2"), find_scale("smoke"), 1, tasks, arms)
+
+
+def test_a_scale_may_ask_on_another_task() -> None:
+    assert {run.task for run in plan_runs(find_experiment("bptt"), find_scale("laptop"), 1)} == {"mnist"}
 
 
 def test_a_misspelt_scale_names_the_nearest() -> None:

@@ -1,11 +1,9 @@
-"""Every table and figure of the paper as data: what is compared, on what, and what was published. Adding one is adding
-rows.
+"""Every table and figure of the paper as data: what is compared, on what, and what was published.
 
-An arm is a model with settings over those of its scale (`scales`). `Steps(300)` stands for a length counted in the
-paper's steps: a scale with shorter sequences shrinks it in proportion. `Share(1/2)` stands for a share of the epochs,
-so that every arm trains for the same number in all unless it says otherwise. Published numbers carry their source: "P"
-read off the paper's own table, figure or caption, "F" measured off a figure (about ±0.1); all are of Trinh, Dai, Luong
-and Le (ICML 2018, arXiv 1803.00144). Knows nothing of training.
+Adding one is adding rows. An arm is a model with settings over those of its scale (`scales`). Lengths are counted in the
+paper's steps, `Steps(300)` or `Segments(20, 30)`: a scale with shorter sequences shrinks them in proportion. Published
+numbers carry their source: "P" read off the paper's own table, figure or caption, "F" measured off a figure (about
+±0.1); all are of Trinh, Dai, Luong and Le (ICML 2018, arXiv 1803.00144). Knows nothing of training.
 """
 
 from __future__ import annotations
@@ -22,6 +20,14 @@ class Steps:
     """A number of steps at the paper's sequence length."""
 
     number: int
+
+
+@dataclass(frozen=True)
+class Segments:
+    """The paper's "n x l": so many segments of so many steps, each at an anchor of its own."""
+
+    count: int
+    length: int
 
 
 @dataclass(frozen=True)
@@ -77,14 +83,15 @@ class Experiment:
 
 
 IMAGES = ("mnist", "pmnist", "cifar10")
+CIFAR10_AND_MNIST = ("cifar10", "mnist")  # the paper: CIFAR10 alone
 DOG_SIDES = (40, 48, 56, 72, 80, 96, 112, 128)
 DOGS = tuple(f"stanford-dogs-{side}" for side in DOG_SIDES)
 
 LSTM = {"model": "lstm", "bptt": Steps(300)}
-RECONSTRUCT = {"model": "r-lstm", "bptt": Steps(300), "num_anchors": 1, "segment_length": Steps(600)}
-SEGMENTS_20X30 = {**RECONSTRUCT, "num_anchors": 20, "segment_length": Steps(30)}
-PREDICT = {"model": "p-lstm", "bptt": Steps(300), "num_anchors": 1, "segment_length": Steps(600)}
-BOTH = {"model": "rp-lstm", "bptt": Steps(300), "num_anchors": 1, "segment_length": Steps(600)}
+RECONSTRUCT = {"model": "r-lstm", "bptt": Steps(300), "segments": Segments(1, 600)}
+SEGMENTS_20X30 = {**RECONSTRUCT, "segments": Segments(20, 30)}
+PREDICT = {**RECONSTRUCT, "model": "p-lstm"}
+BOTH = {**RECONSTRUCT, "model": "rp-lstm"}
 FULL = {"bptt": "full"}
 CHRONO = {"initialisation": "chrono"}
 
@@ -157,7 +164,7 @@ def _dbpedia(error: float) -> dict[str, Published]:
     return {"dbpedia": Published(error, "P")}
 
 
-TEXT = {"bptt": Steps(100), "segment_length": Steps(300)}
+TEXT = {"bptt": Steps(100), "segments": Segments(1, 300)}
 DBPEDIA = Experiment(
     "dbpedia",
     "DBpedia, characters: test error",
@@ -166,7 +173,7 @@ DBPEDIA = Experiment(
     (
         Arm("LM-LSTM", {"model": "lm-lstm", **TEXT}, _dbpedia(4.04)),
         Arm("SA-LSTM", {"model": "sa-lstm", **TEXT}, _dbpedia(3.89)),
-        Arm("r-LSTM 20x15", {**SEGMENTS_20X30, **TEXT, "segment_length": Steps(15)}, _dbpedia(3.84)),
+        Arm("r-LSTM 20x15", {**RECONSTRUCT, **TEXT, "segments": Segments(20, 15)}, _dbpedia(3.84)),
         Arm("p-LSTM", {**PREDICT, **TEXT}, _dbpedia(2.85)),
         Arm("LSTM", {**LSTM, **TEXT}, control=True),
         Arm("LSTM, chrono", {**LSTM, **TEXT, **CHRONO}, control=True),
@@ -186,7 +193,7 @@ BPTT = Experiment(
     "Shrinking the supervised window",
     "How little supervised back-propagation is enough beside an auxiliary loss? At 0 the labels train the classifier "
     "alone.",
-    ("cifar10",),
+    CIFAR10_AND_MNIST,
     tuple(
         Arm(f"{name} BPTT {steps.number if isinstance(steps, Steps) else steps}",
             {**settings, "bptt": steps, "aux.bptt": Steps(300)}, _cifar10("F", accuracy))
@@ -203,11 +210,11 @@ SEGMENTS = Experiment(
     "segments",
     "Several segments at one cost",
     "Is it better to spend n x l = 600 decoder steps on one long segment or on many short ones?",
-    ("cifar10",),
+    CIFAR10_AND_MNIST,
     tuple(
         Arm(f"{count}x{length} BPTT {bptt}",
             {**RECONSTRUCT, "bptt": bptt, "aux.bptt": Steps(300),
-             "num_anchors": count, "segment_length": Steps(length)},
+             "segments": Segments(count, length)},
             _cifar10("P", accuracy))
         for bptt, accuracies in ((1, (46.0, 46.0, 48.0, 47.7, 47.2, 46.2)), (0, (37.4, 40.6, 41.6, 41.0, 40.1, 37.9)))
         for (count, length), accuracy in zip(
@@ -227,7 +234,7 @@ ABLATION = Experiment(
     "One factor of r-LSTM changed at a time",
     "Which parts of the method carry it? Whether the paper's middle factors are parts switched off or replaced is not "
     "known; each arm says what we did.",
-    ("cifar10",),
+    CIFAR10_AND_MNIST,
     (
         Arm("r-LSTM", RECONSTRUCT),
         Arm("joint training: labels alone after pretraining", {**RECONSTRUCT, "aux.joint": False}, _lost(3.6)),

@@ -12,6 +12,7 @@ import torch
 
 from auxrnn.data.catalogue import load
 from auxrnn.data.dataset import SequenceData
+from auxrnn.data.options import DataOptions
 from auxrnn.errors import InputError
 from auxrnn.experiments.arms import Arm, StoredRun
 from auxrnn.experiments.probes import confusion, gradient_norms, memory_probe
@@ -40,7 +41,12 @@ def probe_sections(arms: list[Arm], data_dir: str | None, say: Callable[[str], N
             continue
         run = arm.finished[0]
         try:
-            test = load(run.config.data, data_dir or run.config.data_dir).test
+            test = load(
+                run.config.data,
+                data_dir or run.config.data_dir,
+                DataOptions.of_run(run.config),
+                seed=run.config.seed,
+            ).test
         except InputError as error:
             missing.append(f"{arm.name}: its test set could not be read, so its model is not looked into. {error}")
             continue
