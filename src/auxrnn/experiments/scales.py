@@ -76,9 +76,10 @@ PAPER = Scale(
 
 LAPTOP = Scale(
     "laptop",
-    "Laptop scale: the paper's questions and its network, at a size at which one run takes at most three minutes on two "
-    "cores. 2,000 images of 14x14 (MNIST) or 16x16 pixels (CIFAR10), 40x40 for 10 breeds of dogs, 2,000 texts, 6 epochs, "
-    "batch 32; K and n x l shrunk in proportion to the length. Compare arms with each other, not with the paper.",
+    "Laptop scale: the paper's questions and its network, at a size at which one run takes at most three minutes on "
+    "two cores. 2,000 images of 14x14 (MNIST) or 16x16 pixels (CIFAR10), 40x40 for 10 breeds of dogs, 2,000 texts, 6 "
+    "epochs, batch 32; K and n x l shrunk in proportion to the length. Compare arms with each other, not with the "
+    "paper.",
     seeds=3,
     shared={"batch_size": 32, "aux.target": "squared", "aux.unfed": "blank"},
     tasks={
@@ -90,8 +91,8 @@ LAPTOP = Scale(
     },
     instead=dict.fromkeys(("bptt", "segments", "ablation"), ("mnist",)),
 )
-"""In minutes no model gets far on CIFAR10; MNIST, where the method shows at this size, stands in where an effect is taken
-apart."""
+"""In minutes no model gets far on CIFAR10; MNIST, where the method shows at this size, stands in where an effect is
+taken apart."""
 
 SMOKE = Scale(
     "smoke",
@@ -172,9 +173,9 @@ def run_config(arm: Arm, task: Task, scale: Scale) -> RunConfig:
 
 
 def _shrunk(value: Any, shrink: float) -> Any:
-    """`Steps` as a number of steps, at least 1. `Segments` as (n, l): both shrink by the root, so that n * l does whole.
+    """`Steps` as a number of steps, at least 1. `Segments` as (n, l), both by the root, so that n * l shrinks alike.
 
-    A segment has at least 2 steps, for the first is given.
+    A segment keeps 2 steps, for the first is given.
     """
     if isinstance(value, Steps):
         return max(round(value.number * shrink), 1)
