@@ -1,8 +1,9 @@
 """Every table and figure of the paper as data: what is compared, on what, and what was published.
 
 Adding one is adding rows. An arm is a model with settings over those of its scale (`scales`). Lengths are counted in
-the paper's steps, `Steps(300)` or `Segments(20, 30)`: a scale with shorter sequences shrinks them. Published numbers carry their source: "P" read off the paper's own table, figure or caption, "F" measured off a figure (about
-±0.1); all are of Trinh, Dai, Luong and Le (ICML 2018, arXiv 1803.00144). Knows nothing of training.
+the paper's steps, `Steps(300)` or `Segments(20, 30)`: a scale with shorter sequences shrinks them. Published numbers
+carry their source: "P" read off the paper's own table, figure or caption, "F" measured off a figure (about ±0.1); all
+are of Trinh, Dai, Luong and Le (ICML 2018, arXiv 1803.00144). Knows nothing of training.
 """
 
 from __future__ import annotations
