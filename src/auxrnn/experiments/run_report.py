@@ -64,7 +64,7 @@ def _results(arms: list[Arm], place: Path) -> Section:
             f"{len(arm.finished)} of {len(arm.runs)}",
             Cell(_spread_text(accuracies), f"bootstrap {interval}" if interval else "", strong=True),
             _spread_text(list(arm.values("validation_accuracy").values())),
-            str(arm.config.bptt),
+            "–" if arm.config.model == "transformer" else str(arm.config.bptt),
             f"{arm.values('parameters')[arm.finished[0].config.seed]:,.0f}" if arm.finished else "–",
             f"{spread(seconds).mean:,.0f}" if seconds else "–",
         ]
