@@ -9,7 +9,7 @@ import yaml
 from auxrnn.config import AuxiliaryConfig
 from auxrnn.errors import InputError
 from auxrnn.experiments.arms import differing, gather_arms, read_run, settings
-from auxrnn.experiments.runs import RunFolder
+from auxrnn.experiments.run_folder import RunFolder
 from auxrnn.training.history import COLUMNS
 from small_runs import SMALL
 
@@ -41,7 +41,7 @@ def test_a_run(tmp_path):
 def test_an_unfinished_run(tmp_path):
     run = lay(tmp_path / "a", replace(SMALL, model="lstm"), rows=0)
     assert run.result is None
-    assert (run.epochs, run.all_epochs) == (0, 2)  # nothing to pretrain
+    assert (run.epochs, run.all_epochs) == (0, 2)  # nothing to pretrain on
 
 
 def test_what_is_no_run(tmp_path):
@@ -64,7 +64,7 @@ def test_a_damaged_curve(tmp_path, content):
 
 def test_arms_are_runs_that_differ_in_seed_and_place(tmp_path):
     runs = [
-        lay(tmp_path / "b", replace(SMALL, seed=2, out="x", data_dir="y"), accuracy=0.5),
+        lay(tmp_path / "b", replace(SMALL, seed=2, out="x", data_dir="y", num_threads=2), accuracy=0.5),
         lay(tmp_path / "c", replace(SMALL, bptt=9)),
         lay(tmp_path / "a", replace(SMALL, seed=1), accuracy=0.25),
         lay(tmp_path / "d", replace(SMALL, model="lstm", seed=1)),
@@ -87,5 +87,5 @@ def test_settings_by_their_names_on_the_command_line():
     found = settings(replace(SMALL, aux=AuxiliaryConfig(unfed="blank")))
     assert found["aux.unfed"] == "blank"
     assert found["bptt"] == 4
-    assert {"aux", "seed", "out", "data_dir"} & set(found) == set()
+    assert {"aux", "transformer", "seed", "out", "data_dir", "num_workers"} & set(found) == set()
     assert differing([SMALL, replace(SMALL, lr=0.5, seed=9, aux=AuxiliaryConfig(weight=2.0))]) == ["aux.weight", "lr"]

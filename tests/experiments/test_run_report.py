@@ -6,9 +6,13 @@ from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+import torch
 
 from auxrnn.arguments import parse_run_config
+from auxrnn.batch import InputSpec
 from auxrnn.cli import main
+from auxrnn.config import AuxiliaryConfig
+from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
 from auxrnn.experiments import insides
 from auxrnn.experiments.arms import read_run
@@ -149,3 +153,23 @@ def test_a_large_test_set_is_sampled_evenly(runs, tmp_path, monkeypatch):
     monkeypatch.setattr(insides, "PROBED_STEPS", 64 * 20)
     page = Texts(report_runs([runs / "lstm"], tmp_path / "page.html", say=lambda line: None))
     assert any("on 20 of 400 test sequences" in word for word in page.words), page.words
+
+
+@pytest.mark.parametrize("model", ["transformer", "urnn", "sa-lstm"])
+def test_models_of_every_kind(tmp_path, model):
+    run_small(tmp_path / "run", model=model, max_epochs=1)
+    page = Texts(report_runs([tmp_path / "run"], say=lambda line: None))
+    assert "Mistakes" in page.words
+    assert ("How far the gradient reaches" in page.words) == (model != "transformer")
+    assert ("What the memory holds" in page.words) == (model == "sa-lstm")
+
+
+def test_a_decoder_of_the_future_has_no_memory_to_show(tmp_path):
+    run_small(tmp_path / "run", model="r-lstm", max_epochs=1, aux=AuxiliaryConfig(direction="future"))
+    assert "What the memory holds" not in Texts(report_runs([tmp_path / "run"], say=lambda line: None)).words
+
+
+def test_of_unequal_sequences_the_longer_half_is_looked_into():
+    spec = InputSpec("characters", 5)
+    data = SequenceData("text", spec, [torch.zeros(steps, dtype=torch.int64) for steps in (3, 9, 5, 7)])
+    assert insides._longer(data).lengths.tolist() == [9, 5, 7]

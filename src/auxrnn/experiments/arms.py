@@ -9,10 +9,11 @@ from typing import Any
 
 from auxrnn.config import RunConfig
 from auxrnn.errors import InputError
-from auxrnn.experiments.run_folder import RunFolder, read_config, read_curve, read_json
+from auxrnn.experiments.run_folder import FREE, RunFolder, flat_settings, read_config, read_curve, read_json
+from auxrnn.training.phases import plan_phases
 
-PLACES: dict[str, Any] = {"seed": 0, "out": None, "data_dir": None}
-"""What may differ between runs of one arm: where they ran, and from which seed."""
+UNLIKE = ("seed", *FREE)
+"""What may differ between runs of one arm: their seed, and where they ran."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,7 @@ class StoredRun:
 
     @property
     def all_epochs(self) -> int:
-        pretraining = self.config.pretrain_epochs if self.config.auxiliaries else 0
-        return pretraining + self.config.max_epochs
+        return sum(phase.epochs for phase in plan_phases(self.config, self.config))
 
     def curve(self, column: str, scale: float = 1.0) -> list[tuple[float, float]]:
         """(epoch, value) of a column of metrics.csv; nothing before the end of the first epoch."""
@@ -70,8 +70,10 @@ def read_run(path: Path) -> StoredRun:
 def gather_arms(runs: Sequence[StoredRun]) -> list[Arm]:
     """The arms in the order in which they first come; InputError where a seed comes twice in one."""
     groups: dict[RunConfig, list[StoredRun]] = {}
+    plain = RunConfig()
     for run in runs:
-        groups.setdefault(replace(run.config, **PLACES), []).append(run)
+        common: dict[str, Any] = {name: getattr(plain, name) for name in UNLIKE}
+        groups.setdefault(replace(run.config, **common), []).append(run)
     for same in groups.values():
         seeds = [run.config.seed for run in same]
         twice = next((seed for seed in seeds if seeds.count(seed) > 1), None)
@@ -86,14 +88,8 @@ def gather_arms(runs: Sequence[StoredRun]) -> list[Arm]:
 
 
 def settings(config: RunConfig) -> dict[str, Any]:
-    """Every setting by its name on the command line, the places left out."""
-    found: dict[str, Any] = {}
-    for name, value in config.to_dict().items():
-        if name == "aux":
-            found |= {f"aux.{inner}": setting for inner, setting in value.items()}
-        elif name not in PLACES:
-            found[name] = value
-    return found
+    """Every setting by its name on the command line but those that runs of one arm may differ in."""
+    return {name: value for name, value in flat_settings(config.to_dict()).items() if name not in UNLIKE}
 
 
 def differing(configs: Sequence[RunConfig]) -> list[str]:

@@ -56,17 +56,18 @@ def probe_sections(arms: list[Arm], data_dir: str | None, say: Callable[[str], N
         return [Section("Inside the models", missing)] if missing else []
     figures = [_confusion(index, name, *found) for index, (name, found) in enumerate(models.items())]
     order = [arm.name for arm in arms]
-    memory = _memory(models, order)
-    return [
-        Section("Mistakes", missing, (), figures),
-        *([] if memory is None else [memory]),
-        _gradients(models, order),
-    ]
+    inner = [_memory(models, order), _gradients(models, order)]
+    return [Section("Mistakes", missing, (), figures), *(section for section in inner if section is not None)]
 
 
 def _sample(data: SequenceData, count: int) -> SequenceData:
     """At most `count` sequences, evenly over the set."""
     return data.subset(torch.linspace(0, len(data) - 1, min(count, len(data))).round().long())
+
+
+def _longer(data: SequenceData) -> SequenceData:
+    """The longer half of sequences of unequal lengths, in which there is something to look back on."""
+    return data.subset((data.lengths >= data.lengths.median()).nonzero().squeeze(1))
 
 
 def _confusion(index: int, name: str, run: StoredRun, saved: SavedModel, test: SequenceData) -> Figure:
@@ -85,17 +86,17 @@ def _confusion(index: int, name: str, run: StoredRun, saved: SavedModel, test: S
 def _memory(models: dict[str, Opened], order: list[str]) -> Section | None:
     lines: dict[str, list[Point]] = {}
     pictures = []
-    unit = "root mean square error"
+    unit, near = "root mean square error", False
     for index, (name, (run, saved, test)) in enumerate(models.items()):
         network = saved.network
         if not isinstance(network, SequenceClassifier) or "reconstruct" not in network.auxiliaries:
             continue
-        if saved.config.segment_length < 2:
-            continue
-        probe = memory_probe(network, _sample(test, 64))
-        unit = {"characters": "share of wrong characters", "values": "error (root mean square)"}.get(
-            test.spec.kind, unit
-        )
+        if saved.config.segment_length < 2 or saved.config.aux.direction == "future":
+            continue  # there is no memory in what it says
+        part = _sample(_longer(test), 64)
+        probe = memory_probe(network, part)
+        near = near or saved.config.aux.placement == "near"
+        unit = "share of wrong characters" if test.spec.kind == "characters" else unit
         lines[name] = [Point(*pair) for pair in zip(probe.distances, probe.errors, strict=True)]
         lines[f"{name}: mean of the data"] = [
             Point(*pair) for pair in zip(probe.distances, probe.baseline, strict=True)
@@ -111,10 +112,10 @@ def _memory(models: dict[str, Opened], order: list[str]) -> Section | None:
             levels=saved.spec.levels,
             missing=np.concatenate([nothing, ~probe.asked]),
         )
-        length = min(saved.config.segment_length, int(test.lengths.min()))
+        length = min(saved.config.segment_length, int(part.lengths.min()))
         caption = (
             f"{name}, seed {run.config.seed}: test images, and what the decoder reproduces of every segment of "
-            f"{length} steps, given its first, from the state so many steps after its end. Empty: the sequence ends "
+            f"{length} steps, given its first, from the state so many steps after its end. Shaded: the sequence ends "
             "before that."
         )
         pictures.append(Figure(caption, drawing, f"memory-{index + 1}"))
@@ -128,26 +129,28 @@ def _memory(models: dict[str, Opened], order: list[str]) -> Section | None:
         "The decoder was trained on segments that end at the anchor (placement near): at any other distance it is "
         "asked what it never learned to say, and a large error there does not show that the state has forgotten."
     )
-    near = any(saved.config.aux.placement == "near" for _, saved, _ in models.values())
     return Section(
         "What the memory holds", [told] if near else (), (), [*pictures, Figure(caption, drawing, "memory-error")]
     )
 
 
-def _gradients(models: dict[str, Opened], order: list[str]) -> Section:
+def _gradients(models: dict[str, Opened], order: list[str]) -> Section | None:
     lines: dict[str, list[Point]] = {}
     marks: dict[str, float] = {}
     for name, (_, saved, test) in models.items():
         if not isinstance(saved.network, SequenceClassifier):
             continue  # no state goes from step to step
-        batch = _sample(test, 16).batch(range(min(16, len(test))))
+        part = _sample(_longer(test), 16)
+        batch = part.batch(range(len(part)))
         norms = gradient_norms(saved.network, batch, min(int(batch.lengths.min()), REACH))
         lines[name] = [Point(distance, norm) for distance, norm in enumerate(norms, 1) if norm > 0]
         if isinstance(saved.config.bptt, int) and 0 < saved.config.bptt < len(norms):
             marks.setdefault(f"K = {saved.config.bptt}", saved.config.bptt)
+    if not lines:
+        return None
     caption = (
         "Norm of the gradient of the supervised loss with respect to the state so many steps before the end, mean over "
-        f"{len(batch)} test sequences, as full back-propagation would carry it. A truncated model is trained with what "
+        "16 test sequences at most, as full back-propagation would carry it. A truncated model is trained with what "
         "lies left of its K alone."
     )
     drawing = draw_points(

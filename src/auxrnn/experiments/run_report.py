@@ -54,7 +54,7 @@ def _results(arms: list[Arm], place: Path) -> Section:
     against = compare_all(tested, base) if comparable else {}
     header = ["model", "seeds", "test accuracy, %", "validation, %", "BPTT", "parameters", "seconds"]
     if comparable:
-        header += [f"points against {base}", "effect (g)", "p, corrected", "real?"]
+        header += [f"points against {base}", "effect (g)", "real?"]
     rows: list[list[Cell | str]] = []
     for arm in arms:
         accuracies, seconds = list(tested[arm.name].values()), list(arm.values("seconds").values())
@@ -64,7 +64,7 @@ def _results(arms: list[Arm], place: Path) -> Section:
             f"{len(arm.finished)} of {len(arm.runs)}",
             Cell(_spread_text(accuracies), f"bootstrap {interval}" if interval else "", strong=True),
             _spread_text(list(arm.values("validation_accuracy").values())),
-            str(arm.config.bptt),
+            "–" if arm.config.model == "transformer" else str(arm.config.bptt),
             f"{arm.values('parameters')[arm.finished[0].config.seed]:,.0f}" if arm.finished else "–",
             f"{spread(seconds).mean:,.0f}" if seconds else "–",
         ]
@@ -91,12 +91,11 @@ def _spread_text(values: Sequence[float]) -> str:
 
 def _against(found: Any) -> list[Cell | str]:
     if found is None:
-        return ["–"] * 4
+        return ["–"] * 3
     return [
         Cell(f"{100 * found.difference:+.1f}", str(found.interval) if found.interval else ""),
         "–" if found.effect is None else f"{found.effect:.2f}",
-        "–" if found.p_corrected is None else f"{found.p_corrected:.3g}",
-        found.real,
+        Cell(found.real, "" if found.p_corrected is None else f"p {found.p_corrected:.3g}, corrected"),
     ]
 
 
