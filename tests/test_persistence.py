@@ -257,7 +257,8 @@ def test_every_model_comes_back(model, tmp_path):
     found = load_model(tmp_path)
     assert found.config == config
     assert found.network.longest == (6 if model == "transformer" else None)
-    assert torch.equal(predict_logits(found.network, some_data()), predict_logits(saved.network, some_data()))
+    data = some_data()
+    assert torch.equal(predict_logits(found.network, data), predict_logits(saved.network, data))
     card = (tmp_path / CARD).read_text()
     assert f"{model} {'of 1 layers' if model == 'transformer' else 'with 4'}" in card
 
