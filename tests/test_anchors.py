@@ -12,6 +12,9 @@ DRAWS = 6_000
 
 def draw(kind: str, lengths: list[int], n: int, l: int, *key: int) -> Segments:
     generator = step_generator(*key)
+    if kind.startswith("future"):
+        placement = kind.partition(" ")[2] or "near"
+        return reconstruction_segments(torch.tensor(lengths), n, l, generator, placement, direction="future")  # type: ignore[arg-type]
     if kind == "predict":
         return prediction_segments(torch.tensor(lengths), n, l, generator)
     return reconstruction_segments(torch.tensor(lengths), n, l, generator, kind)  # type: ignore[arg-type]
@@ -19,6 +22,8 @@ def draw(kind: str, lengths: list[int], n: int, l: int, *key: int) -> Segments:
 
 def fitting(kind: str, length: int, l: int) -> range:
     """Anchors that fit, by listing: the segment lies before the anchor, or after it and one more step to predict."""
+    if kind.startswith("future"):
+        return range(1, max(length - l, 1) + 1)
     if kind == "predict":
         positions = [a for a in range(length + 1) if a + min(l, length - 1) + 1 <= length]
     else:
@@ -34,7 +39,7 @@ def assert_uniform(values: Tensor, support: range) -> None:
         assert stats.chisquare(counts.numpy()).pvalue > 1e-4
 
 
-@pytest.mark.parametrize("kind", ["near", "distant", "predict"])
+@pytest.mark.parametrize("kind", ["near", "distant", "predict", "future", "future distant"])
 def test_anchors_are_uniform_over_the_positions_that_fit_each_sequence(kind: str) -> None:
     lengths = [30, 11, 10, 9, 1, 2]
     found = draw(kind, lengths, DRAWS, 10, 0)
@@ -42,7 +47,7 @@ def test_anchors_are_uniform_over_the_positions_that_fit_each_sequence(kind: str
         assert_uniform(found.anchor[b], fitting(kind, length, 10))
 
 
-@pytest.mark.parametrize("kind", ["near", "distant", "predict"])
+@pytest.mark.parametrize("kind", ["near", "distant", "predict", "future", "future distant"])
 def test_each_anchor_of_a_sequence_is_uniform(kind: str) -> None:
     found = draw(kind, [12] * DRAWS, 3, 5, 0)
     for anchor in found.anchor.unbind(1):
@@ -141,3 +146,56 @@ def test_refuses_what_is_no_length_or_number(kind: str) -> None:
 def test_refuses_an_unknown_placement() -> None:
     with pytest.raises(ValueError, match="'near' or 'distant', got 'far'"):
         draw("far", [10], 1, 5, 0)
+
+
+@pytest.mark.parametrize("placement", ["near", "distant"])
+def test_future_segments_lie_behind_an_anchor_that_has_read_something(placement: str) -> None:
+    lengths = torch.tensor([1, 2, 3, 7, 8, 9, 40])
+    for l in (1, 2, 8, 100):
+        found = draw(f"future {placement}", lengths.tolist(), 50, l, l)
+        assert torch.equal(found.length, (lengths - 1).clamp(max=l).unsqueeze(1).expand(-1, 50))
+        assert (found.anchor >= 1).all()
+        assert (found.start >= found.anchor).all()
+        assert (found.start + found.length <= lengths.unsqueeze(1)).all()
+        if placement == "near":
+            assert torch.equal(found.start, found.anchor)
+
+
+def test_distant_future_segments_begin_uniformly_behind_their_anchor() -> None:
+    found = draw("future distant", [12], 8 * DRAWS, 5, 0)
+    for anchor in range(1, 8):
+        assert_uniform(found.start[found.anchor == anchor], range(anchor, 12 - 5 + 1))
+
+
+def spread(anchors: str, n: int, kind: str = "near") -> Tensor:
+    lengths, generator = torch.tensor([12] * DRAWS), step_generator(0)
+    if kind == "predict":
+        return prediction_segments(lengths, n, 5, generator, anchors=anchors).anchor  # type: ignore[arg-type]
+    return reconstruction_segments(lengths, n, 5, generator, anchors=anchors).anchor  # type: ignore[arg-type]
+
+
+def test_anchors_at_the_end() -> None:
+    assert spread("end", 2).unique().tolist() == [12]
+    assert spread("end", 2, "predict").unique().tolist() == [6]  # the last step is predicted
+
+
+def test_late_anchors_are_the_likelier_the_later() -> None:
+    """8 positions: the share of the i-th is ((i + 1)^2 - i^2) / 64."""
+    counts = torch.bincount(spread("late", 1).flatten() - 5, minlength=8)
+    expected = torch.tensor([2 * i + 1 for i in range(8)]) / 64 * DRAWS
+    assert stats.chisquare(counts.numpy(), expected.numpy()).pvalue > 1e-4
+
+
+def test_stratified_anchors_lie_one_in_each_stretch() -> None:
+    found = spread("stratified", 4)
+    for i in range(4):
+        assert_uniform(found[:, i], range(5 + 2 * i, 7 + 2 * i))
+    uneven = spread("stratified", 3)  # 8 positions in 3 stretches of 2 2/3: the second is 2/3 of the third position
+    assert [sorted(set(column.tolist())) for column in uneven.unbind(1)] == [[5, 6, 7], [7, 8, 9, 10], [10, 11, 12]]
+
+
+def test_refuses_an_unknown_spread_or_direction() -> None:
+    with pytest.raises(ValueError, match="uniform, end, late, stratified, got 'first'"):
+        spread("first", 1)
+    with pytest.raises(ValueError, match="direction 'past' or 'future', got 'up'"):
+        reconstruction_segments(torch.tensor([9]), 1, 5, step_generator(0), direction="up")  # type: ignore[arg-type]

@@ -6,15 +6,17 @@ import torch
 from torch import nn
 
 from auxrnn.anchors import step_generator
+from auxrnn.baselines.urnn import UnitaryRNN
 from auxrnn.batch import InputSpec, SequenceBatch
 from auxrnn.build import build_model
-from auxrnn.config import AuxiliaryConfig, ModelConfig
+from auxrnn.config import MODELS, OWN_CORE, AuxiliaryConfig, ModelConfig, TransformerConfig
+from auxrnn.errors import InputError
 from auxrnn.objectives import Prediction, Reconstruction
 
 SPEC = InputSpec("pixels", 1)
 
 
-def build(longest: int | None = None, **settings: Any) -> Any:
+def build(longest: int | None = 20, **settings: Any) -> Any:
     config = ModelConfig(**{"hidden_size": 8, "projection_size": 5, "segment_length": 7, **settings})
     return build_model(config, SPEC, 3, longest)
 
@@ -26,6 +28,8 @@ def build(longest: int | None = None, **settings: Any) -> Any:
         ("r-lstm", {"reconstruct": Reconstruction}),
         ("p-lstm", {"predict": Prediction}),
         ("rp-lstm", {"reconstruct": Reconstruction, "predict": Prediction}),
+        ("sa-lstm", {"reconstruct": Reconstruction}),
+        ("lm-lstm", {"predict": Prediction}),
     ],
 )
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
@@ -133,7 +137,8 @@ def test_every_field_of_the_config_is_read() -> None:
         "model": "p-lstm", "bptt": 2, "cell": "gru", "hidden_size": 9, "projection_size": 4, "num_layers": 2,
         "initialisation": "forget", "num_anchors": 2, "segment_length": 3, "regulariser": "none", "dropout": 0.1,
     }  # fmt: skip
-    assert set(changed) == {item.name for item in dataclasses.fields(ModelConfig)} - {"aux"}
+    of_one_model = {"identity_scale", "transformer"}
+    assert set(changed) == {item.name for item in dataclasses.fields(ModelConfig)} - of_one_model - {"aux"}
     batch = SequenceBatch(
         torch.arange(40, dtype=torch.uint8).view(2, 20, 1), torch.tensor([20, 9]), torch.tensor([0, 2])
     )
@@ -141,11 +146,84 @@ def test_every_field_of_the_config_is_read() -> None:
     def outcome(**settings: Any) -> list[float]:
         torch.manual_seed(0)
         net = build(**settings)
-        losses = net.losses(batch, ["supervised", *net.auxiliaries], 0.5, step_generator(0))
+        names = ["supervised", *ModelConfig(model=settings.get("model", "r-lstm")).auxiliaries]
+        losses = net.losses(batch, names, 0.5, step_generator(0))
         sum(loss.mean for loss in losses.values()).backward()
-        return [loss.total.item() for loss in losses.values()] + [w.grad.sum().item() for w in net.parameters()]
+        return [loss.total.item() for loss in losses.values()] + [
+            w.grad.sum().item() for w in net.parameters() if w.grad is not None
+        ]
 
+    def sized(**sizes: Any) -> list[float]:
+        return outcome(model="transformer", transformer=TransformerConfig(**sizes))
+
+    assert outcome(model="irnn", identity_scale=0.5) != outcome(model="irnn")
+    sizes = {
+        "layers": 2, "width": 32, "heads": 2, "feed_forward": 9, "positions": "learned", "causal": True, "dropout": 0.5,
+    }  # fmt: skip
+    assert set(sizes) == {item.name for item in dataclasses.fields(TransformerConfig)}
+    for name, value in sizes.items():
+        assert sized(**{name: value}) != sized(), name
     plain = outcome()
     assert outcome() == plain
     for name, value in changed.items():
         assert outcome(**{name: value}) != plain, name
+
+
+def test_models_with_a_core_of_their_own_take_a_step() -> None:
+    batch = SequenceBatch(
+        torch.randint(256, (2, 20, 1), dtype=torch.uint8), torch.tensor([20, 9]), torch.tensor([0, 2])
+    )
+    for model in OWN_CORE:
+        net = build(model=model, bptt="full")
+        losses = net.losses(batch, ["supervised"], 0.5, step_generator(0))
+        losses["supervised"].mean.backward()
+        assert all(weight.grad is not None for weight in net.parameters()), model
+    assert isinstance(build(model="irnn").encoder.core, nn.RNN)
+    assert build(model="irnn").encoder.core.nonlinearity == "relu"
+    assert isinstance(build(model="urnn").encoder.core, UnitaryRNN)
+
+
+@pytest.mark.parametrize("model", ["irnn", "urnn"])
+@pytest.mark.parametrize("projection_size", [None, 5])
+def test_an_own_core_reads_every_kind_of_input(model: str, projection_size: int | None) -> None:
+    config = ModelConfig(model=model, hidden_size=4, projection_size=projection_size)
+    for spec in (SPEC, InputSpec("characters", 7), InputSpec("values", 3)):
+        net = build_model(config, spec, 3)
+        shape = (2, 6) if spec.kind == "characters" else (2, 6, spec.size)
+        inputs = torch.zeros(shape, dtype=torch.float32 if spec.kind == "values" else torch.uint8)
+        assert net(SequenceBatch(inputs, torch.tensor([6, 3]))).shape == (2, 3)
+
+
+def test_the_ablations_options_arrive() -> None:
+    aux = AuxiliaryConfig(direction="future", anchors="late", reach="shared", prediction_layers=2)
+    net = build(model="rp-lstm", aux=aux)
+    again, ahead = net.auxiliaries["reconstruct"], net.auxiliaries["predict"]
+    assert (again.direction, again.anchors, again.reach) == ("future", "late", "shared")
+    assert (ahead.anchors, ahead.decoder.core.num_layers) == ("late", 2)
+    autoencoder = build(model="sa-lstm").auxiliaries["reconstruct"]
+    assert (autoencoder.anchors, autoencoder.reach, autoencoder.decoder.core.num_layers) == ("end", "bptt", 1)
+    assert build(model="lm-lstm").auxiliaries["predict"].decoder.core is None
+
+
+def test_weights_of_prediction_leave_the_decoders_out() -> None:
+    plain = build(model="lstm")
+    own = sum(weight.numel() for weight in plain.parameters())
+    for model in ("lstm", "r-lstm", "rp-lstm", "sa-lstm", "lm-lstm"):
+        assert build(model=model).classifier_parameters() == own
+    net = build(model="transformer")
+    assert net.classifier_parameters() == sum(weight.numel() for weight in net.parameters())
+
+
+def test_default_sizes_are_comparable() -> None:
+    """By hand, for MNIST: LSTM 128 on a projection to 128 and a head of 256 units, against the transformer."""
+    counts = {name: build_model(ModelConfig(model=name), SPEC, 10, 784).classifier_parameters() for name in MODELS}
+    head = 256 * 128 + 256 + 10 * 256 + 10
+    assert counts["lstm"] == 2 * 128 + 4 * (2 * 128 * 128 + 2 * 128) + head
+    layer = 3 * 64 * 64 + 3 * 64 + 64 * 64 + 64 + 2 * 64 * 256 + 256 + 64 + 4 * 64
+    assert counts["transformer"] == 2 * 64 + 3 * layer + 2 * 64 + 256 * 64 + 256 + 10 * 256 + 10
+    assert abs(counts["transformer"] / counts["lstm"] - 1) < 0.02
+
+
+def test_learned_positions_need_a_length() -> None:
+    with pytest.raises(InputError, match="longest sequence for learned positions"):
+        build(longest=None, model="transformer", transformer=TransformerConfig(positions="learned"))

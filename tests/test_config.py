@@ -7,11 +7,14 @@ import pytest
 
 from auxrnn.config import (
     MODELS,
+    OWN_CORE,
     AuxiliaryConfig,
     ModelConfig,
     RunConfig,
     TrainingConfig,
+    TransformerConfig,
     steps_or_none,
+    with_groups,
 )
 from auxrnn.errors import InputError
 
@@ -22,7 +25,9 @@ def test_defaults_are_the_papers() -> None:
     assert (config.cell, config.hidden_size, config.projection_size, config.num_layers) == ("lstm", 128, 128, 1)
     assert (config.bptt, config.num_anchors, config.segment_length) == (300, 1, 600)
     assert (config.regulariser, config.dropout) == ("dropconnect", 0.5)
-    assert (config.aux.decoder_layers, config.aux.weight, config.aux.order) == (2, 1.0, "forward")
+    aux = config.auxiliary_options
+    assert (aux.decoder_layers, aux.weight, aux.order, aux.joint, aux.direction) == (2, 1.0, "forward", True, "past")
+    assert (aux.anchors, aux.reach, aux.truth_schedule, aux.prediction_layers) == ("uniform", "segment", "linear", 1)
     assert (config.batch_size, config.optimizer, config.lr, config.gradient_clip) == (128, "rmsprop", 1e-3, 1.0)
     assert config.validation_fraction == 0.1
 
@@ -34,6 +39,33 @@ def test_models_by_name() -> None:
     assert ModelConfig(model="r-lstm").auxiliaries == ("reconstruct",)
     assert ModelConfig(model="p-lstm").auxiliaries == ("predict",)
     assert ModelConfig(model="rp-lstm").auxiliaries == ("reconstruct", "predict")
+    assert ModelConfig(model="sa-lstm").auxiliaries == ("reconstruct",)
+    assert ModelConfig(model="lm-lstm").auxiliaries == ("predict",)
+    assert {ModelConfig(model=name).auxiliaries for name in OWN_CORE} == {()}
+
+
+def test_pretrained_models_have_the_options_of_dai_and_le() -> None:
+    """Dai & Le 2015: from the sequence's end, teacher-forced, one layer; then the labels alone."""
+    autoencoder = ModelConfig(model="sa-lstm").auxiliary_options
+    assert (autoencoder.anchors, autoencoder.truth_schedule, autoencoder.decoder_layers) == ("end", "constant", 1)
+    assert (autoencoder.reach, autoencoder.joint, autoencoder.truth_start) == ("bptt", False, 1.0)
+    language = ModelConfig(model="lm-lstm").auxiliary_options
+    assert (language.prediction_layers, language.joint, language.anchors) == (0, False, "uniform")
+
+
+def test_an_option_given_counts_whatever_the_model() -> None:
+    given = AuxiliaryConfig(joint=True, anchors="late", decoder_layers=3)
+    found = ModelConfig(model="sa-lstm", aux=given).auxiliary_options
+    assert (found.joint, found.anchors, found.decoder_layers, found.reach) == (True, "late", 3, "bptt")
+    assert AuxiliaryConfig().filled("r-lstm").filled("sa-lstm") == AuxiliaryConfig().filled("r-lstm")
+
+
+def test_groups_from_plain_settings() -> None:
+    plain = {"model": "transformer", "aux": {"weight": 2.0}, "transformer": {"layers": 5}}
+    assert ModelConfig(**with_groups(plain)) == ModelConfig(
+        model="transformer", aux=AuxiliaryConfig(weight=2.0), transformer=TransformerConfig(layers=5)
+    )
+    assert ModelConfig(**with_groups({"model": "lstm"})) == ModelConfig(model="lstm")  # as written before there was one
 
 
 def test_a_run_is_a_model_and_a_training_and_a_dataset() -> None:
@@ -47,10 +79,10 @@ def test_to_dict_is_plain_and_complete() -> None:
     config = RunConfig(aux=AuxiliaryConfig(bptt="full"), limit_train=5)
     plain = config.to_dict()
     assert set(plain) == {item.name for item in dataclasses.fields(RunConfig)}
-    assert RunConfig(**{**plain, "aux": AuxiliaryConfig(**plain["aux"])}) == config
+    assert RunConfig(**with_groups(plain)) == config
 
 
-@pytest.mark.parametrize("kind", [AuxiliaryConfig, ModelConfig, TrainingConfig, RunConfig])
+@pytest.mark.parametrize("kind", [AuxiliaryConfig, TransformerConfig, ModelConfig, TrainingConfig, RunConfig])
 def test_every_setting_is_documented_in_order(kind: type) -> None:
     """The command line shows these lines as its help."""
     fields = list(vars(kind)["__annotations__"])
@@ -85,6 +117,14 @@ def test_steps_or_none() -> None:
         ({"dropout": 1.0}, "dropout between 0 and 0.95, got 1.0"),
         ({"cell": "rnn", "initialisation": "chrono"}, "lstm or gru with initialisation chrono"),
         ({"cell": "rnn", "initialisation": "forget"}, "lstm or gru with initialisation forget"),
+        ({"model": "irnn", "cell": "gru"}, "no cell with model irnn, which has its own, got gru"),
+        ({"model": "urnn", "cell": "rnn"}, "no cell with model urnn"),
+        ({"model": "transformer", "cell": "gru"}, "no cell with model transformer"),
+        ({"model": "irnn", "initialisation": "chrono"}, "lstm or gru with initialisation chrono, got irnn"),
+        ({"model": "urnn", "initialisation": "forget"}, "lstm or gru with initialisation forget, got urnn"),
+        ({"model": "transformer", "initialisation": "chrono"}, "initialisation chrono, got transformer"),
+        ({"model": "urnn", "num_layers": 2}, "num_layers 1 with model urnn, got 2"),
+        ({"identity_scale": -1.0}, "identity_scale of at least 0"),
         ({"pretrain_epochs": -1}, "pretrain_epochs of at least 0"),
         ({"max_epochs": -1}, "max_epochs of at least 0"),
         ({"seed": -1}, "seed .* 0.*got -1"),
@@ -114,6 +154,12 @@ def test_run_refuses(setting: dict, message: str) -> None:
         ({"weight": float("nan")}, "aux.weight to be a finite number, got nan"),
         ({"bptt": -1}, "aux.bptt of at least 0"),
         ({"decoder_layers": 0}, "aux.decoder_layers of at least 1"),
+        ({"prediction_layers": -1}, "aux.prediction_layers of at least 0"),
+        ({"joint": 1}, "aux.joint to be true or false or None, got 1"),
+        ({"anchors": "last"}, "Expected aux.anchors to be 'uniform' or 'end'"),
+        ({"direction": "futur"}, "Did you mean 'future'"),
+        ({"reach": "share"}, "Did you mean 'shared'"),
+        ({"truth_schedule": "expo"}, "aux.truth_schedule to be 'linear'"),
         ({"decoder_hidden_size": 0}, "aux.decoder_hidden_size of at least 1"),
         ({"truth_start": 1.1}, "aux.truth_start between 0 and 1, got 1.1"),
         ({"truth_end": -0.1}, "aux.truth_end between 0 and 1"),
@@ -122,6 +168,22 @@ def test_run_refuses(setting: dict, message: str) -> None:
 def test_auxiliary_refuses(setting: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
         AuxiliaryConfig(**setting)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"layers": 0}, "transformer.layers of at least 1"),
+        ({"width": 30, "heads": 4}, "multiple of transformer.heads, got 30 and 4"),
+        ({"width": 5, "heads": 1}, "even transformer.width with sinusoidal"),
+        ({"dropout": 1.0}, "transformer.dropout between 0 and 0.95"),
+        ({"positions": "learnt"}, "Did you mean 'learned'"),
+        ({"causal": "yes"}, "transformer.causal to be true or false, got 'yes'"),
+    ],
+)
+def test_transformer_refuses(setting: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        TransformerConfig(**setting)
 
 
 @pytest.mark.parametrize(

@@ -305,6 +305,13 @@ def test_prediction_reaches_every_step_up_to_its_own() -> None:
         assert not back[:, t + 1 :].any()
 
 
-def test_prediction_refuses_no_layers() -> None:
-    with pytest.raises(ValueError, match="at least one decoder layer"):
-        PredictionDecoder(SPECS["values"], 3, num_layers=0)
+def test_prediction_refuses_fewer_than_no_layers() -> None:
+    with pytest.raises(ValueError, match="at least 0 decoder layers"):
+        PredictionDecoder(SPECS["values"], 3, num_layers=-1)
+
+
+def test_refuse_a_cell_that_there_is_not() -> None:
+    with pytest.raises(ValueError, match=r"cell of lstm, gru, rnn, got 'ltsm'\. Did you mean 'lstm'"):
+        ReconstructionDecoder(SPECS["values"], [3], cell="ltsm")
+    with pytest.raises(ValueError, match="cell of lstm, gru, rnn, got 'cnn'"):
+        PredictionDecoder(SPECS["values"], 3, cell="cnn")

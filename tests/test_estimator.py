@@ -561,3 +561,38 @@ def test_a_network_trained_on_a_gpu_comes_back_to_the_cpu() -> None:
     on_gpu = estimator.predict_proba(X)
     assert next(estimator.model_.network.parameters()).device.type == "cpu"
     np.testing.assert_allclose(estimator.set_params(accelerator="cpu").predict_proba(X), on_gpu, atol=1e-4)
+
+
+# Other models ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("model", "settings"),
+    [
+        ("transformer", {"transformer": {"layers": 1, "width": 4, "heads": 2, "positions": "learned"}}),
+        ("irnn", {"identity_scale": 0.5}),
+        ("sa-lstm", {"aux_options": {"anchors": "late"}}),
+    ],
+)
+def test_another_model_by_name_and_back_from_its_folder(model: str, settings: dict[str, Any], tmp_path: Path) -> None:
+    X, y = rising_or_falling(20)
+    estimator = tiny(aux=None, model=model, max_epochs=1, **settings).fit(X, y)
+    assert estimator.model_.config.model == model
+    estimator.save_pretrained(tmp_path)
+    again = LongSequenceClassifier.from_pretrained(tmp_path)
+    assert again.model == model
+    assert {name: again.get_params()[name] for name in settings} == settings
+    np.testing.assert_array_equal(again.predict_proba(X), estimator.predict_proba(X))
+    assert again._configs()[0] == estimator.model_.config
+
+
+def test_refuses_a_model_that_there_is_not_or_two_at_once() -> None:
+    X, y = rising_or_falling(20)
+    for settings, message in (
+        ({"model": "tranformer"}, "Did you mean 'transformer'"),
+        ({"model": "irnn", "aux": "both"}, "Expected aux or model, got aux='both' and model='irnn'"),
+        ({"model": "transformer", "aux": None, "transformer": {"layer": 1}}, "Did you mean 'layers'"),
+        ({"model": "transformer", "aux": None, "transformer": 5}, "Expected transformer to be a dict or None, got 5"),
+    ):
+        with pytest.raises(InputError, match=message):
+            LongSequenceClassifier(**settings).fit(X, y)

@@ -510,7 +510,9 @@ def test_refuse_what_they_do_not_know() -> None:
     for options, message in (
         ({"placement": "far"}, "near, distant, got 'far'"),
         ({"order": "backward"}, "forward, reversed, got 'backward'"),
-        ({"reach": "all"}, "segment, bptt, got 'all'"),
+        ({"reach": "all"}, "segment, bptt, shared, got 'all'"),
+        ({"direction": "up"}, "past, future, got 'up'"),
+        ({"anchors": "first"}, "uniform, end, late, stratified, got 'first'"),
         ({"bptt": -1}, "truncation length of at least 0"),
         ({"num_layer": 1}, "num_layer"),
     ):
@@ -561,3 +563,64 @@ def test_a_predictor_learns_what_follows() -> None:
         loss.backward()
         optimizer.step()
     assert loss.item() < 0.14  # a tenth of ln 4 = 1.39 nats, what guessing costs
+
+
+@pytest.mark.parametrize(("bptt", "expected"), [(4, 0), (6, 0), (8, 2), (100, 20), (None, 20)])
+def test_shared_reach_leaves_what_the_decoders_steps_leave(bptt: int | None, expected: int) -> None:
+    """K - l steps of the main network before the anchor at the end, never more than there are; by hand for l = 6."""
+    objective = reconstruction(make_encoder(), bptt=bptt, reach="shared", anchors="end")
+    plan = objective.draw(torch.tensor([20]), step_generator(0)).windows
+    assert (plan.stop - plan.start).tolist() == [[expected]]
+
+
+def test_shared_reach_gives_the_gradient_of_its_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    detach_targets(monkeypatch)
+    core, batch = make_encoder(), make_batch(lengths=[20])
+    found, _ = walk(reconstruction(core, bptt=9, reach="shared", anchors="end"), core, batch)
+    (gradient,) = gradients(found.total, [batch.inputs])
+    assert gradient[0].any(dim=1).tolist() == [False] * 17 + [True] * 3
+
+
+@pytest.mark.parametrize("placement", ["near", "distant"])
+def test_a_future_segment_is_decoded_from_the_anchor_before_it(placement: str) -> None:
+    """The loss of the slow loop, with segments behind their anchors; a sequence of one step has nothing to say."""
+    core, batch = make_encoder(), make_batch()
+    objective = reconstruction(core, direction="future", placement=placement, num_anchors=2, bptt=4)
+    found, draw = walk(objective, core, batch)
+    assert draw.segments is not None
+    assert bool((draw.segments.start >= draw.segments.anchor).all())
+    assert draw.segments.length[:, 0].tolist() == [6, 6, 1, 0, 6]
+    expected, count = torch.zeros((), dtype=torch.float64), 0
+    for b, i in ((0, 0), (0, 1), (1, 0), (1, 1), (4, 0), (4, 1)):
+        anchor, start = int(draw.segments.anchor[b, i]), int(draw.segments.start[b, i])
+        _, state = slow_window(core, batch.inputs[b], max(anchor - 4, 0), anchor)
+        segment = batch.inputs[b, start : start + 6]
+        said = slow_reconstruction(objective.decoder, segment, state, [True] * 5)
+        for outputs, step in zip(said, segment[1:], strict=True):
+            expected, count = expected + token_loss(outputs, step, None), count + 1
+    assert found.count == count
+    weights = [*core.parameters(), *objective.parameters()]
+    assert_same([found.total, *gradients(found.total, weights)], [expected, *gradients(expected, weights)])
+
+
+def test_a_language_model_has_its_head_on_the_main_network() -> None:
+    core, batch = make_encoder("characters"), make_batch("characters")
+    objective = prediction(core, num_layers=0, segment_length=50, bptt=None, anchors="end")
+    assert objective.decoder.core is None
+    found, _ = walk(objective, core, batch)
+    expected = torch.zeros((), dtype=torch.float64)
+    for sequence, length in zip(batch.inputs, LENGTHS, strict=True):
+        if length > 1:
+            said = objective.decoder.head(core(sequence[None, : length - 1])[0])[0]
+            expected = expected + nn.functional.cross_entropy(said, sequence[1:length], reduction="sum")
+    assert_same([found.total], [expected])
+    assert found.count == sum(LENGTHS) - len(LENGTHS)
+
+
+def test_a_sequence_autoencoder_reproduces_the_sequence_from_its_last_state() -> None:
+    core, batch = make_encoder(), make_batch(lengths=[9, 5])
+    objective = reconstruction(core, segment_length=50, anchors="end", reach="bptt", bptt=None, num_layers=1)
+    found, draw = walk(objective, core, batch)
+    assert draw.segments is not None
+    assert (draw.segments.anchor.tolist(), draw.segments.start.tolist()) == ([[9], [5]], [[0], [0]])
+    assert found.count == 8 + 4

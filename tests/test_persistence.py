@@ -12,7 +12,7 @@ import torch
 
 from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
-from auxrnn.config import AuxiliaryConfig, ModelConfig
+from auxrnn.config import MODELS, AuxiliaryConfig, ModelConfig, TransformerConfig
 from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
 from auxrnn.inference import predict_logits
@@ -246,3 +246,25 @@ def test_shared_numpy_classes_and_order_become_plain(saved, tmp_path):
     found = load_model(tmp_path)
     assert found.pixel_order == order
     assert found.image_shape is None
+
+
+@pytest.mark.parametrize("model", sorted(MODELS))
+def test_every_model_comes_back(model, tmp_path):
+    sizes = TransformerConfig(layers=1, width=4, heads=2, feed_forward=5, positions="learned")
+    config = ModelConfig(model=model, hidden_size=4, projection_size=3, segment_length=4, transformer=sizes)
+    saved = SavedModel(build_model(config, SPEC, 3, 6).eval(), config, SPEC, ("a", "b", "c"))
+    save_model(tmp_path, saved)
+    found = load_model(tmp_path)
+    assert found.config == config
+    assert found.network.longest == (6 if model == "transformer" else None)
+    data = some_data()
+    assert torch.equal(predict_logits(found.network, data), predict_logits(saved.network, data))
+    card = (tmp_path / CARD).read_text()
+    assert f"{model} {'of 1 layers' if model == 'transformer' else 'with 4'}" in card
+
+
+@pytest.mark.parametrize("longest", [0, -1, "6", True, 2.5])
+def test_a_damaged_length_is_refused(folder, longest):
+    edit(folder, longest=longest)
+    with pytest.raises(InputError, match="expected longest to be a number of steps or null"):
+        load_model(folder)

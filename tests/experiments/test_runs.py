@@ -16,7 +16,7 @@ import yaml
 
 from auxrnn.arguments import parse_run_config
 from auxrnn.cli import main
-from auxrnn.config import AuxiliaryConfig
+from auxrnn.config import MODELS, AuxiliaryConfig, ModelConfig
 from auxrnn.data.catalogue import TrainTest, load
 from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
@@ -465,6 +465,24 @@ def test_the_folder_has_a_name_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     start_run(replace(SMALL, model="lstm", max_epochs=0, pretrain_epochs=0, aux=AuxiliaryConfig()), lambda line: None)
     assert (tmp_path / "runs" / "digits-lstm-3" / "result.json").is_file()
+
+
+@pytest.mark.parametrize("model", sorted(MODELS))
+def test_every_model_trains_from_the_command_line(model, tmp_path, capsys):
+    words = ["--hidden_size=3", "--projection_size=2", "--bptt=3", "--segment_length=5", "--num_anchors=1", "--seed=1"]
+    sizes = ["--transformer.layers=1", "--transformer.width=4", "--transformer.heads=2"]
+    training = ["--pretrain_epochs=1", "--max_epochs=1", "--limit_train=40", "--batch_size=20", "--accelerator=cpu"]
+    out = f"--out={tmp_path / 'run'}"
+    assert main(["train", "digits", "--model", model, *words, *sizes, *training, out]) == 0
+    said = capsys.readouterr().out
+    assert "Test accuracy 0." in said
+    result = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert result["model"] == model
+    network = load_model(tmp_path / "run" / "model").network
+    assert result["classifier_parameters"] == network.classifier_parameters()
+    assert result["parameters"] == sum(weight.numel() for weight in network.parameters())
+    has_decoder = bool(ModelConfig(model=model).auxiliaries)
+    assert (result["classifier_parameters"] < result["parameters"]) == has_decoder
 
 
 # A real kill ----------------------------------------------------------------------------------------------------------

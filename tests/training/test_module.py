@@ -271,3 +271,45 @@ def test_a_scaler_of_half_precision_is_left_to_skip_its_own_step():
 def test_a_batch_without_a_token_trains_without_harm():
     assert Loss(torch.zeros(()), 0).mean == 0
     train_tiny(config=replace(MODEL, model="r-lstm", segment_length=1))
+
+
+# Labels alone ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("model", "joint"), [("sa-lstm", None), ("lm-lstm", None), ("r-lstm", False), ("p-lstm", False)]
+)
+def test_a_decoder_stands_still_while_the_labels_alone_train(model, joint, monkeypatch):
+    """No gradient into it, no step of it, and nothing of it in the curve of that phase."""
+    config = replace(MODEL, model=model, aux=replace(MODEL.aux, joint=joint))
+    plain, seen = PhaseModule.configure_gradient_clipping, []
+
+    def spy(self, *given, **named):
+        found = {name.split(".")[0] for name, weight in self.model.named_parameters() if weight.grad is not None}
+        seen.append((self.phase.name, found))
+        return plain(self, *given, **named)
+
+    monkeypatch.setattr(PhaseModule, "configure_gradient_clipping", spy)
+    network = make_model(config)
+    before = weights_of(network)
+    weights, rows, _ = train_tiny(model=network, config=config, training=replace(TRAINING, pretrain_epochs=0))
+    assert {name for name, _ in seen} == {"train"}
+    assert all(found == {"encoder", "supervised"} for _, found in seen)
+    assert all("reconstruct" not in row and "predict" not in row for row in rows)
+    for name, weight in weights.items():
+        assert torch.equal(weight, before[name]) == name.startswith("auxiliaries"), name
+
+
+def test_the_schedule_runs_over_the_steps_that_have_a_decoder(monkeypatch):
+    plain, shares = SequenceClassifier.losses, []
+
+    def spy(self, batch, names, truth_share, generator):
+        shares.append((tuple(names), truth_share))
+        return plain(self, batch, names, truth_share, generator)
+
+    monkeypatch.setattr(SequenceClassifier, "losses", spy)
+    train_tiny(config=replace(MODEL, model="r-lstm", aux=replace(MODEL.aux, joint=False)))
+    assert [share for names, share in shares if "reconstruct" in names] == [1 - step / 6 for step in range(6)]
+    shares.clear()
+    train_tiny(config=replace(MODEL, model="sa-lstm"))
+    assert {share for _, share in shares} == {1.0}

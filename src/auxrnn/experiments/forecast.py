@@ -15,8 +15,9 @@ from auxrnn.training.phases import plan_phases
 FLOATS_PER_UNIT = 14
 """Floats that one LSTM unit leaves a step for the backward pass, with its gradients (measured with torch on a CPU)."""
 
-FLOATS_PER_WIDTH = 14
-"""Likewise, of one layer of a transformer: floats a step and unit of its width, beside its feed-forward net."""
+FLOATS_PER_WIDTH = 11
+"""Floats a step that one layer of a transformer keeps for the backward pass, for each unit of its width, beside 3 for
+each unit of its feed-forward net (counted from what autograd keeps)."""
 
 
 def describe_run(
