@@ -9,17 +9,19 @@ OUT/EXPERIMENT.html, figures/        the page
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from auxrnn.errors import InputError
-from auxrnn.experiments.catalogue import find_experiment
+from auxrnn.experiments.arms import Arm, read_run
+from auxrnn.experiments.catalogue import Experiment, find_experiment
 from auxrnn.experiments.experiment_page import build_page
 from auxrnn.experiments.grid import run_grid
+from auxrnn.experiments.insides import probe_sections
 from auxrnn.experiments.records import collect_records
 from auxrnn.experiments.scales import PlannedRun, find_scale, plan_runs
-from auxrnn.report.page import write_page
+from auxrnn.report.page import Section, write_page
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,22 @@ def reproduce(request: Request, say: Callable[[str], None] = print) -> Path:
             f"{out}: expected finished runs of {experiment.name} there, found none; leave out --page_only."
         )
     path = out / f"{experiment.name}.html"
-    write_page(path, build_page(experiment, scale, planned, records, path))
+    inside = _inside(experiment, planned, out / "runs", request.data_dir, say)
+    write_page(path, build_page(experiment, scale, planned, records, path, inside))
     say(f"Page: {path}")
     return path
+
+
+def _inside(
+    experiment: Experiment, planned: Sequence[PlannedRun], runs: Path, data_dir: str | None, say: Callable[[str], None]
+) -> list[Section]:
+    """A look into the models of one task's first seed; nothing of runs whose model was not kept."""
+    for task in experiment.tasks:
+        arms = []
+        for run in planned:
+            there = (runs / run.name / "model").is_dir() and (runs / run.name / "result.json").is_file()
+            if run.task == task and run.seed == 0 and run.arm in experiment.inside and there:
+                arms.append(Arm(f"{run.arm}, {task}", run.config, (read_run(runs / run.name),)))
+        if arms:
+            return probe_sections(arms, data_dir, say)
+    return []

@@ -1,0 +1,116 @@
+"""The page of an experiment from made-up records: what it says of the paper's number, of ours, and of their difference."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auxrnn.experiments.catalogue import Arm, Experiment, Published
+from auxrnn.experiments.experiment_page import build_page
+from auxrnn.experiments.records import Record
+from auxrnn.experiments.scales import Scale, Task, plan_runs
+from auxrnn.report.page import Cell, Page, Table
+
+EXPERIMENT = Experiment(
+    "table2",
+    "Title",
+    "Question?",
+    ("mnist",),
+    (
+        Arm("base", {"model": "lstm"}, {"mnist": Published(50.0, "P")}),
+        Arm("better", {"model": "r-lstm"}, {"mnist": Published(60.0, "F")}),
+        Arm("ours alone", {"model": "p-lstm"}, control=True),
+    ),
+    baseline="base",
+)
+PAPER = Scale("paper", "Note.", 3, {}, {"mnist": Task("digits", {}, shrink=1, epochs=2, pretrain=1)})
+CIRCUMSTANCES = {"commit": "abc", "gpus": [], "processor": "a CPU", "threads": 1}
+CURVE = "phase,epoch,validation_accuracy,train_accuracy\ntrain,1,0.5,0.4\ntrain,2,0.6,0.7\n"
+
+
+def make_page(
+    tmp_path: Path, accuracies: dict[str, Sequence[float]], experiment: Experiment = EXPERIMENT, scale: Scale = PAPER
+) -> Page:
+    """A page of runs whose test accuracies are given by arm and seed."""
+    planned = plan_runs(experiment, scale, max(map(len, accuracies.values())))
+    records = {}
+    for run in planned:
+        if run.seed < len(accuracies.get(run.arm, ())):
+            figures = {"test_accuracy": accuracies[run.arm][run.seed], "validation_accuracy": 0.5, "best_epoch": 2,
+                       "epochs": 2, "seconds": 10.0, "peak_memory_bytes": 2**30, "parameters": 2000,
+                       "classifier_parameters": 1000}  # fmt: skip
+            records[run.name] = Record(run.name, run.config, CIRCUMSTANCES, figures)
+            folder = tmp_path / "runs" / run.name
+            folder.mkdir(parents=True)
+            (folder / "metrics.csv").write_text(CURVE)
+    return build_page(experiment, scale, planned, records, tmp_path / "table2.html")
+
+
+def find_table(page: Page, caption: str) -> Table:
+    return next(table for section in page.sections for table in section.tables if caption in table.caption)
+
+
+def row_of(page: Page, arm: str) -> dict[str, str]:
+    table = find_table(page, "test set")
+    rows = [[cell if isinstance(cell, Cell) else Cell(cell) for cell in row] for row in table.rows]
+    (row,) = [row for row in rows if row[0].text == arm]
+    return {name: cell.text for name, cell in zip(table.header, row, strict=True)}
+
+
+def test_a_row_has_the_papers_number_ours_and_the_difference(tmp_path: Path) -> None:
+    page = make_page(tmp_path, {"base": [0.50, 0.52, 0.51], "better": [0.60, 0.62, 0.61]})
+    row = row_of(page, "better")
+    assert row["paper, %"] == "60.0 (F)"
+    assert row["ours: test accuracy, %"].startswith("61.0 ± ")
+    assert row["against base"] == "+10.0"
+    assert row["intervals apart"] == "yes"
+    assert row["parameters: classifier (all)"] == "1,000 (2,000)"
+    assert row["peak MiB"] == "1,024"
+    assert row_of(page, "base")["against base"] == "baseline"
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "said"), [([0.5, 0.52, 0.49], "yes"), ([0.61, 0.62, 0.6], "no: +11.0"), ([0.6], "one seed")]
+)
+def test_it_says_whether_we_are_where_the_paper_is(tmp_path: Path, accuracies: list[float], said: str) -> None:
+    assert row_of(make_page(tmp_path, {"base": accuracies}), "base")["like the paper's?"] == said
+
+
+def test_at_another_size_the_papers_number_is_no_yardstick(tmp_path: Path) -> None:
+    page = make_page(tmp_path, {"base": [0.5, 0.52]}, scale=replace(PAPER, name="laptop"))
+    assert row_of(page, "base")["like the paper's?"] == "other size"
+
+
+def test_one_seed_has_no_interval(tmp_path: Path) -> None:
+    page = make_page(tmp_path, {"base": [0.5], "better": [0.6]})
+    row = row_of(page, "better")
+    assert row["ours: test accuracy, %"] == "60.0"
+    assert (row["bootstrap 95 %"], row["p, Holm"], row["intervals apart"]) == ("–", "–", "–")
+    assert "One seed shows no spread" in find_table(page, "test set").note
+
+
+def test_an_error_is_what_is_left_of_accuracy(tmp_path: Path) -> None:
+    page = make_page(tmp_path, {"base": [0.96]}, replace(EXPERIMENT, measure="error"))
+    assert row_of(page, "base")["ours: test error, %"] == "4.0"
+
+
+def test_what_is_missing_is_told(tmp_path: Path) -> None:
+    page = make_page(tmp_path, {"base": [0.5, 0.6], "better": [0.6]})
+    assert any("3 of 6 runs are not finished" in text for text in page.sections[0].paragraphs)
+
+
+def test_differences_are_drawn_where_asked_for(tmp_path: Path) -> None:
+    page = make_page(tmp_path, {"base": [0.5], "better": [0.6]}, replace(EXPERIMENT, differences=True))
+    names = [figure.name for section in page.sections for figure in section.figures]
+    assert names[0] == "mnist-differences"
+
+
+def test_every_run_is_listed_with_its_folder(tmp_path: Path) -> None:
+    page = make_page(tmp_path, {"base": [0.5, 0.6]})
+    rows: list[Any] = list(find_table(page, "Runs").rows)
+    assert len(rows) == 2
+    for row in rows:
+        assert (tmp_path / row[0].link).is_dir()
+        assert row[-2:] == ["abc", "a CPU, 1 thread"]

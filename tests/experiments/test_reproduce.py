@@ -1,0 +1,84 @@
+"""A whole experiment at smoke scale: runs once, skips what is there, and a page that can be traced to its runs."""
+
+import json
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from auxrnn.errors import InputError
+from auxrnn.experiments.catalogue import find_experiment
+from auxrnn.experiments.reproduce import Request, reproduce
+
+ARMS = ("LSTM Truncate300", "r-LSTM 20x30 Truncate300", "Transformer")
+
+
+def ask(out: Path, **changes: object) -> Request:
+    shared: dict[str, object] = {"scale": "smoke", "seeds": 2, "out": out, "tasks": ("mnist",), "arms": ARMS}
+    return Request("table2", **(shared | {"workers": 1} | changes))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """The folder of a reproduced experiment and what was said on the way."""
+    out, lines = tmp_path_factory.mktemp("results"), []
+    assert reproduce(ask(out), lines.append) == out / "table2.html"
+    return out, lines
+
+
+def test_every_arm_and_seed_is_run(made: tuple[Path, list[str]]) -> None:
+    out, _ = made
+    rows = [json.loads(line) for line in (out / "runs" / "runs.jsonl").read_text().splitlines()]
+    assert sorted((row["config"]["model"], row["config"]["seed"]) for row in rows) == [
+        (model, seed) for model in ("lstm", "r-lstm", "transformer") for seed in (0, 1)
+    ]
+
+
+def test_the_first_lines_name_the_experiment_and_its_scale(made: tuple[Path, list[str]]) -> None:
+    _, lines = made
+    assert lines[0].startswith(f"{find_experiment('table2').title}\nSmoke scale: ")
+
+
+def test_the_page_links_every_run_and_shows_its_number(made: tuple[Path, list[str]]) -> None:
+    out, _ = made
+    page = (out / "table2.html").read_text(encoding="utf-8")
+    results = list((out / "runs").rglob("result.json"))
+    assert len(results) == 6
+    links = {unquote(link) for link in re.findall(r'href="(runs/[^"]+)"', page)}
+    for result in results:
+        assert result.parent.relative_to(out).as_posix() in links
+        assert f"{100 * json.loads(result.read_text())['test_accuracy']:.2f}" in page
+    for link in links:
+        assert (out / link).is_dir()
+
+
+def test_the_page_shows_the_papers_numbers_and_the_commands(made: tuple[Path, list[str]]) -> None:
+    page = (made[0] / "table2.html").read_text(encoding="utf-8")
+    assert "11.3 (P)" in page
+    assert "98.9 (P)" in page
+    assert "auxrnn reproduce table2 --scale smoke --seeds 2" in page
+    assert "config.yaml" in page
+
+
+def test_called_again_nothing_is_trained(made: tuple[Path, list[str]]) -> None:
+    out, _ = made
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("result.json")}
+    page = (out / "table2.html").read_bytes()
+    reproduce(ask(out), lambda line: None)
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("result.json")} == before
+    assert (out / "table2.html").read_bytes() == page
+
+
+def test_a_page_of_what_is_there_tells_what_is_not(made: tuple[Path, list[str]]) -> None:
+    out, _ = made
+    reproduce(ask(out, seeds=3, page_only=True), lambda line: None)
+    page = (out / "table2.html").read_text(encoding="utf-8")
+    assert "3 of 9 runs are not finished" in page
+    reproduce(ask(out, page_only=True), lambda line: None)
+
+
+def test_a_page_without_runs_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="expected finished runs of table2"):
+        reproduce(ask(tmp_path, page_only=True), lambda line: None)
+    assert not (tmp_path / "table2.html").exists()
