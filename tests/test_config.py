@@ -102,7 +102,7 @@ def test_steps_or_none() -> None:
         ({"limit_train": 0}, "limit_train of at least 1"),
         ({"limit_classes": 1}, "limit_classes of at least 2"),
         ({"max_vocabulary": 0}, "max_vocabulary of at least 1"),
-        ({"grey": 1}, "grey to be True or False"),
+        ({"grey": 1}, "grey to be true or false"),
     ],
 )
 def test_run_refuses(setting: dict, message: str) -> None:

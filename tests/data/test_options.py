@@ -31,7 +31,7 @@ def test_a_run_has_every_option():
         ({"limit_test": 0}, "limit_test of at least 1"),
         ({"limit_classes": 1}, "limit_classes of at least 2"),
         ({"image_size": 2000}, "image_size of at most 1024"),
-        ({"grey": 1}, "grey to be True or False"),
+        ({"grey": 1}, "grey to be true or false"),
         ({"max_length": "long"}, "max_length to be a whole number"),
     ],
 )
