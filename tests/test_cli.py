@@ -114,6 +114,8 @@ def test_version(run):
         ("data verify mnits", "Did you mean 'mnist'"),
         ("data fetch mnits", "Did you mean 'mnist'"),
         ("data verify", "a data set to verify, got none"),
+        ("data show", "a data set to show, got none"),
+        ("train mnist --max_length 5", "no max_length"),
         ("data fetch", "a data set to fetch, got none"),
         ("bench memroy", "Did you mean 'memory'"),
         ("bench memory --lengths 0", "above 0, got '0'"),
@@ -281,7 +283,8 @@ def test_files_that_cannot_be_predicted(refused, finished_run, tmp_path, digits)
 def test_data_list(run):
     code, out, err = run("data", "list")
     assert (code, err) == (0, "")
-    assert [line.split()[0] for line in out.splitlines()] == ["digits", "digits-long", "mnist", "pmnist"]
+    expected = ["digits", "digits-long", "mnist", "pmnist", "cifar10", "stanford-dogs", "dbpedia"]
+    assert [line.split()[0] for line in out.splitlines()] == expected
 
 
 def test_data_verify(run, tmp_path):
@@ -296,6 +299,25 @@ def test_data_verify(run, tmp_path):
     code, out, err = run("data", "verify", "mnist", "--data_dir", tmp_path)
     assert (code, err) == (1, "")
     assert "damaged    t10k-labels-idx1-ubyte.gz" in out
+
+
+def test_data_show(run, tmp_path):
+    code, out, err = run("data", "show", "digits", "--count", "3", "--out", tmp_path / "a.png")
+    assert (code, out, err) == (0, f"{tmp_path / 'a.png'}\n", "")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_download_says_where_it_comes_from(run, tmp_path, monkeypatch):
+    from auxrnn.data import downloads
+
+    def failing(*_):
+        raise OSError("no network")
+
+    monkeypatch.setattr(downloads, "_complete", failing)
+    code, out, err = run("data", "fetch", "cifar10", "--data_dir", tmp_path / "new")
+    assert (code, out) == (2, "")
+    assert "Downloading cifar-10-binary.tar.gz (170.1 MB) from https://" in err
+    assert not (tmp_path / "new").exists()
 
 
 def test_data_fetch_of_an_embedded_set_has_nothing_to_do(run):

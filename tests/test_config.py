@@ -140,6 +140,9 @@ def test_steps_or_none() -> None:
         ({"gradient_clip": -1.0}, "gradient_clip above 0"),
         ({"validation_fraction": 0.95}, "validation_fraction between 0 and 0.9"),
         ({"limit_train": 0}, "limit_train of at least 1"),
+        ({"limit_classes": 1}, "limit_classes of at least 2"),
+        ({"max_vocabulary": 0}, "max_vocabulary of at least 1"),
+        ({"grey": 1}, "grey to be true or false"),
     ],
 )
 def test_run_refuses(setting: dict, message: str) -> None:

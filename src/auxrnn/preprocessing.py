@@ -182,7 +182,7 @@ class Preprocessing:
         if any(scale <= 0 for scale in self.scale):
             raise InputError(f"Expected scales above 0, got {self.scale}.")
         if (self.kind == "characters") != bool(self.characters):
-            raise InputError("Expected at least one character for characters, and none for anything else.")
+            raise InputError("Expected different characters in the order of their code points, for characters alone.")
         check_characters(self.characters)
         if self.column_names and len(self.column_names) != self.columns:
             raise InputError(f"Expected {self.columns} column names, got {len(self.column_names)}.")

@@ -13,6 +13,7 @@ import torch
 
 from auxrnn.data import catalogue
 from auxrnn.data.catalogue import fetch_files, load, verify
+from auxrnn.data.options import DataOptions
 from auxrnn.data.presets import MNIST_FILES, MNIST_MIRRORS, PRESETS
 from auxrnn.errors import InputError, did_you_mean
 
@@ -31,6 +32,27 @@ def folder(tmp_path):
     return tmp_path
 
 
+@pytest.fixture
+def everything(folder):
+    """A tiny copy of every set: 20 sequences of 10 classes (dogs and texts: 2 of 2)."""
+    image = pytest.importorskip("PIL.Image")
+    (folder / "cifar10").mkdir()
+    for name in (*(f"data_batch_{number}" for number in range(1, 6)), "test_batch"):
+        rows = np.zeros((20, 3073), dtype=np.uint8)
+        rows[:, 0] = np.arange(20) % 10
+        (folder / "cifar10" / f"{name}.bin").write_bytes(rows.tobytes())
+    for split in ("train", "test"):
+        names = [f"n0{breed}-Breed{breed}/{split}.png" for breed in (1, 2)]
+        for name in names:
+            path = folder / "stanford-dogs" / "Images" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            image.fromarray(np.zeros((5, 5, 3), dtype=np.uint8)).save(path)
+        (folder / "stanford-dogs" / f"{split}_list.txt").write_text("\n".join(names))
+        (folder / "dbpedia").mkdir(exist_ok=True)
+        (folder / "dbpedia" / f"{split}.csv").write_text('1,"","abc"\n2,"","cab"\n')
+    return folder
+
+
 @pytest.mark.parametrize("name", ["digits", "digits-long"])
 def test_the_table_tells_the_truth(name):
     row, data = PRESETS[name], load(name)
@@ -40,34 +62,63 @@ def test_the_table_tells_the_truth(name):
     assert len(data.train.classes) == row.classes
 
 
-def test_every_row_can_be_loaded_from_its_files(folder):
-    for row in PRESETS.values():
-        data = load(row.name, folder, download=False)
-        assert data.train.inputs.shape[1] == row.steps
-        assert data.train.name == row.name
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_row_can_be_loaded_from_its_files(everything, name):
+    row, data = PRESETS[name], load(name, everything, download=False)
+    assert data.train.name == row.name
+    if row.kind == "texts":
+        assert data.train.spec.kind == "characters"
+    else:
+        assert data.train.inputs.shape[1:] == (row.steps, 3 if row.kind == "colour images" else 1)
+    assert len(data.train.classes) <= row.classes
+    assert any("figures are not comparable" in remark for remark in data.remarks) == (not name.startswith("digits"))
 
 
-def test_limit_train_is_by_class_and_leaves_the_test_set(folder):
-    data = load("mnist", folder, limit_train=20, seed=1, download=False)
+@pytest.mark.parametrize("name", [name for name, row in PRESETS.items() if row.kind != "texts"])
+def test_every_image_set_can_be_made_smaller(everything, name):
+    grey = PRESETS[name].kind == "colour images"
+    data = load(name, everything, DataOptions(image_size=4, grey=grey, limit_classes=2), download=False)
+    assert data.train.image_shape == data.test.image_shape == (4, 4)
+    assert data.train.inputs.shape[1:] == (16, 1)
+    assert set(data.train.labels.tolist()) == set(data.test.labels.tolist()) == {0, 1}
+    assert len(data.train.classes) == 2
+    assert "the first 2 classes alone" in data.remarks
+
+
+def test_a_smaller_pmnist_is_shrunk_before_it_is_permuted(folder):
+    options = DataOptions(image_size=14)
+    plain, shuffled = (load(name, folder, options, download=False).train for name in ("mnist", "pmnist"))
+    assert sorted(shuffled.pixel_order.tolist()) == list(range(196))
+    assert torch.equal(shuffled.inputs, plain.inputs[:, shuffled.pixel_order])
+
+
+def test_limits_are_by_class(folder):
+    data = load("mnist", folder, DataOptions(limit_train=20), seed=1, download=False)
     assert data.train.labels.bincount().tolist() == [2] * 10
     assert len(data.test) == 10
+    data = load("mnist", folder, DataOptions(limit_classes=5, limit_test=5), seed=1, download=False)
+    assert (len(data.train), data.test.labels.tolist()) == (20, [0, 1, 2, 3, 4])
+    assert "tested on 5 sequences, drawn by class with seed 1, not on all" in data.remarks
+
+
+def test_an_option_that_does_not_fit_is_refused_before_anything_is_read(tmp_path):
+    with pytest.raises(InputError, match="no max_length"):
+        load("mnist", tmp_path / "nothing", DataOptions(max_length=3))
 
 
 def test_the_seed_of_the_limit_matters():
-    inputs = [load("digits", limit_train=100, seed=seed).train.inputs for seed in (0, 0, 1)]
+    inputs = [load("digits", options=DataOptions(limit_train=100), seed=seed).train.inputs for seed in (0, 0, 1)]
     assert torch.equal(inputs[0], inputs[1])
     assert not torch.equal(inputs[0], inputs[2])
 
 
 def test_too_large_a_limit():
     with pytest.raises(InputError, match="at most the 1397"):
-        load("digits", limit_train=1398)
+        load("digits", options=DataOptions(limit_train=1398))
 
 
 def test_unknown_name():
-    with pytest.raises(
-        InputError, match=r"among digits, digits-long, mnist, pmnist, got 'mnits'\. Did you mean 'mnist'\?"
-    ):
+    with pytest.raises(InputError, match=r"among digits, digits-long, mnist, .*, got 'mnits'\. Did you mean 'mnist'\?"):
         load("mnits")
     with pytest.raises(InputError, match=r"got 'zzz'\.$"):
         verify("zzz")
@@ -105,6 +156,42 @@ def test_verify_knows_the_published_file(folder, monkeypatch):
     assert (check.state, check.count) == ("ok", 10)
 
 
+@pytest.mark.parametrize("name", ["cifar10", "stanford-dogs", "dbpedia"])
+def test_verify_counts_what_has_no_published_hash(everything, name):
+    checks = verify(name, everything)
+    assert {check.state for check in checks} == {"different"}
+    assert all("as published: usable, figures are not comparable" in check.message for check in checks)
+    expected = {"cifar10": (2,) * 10, "stanford-dogs": (1, 1), "dbpedia": (1, 1, *(0,) * 12)}[name]
+    assert {check.per_class for check in checks} == {expected}
+
+
+def test_verify_names_the_faulty_file(everything):
+    (everything / "cifar10" / "data_batch_2.bin").write_bytes(b"x")
+    (everything / "dbpedia" / "test.csv").write_text('1,"","abc"\n16,"","cab"\n')
+    (everything / "stanford-dogs" / "Images" / "n02-Breed2" / "test.png").write_bytes(b"x")
+    assert [check.state for check in verify("cifar10", everything)] == ["different", "damaged", *["different"] * 4]
+    texts = verify("dbpedia", everything)[1]
+    assert (texts.state, "row 2" in texts.message) == ("damaged", True)
+    dogs = verify("stanford-dogs", everything)
+    assert [check.state for check in dogs] == ["different", "damaged"]
+    assert "1 images missing or broken, first" in dogs[1].message
+    assert "row 2" in dogs[1].message
+    (everything / "stanford-dogs" / "train_list.txt").write_text("nonsense")
+    assert [check.state for check in verify("stanford-dogs", everything)] == ["damaged"]
+
+
+@pytest.mark.parametrize("name", ["cifar10", "stanford-dogs", "dbpedia"])
+def test_verify_without_files(tmp_path, name):
+    assert {check.state for check in verify(name, tmp_path)} == {"missing"}
+
+
+def test_verify_compares_an_archive_with_the_published_one(everything):
+    (everything / "cifar10" / "cifar-10-binary.tar.gz").write_bytes(b"another")
+    check = verify("cifar10", everything)[0]
+    assert (check.name, check.state) == ("cifar-10-binary.tar.gz", "different")
+    assert "md5:c32a1d4ab5d03f1284b67883e8d87530 and 170,052,171 bytes, found md5:" in check.message
+
+
 def test_verify_embedded():
     checks = verify("digits")
     assert [(check.state, check.count) for check in checks] == [("ok", 1397), ("ok", 400)]
@@ -114,6 +201,11 @@ def test_verify_embedded():
 def test_fetch_files_takes_what_is_there(folder):
     assert fetch_files("pmnist", folder) == [folder / "mnist" / file.name for file in MNIST_FILES]
     assert fetch_files("digits", folder) == []
+
+
+def test_fetch_asks_for_no_archive_of_what_is_unpacked(everything):
+    for name in ("cifar10", "stanford-dogs", "dbpedia"):
+        assert fetch_files(name, everything) == [everything / name]
 
 
 def test_every_file_has_two_addresses_and_an_md5():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from auxrnn.batch import InputSpec
-from auxrnn.data.inputs import read_inputs
+from auxrnn.data.inputs import read_inputs, read_texts
 from auxrnn.errors import InputError
 
 GREY = InputSpec("pixels", size=1)
@@ -132,5 +132,46 @@ def test_no_such_kind_of_file(tmp_path):
         read_inputs(tmp_path / "none.png", GREY)
     with pytest.raises(InputError, match="found a folder"):
         read_inputs(tmp_path, GREY)
-    with pytest.raises(InputError, match="characters"):
-        read_inputs(tmp_path / "a.pdf", InputSpec("characters", size=3))
+
+
+def test_nan_in_pixels_is_told_as_such(tmp_path):
+    array = IMAGES.reshape(2, 6).astype(float)
+    array[1, 3] = np.nan
+    np.save(tmp_path / "a.npy", array)
+    with pytest.raises(InputError, match=r"found NaN \(no number\) in sequence 1 at step 3"):
+        read_inputs(tmp_path / "a.npy", GREY)
+
+
+def test_texts_by_line_and_by_the_last_field(tmp_path):
+    (tmp_path / "a.txt").write_text("abc\nbézb\n", encoding="utf-8")
+    named = read_texts(tmp_path / "a.txt", "abc")
+    assert named.names == ("a.txt[0]", "a.txt[1]")
+    assert [text.tolist() for text in named.data.inputs] == [[1, 2, 3], [2, 0, 0, 2]]
+    assert named.data.spec == InputSpec("characters", 4)
+    (tmp_path / "a.csv").write_text('1,"t","c, a"\n2,"","b"\n')
+    assert [text.tolist() for text in read_texts(tmp_path / "a.csv", "abc").data.inputs] == [[3, 0, 0, 1], [2]]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.txt", b"a\n\nb\n", "row 2: expected a text of at least one character"),
+        ("a.txt", b"a\n\xff\n", "row 2: expected UTF-8"),
+        ("a.txt", b"", "at least one text, found none"),
+        ("a.csv", b"a,b\na\n", "row 2: expected 2 fields as in row 1, found 1"),
+        ("a.csv", b'"a\n', "row 1: expected fields in double quotes"),
+        ("a.png", b"", r"ending in \.txt or \.csv"),
+    ],
+)
+def test_faulty_texts(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        read_texts(tmp_path / name, "abc")
+
+
+def test_texts_need_the_characters_of_a_model(tmp_path):
+    (tmp_path / "a.txt").write_text("a")
+    with pytest.raises(InputError, match="found one without"):
+        read_texts(tmp_path / "a.txt", "")
+    with pytest.raises(InputError, match="found nothing"):
+        read_texts(tmp_path / "b.txt", "a")

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from auxrnn.data import pixels
-from auxrnn.data.pixels import DigitsForm, digit_sequences, load_digits, load_mnist, load_pmnist, mnist_permutation
+from auxrnn.data.pixels import DigitsForm, digit_sequences, fixed_permutation, load_digits, load_mnist, permuted
 from auxrnn.errors import InputError
 
 
@@ -46,28 +46,33 @@ def test_mnist_keeps_every_level_and_the_row_order(folder):
 
 
 def test_pmnist_is_mnist_in_another_order(folder):
-    plain, permuted = (load("train", folder, download=False) for load in (load_mnist, load_pmnist))
-    permutation = mnist_permutation()
-    assert not torch.equal(plain.inputs, permuted.inputs)
+    plain = load_mnist("train", folder, download=False)
+    shuffled = permuted(plain)
+    permutation = fixed_permutation(784)
+    assert not torch.equal(plain.inputs, shuffled.inputs)
     for step in (0, 1, 783):
-        assert torch.equal(permuted.inputs[:, step], plain.inputs[:, permutation[step]])
-    assert torch.equal(permuted.inputs.sort(dim=1).values, plain.inputs.sort(dim=1).values)
-    assert torch.equal(plain.labels, permuted.labels)
-    assert permuted.note == "permutation seed 0"
+        assert torch.equal(shuffled.inputs[:, step], plain.inputs[:, permutation[step]])
+    assert torch.equal(shuffled.inputs.sort(dim=1).values, plain.inputs.sort(dim=1).values)
+    assert torch.equal(plain.labels, shuffled.labels)
+    assert shuffled.note == "permutation seed 0"
 
 
 def test_the_permutation_never_changes():
     """Recorded when it was chosen, with NumPy 2.4; the literal stands here a second time on purpose."""
-    permutation = mnist_permutation()
+    permutation = fixed_permutation(784)
     assert sorted(permutation.tolist()) == list(range(784))
     found = hashlib.sha256(permutation.astype("<i8").tobytes()).hexdigest()
     assert found == "3aa79b80c498bc4ee33c62762c6895443a58f28229ef2110a17c016a0653f9d5"
 
 
+def test_other_lengths_have_a_permutation_of_their_own():
+    assert fixed_permutation(196).tolist() == np.random.default_rng(0).permutation(196).tolist()
+
+
 def test_another_permutation_is_refused(monkeypatch):
     monkeypatch.setattr(pixels, "PERMUTATION_SEED", 1)
     with pytest.raises(RuntimeError, match="pMNIST permutation"):
-        mnist_permutation()
+        fixed_permutation(784)
 
 
 def test_count_side_and_label_range_are_checked(folder):

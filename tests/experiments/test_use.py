@@ -13,12 +13,14 @@ from auxrnn.build import build_model
 from auxrnn.config import ModelConfig
 from auxrnn.data.catalogue import TrainTest, load
 from auxrnn.data.dataset import SequenceData
+from auxrnn.data.options import DataOptions
 from auxrnn.errors import InputError
 from auxrnn.experiments import use
 from auxrnn.experiments.use import Answer, evaluate, open_model, predict_file, write_predictions
 from auxrnn.inference import predict_logits
 from auxrnn.persistence import SavedModel, load_model, save_model
 from auxrnn.preprocessing import Preprocessing
+from small_runs import run_small
 
 MODEL = ModelConfig(model="lstm", hidden_size=5, projection_size=None, bptt=2)
 GREY = InputSpec("pixels", 1, levels=9)
@@ -93,11 +95,11 @@ def test_evaluate(tmp_path, monkeypatch, images):
     saved = saved_model(tmp_path, facts={"data": "mine"})
     test = as_set(images, labels=torch.tensor([0, 1, 2, 0]))
     asked = []
-    monkeypatch.setattr(use, "load", lambda *given: asked.append(given) or TrainTest(test, test))
+    monkeypatch.setattr(use, "load", lambda *given, **named: asked.append((given, named)) or TrainTest(test, test))
     logits = predict_logits(saved.network, test)
     share = [row.log_softmax(0)[label].item() for row, label in zip(logits, test.labels, strict=True)]
     found = evaluate(tmp_path, data_dir="there")
-    assert asked == [("mine", "there")]
+    assert asked == [(("mine", "there", DataOptions()), {"seed": 0})]
     assert found["accuracy"] == (logits.argmax(1) == test.labels).double().mean().item()
     assert found["loss"] == pytest.approx(-sum(share) / 4, abs=1e-5)
     assert (found["data"], found["sequences"]) == ("mine", 4)
@@ -111,15 +113,60 @@ def test_evaluate(tmp_path, monkeypatch, images):
             "steps of 1 pixels of 9 levels and classes a, b, c, got 1 pixels of 10 levels",
         ),
         ({"classes": ("a", "b", "d")}, "and classes a, b, d"),
+        ({"image_shape": (3, 2)}, r"expected images of \(2, 3\) as in training, got \(3, 2\)"),
         ({"pixel_order": torch.tensor(ORDER)}, "in the order that the model was trained on"),
     ],
 )
 def test_a_set_that_the_model_was_not_made_for(tmp_path, monkeypatch, images, changes, message):
     saved_model(tmp_path, facts={"data": "mine"})
     test = replace(as_set(images, labels=torch.tensor([0, 1, 2, 0])), **changes)
-    monkeypatch.setattr(use, "load", lambda *given: TrainTest(test, test))
+    monkeypatch.setattr(use, "load", lambda *given, **named: TrainTest(test, test))
     with pytest.raises(InputError, match=message):
         evaluate(tmp_path)
+
+
+def test_evaluate_takes_the_options_of_the_training(tmp_path, monkeypatch, images):
+    saved_model(tmp_path, facts={"data": "mine", "seed": 7, "data_options": {"image_size": 14, "limit_test": 3}})
+    test = as_set(images, labels=torch.tensor([0, 1, 2, 0]))
+    asked = []
+    loaded = TrainTest(test, test, ("not all", "small"))
+    monkeypatch.setattr(use, "load", lambda *given, **named: asked.append((given, named)) or loaded)
+    assert evaluate(tmp_path)["note"] == "not all; small"
+    assert asked == [(("mine", None, DataOptions(image_size=14, limit_test=3)), {"seed": 7})]
+
+
+@pytest.mark.parametrize("facts", [{"data_options": {"size": 1}}, {"data_options": [1]}, {"seed": "x"}])
+def test_options_of_the_training_that_make_no_sense(tmp_path, facts):
+    saved_model(tmp_path, facts={"data": "digits", **facts})
+    with pytest.raises(InputError, match="data options that the model was trained with"):
+        evaluate(tmp_path)
+
+
+@pytest.fixture
+def small_texts(tmp_path):
+    (tmp_path / "dbpedia").mkdir()
+    for split in ("train", "test"):
+        rows = "".join(f'{label},"","{letter * 6}"\n' for label, letter in ((1, "a"), (2, "b")) for _ in range(5))
+        (tmp_path / "dbpedia" / f"{split}.csv").write_text(rows)
+    return tmp_path
+
+
+def test_a_model_of_texts_from_training_to_a_file(small_texts, tmp_path):
+    options = {"data_dir": str(small_texts), "limit_train": 8, "limit_classes": 2, "max_length": 5}
+    result = run_small(tmp_path / "run", data="dbpedia", **options)
+    saved = open_model(tmp_path / "run")
+    assert saved.preprocessing.characters == "ab"
+    assert saved.facts["data_options"] == {"limit_train": 8, "limit_classes": 2, "max_length": 5}
+    assert evaluate(tmp_path / "run", data_dir=str(small_texts))["accuracy"] == round(result["test_accuracy"], 6)
+    (tmp_path / "a.txt").write_text("aaaaa\nbzb\n")
+    answers = list(predict_file(tmp_path / "run", tmp_path / "a.txt"))
+    sequences = [torch.tensor([1] * 5), torch.tensor([2, 0, 2])]
+    expected = predict_logits(saved.network, SequenceData("x", saved.spec, sequences)).double().softmax(1)
+    assert [list(answer.probabilities.values()) for answer in answers] == expected.tolist()
+    with (small_texts / "dbpedia" / "train.csv").open("w") as file:
+        file.write('1,"","ac"\n2,"","ca"\n' * 4)
+    with pytest.raises(InputError, match="expected the training texts that the model was trained on"):
+        evaluate(tmp_path / "run", data_dir=str(small_texts))
 
 
 def test_a_model_that_does_not_say_what_it_learned_from(tmp_path):

@@ -212,20 +212,28 @@ def _make_cache(path: Path, folder: Path, images: ImageList, shape: tuple[int, .
             if path.is_file():
                 return
             logger.info("Decoding %s images to %s, once, into %s", f"{shape[0]:,}", path.name, path.parent)
-            array: Any = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
-            for index, (image, where) in enumerate(image_paths(folder, images)):
-                if index and index % TOLD_EVERY == 0:
-                    logger.info("%s of %s decoded", f"{index:,}", f"{shape[0]:,}")
-                array[index] = decode(image, where, shape[1], grey=shape[3] == 1)
-            array.flush()
-            del array
-            with part.open("rb+") as stream:
-                os.fsync(stream.fileno())
+            try:
+                _decode_all(part, folder, images, shape)
+            except BaseException:
+                part.unlink()
+                raise
             part.replace(path)
     except OSError as error:
         raise InputError(f"{path.parent}: expected a folder that the decoded images can be written to: {error}.") from (
             error
         )
+
+
+def _decode_all(part: Path, folder: Path, images: ImageList, shape: tuple[int, ...]) -> None:
+    array: Any = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
+    for index, (image, where) in enumerate(image_paths(folder, images)):
+        if index and index % TOLD_EVERY == 0:
+            logger.info("%s of %s decoded", f"{index:,}", f"{shape[0]:,}")
+        array[index] = decode(image, where, shape[1], grey=shape[3] == 1)
+    array.flush()
+    del array
+    with part.open("rb+") as stream:
+        os.fsync(stream.fileno())
 
 
 def decode(path: Path, where: str, side: int | None, *, grey: bool = False) -> npt.NDArray[np.uint8]:

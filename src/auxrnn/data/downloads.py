@@ -18,7 +18,7 @@ from auxrnn.data.sources import DATA_DIR_VARIABLE, RemoteFile, algorithm_of, fil
 from auxrnn.errors import InputError
 
 TIMEOUT_SECONDS = 30.0
-CHUNK = 2**18
+CHUNK = 2**14  # bytes; so many at most are lost where a connection is cut
 
 logger = logging.getLogger(__name__)
 

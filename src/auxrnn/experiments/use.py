@@ -63,7 +63,7 @@ def evaluate(path: Path, data: str | None = None, data_dir: str | None = None) -
             f"{name}: expected steps of {_described(saved.spec)} and classes {', '.join(saved.classes)}, "
             f"got {_described(test.spec)} and classes {', '.join(test.classes)}."
         )
-    if test.image_shape != saved.image_shape:
+    if saved.image_shape is not None and test.image_shape != saved.image_shape:
         raise InputError(
             f"{name}: expected images of {saved.image_shape} as in training, got {test.image_shape} rows and columns."
         )
