@@ -1,4 +1,4 @@
-"""The page of an experiment from made-up records: what it says of the paper's number, of ours, and of their difference."""
+"""The page of an experiment from made-up records: the paper's number, ours, and what it says of their difference."""
 
 from collections.abc import Sequence
 from dataclasses import replace

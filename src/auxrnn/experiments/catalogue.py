@@ -118,6 +118,7 @@ TABLE2 = Experiment(
         Arm("iRNN", {"model": "irnn", **FULL}, _images(97.0, 82.0, None)),
         Arm("uRNN", {"model": "urnn", **FULL}, _images(95.1, 91.4, None)),
         Arm("r-LSTM 20x30 Truncate300", SEGMENTS_20X30, control=True),
+        Arm("p-LSTM 20x30 Truncate300", {**SEGMENTS_20X30, "model": "p-lstm"}, control=True),
         Arm("rp-LSTM Truncate300", BOTH, control=True),
         Arm("LSTM Truncate300, 3 times the epochs", {**LSTM, "epochs": Times(3)}, control=True),
         Arm("LSTM Truncate300, chrono", {**LSTM, **CHRONO}, control=True),
