@@ -133,9 +133,10 @@ class _Grid:
         self.working: set[str] = set()
         self.outcomes: dict[str, Outcome] = {}
         self.deaths: Counter[str] = Counter()
-        self._told_of_others = False
+        self._begun = self._told_of_others = False
         for name in list(self.waiting):
             self._settle(name, new=False)
+        self._begun = True
         if self.outcomes:
             states = Counter(outcome.state for outcome in self.outcomes.values())
             self.say(f"{len(tasks)} runs: {', '.join(f'{number} {state}' for state, number in states.items())} before.")
@@ -206,8 +207,8 @@ class _Grid:
         self.outcomes[outcome.name] = outcome
         if outcome.name in self.waiting:
             self.waiting.remove(outcome.name)
-        if not outcome.new and outcome.state == "finished":
-            return
+        if not self._begun and outcome.state == "finished":
+            return  # many, perhaps
         told = f"{outcome.state}: {outcome.error}"
         if outcome.result is not None:
             told = f"test {100 * outcome.result['test_accuracy']:.1f} %, {outcome.result['seconds']:.0f} s"

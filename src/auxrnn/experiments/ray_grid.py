@@ -25,10 +25,11 @@ class RayWorkers:
     """All tasks at once; Ray lets them wait for a place.
 
     address: of a cluster (host:port, ray://host:port, "auto"), or "local" for one in this machine. per_gpu: runs that
-    share a GPU, RUNS_PER_GPU when None. InputError where Ray is not installed or the cluster does not answer.
+    share a GPU, RUNS_PER_GPU when None. Where this process is in a cluster already, that one is used. InputError where
+    Ray is not installed or the cluster does not answer.
     """
 
-    def __init__(self, address: str, per_gpu: int | None = None, **options: Any) -> None:
+    def __init__(self, address: str, per_gpu: int | None = None) -> None:
         try:
             ray: Any = import_module("ray")
         except ImportError as error:
@@ -37,10 +38,11 @@ class RayWorkers:
         self._own = not ray.is_initialized()
         if self._own:
             os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+            quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
             if address == "local":
-                options["include_dashboard"] = False
+                quiet["include_dashboard"] = False
             try:
-                ray.init(address, log_to_driver=False, logging_level=logging.WARNING, **options)
+                ray.init(address, **quiet)
             except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
                 raise InputError(f"Expected a Ray cluster at {address!r}, found none: {error}") from error
         self._gpus = bool(ray.cluster_resources().get("GPU"))
