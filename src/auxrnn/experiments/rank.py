@@ -13,24 +13,24 @@ import threading
 import time
 from pathlib import Path
 
-from auxrnn.errors import InputError
-from auxrnn.experiments.runs import StoppedRunError, train_rank
-from auxrnn.training.ranks import LostRankError
-
 ORPHANED = 60.0
 """Seconds to save and end in once the process that started this one is gone."""
 
 
 def main() -> int:
-    folder, checkpoint, data_dir, last_words = sys.argv[1:]
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever passes it on speaks for all
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    from auxrnn.errors import InputError
+    from auxrnn.experiments.runs import StoppedRunError, train_rank
+    from auxrnn.training.ranks import LostRankError
+
+    folder, checkpoint, data_dir, last_words = sys.argv[1:]
     try:
         train_rank(Path(folder), Path(checkpoint) if checkpoint else None, data_dir or None)
-    except (InputError, StoppedRunError, KeyboardInterrupt) as error:
+    except (InputError, StoppedRunError) as error:
         kind = "input" if isinstance(error, InputError) else "stopped"
         kind = "lost" if isinstance(error.__cause__, LostRankError) else kind
-        message = str(error) or f"Interrupted without saving. Go on with: auxrnn resume {folder}"
-        Path(last_words).write_text(json.dumps([kind, message]), encoding="utf-8")
+        Path(last_words).write_text(json.dumps([kind, str(error)]), encoding="utf-8")
         return 1
     return 0
 
