@@ -51,15 +51,24 @@ def make_model(config=MODEL, *, init=0):
 
 
 def train_tiny(
-    folder=None, *, model=None, config=MODEL, training=TRAINING, validation=True, unequal=False, resume=None, init=0
+    folder=None,
+    *,
+    model=None,
+    config=MODEL,
+    training=TRAINING,
+    validation=True,
+    unequal=False,
+    resume=None,
+    init=0,
+    size=20,
+    held_out=7,
 ):
     """(weights, curve without seconds, what fit returned) of one training."""
     model = make_model(config, init=init) if model is None else model
-    held_out = make_data("validation", 7, unequal=unequal) if validation else None
+    train = make_data(size=size, unequal=unequal)
+    held_out = make_data("validation", held_out, unequal=unequal) if validation else None
     with without_tensorboard():
-        fitted = fit(
-            model, make_data(unequal=unequal), held_out, config, training, folder=folder, resume=resume, quiet=True
-        )
+        fitted = fit(model, train, held_out, config, training, folder=folder, resume=resume, quiet=True)
     return weights_of(model), without_seconds(fitted.history), fitted
 
 

@@ -42,11 +42,21 @@ def test_the_order_differs_between_epochs_seeds_and_phases_and_by_nothing_else()
 @pytest.mark.parametrize(("size", "ranks"), [(20, 2), (21, 2), (20, 3), (22, 4), (2, 5)])
 def test_ranks_take_as_many_batches_each_and_everything_together(size, ranks):
     shares = [list(order(size=size, batch_size=3, ranks=ranks, rank=rank)) for rank in range(ranks)]
-    assert len({tuple(len(batch) for batch in share) for share in shares}) == 1
+    assert all(batch for share in shares for batch in share)
     assert all(len(share) == len(order(size=size, batch_size=3, ranks=ranks)) for share in shares)
     everything = flat(batch for share in shares for batch in share)
     assert set(everything) == set(range(size))
     assert len(everything) - size < ranks
+
+
+@pytest.mark.parametrize(("size", "twice"), [(20, 0), (21, 1), (22, 0), (23, 0), (24, 0), (25, 1)])
+def test_ranks_read_together_what_one_process_reads_with_a_larger_batch(size, twice):
+    whole = list(order(size=size, batch_size=4))
+    shares = [list(order(size=size, batch_size=2, ranks=2, rank=rank)) for rank in range(2)]
+    together = [first + second for first, second in zip(*shares, strict=True)]
+    assert sum(map(len, together)) - size == twice
+    assert all(set(batch) == set(whole[at]) for at, batch in enumerate(together[:-1]))
+    assert set(whole[-1]) <= set(together[-1])
 
 
 @pytest.mark.parametrize(
@@ -94,3 +104,11 @@ def test_evaluation_reads_everything_once_in_one_order_with_like_lengths_side_by
 
 def test_evaluation_of_equal_lengths_keeps_the_order_of_the_set():
     assert flat(PlainLoader(make_data(), 8).sampler) == list(range(20))
+
+
+@pytest.mark.parametrize(("size", "batches"), [(20, [5, 5]), (7, [2, 2]), (2, [1, 1]), (1, [1, 0])])
+def test_evaluation_over_ranks_reads_everything_once(size, batches):
+    data = make_data(size=size, unequal=True)
+    loaders = [PlainLoader(data, 2, ranks=2, rank=rank) for rank in range(2)]
+    assert [len(loader) for loader in loaders] == batches
+    assert sorted(flat(batch for loader in loaders for batch in loader.sampler)) == list(range(size))

@@ -22,6 +22,8 @@ from auxrnn.data.splits import stratified_split
 from auxrnn.errors import InputError, did_you_mean
 from auxrnn.experiments.environment import describe_environment, peak_memory
 from auxrnn.experiments.forecast import describe_run
+from auxrnn.experiments.launch import launch
+from auxrnn.experiments.lock import lock_run
 from auxrnn.experiments.run_folder import (
     STARTED_WITH,
     RunFolder,
@@ -40,6 +42,7 @@ from auxrnn.training.fit import Fitted, fit
 from auxrnn.training.interrupt import InterruptedRun
 from auxrnn.training.module import DivergedError
 from auxrnn.training.precision import usable_precision
+from auxrnn.training.ranks import LostRankError, find_ranks
 
 Say = Callable[[str], None]
 
@@ -51,14 +54,16 @@ class StoppedRunError(RuntimeError):
 def start_run(config: RunConfig, say: Say = print) -> dict[str, Any]:
     """Train from the beginning into a new folder and return the result (what result.json holds).
 
-    Raises InputError where the folder holds a run already; `training.fit.fit` says what else.
+    Over several devices every process that torchrun or SLURM has started calls this; where nothing has started them,
+    this does, and trains in them. The first alone speaks, writes and has a result. Raises InputError where the folder
+    holds a run already; `training.fit.fit` says what else.
     """
+    ranks = find_ranks(config)
     folder = RunFolder(Path(config.out or f"runs/{config.data}-{config.model}-{config.seed}"))
-    if folder.config.exists():
-        raise InputError(
-            f"{folder.path}: expected a new run folder, found a run. Go on with `auxrnn resume {folder.path}`, "
-            f"or choose another folder with --out."
-        )
+    if not ranks.is_first:
+        data = load(config.data, config.data_dir, DataOptions.of_run(config), seed=config.seed)
+        return _train(config, folder, data, None, say)
+    _check_new(folder)
     if folder.path.is_file():
         raise InputError(f"{folder.path}: expected a folder to write the run to, found a file; choose another --out.")
     if any(place.exists() for place in (folder.checkpoints, folder.model, folder.result)):
@@ -67,12 +72,22 @@ def start_run(config: RunConfig, say: Say = print) -> dict[str, Any]:
         )
     _check_engine(config)
     data = load(config.data, config.data_dir, DataOptions.of_run(config), seed=config.seed)
-    try:
-        write_json(folder.environment, {**describe_environment(), STARTED_WITH: config.to_dict()})
-        write_config(folder, config)
-    except OSError as error:
-        raise InputError(f"{folder.path}: expected a folder that can be written to: {error}.") from error
-    return _train(config, folder, data, None, say)
+    with lock_run(folder.path):
+        _check_new(folder)
+        try:
+            write_json(folder.environment, {**describe_environment(), STARTED_WITH: config.to_dict()})
+            write_config(folder, config)
+        except OSError as error:
+            raise InputError(f"{folder.path}: expected a folder that can be written to: {error}.") from error
+        return _train(config, folder, data, None, say)
+
+
+def _check_new(folder: RunFolder) -> None:
+    if folder.config.exists():
+        raise InputError(
+            f"{folder.path}: expected a new run folder, found a run. Go on with `auxrnn resume {folder.path}`, "
+            f"or choose another folder with --out."
+        )
 
 
 def resume_run(path: Path, say: Say = print, *, data_dir: str | None = None) -> dict[str, Any]:
@@ -88,9 +103,25 @@ def resume_run(path: Path, say: Say = print, *, data_dir: str | None = None) -> 
     check_unchanged(folder, config)
     config = replace(config, data_dir=data_dir or config.data_dir)
     data = load(config.data, config.data_dir, DataOptions.of_run(config), seed=config.seed)
-    for left in [part for place in (path, folder.checkpoints, folder.model) for part in place.glob(".*.part")]:
-        left.unlink(missing_ok=True)  # a kill in the middle of writing
-    return _train(config, folder, data, _newest_whole(folder, say), say)
+    if not find_ranks(config).is_first:
+        return _train(config, folder, data, _newest_whole(folder, say, put_aside=False), say)
+    with lock_run(folder.path):
+        for left in [part for place in (path, folder.checkpoints, folder.model) for part in place.glob(".*.part")]:
+            left.unlink(missing_ok=True)  # a kill in the middle of writing
+        return _train(config, folder, data, _newest_whole(folder, say), say)
+
+
+def train_rank(path: Path, checkpoint: Path | None, data_dir: str | None) -> None:
+    """The part of one of the processes that `launch` started, from `checkpoint` or from the beginning."""
+    folder = RunFolder(path)
+    config = replace(read_config(folder), data_dir=data_dir)
+    data = load(config.data, config.data_dir, DataOptions.of_run(config), seed=config.seed)
+    resume = (
+        None
+        if checkpoint is None
+        else next((phase, found) for phase, _, found in find_checkpoints(folder.checkpoints) if found == checkpoint)
+    )
+    _train(config, folder, data, resume, print)
 
 
 def _check_engine(config: RunConfig) -> None:
@@ -132,16 +163,20 @@ def _check_engine(config: RunConfig) -> None:
         logger.setLevel(level)
 
 
-def _newest_whole(folder: RunFolder, say: Say) -> tuple[int, Path] | None:
-    """The checkpoint to go on from; damaged newer ones are named and put aside."""
+def _newest_whole(folder: RunFolder, say: Say, *, put_aside: bool = True) -> tuple[int, Path] | None:
+    """The checkpoint to go on from; damaged newer ones are named and put aside, by one of several ranks."""
     for phase, step, path in find_checkpoints(folder.checkpoints):
         if is_whole(path):
-            say(f"Resuming from {path.name} (phase {phase + 1}, step {step}).")
+            if put_aside:
+                say(f"Resuming from {path.name} (phase {phase + 1}, step {step}).")
             return phase, path
+        if not put_aside:
+            continue
         aside = path.with_suffix(".damaged")
         path.rename(aside)
         say(f"{path} is damaged; it is now {aside.name}, and the one before it is used.")
-    say("No checkpoint yet; starting from the beginning.")
+    if put_aside:
+        say("No checkpoint yet; starting from the beginning.")
     return None
 
 
@@ -155,12 +190,21 @@ def split_data(data: TrainTest, config: RunConfig) -> tuple[SequenceData, Sequen
 def _train(
     config: RunConfig, folder: RunFolder, data: TrainTest, resume: tuple[int, Path] | None, say: Say
 ) -> dict[str, Any]:
+    ranks = find_ranks(config)
+    if not ranks.started:
+        try:
+            launch(folder.path, config, None if resume is None else resume[1])
+        except LostRankError as error:
+            raise _lost(folder, error) from error
+        except RuntimeError as error:
+            raise StoppedRunError(str(error)) from error
+        return read_json(folder.result)
     train, validation = split_data(data, config)
     torch.manual_seed(config.seed)
     network = build_model(config, train.spec, len(train.classes), int(train.lengths.max()))
-    for line in describe_run(config, train, validation, data.test, network):
+    for line in describe_run(config, train, validation, data.test, network) if ranks.is_first else ():
         say(line)
-    for remark in data.remarks:
+    for remark in data.remarks if ranks.is_first else ():
         say(f"Note        {remark}")
     try:
         fitted = fit(network, train, validation, config.model_config(), config, folder=folder.path, resume=resume)
@@ -170,6 +214,8 @@ def _train(
         kept = find_checkpoints(folder.checkpoints)
         where = f"The last good checkpoint is {kept[0][2]}." if kept else "There is no checkpoint yet."
         raise StoppedRunError(f"{error} {where}") from error
+    except LostRankError as error:
+        raise _lost(folder, error) from error
     except (OSError, SafetensorError) as error:
         raise _unwritten(folder, error) from error
     except RuntimeError as error:
@@ -179,6 +225,8 @@ def _train(
             f"{resume[1]}: expected a checkpoint of the run that {folder.config} describes, found one that does not "
             f"fit: {str(error).splitlines()[-1].strip()} Was config.yaml changed?"
         ) from error
+    if not ranks.is_first:
+        return {}
     network.cpu()
     logits = predict_logits(network, data.test)  # the test set is read here and nowhere else
     assert data.test.labels is not None
@@ -191,6 +239,12 @@ def _train(
     best = f", validation accuracy {fitted.best_accuracy:.4f} at epoch {fitted.best_epoch}" if fitted.best_epoch else ""
     say(f"Test accuracy {result['test_accuracy']:.4f}{best}. Model in {folder.model}.")
     return result
+
+
+def _lost(folder: RunFolder, error: LostRankError) -> StoppedRunError:
+    kept = find_checkpoints(folder.checkpoints)
+    where = f"The newest checkpoint is {kept[0][2]}." if kept else "There is no checkpoint yet."
+    return StoppedRunError(f"{error} {where} Go on with: auxrnn resume {folder.path}")
 
 
 def _unwritten(folder: RunFolder, error: Exception) -> StoppedRunError:

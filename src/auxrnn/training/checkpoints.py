@@ -78,12 +78,20 @@ class Checkpoints(Callback):
     """Save every `steps` optimiser steps, every `minutes`, at the end of every epoch, and when asked to stop.
 
     In the middle of an epoch the state is saved after a step. At its last step it is saved after validation instead, so
-    that a resumed run never skips or repeats one.
+    that a resumed run never skips or repeats one. Over several ranks all take part at the same step, and the first
+    writes.
     """
 
     def __init__(self, folder: Path, *, steps: int | None, minutes: float | None) -> None:
         self.folder, self.steps, self.minutes = folder, steps, minutes
         self._saved_at = time.monotonic()
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        assert isinstance(pl_module, PhaseModule)
+        if pl_module.ranks.number > 1:
+            pl_module.wishes["save"] = self._waited()
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -91,9 +99,13 @@ class Checkpoints(Callback):
         if trainer.is_last_batch:
             return
         due = self.steps is not None and trainer.global_step % self.steps == 0
-        waited = self.minutes is not None and time.monotonic() - self._saved_at >= 60 * self.minutes
+        assert isinstance(pl_module, PhaseModule)
+        waited = self._waited() if pl_module.ranks.number == 1 else pl_module.wishes["save"]
         if due or waited:
             self.save(trainer)
+
+    def _waited(self) -> bool:
+        return self.minutes is not None and time.monotonic() - self._saved_at >= 60 * self.minutes
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.save(trainer)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import lightning as L
@@ -16,6 +15,7 @@ from lightning.pytorch.callbacks import Callback
 
 from auxrnn.config import ModelConfig, TrainingConfig
 from auxrnn.data.dataset import SequenceData
+from auxrnn.errors import InputError
 from auxrnn.model import Classifier
 from auxrnn.training.board import TensorBoardCurve
 from auxrnn.training.checkpoints import AtomicCheckpointIO, Checkpoints
@@ -26,6 +26,7 @@ from auxrnn.training.order import BatchOrder, PlainLoader, ResumableLoader
 from auxrnn.training.phases import plan_phases
 from auxrnn.training.precision import usable_precision
 from auxrnn.training.progress import ProgressReport
+from auxrnn.training.ranks import RankCheck, Ranks, find_ranks, noticing_losses, plugins_of, strategy_of
 from auxrnn.training.selection import BestModel
 
 
@@ -53,24 +54,35 @@ def fit(
     """Train `model` in place; it ends with the weights of the best validated epoch, or of the last.
 
     folder: where checkpoints/ and metrics.csv go; nothing is written for None. resume: (phase, checkpoint) to go on
-    from, on the same data and configuration; the result has the same bits as that of a run never stopped. Raises
-    `DivergedError` and `InterruptedRun`.
+    from, on the same data and configuration; the result has the same bits as that of a run never stopped. Over several
+    devices every process calls this with the same arguments, and the folder is shared. Raises `DivergedError`,
+    `InterruptedRun` and `LostRankError`.
     """
     if resume is not None and folder is None:
         raise ValueError("Expected the run's folder beside resume: the weights of its best epoch lie there.")
     phases = plan_phases(model_config, training)
-    history = History(None if folder is None else folder / "metrics.csv")
+    ranks = find_ranks(training)
+    if not ranks.started:
+        raise InputError(
+            f"Expected {ranks.number} processes for as many devices, got one; `auxrnn train` and torchrun start them."
+        )
+    history = History(None if folder is None else folder / "metrics.csv", ranks)
     best = BestModel(history, training.patience)
-    ranks = training.devices * training.num_nodes
     first, checkpoint = resume if resume is not None else (0, None)
 
     def order(index: int) -> BatchOrder:
-        rank = int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0"))) if ranks > 1 else 0
-        return BatchOrder(len(train), training.batch_size, seed=training.seed, phase=index, ranks=ranks, rank=rank)
+        return BatchOrder(
+            len(train), training.batch_size, seed=training.seed, phase=index, ranks=ranks.number, rank=ranks.rank
+        )
 
     steps = [len(order(index)) * phase.epochs for index, phase in enumerate(phases)]
-    precision = usable_precision(training.precision, training.accelerator)
-    shared: list[Callback] = [history, best]
+    facts = {
+        "settings": (model_config, replace(training, num_workers=0, num_threads=None)),
+        "number of training sequences and steps": (len(train), int(train.lengths.sum())),
+        "checkpoint to go on from": None if checkpoint is None else checkpoint.name,
+        "version of torch": torch.__version__,
+    }
+    shared: list[Callback] = [RankCheck(ranks, facts), history, best]
     if not quiet:
         shared.append(ProgressReport(history))
     stop: StopOnSignal | None = None
@@ -78,12 +90,14 @@ def fit(
         checkpoints = Checkpoints(
             folder / "checkpoints", steps=training.checkpoint_steps, minutes=training.checkpoint_minutes
         )
-        stop = StopOnSignal(checkpoints)
+        stop = StopOnSignal(checkpoints, ranks)
         if TensorBoardCurve.is_installed():
             shared.append(TensorBoardCurve(history, folder / "tensorboard"))
         shared += [checkpoints, stop]
     with ExitStack() as around:
-        around.enter_context(_quiet_lightning())
+        around.enter_context(noticing_losses(ranks))
+        around.enter_context(_quiet_lightning(ranks))
+        precision = usable_precision(training.precision, training.accelerator)
         around.enter_context(_threads(training.num_threads))
         around.enter_context(torch.random.fork_rng(devices=[]))  # every step sets the global generator
         if stop is not None:
@@ -100,13 +114,16 @@ def fit(
                 steps_before=sum(steps[:index]),
                 phase_steps=steps[index],
                 total_steps=sum(count for count, one in zip(steps, phases, strict=True) if one.auxiliary),
+                ranks=ranks,
             )
             validated = phase.supervised and validation is not None and len(validation) > 0
             try:
-                _trainer(training, precision, phase.epochs, shared).fit(
+                _trainer(training, precision, phase.epochs, shared, ranks).fit(
                     module,
                     ResumableLoader(train, order(index), training.num_workers),
-                    PlainLoader(validation, training.batch_size) if validated and validation is not None else None,
+                    PlainLoader(validation, training.batch_size, ranks=ranks.number, rank=ranks.rank)
+                    if validated and validation is not None
+                    else None,
                     ckpt_path=checkpoint if index == first else None,
                     weights_only=True,
                 )
@@ -124,16 +141,18 @@ def fit(
     return Fitted(history.rows, best.epoch, best.accuracy if best.epoch else None, history.seconds)
 
 
-def _trainer(training: TrainingConfig, precision: str, epochs: int, callbacks: list[Callback]) -> L.Trainer:
+def _trainer(
+    training: TrainingConfig, precision: str, epochs: int, callbacks: list[Callback], ranks: Ranks
+) -> L.Trainer:
     return L.Trainer(
         accelerator=training.accelerator,
         devices=training.devices,
         num_nodes=training.num_nodes,
-        strategy=training.strategy,
+        strategy=strategy_of(training, ranks),
         precision=precision,  # type: ignore[arg-type]
         max_epochs=epochs,
         callbacks=callbacks,
-        plugins=[AtomicCheckpointIO()],
+        plugins=[AtomicCheckpointIO(), *plugins_of(ranks)],
         logger=False,
         enable_checkpointing=False,  # Checkpoints does it
         enable_progress_bar=False,  # ProgressReport does it
@@ -155,8 +174,11 @@ def _threads(number: int | None) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet_lightning() -> Iterator[None]:
-    """Lightning's notes on hardware, tips and loaders say nothing that the first lines of a run do not."""
+def _quiet_lightning(ranks: Ranks) -> Iterator[None]:
+    """Lightning's notes on hardware, tips and loaders say nothing that the first lines of a run do not.
+
+    Of several ranks the first alone warns.
+    """
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -167,6 +189,9 @@ def _quiet_lightning() -> Iterator[None]:
             warnings.filterwarnings("ignore", message=".*smaller than the logging interval")
             warnings.filterwarnings("ignore", message=".*treespec, LeafSpec")
             warnings.filterwarnings("ignore", message=".*have no `val_dataloader`")  # pretraining has no labels
+            warnings.filterwarnings("ignore", message="find_unused_parameters=True was specified")
+            if not ranks.is_first:
+                warnings.simplefilter("ignore")
             yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):

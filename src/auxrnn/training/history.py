@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import Callback
 
 from auxrnn.files import write_atomically
 from auxrnn.training.module import PhaseModule
+from auxrnn.training.ranks import ALONE, Ranks
 
 Row = dict[str, Any]
 
@@ -23,10 +24,13 @@ COLUMNS = (
 
 
 class History(Callback):
-    """Collects a row an epoch; writes `path` (CSV) anew after each, whole or not at all. No file where path is None."""
+    """Collects a row an epoch; writes `path` (CSV) anew after each, whole or not at all. No file where path is None.
 
-    def __init__(self, path: Path | None = None) -> None:
-        self.path = path
+    Over several ranks every row is of all their sequences, and the same on each of them.
+    """
+
+    def __init__(self, path: Path | None = None, ranks: Ranks = ALONE) -> None:
+        self.path, self.ranks = path, ranks
         self.rows: list[Row] = []
         self.seconds = 0.0
         self.sums: dict[str, list[float]] = {}  # objective -> [total, count, correct] of the epoch so far
@@ -43,7 +47,7 @@ class History(Callback):
     ) -> None:
         self._count_time()
         self.steps += 1
-        self.loss_sum += float(outputs["loss"])
+        self.loss_sum += float(outputs["value"])
         for name, (total, count, correct) in outputs["parts"].items():
             sums = self.sums.setdefault(name, [0.0, 0.0, 0.0])
             for index, value in enumerate((total, count, 0 if correct is None else correct)):
@@ -80,9 +84,10 @@ class History(Callback):
             row[name] = total / max(count, 1)
             if name == "supervised":
                 row["train_accuracy"] = correct / max(count, 1)
-        if self.validation.get("count"):
-            row["validation_loss"] = self.validation["total"] / self.validation["count"]
-            row["validation_accuracy"] = self.validation["correct"] / self.validation["count"]
+        total, correct, count = self.ranks.sum([self.validation.get(key, 0.0) for key in ("total", "correct", "count")])
+        if count:
+            row["validation_loss"] = total / count
+            row["validation_accuracy"] = correct / count
         self.rows.append(row)
         self.sums, self.loss_sum, self.steps, self.validation = {}, 0.0, 0, {}
         if self.path is not None and trainer.is_global_zero:

@@ -12,13 +12,15 @@ from typing import Any
 
 import lightning as L
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from auxrnn.anchors import step_generator
 from auxrnn.batch import SequenceBatch
 from auxrnn.config import AuxiliaryConfig, TrainingConfig
 from auxrnn.model import Classifier
+from auxrnn.objectives import Loss
 from auxrnn.training.phases import Phase, truth_share
+from auxrnn.training.ranks import ALONE, Ranks
 
 STEP_KEY = 2  # keeps these generators apart from those of other purposes
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
@@ -38,7 +40,7 @@ class PhaseModule(L.LightningModule):
 
     aux: the options in effect (`ModelConfig.auxiliary_options`). steps_before, total_steps: of the whole training (as
     far as auxiliary losses take part), for the schedule of scheduled sampling; phase_steps: of this phase, for the
-    learning rate.
+    learning rate. ranks: over several, a loss is the mean over the batches of all of them.
     """
 
     def __init__(
@@ -52,11 +54,15 @@ class PhaseModule(L.LightningModule):
         steps_before: int,
         phase_steps: int,
         total_steps: int,
+        ranks: Ranks = ALONE,
     ) -> None:
         super().__init__()
+        self.allow_zero_length_dataloader_with_multiple_devices = True  # fewer sequences to validate than ranks
         self.model, self.phase, self.phase_index = model, phase, phase_index
         self.training_config, self.aux = training, aux
         self.steps_before, self.phase_steps, self.total_steps = steps_before, phase_steps, total_steps
+        self.ranks = ranks
+        self.wishes = {"save": False, "stop": False}  # of this rank before a step, of any rank after it
         self.gradient_norm = math.nan
         self._trainable: dict[nn.Parameter, bool] = {}  # as the caller has set it
         self._used = {id(weight) for part in model.parts(phase.objectives) for weight in part.parameters()}
@@ -70,14 +76,38 @@ class PhaseModule(L.LightningModule):
         progress = (self.steps_before + step) / max(self.total_steps, 1)
         share = truth_share(self.aux.truth_start, self.aux.truth_end, progress, self.aux.truth_schedule or "linear")
         losses = self.model.losses(batch, self.phase.objectives, share, generator)
-        total = torch.stack(
+        everywhere = losses
+        if self.ranks.number > 1:
+            losses, everywhere = self._over_ranks(losses)
+        total = self._weighted(losses)
+        value = self._weighted(everywhere).detach()
+        if not torch.isfinite(value):
+            terms = ", ".join(f"{name} {float(loss.mean.detach()):.4g}" for name, loss in everywhere.items())
+            raise DivergedError(self._diverged(f"the loss is not finite ({terms})"))
+        parts = {name: (loss.total.detach(), loss.count, loss.correct) for name, loss in everywhere.items()}
+        return {"loss": total, "value": value, "parts": parts}
+
+    def _weighted(self, losses: dict[str, Loss]) -> Tensor:
+        return torch.stack(
             [loss.mean * (1.0 if name == "supervised" else self.aux.weight) for name, loss in losses.items()]
         ).sum()
-        if not torch.isfinite(total):
-            terms = ", ".join(f"{name} {float(loss.mean.detach()):.4g}" for name, loss in losses.items())
-            raise DivergedError(self._diverged(f"the loss is not finite ({terms})"))
-        parts = {name: (loss.total.detach(), loss.count, loss.correct) for name, loss in losses.items()}
-        return {"loss": total, "parts": parts}
+
+    def _over_ranks(self, losses: dict[str, Loss]) -> tuple[dict[str, Loss], dict[str, Loss]]:
+        """The losses whose gradients, averaged over the ranks, are those of one batch; and their values in that batch.
+
+        Each rank's sum counts `number` times and is divided by the tokens of all ranks: the average is then the mean
+        over all tokens, however unequal the shares. One exchange a step carries the wishes too.
+        """
+        sent = [float(value) for loss in losses.values() for value in (loss.total.detach(), loss.count)]
+        sent += [float(0 if loss.correct is None else loss.correct) for loss in losses.values()]
+        sent += [float(wish) for wish in self.wishes.values()]
+        received = iter(self.ranks.sum(sent))
+        sums = {name: (next(received), int(next(received))) for name in losses}
+        correct = {name: torch.tensor(next(received)) for name in losses}
+        self.wishes = {name: next(received) > 0 for name in self.wishes}
+        mine = {name: Loss(loss.total * self.ranks.number, sums[name][1]) for name, loss in losses.items()}
+        everywhere = {name: Loss(torch.tensor(total), count, correct[name]) for name, (total, count) in sums.items()}
+        return mine, everywhere
 
     def configure_gradient_clipping(
         self,

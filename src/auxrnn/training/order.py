@@ -24,8 +24,10 @@ ORDER_KEY = 1  # keeps this generator apart from those of other purposes
 class BatchOrder(Sampler[list[int]]):
     """Lists of indices, one a batch: shuffled afresh each epoch, every sequence once, the last batch may be smaller.
 
-    Over several ranks each takes its own share, of one size for all: up to `ranks - 1` sequences come twice, so that no
-    rank waits for a batch that another does not have.
+    Over several ranks a batch is dealt out to them in turn, so that together they read what one process would with a
+    batch `ranks` times as large. Where the last is smaller than their number, a rank left without a sequence takes one
+    that has been read already, so that none waits for a batch that another does not have: at most `ranks - 1` in an
+    epoch come twice.
     """
 
     def __init__(self, size: int, batch_size: int, *, seed: int, phase: int, ranks: int = 1, rank: int = 0) -> None:
@@ -45,16 +47,14 @@ class BatchOrder(Sampler[list[int]]):
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return math.ceil(self._share / self.batch_size)
-
-    @property
-    def _share(self) -> int:
-        return math.ceil(self.size / self.ranks)
+        return math.ceil(self.size / (self.ranks * self.batch_size))
 
     def __iter__(self) -> Iterator[list[int]]:
         generator = step_generator(ORDER_KEY, self.seed, self.phase, self.epoch)
         order = torch.randperm(self.size, generator=generator).tolist()
-        mine = [order[at % self.size] for at in range(self.rank, self._share * self.ranks, self.ranks)]
+        mine = order[self.rank :: self.ranks]
+        if len(mine) <= (len(self) - 1) * self.batch_size:
+            mine.append(order[self.rank % self.size])
         first, self.skip = self.skip, 0
         for batch in range(first, len(self)):
             yield mine[batch * self.batch_size : (batch + 1) * self.batch_size]
@@ -102,8 +102,12 @@ class ResumableLoader(DataLoader[SequenceBatch]):
 
 
 class PlainLoader(DataLoader[SequenceBatch]):
-    """All of a set in a fixed order, for evaluation: sequences of like length side by side."""
+    """All of a set in a fixed order, for evaluation: sequences of like length side by side.
 
-    def __init__(self, data: SequenceData, batch_size: int) -> None:
-        batches = [indices.tolist() for indices in batches_by_length(data.lengths, batch_size)]
+    Over several ranks each sequence goes to one of them; a rank may have fewer batches than another, or none.
+    """
+
+    def __init__(self, data: SequenceData, batch_size: int, *, ranks: int = 1, rank: int = 0) -> None:
+        mine = torch.cat(batches_by_length(data.lengths, batch_size))[rank::ranks]
+        batches = [indices.tolist() for indices in mine.split(batch_size) if len(indices)]
         super().__init__(_Batches(data), batch_size=None, sampler=batches)

@@ -1,0 +1,65 @@
+"""One process at a time works on a run folder. The kernel forgets the lock when its holder ends, however it ends."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from auxrnn.errors import InputError
+
+NAME = "run.lock"
+_held: set[Path] = set()  # the kernel tells processes apart, not two threads of one
+
+
+@contextmanager
+def lock_run(folder: Path) -> Iterator[None]:
+    """Hold the lock of a run folder, which is made where it is missing; InputError where another process has it."""
+    path = folder.resolve() / NAME
+    if path in _held:
+        raise _in_use(folder, "this process")
+    try:
+        descriptor = _locked(folder, path)
+    except OSError as error:
+        raise InputError(f"{folder}: expected a folder that can be written to: {error}.") from error
+    _held.add(path)
+    try:
+        yield
+    finally:
+        _held.discard(path)
+        path.unlink(missing_ok=True)  # while it is locked: see `_locked`
+        os.close(descriptor)
+
+
+def _locked(folder: Path, path: Path) -> int:
+    """The file, open and locked, holding who has it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            who = os.read(descriptor, 200).decode(errors="replace") or "another process"
+            os.close(descriptor)
+            if error.errno in (errno.EACCES, errno.EAGAIN):
+                raise _in_use(folder, who) from error
+            raise
+        try:
+            if os.stat(path).st_ino == os.fstat(descriptor).st_ino:
+                break
+        except FileNotFoundError:
+            pass
+        os.close(descriptor)  # its last holder has deleted it between our two calls
+    os.truncate(descriptor, 0)
+    os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode())
+    return descriptor
+
+
+def _in_use(folder: Path, who: str) -> InputError:
+    return InputError(
+        f"{folder}: expected a run that nobody is working on, but {who} is. Wait for it, or choose another --out."
+    )
