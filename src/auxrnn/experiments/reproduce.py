@@ -9,7 +9,7 @@ OUT/EXPERIMENT.html, figures/        the page
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,8 +19,8 @@ from auxrnn.experiments.catalogue import Experiment, find_experiment
 from auxrnn.experiments.experiment_page import build_page
 from auxrnn.experiments.grid import run_grid
 from auxrnn.experiments.insides import probe_sections
-from auxrnn.experiments.records import collect_records
-from auxrnn.experiments.scales import PlannedRun, find_scale, plan_runs
+from auxrnn.experiments.records import Record, collect_records
+from auxrnn.experiments.scales import PlannedRun, Scale, find_scale, plan_runs
 from auxrnn.report.page import Section, write_page
 
 
@@ -69,21 +69,25 @@ def reproduce(request: Request, say: Callable[[str], None] = print) -> Path:
             cost=lambda config: order[replace(config, data_dir=None)],
             say=say,
         )
-        failed = {
-            name: outcome.error or outcome.state for name, outcome in outcomes.items() if outcome.state != "finished"
-        }
-        for name, error in failed.items():
-            say(f"{name}: not finished: {error}")
+        for name, outcome in outcomes.items():
+            if outcome.state != "finished":
+                say(f"{name} has {outcome.state}: {outcome.error}")
     records = {record.name: record for record in collect_records(out / "runs")}
+    planned = _whole(experiment, scale, request.seeds or scale.seeds, records)
     if not any(run.name in records for run in planned):
-        raise InputError(
-            f"{out}: expected finished runs of {experiment.name} there, found none; leave out --page_only."
-        )
+        raise InputError(f"{out}: expected finished runs of {experiment.name} there, found none.")
     path = out / f"{experiment.name}.html"
     inside = _inside(experiment, planned, out / "runs", request.data_dir, say)
     write_page(path, build_page(experiment, scale, planned, records, path, inside))
     say(f"Page: {path}")
     return path
+
+
+def _whole(experiment: Experiment, scale: Scale, seeds: int, records: Mapping[str, Record]) -> list[PlannedRun]:
+    """All runs of an experiment up to the last seed that is there, whatever was asked for now: what a page is of."""
+    own = {Path(run.name).parent for run in plan_runs(experiment, scale, 1)}
+    found = [1 + record.config.seed for name, record in records.items() if Path(name).parent in own]
+    return plan_runs(experiment, scale, max([seeds, *found]))
 
 
 def _inside(
