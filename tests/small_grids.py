@@ -28,7 +28,7 @@ def grid_process(root, workers, epochs, names):
             process.kill()
 
 
-def wait_for(happened, seconds=120.0):
+def wait_for(happened, seconds=600.0):
     """Poll until something has happened."""
     until = time.monotonic() + seconds
     while not happened():

@@ -132,7 +132,7 @@ def test_two_workers_of_a_cluster_one_of_them_killed(tmp_path):
 
     def kill_one():
         """As soon as a run has saved something: the worker that its claim names."""
-        wait_for(lambda: list(tmp_path.glob("grid/*/checkpoints/phase-0-step-*2.ckpt")), 300)
+        wait_for(lambda: list(tmp_path.glob("grid/*/checkpoints/phase-0-step-*2.ckpt")))
         path = next(tmp_path.glob("grid/*/checkpoints/phase-0-step-*2.ckpt"))
         (claim,) = path.parents[1].glob("claim-*.json")
         killed.append(path.parents[1].name)
