@@ -227,7 +227,7 @@ def test_who_comes_second_to_a_run_leaves_it(tmp_path, scripted):
 
 
 def test_ended_by_a_signal_and_by_a_kill_it_goes_on_to_the_same_bits(tmp_path):
-    names, epochs = ["a", "b"], 30
+    names, epochs = ["a", "b"], 15
 
     def checkpoints():
         return {path.name for path in tmp_path.glob("grid/*/checkpoints/phase-*.ckpt")}
