@@ -17,7 +17,7 @@ from auxrnn.training.ranks import LostRankError
 from tiny_runs import newest, resume_tiny, start_child, train_tiny
 
 ERRORS = (LostRankError, DivergedError, InterruptedRun, InputError)
-PATIENCE = 90  # seconds for anything; on an idle machine each takes a few
+PATIENCE = 240  # seconds for anything; on an idle machine each takes a few
 
 
 def free_port():
