@@ -63,7 +63,7 @@ def build_page(
     if experiment.costs:
         sections.append(_length_section(experiment, by_task))
     sections += [*extra, _repeat_section(experiment, scale, planned, records, path)]
-    return Page(experiment.title, scale.note, [section for section in sections if section.tables or section.paragraphs])
+    return Page(experiment.title, scale.note, sections)
 
 
 def _results(
