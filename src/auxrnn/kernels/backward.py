@@ -10,7 +10,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from auxrnn.kernels.gates import operand, tanh
+from auxrnn.kernels.gates import gradient_operand, operand, tanh
 
 
 @triton.jit(do_not_specialize=["B", "T"])
@@ -59,10 +59,11 @@ def backward_kernel(
     sequence = (group * B + row).to(tl.int64)
     state = sequence * H + unit
     zeros = tl.zeros((UNITS, ROWS), d_gates.dtype.element_ty)
-    up = zeros + 1.0
+    up = 1.0
+    down = 1.0
     if SCALED:
-        up = up * tl.load(scale)
-    down = 1.0 / up
+        up = tl.load(scale)
+        down = 1.0 / up
     d_hidden_end = zeros
     if HAS_HIDDEN:
         d_hidden_end = tl.load(d_hidden_n + state, mask=mask, other=0.0) * up
@@ -136,10 +137,10 @@ def backward_kernel(
         tl.store(place + 2 * H, d_new * down, mask=present)
         tl.store(place + 3 * H, d_show * down, mask=present)
 
-        back_write = operand(d_write, OPERAND, EMULATED)
-        back_keep = operand(d_keep, OPERAND, EMULATED)
-        back_new = operand(d_new, OPERAND, EMULATED)
-        back_show = operand(d_show, OPERAND, EMULATED)
+        back_write = gradient_operand(d_write, OPERAND, EMULATED)
+        back_keep = gradient_operand(d_keep, OPERAND, EMULATED)
+        back_new = gradient_operand(d_new, OPERAND, EMULATED)
+        back_show = gradient_operand(d_show, OPERAND, EMULATED)
         write, keep, new, show = write_next, keep_next, new_next, show_next
         cell, before, d_output = before, before_next, d_output_next
 

@@ -1,4 +1,4 @@
-"""The forward kernel: a program owns ROWS sequences of one group for the whole window, the recurrent weights in registers.
+"""The forward kernel: a program owns ROWS sequences of one group for the whole window, its weights in registers.
 
 Tiles are (units, rows): the weights are the left operand of the product, so eight rows fill a tensor core instruction.
 The product of step t + 1 is taken at the end of step t, and once before the loop: a weight used at two places is loaded

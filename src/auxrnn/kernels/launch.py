@@ -52,7 +52,8 @@ def run_layer(
     differentiable = [inputs, weight_ih, bias, weight_hh, hidden, cell]
     saved = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in differentiable)
     own = (weight_ih, bias) if direct else (None, None)
-    return _Layer.apply(inputs, *own, weight_hh, hidden, cell, lengths, operands, rows_per_program, saved)
+    layer: Any = _Layer
+    return layer.apply(inputs, *own, weight_hh, hidden, cell, lengths, operands, rows_per_program, saved)
 
 
 class _Layer(torch.autograd.Function):
@@ -90,8 +91,8 @@ class _Layer(torch.autograd.Function):
                 SAVED=saved,
                 **_options(inputs, H, rows, operands, lengths),
             )
-        ctx.save_for_backward(inputs if weight_ih is not None else None, weight_ih, weight_hh, hidden, lengths, outputs)
-        ctx.kept = (gates, cells)  # neither inputs nor outputs of this function, so no circle of references
+        read = inputs if weight_ih is not None else None  # projected ones are not needed again
+        ctx.save_for_backward(read, weight_ih, weight_hh, hidden, lengths, outputs, gates, cells)
         ctx.operands, ctx.rows = operands, rows
         ctx.set_materialize_grads(False)
         return outputs, hidden_n, cell_n
@@ -101,8 +102,7 @@ class _Layer(torch.autograd.Function):
     def backward(
         ctx: Any, d_outputs: Tensor | None, d_hidden_n: Tensor | None, d_cell_n: Tensor | None
     ) -> tuple[Tensor | None, ...]:
-        inputs, weight_ih, weight_hh, hidden, lengths, outputs = ctx.saved_tensors
-        gates, cells = ctx.kept
+        inputs, weight_ih, weight_hh, hidden, lengths, outputs, gates, cells = ctx.saved_tensors
         G, B, T, H = outputs.shape
         given = [None if part is None else part.contiguous() for part in (d_outputs, d_hidden_n, d_cell_n)]
         scale = _scale([part for part in given if part is not None]) if ctx.operands == "fp16" else None
@@ -146,6 +146,7 @@ def _options(like: Tensor, hidden_size: int, rows: int, operands: str, lengths: 
         "HAS_LENGTHS": lengths is not None,
         "num_warps": 8 if units(hidden_size) >= 128 else 4,
         "num_stages": 1,
+        "enable_fp_fusion": True,  # said, because Triton 3.9 warns where it is not
     }
 
 
@@ -160,7 +161,7 @@ def _room(like: Tensor, shape: tuple[int, ...], lengths: Tensor | None) -> Tenso
 
 
 def _scale(gradients: list[Tensor]) -> Tensor:
-    """The power of two (1,) that brings the largest of the gradients to about `GRADIENT_TOP`, without a word to the host."""
+    """The power of two (1,) that brings the largest gradient to about `GRADIENT_TOP`; the host need not know it."""
     largest = torch.stack([gradient.abs().amax() for gradient in gradients]).amax().reshape(1)
     scale = GRADIENT_TOP * torch.exp2(-torch.floor(torch.log2(largest)))
     return torch.where(torch.isfinite(scale), scale, 1.0)
