@@ -104,7 +104,7 @@ def why_not(device: torch.device, dtype: torch.dtype, hidden_size: int, operands
     if hidden_size > largest:
         wider = " (128 with fp16, which keeps as many digits as tf32)" if largest < 128 else ""
         return f"hidden size {hidden_size}, where {operands} weights of at most {largest} fit one multiprocessor{wider}"
-    if find_spec("triton") is None:
+    if not _has_triton():
         return "no Triton (Linux: pip install 'auxrnn[triton]')"
     if _interpreted():
         return None if device.type == "cpu" else f"a tensor on {device} under Triton's interpreter, which reads the CPU"
@@ -124,6 +124,11 @@ def read_table(path: Path) -> tuple[Measurement, ...]:
         return tuple(Measurement(**row) for row in json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise InputError(f"{path}: expected what benchmarks/kernel_card.py writes, found: {error}.") from error
+
+
+@cache
+def _has_triton() -> bool:
+    return find_spec("triton") is not None
 
 
 def _interpreted() -> bool:
