@@ -93,8 +93,8 @@ def main(words: Sequence[str] | None = None) -> int:
         )
     print(f"\n{page}\nWritten: {options.out / stem}.json, .md and .measured.json.")
     print(
-        'backend="auto" reads src/auxrnn/kernels/measured.json: add the entries of .measured.json to that list (one for '
-        "all cards), run `python -m pytest tests/kernels`, and commit the list with the three files."
+        'backend="auto" reads src/auxrnn/kernels/measured.json: add the entries of .measured.json to that list (one '
+        "for all cards), run `python -m pytest tests/kernels`, and commit the list with the three files."
     )
     return 0 if equal else 1
 
