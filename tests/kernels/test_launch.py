@@ -63,6 +63,14 @@ def test_equals_torch_within_the_stated_tolerance(operands: str) -> None:
     compare(found, arguments, *torch_layer(core, arguments), TOLERANCE[operands])
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("operands", ["fp16", "bf16"])
+def test_full_size_is_within_the_stated_tolerance_on_a_card(operands: str) -> None:
+    core, arguments = draw(61, 300, 1, 128, torch.float32)
+    found = list(run_layer(*arguments, None, operands))
+    compare(found, arguments, *torch_layer(core.double(), [one.double() for one in arguments]), TOLERANCE[operands])
+
+
 @exact_only
 def test_gradients_are_finite_differences() -> None:
     _, arguments = draw(2, 3, 1, 3)
