@@ -11,6 +11,8 @@ import pytest
 import torch
 
 torch.set_num_threads(1)
+if not torch.cuda.is_available():
+    os.environ.setdefault("TRITON_INTERPRET", "1")  # read when Triton is imported: kernels run slowly on the CPU
 
 
 @pytest.fixture(autouse=True)

@@ -35,7 +35,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("heads",),
     ("losses", "anchors"),
     ("encoder",),
-    ("recurrent", "initialisation"),
+    ("recurrent", "initialisation", "kernels"),
     ("data", "preprocessing", "labels"),
     ("vocabulary",),
     ("batch", "config"),

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from auxrnn.batch import InputSpec
+from auxrnn.kernels.lstm import PersistentLSTM
 from auxrnn.recurrent import Core, State, check_core, initial_state, state_tensors
 
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
@@ -126,6 +127,8 @@ def _folded(core: nn.RNNBase, projection: nn.Linear, features: Tensor, state: St
     own = weights[0]  # (gates * H, P)
     weights[0] = own @ projection.weight  # (gates * H, F)
     weights[2] = weights[2] + own @ projection.bias  # (gates * H,)
+    if isinstance(core, PersistentLSTM) and core.chosen(features) == "persistent":
+        return core.run(features, weights, state)
     if state is None:
         cell = features.new_zeros(core.num_layers, len(features), core.hidden_size)
         hidden = features.new_zeros(core.num_layers, len(features), core.proj_size or core.hidden_size)

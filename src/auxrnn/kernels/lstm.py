@@ -1,0 +1,172 @@
+"""An `nn.LSTM` that may run on the persistent kernel, and many LSTMs of one shape in one launch.
+
+Knows what torch's own LSTM takes and gives; which code runs it, `backend` says. Triton loads with the first such call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from auxrnn.errors import InputError
+from auxrnn.kernels.backend import check_names, choose_backend
+
+LSTMState = tuple[Tensor, Tensor]
+
+
+class PersistentLSTM(nn.LSTM):
+    """`nn.LSTM(..., batch_first=True)` with a choice of backend: same parameters, names, initialisation and state.
+
+    backend: "cudnn" for torch's own code, "persistent" for the kernel of this package, "auto" for the kernel where it
+    was measured to be equal and faster on this card, torch elsewhere. operands: what the kernel multiplies in the
+    recurrent product, "fp16" (as many digits as tf32 in half the room), "bf16", "tf32" or "fp32"; sums are float32.
+    Raises InputError for other names, and at the first call where "persistent" cannot run.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        *,
+        backend: str = "auto",
+        operands: str = "fp16",
+    ) -> None:
+        check_names(backend, operands)
+        super().__init__(input_size, hidden_size, num_layers, batch_first=True)
+        self.backend = backend
+        self.operands = operands
+
+    def forward(  # type: ignore[override]  # a core's forward: no packed sequences, lengths in their place
+        self, inputs: Tensor, state: LSTMState | None = None, lengths: Tensor | None = None
+    ) -> tuple[Tensor, LSTMState]:
+        """inputs (B, T, F) -> outputs (B, T, H), state: hidden and cell, each (layers, B, H).
+
+        lengths: (B,) int64 in 0..T; a row stops after its own: outputs are zero from there on, the state is as it was
+        at the stop (of a row of no steps, the one given). Raises InputError for other shapes or lengths.
+        """
+        _check(inputs, (*inputs.shape[:2], self.input_size), lengths)
+        if self.chosen(inputs) == "persistent":
+            return self.run(inputs, [weight for layer in self.all_weights for weight in layer], state, lengths)
+        if lengths is None:
+            return super().forward(inputs, state)
+        packed = pack_padded_sequence(inputs, lengths.clamp(min=1).cpu(), batch_first=True, enforce_sorted=False)
+        packed_outputs, last = super().forward(packed, state)
+        outputs, _ = pad_packed_sequence(packed_outputs, batch_first=True, total_length=inputs.shape[1])
+        lengths = lengths.to(outputs.device)
+        steps = torch.arange(inputs.shape[1], device=outputs.device)
+        first = (torch.zeros_like(last[0]),) * 2 if state is None else state
+        moved = (lengths > 0)[:, None]
+        hidden, cell = (torch.where(moved, new, old) for new, old in zip(last, first, strict=True))
+        return outputs * (steps < lengths[:, None]).unsqueeze(2), (hidden, cell)
+
+    def chosen(self, inputs: Tensor) -> str:
+        """ "cudnn" or "persistent": what runs these inputs (B, T, F)."""
+        weight = self.all_weights[0][1]
+        return choose_backend(
+            self.backend,
+            device=inputs.device,
+            dtype=weight.dtype,
+            hidden_size=self.hidden_size,
+            rows=len(inputs),
+            operands=self.operands,
+            training=torch.is_grad_enabled() and weight.requires_grad,
+        )
+
+    def run(
+        self, inputs: Tensor, weights: Sequence[Tensor], state: LSTMState | None = None, lengths: Tensor | None = None
+    ) -> tuple[Tensor, LSTMState]:
+        """The kernel on inputs (B, T, F) with other weights than its own: w_ih, w_hh, b_ih, b_hh of each layer."""
+        kind = weights[0].dtype
+        hidden, cell = _initial(state, inputs, (self.num_layers, len(inputs), self.hidden_size), kind)
+        outputs, last = inputs.to(kind).unsqueeze(0), []
+        stops = None if lengths is None else lengths.to(inputs.device).unsqueeze(0)
+        for layer in range(self.num_layers):
+            own = [weight.unsqueeze(0) for weight in weights[4 * layer : 4 * layer + 4]]
+            start = (hidden[layer : layer + 1], cell[layer : layer + 1])
+            outputs, layer_state = _launch(outputs, own, start, stops, self.operands)
+            last.append(layer_state)
+        return outputs.squeeze(0), (torch.cat([part[0] for part in last]), torch.cat([part[1] for part in last]))
+
+
+def grouped_lstm(
+    inputs: Tensor,
+    weights: Sequence[Tensor],
+    state: LSTMState | None = None,
+    *,
+    lengths: Tensor | None = None,
+    operands: str = "fp16",
+) -> tuple[Tensor, LSTMState]:
+    """G LSTM layers of one shape, each with weights and sequences of its own, in one launch: one seed a group, say.
+
+    inputs (G, B, T, F); weights: w_ih (G, 4H, F), w_hh (G, 4H, H), b_ih and b_hh (G, 4H), in torch's order of gates;
+    state: hidden and cell, each (G, B, H), zeros for None; lengths (G, B) int64 in 0..T. Returns outputs (G, B, T, H)
+    and the state at each row's own stop. Always the persistent kernel; raises InputError where it cannot run.
+    """
+    if len(weights) != 4 or inputs.dim() != 4 or any(len(weight) != len(inputs) for weight in weights):
+        shapes = [tuple(weight.shape) for weight in weights]
+        raise InputError(
+            f"Expected inputs (G, B, T, F) and four weights (G, ...), got {tuple(inputs.shape)} and {shapes}."
+        )
+    _check(inputs, (*inputs.shape[:3], weights[0].shape[2]), lengths)
+    G, B, _, _ = inputs.shape
+    hidden_size, kind = weights[1].shape[2], weights[0].dtype
+    choose_backend(
+        "persistent",
+        device=inputs.device,
+        dtype=kind,
+        hidden_size=hidden_size,
+        rows=B,
+        operands=operands,
+        training=torch.is_grad_enabled(),
+    )
+    start = _initial(state, inputs, (G, B, hidden_size), kind)
+    stops = None if lengths is None else lengths.to(inputs.device)
+    return _launch(inputs.to(kind), weights, start, stops, operands)
+
+
+def _launch(
+    inputs: Tensor, weights: Sequence[Tensor], state: LSTMState, lengths: Tensor | None, operands: str
+) -> tuple[Tensor, LSTMState]:
+    """One layer in float32 (float64 as it is), the results in the inputs' own type; autocast has no say."""
+    from auxrnn.kernels.launch import run_layer
+
+    kind = torch.float64 if inputs.dtype == torch.float64 else torch.float32
+    with torch.autocast(inputs.device.type, enabled=False):
+        w_ih, w_hh, b_ih, b_hh = (weight.to(kind) for weight in weights)
+        hidden, cell = (part.to(kind) for part in state)
+        results = run_layer(inputs.to(kind), w_ih, b_ih + b_hh, w_hh, hidden, cell, lengths, operands)
+    outputs, *last = (part.to(inputs.dtype) for part in results)
+    return outputs, (last[0], last[1])
+
+
+def _initial(state: Any, inputs: Tensor, shape: tuple[int, ...], kind: torch.dtype) -> LSTMState:
+    """The given state, or zeros."""
+    if state is None:
+        zeros = inputs.new_zeros(shape, dtype=kind)
+        return zeros, zeros
+    hidden, cell = state
+    if hidden.shape != shape or cell.shape != shape:
+        raise InputError(f"Expected a state of two tensors {shape}, got {tuple(hidden.shape)}, {tuple(cell.shape)}.")
+    return hidden.to(kind), cell.to(kind)
+
+
+def _check(inputs: Tensor, expected: tuple[int, ...], lengths: Tensor | None) -> None:
+    """InputError for inputs of another shape, without rows or steps, or with lengths beyond them."""
+    if inputs.shape != expected or 0 in inputs.shape:
+        letters = "G, " * (len(expected) - 3) + f"B, T, {expected[-1]}"
+        raise InputError(f"Expected inputs ({letters}), none of them 0, got {tuple(inputs.shape)}.")
+    if lengths is None:
+        return
+    steps = inputs.shape[-2]
+    if lengths.shape != inputs.shape[:-2] or lengths.dtype.is_floating_point:
+        raise InputError(
+            f"Expected lengths of shape {tuple(inputs.shape[:-2])}, whole numbers, "
+            f"got {tuple(lengths.shape)}, {lengths.dtype}."
+        )
+    if int(lengths.min()) < 0 or int(lengths.max()) > steps:
+        raise InputError(f"Expected lengths in 0..{steps}, got {int(lengths.min())} to {int(lengths.max())}.")
