@@ -83,6 +83,18 @@ def objective_losses(
 ) -> list[Loss]:
     """One loss an objective, from one prefix and one batched pass over the windows of them all."""
     draws = [objective.draw(batch.lengths, generator) for objective in objectives]
+    return losses_of_draws(core, batch, objectives, draws, truth_share, generator)
+
+
+def losses_of_draws(
+    core: Core,
+    batch: SequenceBatch,
+    objectives: Sequence[Objective],
+    draws: Sequence[Draw],
+    truth_share: float,
+    generator: torch.Generator,
+) -> list[Loss]:
+    """`objective_losses` where the windows and segments are given."""
     encoded = encode_plans(core, batch.inputs, [draw.windows for draw in draws])
     return [
         objective.loss(batch, draw, windows, truth_share, generator)
