@@ -75,8 +75,8 @@ class Stream:
     def push(self, chunk: Tensor) -> Tensor:
         """Read a chunk (B, t, C), or (B, t) characters, and say the classes' probabilities so far, (B, classes).
 
-        t may be 0. In the compact type of the inputs: uint8 pixels, float values, integers for characters. InputError for anything
-        else, and for a question before the first step.
+        t may be 0. In the compact type of the inputs: uint8 pixels, float values, integers for characters. InputError
+        for anything else, and for a question before the first step.
         """
         self.advance(chunk)
         return self.probabilities()

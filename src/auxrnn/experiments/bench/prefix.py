@@ -69,7 +69,7 @@ def _with_threads(count: int, sizes: Sizes, rounds: int) -> list[dict[str, Any]]
             rows.append([name, str(batch), *micro["nn.LSTM"].words(1)[:1], *micro["auxrnn"].words(1), *ratio.words()])
             figures.append({
                 "input": name, "batch": batch, "threads": count, "times_faster": ratio.median,
-                "seconds": {side: values for side, values in seconds.items()},
+                "seconds": seconds,
             })  # fmt: skip
     header = ["µs a step", "batch", "nn.LSTM", "auxrnn", "min", "max", "times faster", "min", "max"]
     print(text_table(header, rows), end="\n\n")

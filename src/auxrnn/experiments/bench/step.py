@@ -118,9 +118,8 @@ def compare(
     }
     worst = max(gradients, key=lambda name: gradients[name])
     print(f"Loss {ours:.6f}, plain {theirs:.6f}: relative difference {loss:.1e} (at most {LOSS_TOLERANCE:.0e})")
-    print(
-        f"Gradients: largest relative difference {gradients[worst]:.1e}, of {worst} (at most {GRADIENT_TOLERANCE:.0e})\n"
-    )
+    print(f"Gradients: largest relative difference {gradients[worst]:.1e}, of {worst}, "
+          f"at most {GRADIENT_TOLERANCE:.0e} wanted\n")  # fmt: skip
     if not (loss <= LOSS_TOLERANCE and gradients[worst] <= GRADIENT_TOLERANCE):
         raise RuntimeError("Expected the plain program and ours to agree, found that they do not.")
     return {"loss_difference": loss, "gradient_difference": gradients[worst]}
