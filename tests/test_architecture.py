@@ -36,7 +36,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("losses", "anchors"),
     ("encoder",),
     ("recurrent", "initialisation"),
-    ("threads",),
+    ("threads", "allocation"),
     ("data", "preprocessing", "labels"),
     ("vocabulary",),
     ("batch", "config"),

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from auxrnn.allocation import keep_freed_memory
 from auxrnn.losses import Loss
 from auxrnn.threads import even_parts, in_threads
 
@@ -37,6 +38,7 @@ class PartedLoss:
 
 def sum_parts(losses: Sequence[PartedLoss], threads: int) -> list[Loss]:
     """The whole losses, with their gradients; the parts of all of them spread over so many threads."""
+    keep_freed_memory()
     parts = [(index, part) for index, loss in enumerate(losses) for part in loss.parts]
     shares = [parts[first::threads] for first in range(min(threads, len(parts)))]
     sums = in_threads([partial(_add_up, share, losses) for share in shares])
@@ -46,7 +48,8 @@ def sum_parts(losses: Sequence[PartedLoss], threads: int) -> list[Loss]:
         whole, gradients = own[0]
         for other, more in own[1:]:
             whole, gradients = whole + other, _add(gradients, more)
-        found.append(replace(whole, total=_Ready.apply(whole.total, gradients, *loss.weights)))
+        total = _Ready.apply(whole.total, gradients, *loss.weights)  # type: ignore[no-untyped-call]
+        found.append(replace(whole, total=total))
     return found
 
 
@@ -117,6 +120,6 @@ class _Ready(torch.autograd.Function):
         return total.clone()
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, factor: Tensor) -> tuple[Tensor | None, ...]:
         return None, None, *(None if one is None else one * factor for one in ctx.gradients)

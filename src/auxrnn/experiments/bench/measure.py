@@ -80,7 +80,7 @@ def store(
     """The figures as plain values; with `out` also as a JSON file with a PNG beside it a drawing."""
     content = {"bench": bench, "sizes": dict(sizes), "environment": describe_environment(), "figures": figures}
     if out is not None:
-        from auxrnn.experiments.runs import write_json  # brings the trainer with it
+        from auxrnn.experiments.run_folder import write_json  # brings the trainer with it
 
         write_json(out, content)
         for name, drawing in drawings.items():

@@ -1,8 +1,7 @@
 """A piece of work in a process of its own: its seconds, its peak memory, and a limit on it.
 
 Peak memory is that of the whole process beyond what it held before the call: on the CPU as the operating system counts
-it (with blocks given back as they are freed, so that what the C library keeps for later does not count), on a GPU as
-torch's allocator does. The limit is the operating system's on the process's data, so a machine is never driven out of
+it, on a GPU as torch's allocator does. The limit is the operating system's on the process's data, so a machine is never driven out of
 its memory: a call that wants more ends, and so does the process if it cannot be told.
 """
 
@@ -23,7 +22,6 @@ import torch
 from auxrnn.errors import InputError
 
 STATUS = Path("/proc/self/status")
-GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": "65536"}  # read by glibc when a process starts
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class OwnProcess:
         context = get_context("spawn")
         self._connection, theirs = context.Pipe()
         before = os.environ.copy()
-        os.environ.update(GIVE_BACK, OMP_NUM_THREADS=str(threads))
+        os.environ.update(OMP_NUM_THREADS=str(threads))
         try:
             self._process = context.Process(target=_serve, args=(theirs, make, argument, threads, memory), daemon=True)
             self._process.start()
