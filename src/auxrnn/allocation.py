@@ -28,6 +28,12 @@ def keep_freed_memory() -> bool:
     if not sys.platform.startswith("linux") or any(name in os.environ for name in own):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # another C library has none
-    if mallopt is None:
-        return False
-    return all(mallopt(name, value) for name, value in ((MMAP_THRESHOLD, KEPT), (TRIM_THRESHOLD, KEPT), (ARENA_MAX, 1)))
+    return mallopt is not None and all(
+        mallopt(name, value) for name, value in ((MMAP_THRESHOLD, KEPT), (TRIM_THRESHOLD, KEPT), (ARENA_MAX, 1))
+    )
+
+
+def give_back_memory() -> None:
+    """Give all freed memory back to the operating system at once, where the C library can."""
+    if sys.platform.startswith("linux"):
+        getattr(ctypes.CDLL(None), "malloc_trim", int)(0)

@@ -1,8 +1,8 @@
 """A piece of work in a process of its own: its seconds, its peak memory, and a limit on it.
 
 Peak memory is that of the whole process beyond what it held before the call: on the CPU as the operating system counts
-it, on a GPU as torch's allocator does. The limit is the operating system's on the process's data, so a machine is never driven out of
-its memory: a call that wants more ends, and so does the process if it cannot be told.
+it, on a GPU as torch's allocator does. The limit is the operating system's on the process's data, so a machine is never
+driven out of its memory: a call that wants more ends, and so does the process if it cannot be told.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any, Self
 
 import torch
 
+from auxrnn.allocation import give_back_memory
 from auxrnn.errors import InputError
 
 STATUS = Path("/proc/self/status")
@@ -107,6 +108,7 @@ def measured(work: Callable[[], object]) -> Cost:
         before = torch.cuda.memory_allocated()
         torch.cuda.reset_peak_memory_stats()
     else:
+        give_back_memory()  # what calls before have left
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak starts anew
         before = _status("VmRSS")
     started = time.perf_counter()

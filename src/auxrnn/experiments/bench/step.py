@@ -162,7 +162,7 @@ def plain_twin(network: SequenceClassifier) -> PlainReconstruction:
     with torch.no_grad():
         for own, other in _twins(network, plain):
             other.copy_(own)
-        plain.decoder.weight_ih_l0[:, :1] = decoder.core.weight_ih_l0
+        plain.decoder.get_parameter("weight_ih_l0")[:, :1] = decoder.core.weight_ih_l0
         plain.embedding.weight.zero_()
         plain.embedding.weight[:, 0] = torch.arange(plain.levels) / (plain.levels - 1)
     return plain
@@ -175,9 +175,9 @@ def twin_gradients(network: SequenceClassifier, plain: PlainReconstruction) -> I
         assert own.grad is not None
         assert other.grad is not None
         yield names[id(own)], own.grad, other.grad
-    inputs = _decoder(network).core.weight_ih_l0
-    assert plain.decoder.weight_ih_l0.grad is not None
-    yield names[id(inputs)], inputs.grad, plain.decoder.weight_ih_l0.grad[:, :1]
+    inputs, whole = _decoder(network).core.weight_ih_l0, plain.decoder.get_parameter("weight_ih_l0").grad
+    assert whole is not None
+    yield names[id(inputs)], inputs.grad, whole[:, :1]
 
 
 def _twins(network: SequenceClassifier, plain: PlainReconstruction) -> Iterator[tuple[nn.Parameter, nn.Parameter]]:
