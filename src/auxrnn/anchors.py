@@ -25,6 +25,10 @@ class Segments:
     start: Tensor
     length: Tensor
 
+    def of(self, sequences: slice) -> Segments:
+        """Those of some of the sequences."""
+        return Segments(self.anchor[sequences], self.start[sequences], self.length[sequences])
+
 
 def step_generator(*key: int) -> torch.Generator:
     """A generator that is a function of its key alone, for example (seed, phase, step, rank)."""

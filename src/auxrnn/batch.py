@@ -78,6 +78,11 @@ class SequenceBatch:
     def __len__(self) -> int:
         return len(self.inputs)
 
+    def of(self, sequences: slice) -> SequenceBatch:
+        """Some of the sequences."""
+        labels = None if self.labels is None else self.labels[sequences]
+        return SequenceBatch(self.inputs[sequences], self.lengths[sequences], labels)
+
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> SequenceBatch:
         """Inputs in their compact type and labels on `device`; lengths stay on the CPU, where windows are planned."""
         labels = None if self.labels is None else self.labels.to(device, non_blocking=non_blocking)

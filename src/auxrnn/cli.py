@@ -21,6 +21,13 @@ from auxrnn.experiments.catalogue import EXPERIMENTS
 from auxrnn.experiments.scales import SCALES
 
 FAILED, BAD_USE = 1, 2
+BENCHES = {
+    "length": "seconds and peak memory of a training step against the length of the sequence",
+    "step": "one r-LSTM training step against the same step in plain PyTorch",
+    "prefix": "the pass without gradient against nn.LSTM on projected input",
+    "stream": "a step pushed into a stream against one bare call of nn.LSTM",
+    "limit": "the machine's own limits, and the share of them that each bench's cases reach",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -130,10 +137,22 @@ def _parser() -> argparse.ArgumentParser:
     data.add_argument("--out", help="show: the PNG file to draw samples into (default: NAME.png)")
     data.add_argument("--count", type=_positive, default=20, help="show: how many samples (default: 20)")
 
-    bench = verb("bench", _bench, "measure a training step's memory or time against the length of the sequence")
-    bench.add_argument("what", choices=("memory", "time"))
-    bench.add_argument("--lengths", type=_lengths, help="steps, separated by commas")
-    bench.add_argument("--out", help="write the figures to this JSON file")
+    bench = verb("bench", _bench, "measure speed and memory against other ways to do the same, on this machine")
+    benches = bench.add_subparsers(title="benches", metavar="BENCH", parser_class=_Parser, dest="what", required=True)
+    for name, text in BENCHES.items():
+        made = benches.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".", allow_abbrev=False)
+        made.set_defaults(parser=made)
+        made.add_argument("--out", help="write the figures to this JSON file, pictures beside it")
+        made.add_argument("--threads", type=_positive, help="CPU threads (default: torch's own choice; stream: 1)")
+        made.add_argument("--smoke", action="store_true", help="tiny sizes, to see that it works")
+        if name == "length":
+            made.add_argument("--lengths", type=_lengths, help="steps, separated by commas")
+            made.add_argument(
+                "--memory", type=_positive, help="GiB that a case may take (default: 0.6 of what is free)"
+            )
+            made.add_argument(
+                "--seconds", type=_positive, default=150, help="longest step that is tried (default: 150)"
+            )
 
     doctor = verb("doctor", _doctor, "versions, devices, threads, data folder, missing extras")
     doctor.add_argument("--data_dir", help="folder of the data")
@@ -252,9 +271,27 @@ def _data(options: argparse.Namespace) -> int:
 
 
 def _bench(options: argparse.Namespace) -> int:
-    from auxrnn.experiments.bench import bench_memory, bench_time
+    out, count, smoke = options.out and Path(options.out), options.threads, options.smoke
+    if options.what == "length":
+        from auxrnn.experiments.bench.length import bench_length
 
-    (bench_memory if options.what == "memory" else bench_time)(options.lengths, options.out and Path(options.out))
+        bench_length(options.lengths, out, threads=count, memory=options.memory, seconds=options.seconds, smoke=smoke)
+    elif options.what == "step":
+        from auxrnn.experiments.bench.step import bench_step
+
+        bench_step(out, thread_count=count, smoke=smoke)
+    elif options.what == "prefix":
+        from auxrnn.experiments.bench.prefix import bench_prefix
+
+        bench_prefix(out, thread_counts=(count,) if count else (), smoke=smoke)
+    elif options.what == "stream":
+        from auxrnn.experiments.bench.stream import bench_stream
+
+        bench_stream(out, thread_count=count or 1, smoke=smoke)
+    else:
+        from auxrnn.experiments.bench.limit import bench_limit
+
+        bench_limit(out, thread_count=count, smoke=smoke)
     return 0
 
 

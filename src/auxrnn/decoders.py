@@ -59,16 +59,25 @@ class ReconstructionDecoder(nn.Module):
         self.head = StepHead(hidden_size, spec, target=target, regulariser=regulariser, rate=rate)
 
     def forward(
-        self, segment: Tensor, anchor_state: State, truth_share: float, generator: torch.Generator | None = None
+        self,
+        segment: Tensor,
+        anchor_state: State,
+        truth_share: float,
+        generator: torch.Generator | None = None,
+        *,
+        chances: Tensor | None = None,
     ) -> Tensor:
         """What the decoder says of the steps 1..l-1 of each segment.
 
         segment: raw steps (R, l, ...), l >= 2. anchor_state: R rows. truth_share: the share of inputs after the first
-        that are fed as they are, in [0, 1]. Returns the head's outputs, (R, l - 1, ...).
+        that are fed as they are, in [0, 1]. chances: uniform numbers (R, l - 1) that decide which, where they were
+        drawn beforehand. Returns the head's outputs, (R, l - 1, ...).
         """
         state = self.start_state(anchor_state)
         given = segment[:, :-1]  # (R, l - 1, ...)
-        fed = torch.rand(given.shape[:2], generator=generator).to(given.device) < truth_share  # (R, l - 1)
+        if chances is None:
+            chances = torch.rand(given.shape[:2], generator=generator)
+        fed = chances.to(given.device) < truth_share  # (R, l - 1)
         fed[:, 0] = True
         if self.unfed == "blank":
             return self.head(self.core(self._flagged(self.features(given), fed), state)[0])

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from auxrnn.batch import InputSpec
 from auxrnn.kernels.lstm import PersistentLSTM
-from auxrnn.recurrent import Core, State, check_core, initial_state, state_tensors
+from auxrnn.recurrent import Core, State, check_core, initial_state, is_divisible, state_tensors
 
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 
@@ -23,6 +23,8 @@ class StepFeatures(nn.Module):
 
     inputs (B, T, C) or (B, T) -> features (B, T, F); F is `C`, or `embedding_size` for characters.
     """
+
+    divisible = True  # each row by itself
 
     def __init__(self, spec: InputSpec, embedding_size: int) -> None:
         super().__init__()
@@ -82,6 +84,11 @@ class Encoder(nn.Module):
         if isinstance(self.core, nn.RNNBase) and self.core.bias:
             return _folded(self.core, self.projection, features, state)
         return self.core(self.projection(features), state)
+
+    @property
+    def divisible(self) -> bool:
+        """Whether parts of a batch may run by themselves; see `recurrent.is_divisible`."""
+        return is_divisible(self.core)
 
     def initial_state(self, inputs: Tensor) -> State:
         """The core's state before the first step, one row a sequence."""

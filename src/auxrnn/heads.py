@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Literal, get_args
 
 import torch
@@ -19,16 +21,34 @@ class DropConnectLinear(nn.Linear):
     """A linear layer whose single weights are dropped in training (Wan et al. 2013), one mask a call.
 
     Kept weights are scaled by 1 / (1 - rate), so that evaluation uses all weights as they are. The bias is never
-    dropped.
+    dropped. `one_mask` holds one mask for several calls.
     """
 
     def __init__(self, in_features: int, out_features: int, rate: float) -> None:
         super().__init__(in_features, out_features)
         self.rate = rate
+        self.mask: Tensor | None = None  # of weights kept, already scaled
 
     def forward(self, inputs: Tensor) -> Tensor:
-        weight = functional.dropout(self.weight, self.rate, self.training)
+        if self.mask is None:
+            weight = functional.dropout(self.weight, self.rate, self.training)
+        else:
+            weight = self.weight * self.mask
         return functional.linear(inputs, weight, self.bias)
+
+
+@contextmanager
+def one_mask(modules: Iterable[nn.Module]) -> Iterator[None]:
+    """Within it every DropConnect layer in training keeps the same weights in all calls, drawn at the beginning."""
+    layers = [layer for module in modules for layer in module.modules() if isinstance(layer, DropConnectLinear)]
+    for layer in layers:
+        if layer.training and layer.rate > 0:
+            layer.mask = functional.dropout(torch.ones_like(layer.weight, requires_grad=False), layer.rate)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.mask = None
 
 
 class FeedForward(nn.Module):

@@ -1,9 +1,29 @@
-"""Losses of one step each: pure and unreduced. The caller masks, sums and divides."""
+"""Losses of one step each, pure and unreduced: the caller masks, sums and divides; and the sum with what it is over."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from torch import Tensor
 from torch.nn import functional
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A summed loss (scalar), over how many tokens or labels, and how many labels were right (None without labels)."""
+
+    total: Tensor
+    count: int
+    correct: Tensor | None = None
+
+    @property
+    def mean(self) -> Tensor:
+        """`sum_i L_i / sum_i l_i`; 0 for a batch whose sequences are too short to have a token to say."""
+        return self.total / max(self.count, 1)
+
+    def __add__(self, other: Loss) -> Loss:
+        correct = None if self.correct is None or other.correct is None else self.correct + other.correct
+        return Loss(self.total + other.total, self.count + other.count, correct)
 
 
 def softmax_loss(logits: Tensor, targets: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ dimension 1 of a state tensor with three or more dimensions (torch's (layers, B,
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -53,6 +53,24 @@ def put_rows(state: State, rows: Tensor, part: State) -> State:
 def detach_state(state: State) -> State:
     """The state as a constant."""
     return map_state(Tensor.detach, state)
+
+
+def join_rows(states: Sequence[State]) -> State:
+    """The states of several groups of rows as one, in order."""
+    if len(states) == 1:
+        return states[0]
+    return map_state(lambda *parts: torch.cat(parts, dim=batch_dim(parts[0])), *states)
+
+
+def is_divisible(core: Core) -> bool:
+    """Whether parts of a batch may run by themselves, at the same time, and give what the whole would give.
+
+    So it is with torch's own cells, unless they drop something at random; a core of one's own says so with an attribute
+    `divisible`.
+    """
+    if isinstance(core, nn.RNNBase):
+        return not (core.training and core.dropout and core.num_layers > 1)
+    return bool(getattr(core, "divisible", False))
 
 
 def initial_state(core: Core, inputs: Tensor) -> State:

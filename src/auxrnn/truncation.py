@@ -10,11 +10,23 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from auxrnn.recurrent import Core, State, check_core, initial_state, put_rows, select_rows, unroll
+from auxrnn.recurrent import (
+    Core,
+    State,
+    check_core,
+    initial_state,
+    is_divisible,
+    join_rows,
+    put_rows,
+    select_rows,
+    unroll,
+)
+from auxrnn.threads import even_parts, in_threads
 
 MAX_CHUNK = 128
 """Longest chunk of the prefix: the largest power of two whose outputs stay small beside one window's graph."""
@@ -33,6 +45,10 @@ class WindowPlan:
     start: Tensor
     stop: Tensor
     outputs: bool = True
+
+    def of(self, sequences: slice) -> WindowPlan:
+        """The windows of some of the sequences."""
+        return WindowPlan(self.start[sequences], self.stop[sequences], self.outputs)
 
 
 @dataclass(frozen=True)
@@ -60,15 +76,45 @@ def encode_windows(core: Core, inputs: Tensor, start: Tensor, stop: Tensor) -> W
 
 def encode_plans(core: Core, inputs: Tensor, plans: Sequence[WindowPlan]) -> list[Windows]:
     """`encode_windows` for several losses at once: one prefix and one batched pass serve them all."""
+    return encode_from(core, inputs, plans, states_before(core, inputs, plans))
+
+
+def states_before(core: Core, inputs: Tensor, plans: Sequence[WindowPlan]) -> list[State]:
+    """The states before the windows of each plan, without gradient, from one prefix for them all; B * W rows each.
+
+    On the CPU, parts of the batch run at the same time where there are several threads and the core allows it.
+    """
     check_core(core)
     plans = [_checked(inputs, plan) for plan in plans]
-    sequences = torch.arange(len(inputs))
-    sequence = torch.cat([sequences.repeat_interleave(plan.start.shape[1]) for plan in plans])  # (R,)
+    parts = even_parts(len(inputs), torch.get_num_threads() if _shared_out(core, inputs) else 1)
+
+    def run(sequences: range) -> State:
+        rows = slice(sequences.start, sequences.stop)
+        sequence = _sequences([plan.start[rows] for plan in plans])
+        start = torch.cat([plan.start[rows].flatten() for plan in plans])
+        with torch.no_grad():
+            return _states_at(core, inputs[rows], sequence, start)
+
+    found = in_threads([partial(run, sequences) for sequences in parts])
+    torch.clear_autocast_cache()  # weights cast without gradient in the prefix must not serve the windows
+    states, first = [], [0] * len(found)
+    for plan in plans:
+        own = []
+        for index, sequences in enumerate(parts):
+            rows = len(sequences) * plan.start.shape[1]
+            own.append(select_rows(found[index], torch.arange(first[index], first[index] + rows)))
+            first[index] += rows
+        states.append(join_rows(own))
+    return states
+
+
+def encode_from(core: Core, inputs: Tensor, plans: Sequence[WindowPlan], before: Sequence[State]) -> list[Windows]:
+    """`encode_plans` where the states before the windows are known: the batched pass alone."""
+    plans = [_checked(inputs, plan) for plan in plans]
+    sequence = _sequences([plan.start for plan in plans])  # (R,)
     start = torch.cat([plan.start.flatten() for plan in plans])
     stop = torch.cat([plan.stop.flatten() for plan in plans])
-    with torch.no_grad():
-        state = _states_at(core, inputs, sequence, start)
-    torch.clear_autocast_cache()  # weights cast without gradient in the prefix must not serve the windows
+    state = join_rows(before)
     begins = ((start == 0) & (stop > 0)).nonzero().squeeze(1)
     if len(begins) and hasattr(core, "initial_state"):  # it may be learned, and its own gradient crosses no start
         state = put_rows(state, begins, select_rows(initial_state(core, inputs), sequence[begins]))
@@ -83,6 +129,15 @@ def encode_plans(core: Core, inputs: Tensor, plans: Sequence[WindowPlan]) -> lis
         encoded.append(Windows(outputs.unflatten(0, plan.start.shape), own))
         first += rows
     return encoded
+
+
+def _sequences(starts: Sequence[Tensor]) -> Tensor:
+    """The sequence that each row belongs to, from the starts (B, W) of each plan: (R,)."""
+    return torch.cat([torch.arange(len(start)).repeat_interleave(start.shape[1]) for start in starts])
+
+
+def _shared_out(core: Core, inputs: Tensor) -> bool:
+    return inputs.device.type == "cpu" and is_divisible(core)
 
 
 def _checked(inputs: Tensor, plan: WindowPlan) -> WindowPlan:

@@ -1,8 +1,9 @@
 """What is learned: the supervised loss and the auxiliary ones, each naming the windows it needs; and their one walk."""
 
+from auxrnn.losses import Loss as Loss
 from auxrnn.objectives.base import Draw as Draw
-from auxrnn.objectives.base import Loss as Loss
 from auxrnn.objectives.base import Objective as Objective
+from auxrnn.objectives.base import losses_of_draws as losses_of_draws
 from auxrnn.objectives.base import objective_losses as objective_losses
 from auxrnn.objectives.prediction import Prediction as Prediction
 from auxrnn.objectives.reconstruction import Reconstruction as Reconstruction

@@ -13,37 +13,40 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from auxrnn.anchors import Segments, step_generator
 from auxrnn.batch import InputSpec, SequenceBatch, as_batch
-from auxrnn.recurrent import Core
-from auxrnn.truncation import WindowPlan, Windows, encode_plans
+from auxrnn.heads import one_mask
+from auxrnn.losses import Loss
+from auxrnn.recurrent import Core, State, is_divisible, select_rows
+from auxrnn.tiles import PartedLoss, sum_parts, tiles, treats_rows_alone
+from auxrnn.truncation import WindowPlan, Windows, encode_from, states_before
 
 
 @dataclass(frozen=True)
 class Draw:
-    """What an objective asks of one batch: its windows, and the segments that it drew (None where it draws none)."""
+    """What an objective asks of one batch: its windows, and the segments that it drew (None where it draws none).
+
+    chances: the uniform numbers that its loss needs, (R, ...), drawn for the whole batch before parts of it are run.
+    """
 
     windows: WindowPlan
     segments: Segments | None = None
+    chances: Tensor | None = None
 
-
-@dataclass(frozen=True)
-class Loss:
-    """A summed loss (scalar), over how many tokens or labels, and how many labels were right (None without labels)."""
-
-    total: Tensor
-    count: int
-    correct: Tensor | None = None
-
-    @property
-    def mean(self) -> Tensor:
-        """`sum_i L_i / sum_i l_i`; 0 for a batch whose sequences are too short to have a token to say."""
-        return self.total / max(self.count, 1)
+    def of(self, sequences: slice) -> Draw:
+        """What it asks of some of the sequences."""
+        rows = slice(*(bound * self.windows.start.shape[1] for bound in (sequences.start, sequences.stop)))
+        return Draw(
+            self.windows.of(sequences),
+            None if self.segments is None else self.segments.of(sequences),
+            None if self.chances is None else self.chances[rows],
+        )
 
 
 class Objective(nn.Module, ABC):
@@ -52,6 +55,10 @@ class Objective(nn.Module, ABC):
     @abstractmethod
     def draw(self, lengths: Tensor, generator: torch.Generator) -> Draw:
         """The windows needed for sequences of `lengths` (B,)."""
+
+    def chances(self, draw: Draw, generator: torch.Generator) -> Tensor | None:
+        """The uniform numbers that the loss on `draw` needs, (R, ...); none by default."""
+        return None
 
     @abstractmethod
     def loss(
@@ -81,13 +88,82 @@ class Objective(nn.Module, ABC):
 def objective_losses(
     core: Core, batch: SequenceBatch, objectives: Sequence[Objective], truth_share: float, generator: torch.Generator
 ) -> list[Loss]:
-    """One loss an objective, from one prefix and one batched pass over the windows of them all."""
+    """One loss an objective, from one prefix over the batch that serves them all.
+
+    The windows run in one batched pass; on the CPU in tiles where nothing speaks against it.
+    """
     draws = [objective.draw(batch.lengths, generator) for objective in objectives]
-    encoded = encode_plans(core, batch.inputs, [draw.windows for draw in draws])
-    return [
-        objective.loss(batch, draw, windows, truth_share, generator)
-        for objective, draw, windows in zip(objectives, draws, encoded, strict=True)
+    return losses_of_draws(core, batch, objectives, draws, truth_share, generator)
+
+
+def losses_of_draws(
+    core: Core,
+    batch: SequenceBatch,
+    objectives: Sequence[Objective],
+    draws: Sequence[Draw],
+    truth_share: float,
+    generator: torch.Generator,
+) -> list[Loss]:
+    """`objective_losses` where the windows and segments are given."""
+    draws = [
+        replace(draw, chances=objective.chances(draw, generator))
+        for objective, draw in zip(objectives, draws, strict=True)
     ]
+    plans = [draw.windows for draw in draws]
+    before = states_before(core, batch.inputs, plans)
+    with one_mask(objectives):
+        if _can_be_tiled(core, batch, objectives):
+            return _tiled_losses(core, batch, objectives, draws, before, truth_share, generator)
+        encoded = encode_from(core, batch.inputs, plans, before)
+        return [
+            objective.loss(batch, draw, windows, truth_share, generator)
+            for objective, draw, windows in zip(objectives, draws, encoded, strict=True)
+        ]
+
+
+def _can_be_tiled(core: Core, batch: SequenceBatch, objectives: Sequence[Objective]) -> bool:
+    """On the CPU, with nothing in play that looks at several rows or drops some at random; on a GPU rows are free."""
+    return (
+        batch.inputs.device.type == "cpu"
+        and torch.is_grad_enabled()
+        and not batch.inputs.requires_grad
+        and is_divisible(core)
+        and treats_rows_alone(objectives)
+    )
+
+
+def _tiled_losses(
+    core: Core,
+    batch: SequenceBatch,
+    objectives: Sequence[Objective],
+    draws: Sequence[Draw],
+    before: Sequence[State],
+    truth_share: float,
+    generator: torch.Generator,
+) -> list[Loss]:
+    """The losses from tiles of each objective's windows, with their gradients computed already."""
+    threads = torch.get_num_threads()
+
+    def part(index: int, sequences: range) -> Loss:
+        own, windows_each = slice(sequences.start, sequences.stop), draws[index].windows.start.shape[1]
+        rows = torch.arange(own.start * windows_each, own.stop * windows_each)
+        draw = draws[index].of(own)
+        states = [select_rows(before[index], rows)]
+        windows = encode_from(core, batch.inputs[own], [draw.windows], states)[0]
+        return objectives[index].loss(batch.of(own), draw, windows, truth_share, generator)
+
+    parted = []
+    for index, (objective, draw) in enumerate(zip(objectives, draws, strict=True)):
+        cut = tiles(len(batch), draw.windows.start.shape[1], threads)
+        parted.append(PartedLoss([partial(part, index, sequences) for sequences in cut], _weights(core, objective)))
+    return sum_parts(parted, threads)
+
+
+def _weights(core: Core, objective: Objective) -> list[nn.Parameter]:
+    """What takes a gradient, each once."""
+    modules = [core, objective] if isinstance(core, nn.Module) else [objective]
+    found = {id(weight): weight for module in modules for weight in module.parameters() if weight.requires_grad}
+    return list(found.values())
 
 
 def spec_and_example(core: nn.Module, spec: InputSpec | None) -> tuple[InputSpec, Tensor]:

@@ -11,7 +11,8 @@ from auxrnn.anchors import Anchors, prediction_segments
 from auxrnn.batch import InputSpec, SequenceBatch
 from auxrnn.decoders import PredictionDecoder
 from auxrnn.encoder import core_sizes
-from auxrnn.objectives.base import Draw, Loss, Objective, checked_bptt, spec_and_example
+from auxrnn.losses import Loss
+from auxrnn.objectives.base import Draw, Objective, checked_bptt, spec_and_example
 from auxrnn.objectives.tokens import cell_of, no_tokens, steps_at, token_loss
 from auxrnn.truncation import WindowPlan, Windows
 

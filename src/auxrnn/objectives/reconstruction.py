@@ -11,7 +11,8 @@ from auxrnn.anchors import Anchors, Direction, Placement, Segments, reconstructi
 from auxrnn.batch import InputSpec, SequenceBatch
 from auxrnn.decoders import ReconstructionDecoder
 from auxrnn.encoder import core_sizes
-from auxrnn.objectives.base import Draw, Loss, Objective, checked_bptt, spec_and_example
+from auxrnn.losses import Loss
+from auxrnn.objectives.base import Draw, Objective, checked_bptt, spec_and_example
 from auxrnn.objectives.tokens import cell_of, no_tokens, steps_at, token_loss
 from auxrnn.recurrent import Core
 from auxrnn.truncation import WindowPlan, Windows, encode_plans
@@ -85,6 +86,11 @@ class Reconstruction(Objective):
             return torch.minimum(back, (self.bptt - found.length).clamp(min=0))
         return back.clamp(max=self.bptt)
 
+    def chances(self, draw: Draw, generator: torch.Generator) -> Tensor | None:
+        assert draw.segments is not None
+        longest = int(draw.segments.length.max())
+        return torch.rand(draw.segments.length.numel(), longest - 1, generator=generator) if longest > 1 else None
+
     def loss(
         self, batch: SequenceBatch, draw: Draw, windows: Windows, truth_share: float, generator: torch.Generator
     ) -> Loss:
@@ -93,7 +99,8 @@ class Reconstruction(Objective):
         if int(length.max()) < 2:
             return no_tokens(self)
         segment = self.segment(batch, draw)
-        outputs = self.decoder(segment, windows.state, truth_share, generator)  # (R, l - 1, ...)
+        chances = None if draw.chances is None else draw.chances[:, : segment.shape[1] - 1]
+        outputs = self.decoder(segment, windows.state, truth_share, generator, chances=chances)  # (R, l - 1, ...)
         return token_loss(self.decoder.head, outputs, segment[:, 1:], (length - 1).clamp(min=0))
 
     def segment(self, batch: SequenceBatch, draw: Draw) -> Tensor:

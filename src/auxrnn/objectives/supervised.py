@@ -11,7 +11,8 @@ from torch.nn import functional
 from auxrnn.batch import SequenceBatch
 from auxrnn.encoder import core_sizes
 from auxrnn.heads import FeedForward
-from auxrnn.objectives.base import Draw, Loss, Objective, checked_bptt, spec_and_example
+from auxrnn.losses import Loss
+from auxrnn.objectives.base import Draw, Objective, checked_bptt, spec_and_example
 from auxrnn.truncation import WindowPlan, Windows
 
 

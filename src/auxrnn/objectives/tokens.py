@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from auxrnn.batch import SequenceBatch
 from auxrnn.encoder import CELLS
 from auxrnn.heads import StepHead
-from auxrnn.objectives.base import Loss
+from auxrnn.losses import Loss
 
 
 def cell_of(core: nn.Module) -> str:

@@ -1,0 +1,215 @@
+"""Constant-memory inference: feed a sequence as it comes, in pieces of any size, and ask what it looks like so far.
+
+A stream keeps the state of the network and nothing of what it has read, so it never ends for want of memory; its answer
+is that of the network on the whole. It keeps a copy of the weights as they are when it is made. Knows nothing of files
+of input, labels or preprocessing.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from auxrnn.batch import InputSpec
+from auxrnn.encoder import Encoder
+from auxrnn.errors import InputError
+from auxrnn.files import write_atomically
+from auxrnn.model import Classifier, SequenceClassifier
+from auxrnn.recurrent import State, map_state, state_tensors
+
+FORMAT = "auxrnn-stream"
+MAX_PIECE = 128
+"""Steps read at once, so that a long piece takes no more memory than a short one."""
+
+CELLS: dict[str, Callable[..., Any]] = {
+    "LSTM": torch.lstm_cell,
+    "GRU": torch.gru_cell,
+    "RNN_TANH": torch.rnn_tanh_cell,
+    "RNN_RELU": torch.rnn_relu_cell,
+}
+
+
+class Stream:
+    """`batch_size` sequences that are read side by side, each step once.
+
+    network: a recurrent classifier; InputError for one that has to see a sequence as a whole. Its training mode does
+    not matter: nothing is dropped here.
+    """
+
+    def __init__(self, network: Classifier, batch_size: int = 1) -> None:
+        if not isinstance(network, SequenceClassifier):
+            raise InputError(
+                f"Expected a recurrent network to stream to, got {type(network).__name__}, which reads whole sequences."
+            )
+        if batch_size < 1:
+            raise InputError(f"Expected at least one sequence, got a batch of {batch_size}.")
+        self.batch_size = batch_size
+        self.spec: InputSpec = network.encoder.spec
+        self._encoder = _frozen(network.encoder)
+        self._head = _frozen(network.supervised.head)
+        with torch.inference_mode():
+            self._one_step = _one_step(self._encoder)
+        self.reset()
+
+    @property
+    def steps(self) -> int:
+        """How many steps have been read since the beginning."""
+        return self._steps
+
+    def reset(self) -> None:
+        """Begin anew, with sequences of which nothing has been read."""
+        self._steps = 0
+        with torch.inference_mode():
+            example = self._encoder.example().expand(self.batch_size, *[-1] * (1 + self.spec.step_dims))
+            self._state: State = map_state(Tensor.clone, self._encoder.initial_state(example))
+            self._last: Tensor | None = None  # the last output (B, H)
+
+    def push(self, chunk: Tensor) -> Tensor:
+        """Read a chunk (B, t, C), or (B, t) characters, and say the classes' probabilities so far, (B, classes).
+
+        t may be 0. In the compact type of the inputs: uint8 pixels, float values, integers for characters. InputError
+        for anything else, and for a question before the first step.
+        """
+        self.advance(chunk)
+        return self.probabilities()
+
+    def advance(self, chunk: Tensor) -> None:
+        """Read a chunk without asking for an answer."""
+        self._check(chunk)
+        with torch.inference_mode():
+            if chunk.shape[1] == 1 and self._one_step is not None:
+                self._last, self._state = self._one_step(self._encoder.features(chunk)[:, 0], self._state)
+            else:
+                for piece in chunk.split(MAX_PIECE, dim=1) if chunk.shape[1] else ():
+                    outputs, self._state = self._encoder(piece, self._state)
+                    self._last = outputs[:, -1]
+        self._steps += chunk.shape[1]
+
+    def probabilities(self) -> Tensor:
+        """Of each class after what has been read, (B, classes); each row sums to 1."""
+        if self._last is None:
+            raise InputError("Expected at least one step before a question, got none since the stream began.")
+        with torch.inference_mode():
+            return torch.softmax(self._head(self._last), dim=1)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Where the stream stands, as tensors: to go on from there in another process with the same network."""
+        found = {f"state.{index}": tensor.clone() for index, tensor in enumerate(state_tensors(self._state))}
+        found["steps"] = torch.tensor(self._steps)
+        if self._last is not None:
+            found["last"] = self._last.clone()
+        return found
+
+    def load_state_dict(self, content: Mapping[str, Tensor]) -> None:
+        """Go on from where `state_dict` was taken; InputError for that of another network or batch."""
+        own = state_tensors(self._state)
+        expected = {f"state.{index}" for index in range(len(own))} | {"steps"}
+        if set(content) - {"last"} != expected:
+            raise InputError(f"Expected the state of a stream with {sorted(expected)}, got {sorted(content)}.")
+        for index, tensor in enumerate(own):
+            found = content[f"state.{index}"]
+            if found.shape != tensor.shape or found.dtype != tensor.dtype:
+                raise InputError(
+                    f"Expected a state of shape {tuple(tensor.shape)} and type {tensor.dtype}, as this network and a "
+                    f"batch of {self.batch_size} have, got {tuple(found.shape)} {found.dtype}."
+                )
+        steps = int(content["steps"])
+        if steps < 0 or (steps > 0) != ("last" in content):
+            raise InputError(f"Expected the last output beside a number of steps, got {steps} steps.")
+        if "last" in content and content["last"].shape[:1] != (self.batch_size,):
+            raise InputError(f"Expected the last output of {self.batch_size} sequences, got {content['last'].shape}.")
+        device = own[0].device
+        parts = iter([content[f"state.{index}"].clone().to(device) for index in range(len(own))])
+        self._state = map_state(lambda _: next(parts), self._state)
+        self._last = content["last"].clone().to(device) if "last" in content else None
+        self._steps = steps
+
+    def save(self, path: str | Path) -> None:
+        """Write where the stream stands to a safetensors file, whole or as it was; no pickle."""
+        about = {"format": FORMAT, "input": json.dumps(self.spec.to_dict()), "batch_size": str(self.batch_size)}
+        tensors = {name: tensor.cpu().contiguous() for name, tensor in self.state_dict().items()}
+        write_atomically(Path(path), lambda aside: safetensors.torch.save_file(tensors, aside, about))
+
+    def load(self, path: str | Path) -> None:
+        """Go on from where a file of `save` stands; InputError where it is missing, damaged or of another network."""
+        if not Path(path).is_file():
+            raise InputError(f"{path}: expected the state of a stream, found nothing.")
+        try:
+            with safetensors.safe_open(path, framework="pt") as file:
+                about = file.metadata() or {}
+                content = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except (safetensors.SafetensorError, OSError, ValueError) as error:
+            raise InputError(f"{path}: expected the state of a stream, found something else: {error}") from error
+        if about.get("format") != FORMAT or about.get("input") != json.dumps(self.spec.to_dict()):
+            raise InputError(f"{path}: expected the state of a stream of {self.spec}, found another file.")
+        try:
+            self.load_state_dict(content)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
+
+    def _check(self, chunk: Tensor) -> None:
+        size = () if self.spec.kind == "characters" else (self.spec.size,)
+        if chunk.dim() != 2 + len(size) or len(chunk) != self.batch_size or chunk.shape[2:] != size:
+            shape = ", ".join(map(str, (self.batch_size, "t", *size)))
+            raise InputError(f"Expected a chunk of shape ({shape}), got {tuple(chunk.shape)}.")
+        if chunk.is_floating_point() != (self.spec.kind == "values"):
+            expected = "floats" if self.spec.kind == "values" else "whole numbers"
+            raise InputError(f"Expected {self.spec.kind} as {expected}, got {chunk.dtype}.")
+
+
+OneStep = Callable[[Tensor, State], tuple[Tensor, State]]
+
+
+def _frozen(module: nn.Module) -> Any:
+    return copy.deepcopy(module).eval().requires_grad_(False)
+
+
+def _one_step(encoder: Encoder) -> OneStep | None:
+    """Features (B, F) of one step and a state -> the output (B, H) and the new state; None for a core of one's own.
+
+    One call of torch's cell a layer: a fifth of the time that a call of the whole module takes for one step and row.
+    """
+    core = encoder.core
+    if not isinstance(core, nn.RNNBase) or core.proj_size or not core.bias:
+        return None
+    layers: list[tuple[Tensor, ...]] = [tuple(weight.clone() for weight in layer) for layer in core.all_weights]
+    if encoder.projection is not None:
+        own, hidden_map, bias, hidden_bias = layers[0]
+        layers[0] = (
+            own @ encoder.projection.weight,
+            hidden_map,
+            bias + own @ encoder.projection.bias,
+            hidden_bias,
+        )
+    cell = CELLS[core.mode]
+
+    def lstm(features: Tensor, state: State) -> tuple[Tensor, State]:
+        hidden, memory = state
+        hiddens, memories = [], []
+        for index, weights in enumerate(layers):
+            features, kept = cell(features, (hidden[index], memory[index]), *weights)
+            hiddens.append(features)
+            memories.append(kept)
+        return features, (_stacked(hiddens), _stacked(memories))
+
+    def plain(features: Tensor, state: State) -> tuple[Tensor, State]:
+        hiddens = []
+        for index, weights in enumerate(layers):
+            features = cell(features, state[index], *weights)
+            hiddens.append(features)
+        return features, _stacked(hiddens)
+
+    return lstm if core.mode == "LSTM" else plain
+
+
+def _stacked(layers: list[Tensor]) -> Tensor:
+    """(layers, B, H); one layer is not copied."""
+    return torch.stack(layers) if len(layers) > 1 else layers[0].unsqueeze(0)

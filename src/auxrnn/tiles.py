@@ -1,0 +1,125 @@
+"""Sums whose parts do not need each other: forward and backward part by part, so that each stays in the cache.
+
+A loss is a sum over sequences. Run whole, the activations of a long window leave the cache before the way back needs
+them; run in tiles of some sequences, each with its own way back, they do not, and only one tile's graph is ever held.
+The gradients lie ready when the sum is returned; `backward` hands them on, scaled. The values are those of the whole up
+to rounding. Knows nothing of windows or objectives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from auxrnn.allocation import keep_freed_memory
+from auxrnn.losses import Loss
+from auxrnn.threads import even_parts, in_threads
+
+TILE_ROWS = 16
+"""Rows of a tile: enough for a product to run at speed, few enough for the cache (measured, LSTM 128, 600 steps)."""
+
+INDEPENDENT = (nn.Linear, nn.Embedding, nn.LSTM, nn.GRU, nn.RNN, nn.ReLU, nn.Dropout)
+"""Layers that treat each row by itself; a layer of one's own says so with an attribute `divisible`."""
+
+
+@dataclass(frozen=True)
+class PartedLoss:
+    """A loss over parts, each a call that gives its own. weights: what the gradient is wanted for."""
+
+    parts: Sequence[Callable[[], Loss]]
+    weights: Sequence[nn.Parameter]
+
+
+def sum_parts(losses: Sequence[PartedLoss], threads: int) -> list[Loss]:
+    """The whole losses, with their gradients; the parts of all of them spread over so many threads."""
+    keep_freed_memory()
+    parts = [(index, part) for index, loss in enumerate(losses) for part in loss.parts]
+    shares = [parts[first::threads] for first in range(min(threads, len(parts)))]
+    sums = in_threads([partial(_add_up, share, losses) for share in shares])
+    found = []
+    for index, loss in enumerate(losses):
+        own = [one[index] for one in sums if index in one]
+        whole, gradients = own[0]
+        for other, more in own[1:]:
+            whole, gradients = whole + other, _add(gradients, more)
+        total = _Ready.apply(whole.total, gradients, *loss.weights)  # type: ignore[no-untyped-call]
+        found.append(replace(whole, total=total))
+    return found
+
+
+def treats_rows_alone(modules: Sequence[nn.Module]) -> bool:
+    """Whether every layer is known to treat each row by itself, without chance: then a batch may be cut anywhere.
+
+    Dropout draws anew for every row, so that cutting the batch would change what is dropped; DropConnect does not.
+    """
+    for module in modules:
+        for layer in module.modules():
+            if next(layer.children(), None) is not None:
+                continue
+            random = getattr(layer, "p", 0.0) or (isinstance(layer, nn.RNNBase) and layer.dropout)
+            if not (isinstance(layer, INDEPENDENT) or getattr(layer, "divisible", False)) or (
+                random and layer.training
+            ):
+                return False
+    return True
+
+
+def tiles(sequences: int, rows_each: int, threads: int) -> list[range]:
+    """Stretches of sequences that have about TILE_ROWS rows (`rows_each` a sequence), enough to keep all threads busy.
+
+    The number of tiles is a multiple of the threads, so that none waits for another's last tile.
+    """
+    wanted = -(-sequences * rows_each // TILE_ROWS)
+    return even_parts(sequences, -(-wanted // threads) * threads)
+
+
+Gradients = list[Tensor | None]
+
+
+def _add_up(
+    share: Sequence[tuple[int, Callable[[], Loss]]], losses: Sequence[PartedLoss]
+) -> dict[int, tuple[Loss, Gradients]]:
+    """The sums of a share of the parts and of their gradients, by the number of the loss."""
+    found: dict[int, tuple[Loss, Gradients]] = {}
+    for index, part in share:
+        with torch.enable_grad():
+            loss = part()
+        weights = losses[index].weights
+        gradients: Gradients = [None] * len(weights)
+        if loss.total.requires_grad and weights:
+            gradients = list(torch.autograd.grad(loss.total, weights, allow_unused=True))
+        torch.clear_autocast_cache()  # weights cast for this part belong to its graph, which is gone
+        loss = replace(loss, total=loss.total.detach())
+        if index in found:
+            done, before = found[index]
+            loss, gradients = done + loss, _add(before, gradients)
+        found[index] = loss, gradients
+    return found
+
+
+def _add(gradients: Gradients, others: Gradients) -> Gradients:
+    """Both together; the first are added to in place."""
+    return [
+        new if done is None else done if new is None else done.add_(new)
+        for done, new in zip(gradients, others, strict=True)
+    ]
+
+
+class _Ready(torch.autograd.Function):
+    """A scalar whose gradients are known already."""
+
+    @staticmethod
+    def forward(ctx: Any, total: Tensor, gradients: list[Tensor | None], *weights: Tensor) -> Tensor:
+        ctx.gradients = gradients
+        return total.clone()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, factor: Tensor) -> tuple[Tensor | None, ...]:
+        return None, None, *(None if one is None else one * factor for one in ctx.gradients)

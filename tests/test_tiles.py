@@ -1,0 +1,109 @@
+"""Tiles and threads change nothing but the time: the same losses and gradients as in one pass over the whole."""
+
+import pytest
+import torch
+from torch import nn
+
+from auxrnn import tiles
+from auxrnn.anchors import step_generator
+from auxrnn.batch import InputSpec, SequenceBatch
+from auxrnn.build import build_model
+from auxrnn.config import AuxiliaryConfig, ModelConfig
+from auxrnn.heads import FeedForward
+from auxrnn.losses import Loss
+from auxrnn.objectives import base
+from auxrnn.tiles import PartedLoss, sum_parts, treats_rows_alone
+from oracles import assert_same
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def losses_and_gradients(config, *, tiled, monkeypatch, lengths=(9, 30, 17, 30, 2)):
+    torch.manual_seed(0)
+    network = build_model(config, InputSpec("pixels", 1), 3).double().train()
+    lengths = torch.tensor(lengths)
+    inputs = torch.randint(0, 256, (len(lengths), int(lengths.max()), 1), dtype=torch.uint8)
+    batch = SequenceBatch(inputs, lengths, torch.arange(len(lengths)) % 3)
+    monkeypatch.setattr(tiles, "TILE_ROWS", 2)
+    if not tiled:
+        monkeypatch.setattr(base, "_can_be_tiled", lambda *_: False)
+    torch.manual_seed(5)
+    found = network.losses(batch, ("supervised", *config.auxiliaries), 0.5, step_generator(3))
+    total = sum(loss.mean * factor for factor, loss in enumerate(found.values(), 1))
+    total.backward()
+    said = [(loss.count, None if loss.correct is None else int(loss.correct)) for loss in found.values()]
+    gradients = {
+        name: torch.zeros_like(weight) if weight.grad is None else weight.grad
+        for name, weight in network.named_parameters()
+    }
+    return [loss.total.detach() for loss in found.values()], said, gradients
+
+
+@pytest.mark.parametrize("model", ["r-lstm", "p-lstm", "rp-lstm"])
+@pytest.mark.parametrize("options", [{}, {"cell": "gru"}, {"bptt": 0}, {"num_anchors": 3}, {"regulariser": "dropout"}])
+@pytest.mark.usefixtures("two_threads")
+def test_tiles_and_threads_change_no_loss_and_no_gradient(model, options, monkeypatch):
+    config = ModelConfig(
+        **{"model": model, "hidden_size": 4, "projection_size": 3, "bptt": 6, "segment_length": 8} | options
+    )
+    with monkeypatch.context() as patch:
+        expected, said, gradients = losses_and_gradients(config, tiled=False, monkeypatch=patch)
+    found, said_too, gradients_too = losses_and_gradients(config, tiled=True, monkeypatch=monkeypatch)
+    assert said == said_too
+    assert_same(found, expected)
+    assert_same(gradients_too.values(), gradients.values(), gradients)
+
+
+def test_the_blank_form_of_scheduled_sampling_is_cut_too(monkeypatch):
+    config = ModelConfig(hidden_size=4, bptt=6, segment_length=8, aux=AuxiliaryConfig(unfed="blank"))
+    with monkeypatch.context() as patch:
+        expected = losses_and_gradients(config, tiled=False, monkeypatch=patch)[0]
+    assert_same(losses_and_gradients(config, tiled=True, monkeypatch=monkeypatch)[0], expected)
+
+
+def test_no_more_than_a_tile_runs_at_once(monkeypatch):
+    seen = []
+    plain = base.encode_from
+    monkeypatch.setattr(
+        base, "encode_from", lambda core, inputs, *more: seen.append(len(inputs)) or plain(core, inputs, *more)
+    )
+    config = ModelConfig(model="lstm", hidden_size=4, bptt=6)
+    losses_and_gradients(config, tiled=True, monkeypatch=monkeypatch)
+    assert max(seen) == 2
+    assert sum(seen) == 5
+
+
+def test_sum_of_parts_by_hand():
+    weight, unused = nn.Parameter(torch.tensor(3.0)), nn.Parameter(torch.tensor(1.0))
+    parts = [lambda x=x: Loss(weight * x, 1, torch.tensor(1)) for x in (1.0, 2.0, 4.0)]
+    constant = PartedLoss([lambda: Loss(torch.tensor(2.0), 3)], [weight])
+    (whole, other) = sum_parts([PartedLoss(parts, [weight, unused]), constant], threads=2)
+    assert (float(whole.total.detach()), whole.count, int(whole.correct)) == (21.0, 3, 3)
+    assert (float(other.total.detach()), other.count, other.correct) == (2.0, 3, None)
+    (whole.mean * 5).backward()
+    assert float(weight.grad) == pytest.approx(35 / 3)  # 5 / 3 * (1 + 2 + 4)
+    assert unused.grad is None
+
+
+def test_which_layers_treat_rows_alone():
+    assert treats_rows_alone([FeedForward(2, 3), nn.LSTM(2, 3, 2)])
+    assert treats_rows_alone([FeedForward(2, 3, regulariser="dropout").eval()])
+    for module in (
+        FeedForward(2, 3, regulariser="dropout"),
+        nn.LSTM(2, 3, 2, dropout=0.5),
+        nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)),
+    ):
+        assert not treats_rows_alone([module])
+
+
+def test_tiles_hold_rows_and_keep_all_threads_busy():
+    assert [len(part) for part in tiles.tiles(64, 1, 1)] == [16] * 4
+    assert [len(part) for part in tiles.tiles(8, 4, 1)] == [4, 4]
+    assert [len(part) for part in tiles.tiles(48, 1, 2)] == [12] * 4
+    assert len(tiles.tiles(3, 40, 2)) == 3
