@@ -37,9 +37,11 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("encoder",),
     ("recurrent", "initialisation", "kernels"),
     ("threads", "allocation"),
+    ("own",),
     ("data", "preprocessing", "labels"),
     ("vocabulary",),
     ("batch", "config"),
+    ("reading",),
     ("errors", "files"),
 )
 

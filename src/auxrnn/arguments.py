@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,17 +13,29 @@ from jsonargparse import ArgumentParser
 
 from auxrnn.config import GROUPS, RunConfig
 from auxrnn.errors import InputError, did_you_mean
+from auxrnn.reading import ReadingOptions
 
 USAGE = "auxrnn train [DATA] [--config FILE] [--OPTION VALUE ...]"
+
+SHORT = {f"--{item.name}" for item in fields(ReadingOptions)}
+"""What may be said without `reading.` before it."""
 
 
 def parse_run_config(arguments: Sequence[str]) -> RunConfig:
     """The configuration that the words after `auxrnn train` describe; InputError for any that do not fit."""
+    return parse_given(arguments)[0]
+
+
+def parse_given(arguments: Sequence[str]) -> tuple[RunConfig, frozenset[str]]:
+    """`parse_run_config`, and the names of the settings that were said, on the command line or in a file."""
     parser = _ConfigParser(prog="auxrnn train", usage=USAGE, description="Train a model and evaluate it at the end.")
     parser.add_argument("--config", action="config", help="a YAML file of these options, as --print_config prints it")
     parser.add_class_arguments(RunConfig)
-    made = parser.instantiate(parser.parse_args(_in_order(arguments)))
-    return RunConfig(**{name: value for name, value in vars(made).items() if name != "config"})
+    words = _in_order(arguments)
+    made = parser.instantiate(parser.parse_args(words))
+    given = vars(parser.parse_args(words, defaults=False))
+    config = RunConfig(**{name: value for name, value in vars(made).items() if name != "config"})
+    return config, frozenset(given) - {"config"}
 
 
 class _ConfigParser(ArgumentParser):
@@ -80,6 +93,8 @@ def _in_order(arguments: Sequence[str]) -> list[str]:
         if not word.startswith("-"):
             named.append(f"--data={word}")
             continue
+        if word.partition("=")[0] in SHORT:
+            word = f"--reading.{word.removeprefix('--')}"
         has_value = word.startswith("--") and "=" not in word and word not in ("--print_config", "--help")
         value = next(words, None) if has_value else None
         whole = [word] if value is None else [f"{word}={value}"] if value.startswith("-") else [word, value]

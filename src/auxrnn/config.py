@@ -14,6 +14,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from auxrnn.errors import InputError, did_you_mean
+from auxrnn.reading import ReadingOptions
 
 MODELS: dict[str, tuple[str, ...]] = {
     "lstm": (),
@@ -233,6 +234,7 @@ class TrainingConfig:
         lr_schedule: constant, step (divided by 10 after each third) or cosine (to 0), over the steps of each phase (?).
         gradient_clip: largest norm of the gradient; none when null (?).
         patience: stop when validation accuracy has not risen for so many epochs; never when null.
+        class_weights: "balanced" makes every class count as much as any other in the supervised loss.
         validation_fraction: share of the training data kept for choosing the best epoch, stratified; at 0 the last is.
         seed: of everything random.
         accelerator: auto, cpu, gpu.
@@ -255,6 +257,7 @@ class TrainingConfig:
     lr_schedule: Literal["constant", "step", "cosine"] = "constant"
     gradient_clip: float | None = 1.0
     patience: int | None = None
+    class_weights: Literal["none", "balanced"] = "none"
     validation_fraction: float = 0.1
     seed: int = 0
     accelerator: str = "auto"
@@ -287,7 +290,7 @@ class RunConfig(TrainingConfig, ModelConfig):
     """Everything of one run: the data, the network, the training.
 
     Args:
-        data: a preset, as `auxrnn data list` shows them.
+        data: a preset, as `auxrnn data list` shows them, or the path of a file, a folder or an imported set.
         data_dir: folder of the data; else $AUXRNN_DATA_DIR, else the user's cache folder.
         limit_train: use only so many training sequences, stratified and seeded.
         out: the run folder; runs/DATA-MODEL-SEED when left out.
@@ -297,6 +300,7 @@ class RunConfig(TrainingConfig, ModelConfig):
         grey: colour images as one channel of luminance.
         max_length: texts: cut longer ones at so many characters (the run says how many it touches).
         max_vocabulary: texts: know the most frequent so many characters of the training texts; all when null.
+        reading: how files of one's own are read; `--text NAME` is short for `--reading.text NAME`, and so for all.
     """
 
     data: str = "digits"
@@ -309,6 +313,7 @@ class RunConfig(TrainingConfig, ModelConfig):
     grey: bool = False
     max_length: int | None = None
     max_vocabulary: int | None = None
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
 
     def __post_init__(self) -> None:
         _check_types(self, RunConfig)
@@ -322,7 +327,7 @@ class RunConfig(TrainingConfig, ModelConfig):
         return asdict(self)
 
 
-GROUPS: dict[str, type] = {"aux": AuxiliaryConfig, "transformer": TransformerConfig}
+GROUPS: dict[str, type] = {"aux": AuxiliaryConfig, "transformer": TransformerConfig, "reading": ReadingOptions}
 """The settings that are groups of settings."""
 
 

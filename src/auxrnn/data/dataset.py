@@ -12,6 +12,7 @@ from functools import cached_property
 import torch
 
 from auxrnn.batch import InputSpec, SequenceBatch
+from auxrnn.data.lazy import LazySequences
 from auxrnn.errors import InputError
 from auxrnn.vocabulary import vocabulary_size
 
@@ -25,14 +26,15 @@ class SequenceData:
     """N sequences that one model can read, checked once here and trusted from here on.
 
     inputs: (N, T, C) for sequences of one length ((N, T) characters), or N tensors (T_i, C) ((T_i,) characters) of any
-        lengths of at least one step. Type by `spec.kind`: pixels uint8 in 0..levels-1, values finite floating point,
-        characters any integer type in 0..size-1.
+        lengths of at least one step. `LazySequences` are taken as checked. Type by `spec.kind`: pixels uint8 in
+        0..levels-1, values finite floating point, characters any integer type in 0..size-1.
     labels: (N,) int64 in 0..len(classes)-1, or None where there are none.
     classes: the name of each class, in the order of the labels.
     note: what a reader of results must know besides the name, e.g. `permutation seed 0`.
     image_shape: (rows, columns) where a sequence is an image, so that it can be drawn again.
     pixel_order: step t shows pixel pixel_order[t] of the image, (T,) int64; row by row where None.
     characters: what the numbers of texts stand for: n is characters[n - 1], 0 any other.
+    class_weights: of each class in the supervised loss, (classes,) float; all 1 where None.
 
     A tensor over a memory-mapped file stays on the disk until it is read; `subset` copies what it takes.
 
@@ -48,6 +50,7 @@ class SequenceData:
     image_shape: tuple[int, int] | None = None
     pixel_order: torch.Tensor | None = None
     characters: str = ""
+    class_weights: torch.Tensor | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.inputs, torch.Tensor):
@@ -57,7 +60,7 @@ class SequenceData:
                     f"{self.name}: expected {self.spec.kind} of shape {steps}, got {tuple(self.inputs.shape)}."
                 )
             _check_sequence(self.inputs, self.spec, self.name, steps, length=self.inputs.shape[1])
-        else:
+        elif not isinstance(self.inputs, LazySequences):
             steps = _shape_after("", self.spec)
             for index, sequence in enumerate(self.inputs):
                 where = f"{self.name}, sequence {index}"
@@ -92,14 +95,18 @@ class SequenceData:
         """The number of steps of each sequence, (N,) int64."""
         if isinstance(self.inputs, torch.Tensor):
             return torch.full((len(self.inputs),), self.inputs.shape[1], dtype=torch.int64)
+        if isinstance(self.inputs, LazySequences):
+            return self.inputs.lengths
         return torch.tensor([len(sequence) for sequence in self.inputs], dtype=torch.int64)
 
     def subset(self, indices: Indices) -> SequenceData:
         """The sequences at `indices` in that order, as a set of its own (images are copied, lists are shared)."""
         chosen = self._checked(indices)
-        inputs: torch.Tensor | list[torch.Tensor]
+        inputs: torch.Tensor | Sequence[torch.Tensor]
         if isinstance(self.inputs, torch.Tensor):
             inputs = self.inputs[chosen]
+        elif isinstance(self.inputs, LazySequences):
+            inputs = self.inputs.subset(chosen)
         else:
             inputs = [self.inputs[index] for index in chosen.tolist()]
         return replace(self, inputs=inputs, labels=None if self.labels is None else self.labels[chosen])
@@ -119,7 +126,20 @@ class SequenceData:
             inputs = torch.nn.utils.rnn.pad_sequence(sequences, batch_first=True)
         if self.spec.kind == "characters":
             inputs = inputs.long()
-        return SequenceBatch(inputs, self.lengths[chosen], None if self.labels is None else self.labels[chosen])
+        labels = None if self.labels is None else self.labels[chosen]
+        weights = None if self.class_weights is None or labels is None else self.class_weights[labels]
+        return SequenceBatch(inputs, self.lengths[chosen], labels, weights)
+
+    def balanced(self) -> SequenceData:
+        """The same set with weights by which every class counts as much as any other in the supervised loss.
+
+        N / (classes that occur * sequences of the class), as scikit-learn's "balanced": their mean over the set is 1.
+        """
+        if self.labels is None:
+            raise InputError(f"{self.name}: expected labels to balance the classes, got none.")
+        counts = torch.bincount(self.labels, minlength=len(self.classes))
+        weights = len(self.labels) / (int((counts > 0).sum()) * counts.clamp(min=1).float())
+        return replace(self, class_weights=weights)
 
     def _checked(self, indices: Indices) -> torch.Tensor:
         chosen = torch.as_tensor(indices)

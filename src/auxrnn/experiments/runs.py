@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,10 @@ from torch.nn.functional import cross_entropy
 
 from auxrnn.build import build_model
 from auxrnn.config import RunConfig
-from auxrnn.data.catalogue import load
 from auxrnn.data.dataset import SequenceData, TrainTest
-from auxrnn.data.options import DataOptions
 from auxrnn.data.splits import stratified_split
 from auxrnn.errors import InputError, did_you_mean
+from auxrnn.experiments.datasets import RunData, is_own, load_data, run_name
 from auxrnn.experiments.environment import describe_environment, peak_memory
 from auxrnn.experiments.forecast import describe_run
 from auxrnn.experiments.launch import launch
@@ -33,10 +32,10 @@ from auxrnn.experiments.run_folder import (
     write_config,
     write_json,
 )
-from auxrnn.inference import accuracy, predict_logits
+from auxrnn.experiments.sensible import sensible_settings
+from auxrnn.inference import accuracy, macro_f1, predict_logits
 from auxrnn.model import Classifier
 from auxrnn.persistence import SavedModel, save_model
-from auxrnn.preprocessing import Preprocessing
 from auxrnn.training.checkpoints import find_checkpoints, is_whole
 from auxrnn.training.fit import Fitted, fit
 from auxrnn.training.interrupt import InterruptedRun
@@ -51,17 +50,19 @@ class StoppedRunError(RuntimeError):
     """The run did not finish: interrupted, diverged or unable to write. The message says how to go on."""
 
 
-def start_run(config: RunConfig, say: Say = print) -> dict[str, Any]:
+def start_run(config: RunConfig, say: Say = print, *, given: Collection[str] | None = None) -> dict[str, Any]:
     """Train from the beginning into a new folder and return the result (what result.json holds).
 
     Over several devices every process that torchrun or SLURM has started calls this; where nothing has started them,
     this does, and trains in them. The first alone speaks, writes and has a result. Raises InputError where the folder
     holds a run already; `training.fit.fit` says what else.
+
+    given: the settings that a person has said; on files of their own the others may be chosen by the data. None: all.
     """
     ranks = find_ranks(config)
-    folder = RunFolder(Path(config.out or f"runs/{config.data}-{config.model}-{config.seed}"))
+    folder = RunFolder(Path(config.out or run_name(config)))
     if not ranks.is_first:
-        data = load(config.data, config.data_dir, DataOptions.of_run(config), seed=config.seed)
+        config, data = _chosen(config, load_data(config), given)
         return _train(config, folder, data, None, say)
     _check_new(folder)
     if folder.path.is_file():
@@ -71,7 +72,7 @@ def start_run(config: RunConfig, say: Say = print) -> dict[str, Any]:
             f"{folder.path}: expected a new run folder, found what is left of a run; choose another --out."
         )
     _check_engine(config)
-    data = load(config.data, config.data_dir, DataOptions.of_run(config), seed=config.seed)
+    config, data = _chosen(config, load_data(config), given)
     with lock_run(folder.path):
         _check_new(folder)
         try:
@@ -80,6 +81,14 @@ def start_run(config: RunConfig, say: Say = print) -> dict[str, Any]:
         except OSError as error:
             raise InputError(f"{folder.path}: expected a folder that can be written to: {error}.") from error
         return _train(config, folder, data, None, say)
+
+
+def _chosen(config: RunConfig, data: RunData, given: Collection[str] | None) -> tuple[RunConfig, RunData]:
+    """The configuration with what was not `given` chosen by a person's own data, and the reasons among the findings."""
+    if given is None or not is_own(config.data):
+        return config, data
+    config, reasons = sensible_settings(config, data.sequences.train, given)
+    return config, replace(data, findings=(*data.findings, *reasons))
 
 
 def _check_new(folder: RunFolder) -> None:
@@ -102,7 +111,7 @@ def resume_run(path: Path, say: Say = print, *, data_dir: str | None = None) -> 
         return read_json(folder.result)
     check_unchanged(folder, config)
     config = replace(config, data_dir=data_dir or config.data_dir)
-    data = load(config.data, config.data_dir, DataOptions.of_run(config), seed=config.seed)
+    data = load_data(config)
     if not find_ranks(config).is_first:
         return _train(config, folder, data, _newest_whole(folder, say, put_aside=False), say)
     with lock_run(folder.path):
@@ -115,7 +124,7 @@ def train_rank(path: Path, checkpoint: Path | None, data_dir: str | None) -> Non
     """The part of one of the processes that `launch` started, from `checkpoint` or from the beginning."""
     folder = RunFolder(path)
     config = replace(read_config(folder), data_dir=data_dir)
-    data = load(config.data, config.data_dir, DataOptions.of_run(config), seed=config.seed)
+    data = replace(load_data(config), findings=())  # told by the process that started this one
     resume = (
         None
         if checkpoint is None
@@ -188,9 +197,11 @@ def split_data(data: TrainTest, config: RunConfig) -> tuple[SequenceData, Sequen
 
 
 def _train(
-    config: RunConfig, folder: RunFolder, data: TrainTest, resume: tuple[int, Path] | None, say: Say
+    config: RunConfig, folder: RunFolder, loaded: RunData, resume: tuple[int, Path] | None, say: Say
 ) -> dict[str, Any]:
     ranks = find_ranks(config)
+    for line in loaded.findings if ranks.is_first else ():
+        say(line)
     if not ranks.started:
         try:
             launch(folder.path, config, None if resume is None else resume[1])
@@ -199,6 +210,7 @@ def _train(
         except RuntimeError as error:
             raise StoppedRunError(str(error)) from error
         return read_json(folder.result)
+    data = loaded.sequences
     train, validation = split_data(data, config)
     torch.manual_seed(config.seed)
     network = build_model(config, train.spec, len(train.classes), int(train.lengths.max()))
@@ -232,7 +244,7 @@ def _train(
     assert data.test.labels is not None
     result = _result(config, fitted, train, logits, data.test.labels, network)
     try:
-        _save(folder, network, config, data.test, result)
+        _save(folder, network, config, loaded, result)
         write_json(folder.result, result)
     except (OSError, SafetensorError) as error:
         raise _unwritten(folder, error) from error
@@ -272,6 +284,7 @@ def _result(
         "best_epoch": fitted.best_epoch or None,
         "validation_accuracy": fitted.best_accuracy,
         "test_accuracy": accuracy(logits, labels),
+        "test_macro_f1": macro_f1(logits, labels),
         "test_loss": float(cross_entropy(logits, labels)),
         "parameters": sum(weight.numel() for weight in network.parameters()),
         "classifier_parameters": network.classifier_parameters(),
@@ -280,16 +293,14 @@ def _result(
     }
 
 
-def _save(folder: RunFolder, network: Any, config: RunConfig, test: SequenceData, result: dict[str, Any]) -> None:
+def _save(folder: RunFolder, network: Any, config: RunConfig, data: RunData, result: dict[str, Any]) -> None:
     # Facts that differ between two runs of the same bits stay out of the model.
     differing = ("seconds", "peak_memory_bytes")
     facts = {name: value for name, value in result.items() if name not in differing and value is not None}
-    options = DataOptions.of_run(config).to_dict()
-    if options:
-        facts["data_options"] = options
-    preprocessing = Preprocessing("characters", characters=test.characters) if test.characters else None
+    facts |= data.facts
+    test = data.sequences.test
     order = None if test.pixel_order is None else tuple(test.pixel_order.tolist())
     saved = SavedModel(
-        network, config.model_config(), test.spec, test.classes, test.image_shape, order, facts, preprocessing
+        network, config.model_config(), test.spec, test.classes, test.image_shape, order, facts, data.preprocessing
     )
     save_model(folder.model, saved)
