@@ -4,6 +4,7 @@
 OUT/runs/TASK/MODEL-DIGEST/seed-N/   a run folder each; experiments share what they have in common
 OUT/runs.csv, runs.jsonl             a row a run
 OUT/EXPERIMENT.html, figures/        the page
+OUT/EXPERIMENT-costs.json            time and memory against length, where the experiment is about them
 ```
 """
 
@@ -16,6 +17,7 @@ from pathlib import Path
 from auxrnn.errors import InputError
 from auxrnn.experiments.arms import Arm, read_run
 from auxrnn.experiments.catalogue import Experiment, find_experiment
+from auxrnn.experiments.costs import cost_section, costs_file, measure_costs
 from auxrnn.experiments.experiment_page import build_page
 from auxrnn.experiments.grid import run_grid
 from auxrnn.experiments.insides import probe_sections
@@ -77,8 +79,13 @@ def reproduce(request: Request, say: Callable[[str], None] = print) -> Path:
     if not any(run.name in records for run in planned):
         raise InputError(f"{out}: expected finished runs of {experiment.name} there, found none.")
     path = out / f"{experiment.name}.html"
-    inside = _inside(experiment, planned, out / "runs", request.data_dir, say)
-    write_page(path, build_page(experiment, scale, planned, records, path, inside))
+    extra = _inside(experiment, planned, out / "runs", request.data_dir, say)
+    if experiment.costs:
+        costs = costs_file(out, experiment)
+        if not request.page_only:
+            measure_costs(costs, say, smoke=scale.name == "smoke")
+        extra += [cost_section(costs)] if costs.is_file() else []
+    write_page(path, build_page(experiment, scale, planned, records, path, extra))
     say(f"Page: {path}")
     return path
 
