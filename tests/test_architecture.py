@@ -36,6 +36,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("losses", "anchors"),
     ("encoder",),
     ("recurrent", "initialisation", "kernels"),
+    ("own",),
     ("data", "preprocessing", "labels"),
     ("vocabulary",),
     ("batch", "config"),

@@ -6,7 +6,7 @@ files.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, cast
 
@@ -198,7 +198,7 @@ class Preprocessing:
             return cls("characters", characters=learn_characters(cast("list[str]", raw.items)))
         if all(block.dtype == np.uint8 for block in _blocks(raw)):
             return cls("pixels", raw.channels, columns=columns, column_names=column_names)
-        mean, scale = _moments(raw)
+        mean, scale = channel_moments(lambda: _blocks(raw))
         return cls("values", raw.channels, mean, scale, columns=columns, column_names=column_names)
 
     @property
@@ -220,11 +220,12 @@ class Preprocessing:
                 f"got {raw.channels}."
             )
         if isinstance(raw.items, np.ndarray):
-            return self._tensor(raw.items, name)
+            return self.sequence(raw.items, name)
         items: list[Any] = raw.items
-        return [self._tensor(item, f"{name}, sequence {index}") for index, item in enumerate(items)]
+        return [self.sequence(item, f"{name}, sequence {index}") for index, item in enumerate(items)]
 
-    def _tensor(self, item: Array | str, where: str) -> torch.Tensor:
+    def sequence(self, item: Array | str, where: str) -> torch.Tensor:
+        """One sequence (T, C), or a text, as a network reads it; an array (N, T, C) likewise."""
         if isinstance(item, str):
             return torch.from_numpy(encode(item, self.characters))
         if self.kind == "pixels":
@@ -274,12 +275,15 @@ def _blocks(raw: RawSequences) -> Iterator[Array]:
             yield item
 
 
-def _moments(raw: RawSequences) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel over all steps, in two passes."""
-    count = sum(len(block) for block in _blocks(raw))
+def channel_moments(blocks: Callable[[], Iterable[Array]]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel over all steps, in two passes over the blocks (steps, C).
+
+    A channel that never changes gets a deviation of 1. Raises InputError for values too large to be squared and summed.
+    """
+    count = sum(len(block) for block in blocks())
     with np.errstate(over="ignore", invalid="ignore"):
-        mean = sum(block.sum(0, dtype=np.float64) for block in _blocks(raw)) / count
-        deviation = np.sqrt(sum(np.square(block - mean).sum(0, dtype=np.float64) for block in _blocks(raw)) / count)
+        mean = sum(block.sum(0, dtype=np.float64) for block in blocks()) / count
+        deviation = np.sqrt(sum(np.square(block - mean).sum(0, dtype=np.float64) for block in blocks()) / count)
     if not (np.isfinite(mean).all() and np.isfinite(deviation).all()):
         raise InputError("X: expected values that can be squared and summed, got some too large. Scale them first.")
     rounding = 10 * np.finfo(np.float64).eps * np.abs(mean)  # what a constant channel may seem to vary

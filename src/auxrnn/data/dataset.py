@@ -12,6 +12,7 @@ from functools import cached_property
 import torch
 
 from auxrnn.batch import InputSpec, SequenceBatch
+from auxrnn.data.lazy import LazySequences
 from auxrnn.errors import InputError
 from auxrnn.vocabulary import vocabulary_size
 
@@ -25,8 +26,8 @@ class SequenceData:
     """N sequences that one model can read, checked once here and trusted from here on.
 
     inputs: (N, T, C) for sequences of one length ((N, T) characters), or N tensors (T_i, C) ((T_i,) characters) of any
-        lengths of at least one step. Type by `spec.kind`: pixels uint8 in 0..levels-1, values finite floating point,
-        characters any integer type in 0..size-1.
+        lengths of at least one step. `LazySequences` are taken as checked. Type by `spec.kind`: pixels uint8 in
+        0..levels-1, values finite floating point, characters any integer type in 0..size-1.
     labels: (N,) int64 in 0..len(classes)-1, or None where there are none.
     classes: the name of each class, in the order of the labels.
     note: what a reader of results must know besides the name, e.g. `permutation seed 0`.
@@ -57,7 +58,7 @@ class SequenceData:
                     f"{self.name}: expected {self.spec.kind} of shape {steps}, got {tuple(self.inputs.shape)}."
                 )
             _check_sequence(self.inputs, self.spec, self.name, steps, length=self.inputs.shape[1])
-        else:
+        elif not isinstance(self.inputs, LazySequences):
             steps = _shape_after("", self.spec)
             for index, sequence in enumerate(self.inputs):
                 where = f"{self.name}, sequence {index}"
@@ -92,14 +93,18 @@ class SequenceData:
         """The number of steps of each sequence, (N,) int64."""
         if isinstance(self.inputs, torch.Tensor):
             return torch.full((len(self.inputs),), self.inputs.shape[1], dtype=torch.int64)
+        if isinstance(self.inputs, LazySequences):
+            return self.inputs.lengths
         return torch.tensor([len(sequence) for sequence in self.inputs], dtype=torch.int64)
 
     def subset(self, indices: Indices) -> SequenceData:
         """The sequences at `indices` in that order, as a set of its own (images are copied, lists are shared)."""
         chosen = self._checked(indices)
-        inputs: torch.Tensor | list[torch.Tensor]
+        inputs: torch.Tensor | Sequence[torch.Tensor]
         if isinstance(self.inputs, torch.Tensor):
             inputs = self.inputs[chosen]
+        elif isinstance(self.inputs, LazySequences):
+            inputs = self.inputs.subset(chosen)
         else:
             inputs = [self.inputs[index] for index in chosen.tolist()]
         return replace(self, inputs=inputs, labels=None if self.labels is None else self.labels[chosen])

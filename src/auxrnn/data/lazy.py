@@ -1,0 +1,40 @@
+"""Sequences that are made when they are asked for, from a file larger than memory."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import overload
+
+import torch
+
+
+class LazySequences(Sequence[torch.Tensor]):
+    """N sequences of one type, each made by `at`; whoever makes them has checked them.
+
+    lengths: steps of each, (N,) int64. subset: those at some indices, (M,) int64, without making any.
+    """
+
+    lengths: torch.Tensor
+
+    @abstractmethod
+    def at(self, index: int) -> torch.Tensor:
+        """Sequence `index`, 0 <= index < N: (T, C), or (T,) characters."""
+
+    @abstractmethod
+    def subset(self, indices: torch.Tensor) -> LazySequences:
+        """The sequences at `indices`, in that order."""
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    @overload
+    def __getitem__(self, index: int) -> torch.Tensor: ...
+    @overload
+    def __getitem__(self, index: slice) -> LazySequences: ...
+    def __getitem__(self, index: int | slice) -> torch.Tensor | LazySequences:
+        if isinstance(index, slice):
+            return self.subset(torch.arange(len(self))[index])
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        return self.at(index % len(self))

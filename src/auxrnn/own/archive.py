@@ -1,0 +1,124 @@
+"""The .ts format of the UCR/UEA archive (timeseriesclassification.com): one case a line, dimensions separated by `:`.
+
+A header of `@` lines, `@data`, then `1.0,2.0,?:3.0,4.0,5.0:class`. Equal and unequal lengths, univariate and
+multivariate, `?` and NaN for missing values. Series with time stamps and regression sets are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from auxrnn.errors import InputError
+from auxrnn.own.rows import Array, Form, Row, Split, number_of
+
+
+@dataclass(frozen=True)
+class TsFile:
+    """One file: where its data start (line of the first case), how many dimensions a case has, its class labels."""
+
+    path: Path
+    first: int
+    dimensions: int
+    labels: tuple[str, ...]
+    split: Split | None = None
+    encoding: str = "utf-8"
+
+    def rows(self) -> Iterator[Row]:
+        for number, line in _lines(self.path, self.encoding):
+            if number < self.first or not line or line.startswith("#"):
+                continue
+            where = f"{self.path}, row {number}"
+            *series, label = line.split(":")
+            if len(series) != self.dimensions:
+                raise InputError(f"{where}: expected {self.dimensions} dimensions and a class, got {len(series)}.")
+            if self.labels and label.strip() not in self.labels:
+                raise InputError(f"{where}: expected a class of the header's @classLabel, got {label.strip()!r}.")
+            channels = [_numbers(part, where) for part in series]
+            lengths = {len(channel) for channel in channels}
+            if len(lengths) > 1:
+                raise InputError(f"{where}: expected dimensions of one length, got {sorted(lengths)}.")
+            yield Row(where, np.stack(channels, 1), label.strip() or None, self.split)
+
+
+@dataclass(frozen=True)
+class TsReader:
+    """One file, or a pair of train and test."""
+
+    parts: tuple[TsFile, ...]
+
+    @property
+    def form(self) -> Form:
+        pair = " (train and test)" if len(self.parts) == 2 else ""
+        kind = "univariate" if self.parts[0].dimensions == 1 else f"{self.parts[0].dimensions} dimensions"
+        return Form(f"UCR/UEA .ts{pair}, {kind}", "values", self.parts[0].dimensions)
+
+    @property
+    def files(self) -> list[Path]:
+        return [part.path for part in self.parts]
+
+    def rows(self, skip: int = 0) -> Iterator[Row]:
+        for part in self.parts:
+            for row in part.rows():
+                if skip:
+                    skip -= 1
+                    continue
+                yield row
+
+
+def find_ts(paths: list[tuple[Path, Split | None]], encoding: str = "utf-8") -> TsReader:
+    """Read the headers; InputError where a pair does not fit together."""
+    parts = tuple(_read_header(path, split, encoding) for path, split in paths)
+    for part in parts[1:]:
+        if part.dimensions != parts[0].dimensions:
+            raise InputError(
+                f"{part.path}: expected {parts[0].dimensions} dimensions as in {parts[0].path}, got {part.dimensions}."
+            )
+    return TsReader(parts)
+
+
+def _read_header(path: Path, split: Split | None, encoding: str) -> TsFile:
+    labels: tuple[str, ...] = ()
+    started = 0
+    for number, line in _lines(path, encoding):
+        if not line or line.startswith("#"):
+            continue
+        if started:
+            return TsFile(path, started, line.count(":"), labels, split, encoding)
+        if not line.startswith("@"):
+            raise InputError(f"{path}, row {number}: expected a header line beginning with @, got {line[:40]!r}.")
+        word, *values = line[1:].split()
+        word = word.lower()
+        if word == "data":
+            started = number + 1
+        elif word == "timestamps" and values[:1] and values[0].lower() == "true":
+            raise InputError(f"{path}, row {number}: expected series without time stamps, found @timeStamps true.")
+        elif word == "targetlabel" or (word == "classlabel" and (not values or values[0].lower() != "true")):
+            raise InputError(f"{path}, row {number}: expected a class for each case, found {line[:40]!r}.")
+        elif word == "classlabel":
+            labels = tuple(values[1:])
+    raise InputError(f"{path}: expected cases after @data, found {'none' if started else 'no @data line'}.")
+
+
+def _lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
+    number = 0
+    try:
+        with open(path, encoding=encoding) as file:
+            for number, line in enumerate(file, 1):
+                yield number, line.strip()
+    except UnicodeError as error:
+        raise InputError(
+            f"{path}, after row {number}: expected text in {encoding}, found other bytes ({error.args[-1]}). "
+            "Name the right one, for example --encoding latin-1."
+        ) from error
+    except OSError as error:
+        raise InputError(f"{path}: expected a file that can be read, found: {error.strerror}.") from error
+
+
+def _numbers(part: str, where: str) -> Array:
+    if not part.strip():
+        return np.empty(0)
+    return np.array([number_of(cell, where, "value") for cell in part.split(",")])

@@ -1,0 +1,255 @@
+"""NumPy files: X (N, T, C) or (N, T) and y (N,), inside one .npz or as .npy files side by side.
+
+Read sequence by sequence from the file itself, so that memory does not grow with it. Nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+
+from auxrnn.errors import InputError
+from auxrnn.own.rows import Array, Form, Row, Split
+
+INPUT_NAMES = ("X", "x", "inputs", "data")
+LABEL_NAMES = ("y", "Y", "labels", "label", "target")
+LENGTH_NAMES = ("lengths", "length")
+LARGEST_SEQUENCE = 2**31  # bytes
+
+
+@dataclass(frozen=True)
+class ArrayFile:
+    """One array in a .npy file, or in a member of an .npz file."""
+
+    path: Path
+    member: str | None
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def where(self) -> str:
+        return str(self.path) if self.member is None else f"{self.path}, {self.member}"
+
+    def items(self, skip: int = 0) -> Iterator[Array]:
+        """The items along the first dimension, one after the other."""
+        size = int(np.prod(self.shape[1:], dtype=np.int64)) * self.dtype.itemsize
+        if size > LARGEST_SEQUENCE:
+            raise InputError(f"{self.where}: expected sequences of at most 2 GiB, got shape {self.shape}.")
+        try:
+            with self._opened() as stream:
+                _header(stream, self.where)
+                stream.seek(skip * size, 1)
+                for index in range(skip, self.shape[0]):
+                    data = stream.read(size)
+                    if len(data) != size:
+                        raise InputError(f"{self.where}: expected {self.shape[0]} items, the file ends at {index}.")
+                    yield np.frombuffer(data, self.dtype).reshape(self.shape[1:])
+        except (OSError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+            raise InputError(f"{self.where}: expected a whole NumPy file, found: {error}.") from error
+
+    def whole(self) -> Array:
+        """The array itself, for what is small."""
+        count = int(np.prod(self.shape, dtype=np.int64))
+        if count * self.dtype.itemsize > LARGEST_SEQUENCE:
+            raise InputError(f"{self.where}: expected at most 2 GiB of labels, got shape {self.shape}.")
+        found = list(self.items())
+        return np.array(found, self.dtype).reshape(self.shape) if found else np.empty(self.shape, self.dtype)
+
+    def _opened(self) -> Any:
+        if self.member is None:
+            return open(self.path, "rb")
+        return _Member(self.path, f"{self.member}.npy")
+
+
+class _Member:
+    """A member of a zip file, opened with the file and closed with it."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._path, self._name = path, name
+
+    def __enter__(self) -> IO[bytes]:
+        self._archive = zipfile.ZipFile(self._path)
+        self._stream = self._archive.open(self._name)
+        return self._stream
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
+        self._archive.close()
+
+
+@dataclass(frozen=True)
+class Part:
+    """Arrays that belong together: inputs, labels (None to predict), lengths of padded sequences."""
+
+    inputs: ArrayFile
+    labels: ArrayFile | None
+    lengths: ArrayFile | None = None
+    split: Split | None = None
+
+
+@dataclass(frozen=True)
+class ArrayReader:
+    """Sequences along the first dimension of arrays; uint8 counts as pixels, other numbers as values."""
+
+    parts: tuple[Part, ...]
+
+    @property
+    def form(self) -> Form:
+        array = self.parts[0].inputs
+        channels = 1 if len(array.shape) == 2 else array.shape[2]
+        pixels = array.dtype == np.uint8
+        shapes = ", ".join(f"{part.inputs.member or part.inputs.path.name} {part.inputs.shape}" for part in self.parts)
+        dtype = array.dtype.name if array.dtype.kind in "fiu" and array.dtype.itemsize <= 8 else "float64"
+        return Form(f"NumPy arrays: {shapes}", "pixels" if pixels else "values", channels, dtype)
+
+    @property
+    def files(self) -> list[Path]:
+        arrays = [array for part in self.parts for array in (part.inputs, part.labels, part.lengths) if array]
+        return sorted({array.path for array in arrays})
+
+    def rows(self, skip: int = 0) -> Iterator[Row]:
+        for part in self.parts:
+            number = part.inputs.shape[0]
+            if skip >= number:
+                skip -= number
+                continue
+            labels = None if part.labels is None else part.labels.whole()
+            lengths = None if part.lengths is None else part.lengths.whole()
+            for index, item in enumerate(part.inputs.items(skip), skip):
+                where = f"{part.inputs.where}, sequence {index}"
+                values = item[:, np.newaxis] if item.ndim == 1 else item
+                if lengths is not None:
+                    if not 0 <= lengths[index] <= len(values):
+                        raise InputError(f"{where}: expected a length of 0 to {len(values)}, got {lengths[index]}.")
+                    values = values[: int(lengths[index])]
+                yield Row(where, values, None if labels is None else _label(labels[index], where), part.split)
+            skip = 0
+
+
+def find_arrays(path: Path, *, labelled: bool = True) -> ArrayReader:
+    """The arrays in an .npz file, in an .npy file with its labels beside it, or in a folder of .npy files."""
+    if path.is_dir():
+        arrays = {file.stem: _read_header(file) for file in sorted(path.glob("*.npy"))}
+    elif path.suffix.lower() == ".npz":
+        arrays = _members(path)
+    else:
+        arrays = {"X": _read_header(path)}
+        if labelled:
+            arrays |= {
+                "y" if name != "lengths" else name: _read_header(file)
+                for name, file in _beside(path).items()
+                if file.is_file()
+            }
+    return ArrayReader(tuple(_checked(part) for part in _parts(arrays, path, labelled)))
+
+
+def _beside(path: Path) -> dict[str, Path]:
+    """Where the labels of X.npy may lie: y.npy; of train_X.npy: train_y.npy; of speech.npy: speech_labels.npy."""
+    stem = path.stem
+    swapped = stem[:-1] + "y" if stem.endswith(("X", "x")) else f"{stem}_labels"
+    return {"y": path.with_name(f"{swapped}.npy")}
+
+
+def _parts(arrays: dict[str, ArrayFile], path: Path, labelled: bool) -> list[Part]:
+    found = []
+    for split, ends in (("train", ("_train", "_TRAIN")), ("test", ("_test", "_TEST")), (None, ("",))):
+        inputs, labels, lengths = (
+            _one(arrays, [name + end for name in names for end in ends], path)
+            for names in (INPUT_NAMES, LABEL_NAMES, LENGTH_NAMES)
+        )
+        if inputs is None and not labelled and split is None and len(arrays) == 1:
+            inputs = next(iter(arrays.values()))
+        if inputs is not None and (labels is not None or not labelled):
+            found.append(Part(inputs, labels if labelled else None, lengths, split))  # type: ignore[arg-type]
+    if not found:
+        wanted = "arrays X and y, or X_train, y_train, X_test and y_test" if labelled else "an array X"
+        beside = f", or its labels in {_beside(path)['y'].name}" if path.suffix == ".npy" and labelled else ""
+        raise InputError(f"{path}: expected {wanted}{beside}, found {', '.join(sorted(arrays)) or 'none'}.")
+    return found[:2] if found[0].split is not None else found
+
+
+def _one(arrays: dict[str, ArrayFile], names: list[str], path: Path) -> ArrayFile | None:
+    found = [name for name in names if name in arrays]
+    if len(found) > 1:
+        raise InputError(f"{path}: expected one of {', '.join(names)}, found {' and '.join(found)}.")
+    return arrays[found[0]] if found else None
+
+
+def _checked(part: Part) -> Part:
+    array = part.inputs
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"{array.where}: expected numbers, found {array.dtype}.")
+    if len(array.shape) not in (2, 3) or 0 in array.shape[1:]:
+        raise InputError(f"{array.where}: expected an array (N, T, C) or (N, T), found shape {array.shape}.")
+    for name, other in (("label", part.labels), ("length", part.lengths)):
+        if other is not None and other.shape not in ((array.shape[0],), (array.shape[0], 1)):
+            raise InputError(
+                f"{other.where}: expected one {name} a sequence, ({array.shape[0]},), found shape {other.shape}."
+            )
+    if part.labels is not None and part.labels.dtype.kind not in "fiubUS":
+        raise InputError(f"{part.labels.where}: expected texts or whole numbers, found {part.labels.dtype}.")
+    if part.lengths is not None and part.lengths.dtype.kind not in "iu":
+        raise InputError(f"{part.lengths.where}: expected whole numbers, found {part.lengths.dtype}.")
+    return part
+
+
+def _label(label: Any, where: str) -> str | None:
+    label = label.reshape(()).item() if isinstance(label, np.ndarray) else label.item()
+    if isinstance(label, bytes):
+        label = label.decode("utf-8", "replace")
+    if isinstance(label, float):
+        if np.isnan(label):
+            return None
+        if not label.is_integer():
+            raise InputError(f"{where}: expected a class as label, got {label}: these look like measured values.")
+        label = int(label)
+    return str(label).strip() or None
+
+
+def _members(path: Path) -> dict[str, ArrayFile]:
+    found = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                if name.endswith(".npy"):
+                    with archive.open(name) as stream:
+                        shape, dtype = _header(stream, f"{path}, {name}")
+                    found[name.removesuffix(".npy")] = ArrayFile(path, name.removesuffix(".npy"), shape, dtype)
+    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise InputError(f"{path}: expected a NumPy .npz file, found: {error}.") from error
+    return found
+
+
+def _read_header(path: Path) -> ArrayFile:
+    try:
+        with path.open("rb") as stream:
+            shape, dtype = _header(stream, str(path))
+    except OSError as error:
+        raise InputError(f"{path}: expected a file that can be read, found: {error.strerror}.") from error
+    return ArrayFile(path, None, shape, dtype)
+
+
+def _header(stream: Any, where: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and type, leaving the stream at the numbers; InputError for what needs unpickling."""
+    try:
+        version = npy.read_magic(stream)
+        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, fortran, dtype = read(stream)
+    except (ValueError, EOFError, UnicodeError) as error:
+        raise InputError(f"{where}: expected a NumPy array, found: {error}.") from error
+    if dtype.hasobject or dtype.fields:
+        raise InputError(
+            f"{where}: expected plain numbers, found Python objects or records, which are never unpickled."
+        )
+    if fortran and len(shape) > 1:
+        raise InputError(f"{where}: expected rows one after the other, found columns. Save np.ascontiguousarray(X).")
+    if dtype.itemsize == 0 or any(size < 0 for size in shape):
+        raise InputError(f"{where}: expected a NumPy array, found one of {dtype} and shape {shape}.")
+    return tuple(shape), dtype

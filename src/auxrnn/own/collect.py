@@ -1,0 +1,105 @@
+"""Rows of any reader, checked and written one after the other into one flat file of numbers.
+
+Memory holds one row, and for each sequence its end, its label and its split.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from auxrnn.errors import InputError
+from auxrnn.own.labelling import Labelling
+from auxrnn.own.missing import fill_missing
+from auxrnn.own.options import ReadingOptions
+from auxrnn.own.rows import Array, Form, Row
+
+SPLIT_NUMBERS = {None: 0, "train": 1, "test": 2}
+MOST_CHARACTERS = 65_536  # different ones; each is kept as uint16
+
+
+class Collection:
+    """What was collected: `ends` (steps up to the end of each sequence), `labels` in the order of first appearance,
+    `splits`, all arrays; `characters` in that order too; counts of what was missing.
+
+    file: takes the numbers. state: what `state` gave, to go on from there.
+    """
+
+    def __init__(
+        self, form: Form, options: ReadingOptions, file: BinaryIO, state: dict[str, Any] | None = None
+    ) -> None:
+        self.form, self.options, self._file = form, options, file
+        state = state or {"rows": 0, "steps": 0, "missing": 0, "with_missing": 0, "left_out": 0, "labels": None}
+        self.rows: int = state["rows"]  # read, left out or not
+        self.steps: int = state["steps"]
+        self.missing: int = state["missing"]
+        self.with_missing: int = state["with_missing"]
+        self.left_out: int = state["left_out"]
+        self.labelling = Labelling(options.label_type, state["labels"])
+        self.ends, self.labels, self.splits = array("q"), array("i"), array("b")
+        self._places = np.full(0x110000, -1, np.int32)  # of each code point
+        self.characters = ""
+        self._learn(state.get("characters", ""))
+
+    def add(self, row: Row) -> None:
+        """Check one row and keep it; InputError with its place where it cannot be used."""
+        self.rows += 1
+        if row.label is None or (isinstance(row.sequence, str) and not row.sequence):
+            what = "a label" if row.label is None else "a text of at least one character"
+            if self.options.missing != "drop":
+                raise InputError(f"{row.where}: expected {what}, got none. --missing drop leaves such rows out.")
+            self.left_out += 1
+            return
+        numbers = self._encoded(row) if isinstance(row.sequence, str) else self._checked(row.sequence, row.where)
+        if not len(numbers):
+            self.left_out += 1
+            return
+        label = self.labelling.place(row.label, row.where)
+        self._file.write(np.ascontiguousarray(numbers, dtype=self.form.dtype).data)
+        self.steps += len(numbers)
+        self.ends.append(self.steps)
+        self.labels.append(label)
+        self.splits.append(SPLIT_NUMBERS[row.split])
+
+    def state(self) -> dict[str, Any]:
+        """All but the three arrays, as JSON can hold it."""
+        return {
+            "rows": self.rows,
+            "steps": self.steps,
+            "missing": self.missing,
+            "with_missing": self.with_missing,
+            "left_out": self.left_out,
+            "labels": self.labelling.state(),
+            "characters": self.characters,
+        }
+
+    def _checked(self, values: Array, where: str) -> Array:
+        if values.ndim != 2 or values.shape[1] != self.form.channels:
+            raise InputError(f"{where}: expected steps of {self.form.channels} channels, got shape {values.shape}.")
+        if not len(values):
+            raise InputError(f"{where}: expected at least one step, got a sequence of length 0. Leave it out.")
+        filled, number = fill_missing(values, self.options.missing, where, self.form.channel_names)
+        self.missing += number
+        self.with_missing += number > 0
+        return filled
+
+    def _encoded(self, row: Row) -> Array:
+        """The places (T,) of the characters of a text among those met so far."""
+        assert isinstance(row.sequence, str)
+        if self.form.kind != "characters":
+            raise InputError(f"{row.where}: expected numbers, got a text.")
+        codes = np.frombuffer(row.sequence.encode("utf-32-le", "surrogatepass"), "<u4")
+        places = self._places[codes]
+        if (places < 0).any():
+            self._learn("".join(map(chr, np.unique(codes[places < 0]).tolist())))
+            if len(self.characters) > MOST_CHARACTERS:
+                raise InputError(f"{row.where}: expected at most {MOST_CHARACTERS:,} different characters, got more.")
+            places = self._places[codes]
+        return places
+
+    def _learn(self, characters: str) -> None:
+        for character in characters:
+            self._places[ord(character)] = len(self.characters)
+            self.characters += character

@@ -1,0 +1,184 @@
+"""`auxrnn data import`: any source into a stored set, in bounded memory, in steps that can be taken up again.
+
+Everything is written beside the set, into `.NAME.importing`, with a journal of what is safely there; the finished
+folder is renamed. So a set is whole or absent, and a stopped import goes on where its journal ends, unless the source
+or the options have changed since: then it begins anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from array import array
+from collections.abc import Callable
+from dataclasses import asdict
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from auxrnn.errors import InputError
+from auxrnn.files import write_atomically
+from auxrnn.own.collect import Collection
+from auxrnn.own.options import ReadingOptions
+from auxrnn.own.recognise import recognise
+from auxrnn.own.rows import Reader
+from auxrnn.own.stored import (
+    ENDS,
+    LABELS,
+    META,
+    SPLITS,
+    VALUES,
+    SequenceSet,
+    describe_set,
+    flat_shape,
+    open_set,
+    set_of,
+)
+
+JOURNAL, LOCK = "journal.json", "lock"
+FIRST_LABELS = "labels.first"  # classes numbered in the order of their first row
+BLOCK = 2**26  # bytes of numbers between two entries of the journal
+BLOCK_ROWS = 100_000
+
+
+def read_source(path: Path, options: ReadingOptions) -> SequenceSet:
+    """All sequences of a source in memory, in their compact type."""
+    reader = recognise(path, options)
+    numbers = BytesIO()
+    collection = Collection(reader.form, options, numbers)
+    for row in reader.rows():
+        collection.add(row)
+    values = np.frombuffer(numbers.getbuffer(), reader.form.dtype).reshape(-1, *flat_shape(reader.form))
+    labels, ends, splits = (np.array(part) for part in (collection.labels, collection.ends, collection.splits))
+    return set_of(collection, str(path), values, labels, ends, splits)
+
+
+def import_source(
+    path: Path, out: Path, options: ReadingOptions, say: Callable[[str], None] = print, *, block: int = BLOCK
+) -> SequenceSet:
+    """Convert a source into the stored set `out` and open it.
+
+    block: bytes of numbers between two entries of the journal; memory grows with it. Raises InputError where `out`
+    exists, and for what the readers refuse; a source that is refused leaves nothing behind.
+    """
+    if sys.byteorder != "little":
+        raise InputError(f"{out}: expected a little-endian machine to store a set on.")
+    if out.exists():
+        raise InputError(f"{out}: expected a new folder for the set, found one there; choose another --out.")
+    reader = recognise(path, options)
+    aside = out.with_name(f".{out.name}.importing")
+    aside.mkdir(parents=True, exist_ok=True)
+    lock = _lock(aside)
+    try:
+        with _Import(aside, reader, options, _fingerprint(reader, options)) as work:
+            if work.collection.rows:
+                say(f"Going on after {work.collection.rows:,} rows, where an import was stopped.")
+            for row in reader.rows(work.collection.rows):
+                work.collection.add(row)
+                if work.is_block_full(block):
+                    work.record()
+                    say(f"{work.collection.rows:,} rows, {work.collection.steps:,} steps")
+            work.record()
+            found = work.finish(str(path))
+        write_atomically(aside / META, lambda place: place.write_text(describe_set(found), encoding="utf-8"))
+        os.rename(aside, out)
+    except InputError:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    finally:
+        lock.close()
+    for name in (JOURNAL, FIRST_LABELS, LOCK):
+        (out / name).unlink(missing_ok=True)
+    return open_set(out)
+
+
+class _Import:
+    """The open files of an import and its journal."""
+
+    def __init__(self, folder: Path, reader: Reader, options: ReadingOptions, fingerprint: str) -> None:
+        self._folder, self._fingerprint = folder, fingerprint
+        journal = _read_journal(folder / JOURNAL, fingerprint)
+        sizes = journal["sizes"] if journal else dict.fromkeys((VALUES, ENDS, FIRST_LABELS, SPLITS), 0)
+        self._files: dict[str, BinaryIO] = {}
+        for name, size in sizes.items():
+            file = open(folder / name, "r+b" if journal else "w+b")  # noqa: SIM115 - closed by __exit__
+            file.truncate(size)
+            file.seek(size)
+            self._files[name] = file
+        self.collection = Collection(reader.form, options, self._files[VALUES], journal and journal["collection"])
+        self._recorded = (self.collection.rows, sizes[VALUES])
+
+    def __enter__(self) -> _Import:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self._files.values():
+            file.close()
+
+    def is_block_full(self, block: int) -> bool:
+        rows, size = self._recorded
+        return self._files[VALUES].tell() - size >= block or self.collection.rows - rows >= BLOCK_ROWS
+
+    def record(self) -> None:
+        """Bring everything to the disk, then say so in the journal; what memory held of single sequences is let go."""
+        for name, part in ((ENDS, "ends"), (FIRST_LABELS, "labels"), (SPLITS, "splits")):
+            numbers = getattr(self.collection, part)
+            self._files[name].write(numbers.tobytes())
+            setattr(self.collection, part, array(numbers.typecode))
+        for file in self._files.values():
+            file.flush()
+            os.fsync(file.fileno())
+        sizes = {name: file.tell() for name, file in self._files.items()}
+        entry = {"fingerprint": self._fingerprint, "sizes": sizes, "collection": self.collection.state()}
+        text = json.dumps(entry)
+        write_atomically(self._folder / JOURNAL, lambda place: place.write_text(text, encoding="utf-8"))
+        self._recorded = (self.collection.rows, sizes[VALUES])
+
+    def finish(self, source: str) -> SequenceSet:
+        """The set; its labels rewritten in the order in which classes are shown."""
+        form = self.collection.form
+        parts = {ENDS: "int64", FIRST_LABELS: "int32", SPLITS: "int8"}
+        ends, labels, splits = (np.fromfile(self._folder / name, dtype) for name, dtype in parts.items())
+        none = np.empty((0, *flat_shape(form)), form.dtype)
+        found = set_of(self.collection, source, none, labels, ends, splits)
+        write_atomically(self._folder / LABELS, lambda place: found.labels.astype(np.int32).tofile(place))
+        return found
+
+
+def _lock(folder: Path) -> BinaryIO:
+    """Held until closed or the process ends; InputError where another process holds it."""
+    import fcntl
+
+    file = open(folder / LOCK, "wb")  # noqa: SIM115 - held by the caller
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise InputError(
+            f"{folder}: expected no other import into this set, found one at work; wait for it."
+        ) from error
+    return file
+
+
+def _read_journal(path: Path, fingerprint: str) -> dict[str, Any] | None:
+    """The last entry, where it belongs to the same source and options and all it speaks of is there."""
+    try:
+        journal = json.loads(path.read_text(encoding="utf-8"))
+        whole = all((path.parent / name).stat().st_size >= size for name, size in journal["sizes"].items())
+        return journal if whole and journal["fingerprint"] == fingerprint else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _fingerprint(reader: Reader, options: ReadingOptions) -> str:
+    """Changes with the options, with how the source is understood, and with any of its files."""
+    known = sha256(json.dumps([options.to_dict(), asdict(reader.form)]).encode())
+    for path in reader.files:
+        stat = path.stat()
+        known.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
+    return known.hexdigest()

@@ -1,0 +1,45 @@
+"""Two readers after each other, one the training data, one the test data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from auxrnn.errors import InputError
+from auxrnn.own.rows import Form, Reader, Row, Split
+
+
+class JoinedReader:
+    """The rows of each part with its split; InputError where the parts are not of one form."""
+
+    def __init__(self, parts: tuple[tuple[Reader, Split | None], ...]) -> None:
+        self._parts = parts
+        forms = [reader.form for reader, _ in parts]
+        for (reader, _), form in zip(parts, forms, strict=True):
+            if (form.kind, form.channels, form.channel_names) != (
+                forms[0].kind,
+                forms[0].channels,
+                forms[0].channel_names,
+            ):
+                raise InputError(
+                    f"{reader.files[0]}: expected {forms[0].description} as in {parts[0][0].files[0]}, "
+                    f"found {form.description}."
+                )
+        self._form = replace(forms[0], description=f"train and test, each a {forms[0].description}")
+
+    @property
+    def form(self) -> Form:
+        return self._form
+
+    @property
+    def files(self) -> list[Path]:
+        return [path for reader, _ in self._parts for path in reader.files]
+
+    def rows(self, skip: int = 0) -> Iterator[Row]:
+        index = 0
+        for reader, split in self._parts:
+            for row in reader.rows():
+                index += 1
+                if index > skip:
+                    yield replace(row, split=split)

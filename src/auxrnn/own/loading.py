@@ -1,0 +1,123 @@
+"""From a path to what training takes: the test split, the preprocessing learned from the training split, both sets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from auxrnn.data.catalogue import TrainTest
+from auxrnn.data.dataset import SequenceData
+from auxrnn.data.splits import limit_stratified, stratified_split
+from auxrnn.errors import InputError
+from auxrnn.own.findings import describe_findings, describe_preprocessing
+from auxrnn.own.importing import read_source
+from auxrnn.own.options import ReadingOptions
+from auxrnn.own.prepared import Indices, PreparedSequences, learn_preprocessing
+from auxrnn.own.rows import Form
+from auxrnn.own.stored import SequenceSet, is_set, open_set
+from auxrnn.preprocessing import Preprocessing
+
+SPLIT_SEED = 0  # of the test split, whatever the run's own seed: all runs are measured on the same sequences
+
+
+@dataclass(frozen=True)
+class OwnData(TrainTest):
+    """Training and test sequences of a person's own files. findings: lines to show before training.
+
+    form, options: what the source is and how it was read, for reading others like it. counts: sequences of each class.
+    """
+
+    preprocessing: Preprocessing
+    form: Form
+    options: ReadingOptions
+    findings: tuple[str, ...]
+
+
+def open_source(path: Path, options: ReadingOptions) -> SequenceSet:
+    """A stored set mapped from the disk, anything else read into memory."""
+    return open_set(path) if is_set(path) else read_source(path, options)
+
+
+def load_own(
+    path: Path,
+    options: ReadingOptions,
+    *,
+    limit_train: int | None = None,
+    validation_fraction: float = 0.0,
+    seed: int = 0,
+    preprocessing: Preprocessing | None = None,
+) -> OwnData:
+    """The sequences of a file, a folder or a stored set.
+
+    The test split is the source's own, else `options.test_fraction` of each class drawn with a fixed seed. limit_train:
+    as in `catalogue.load`. preprocessing: that of a trained model; learned where None, from the training sequences
+    without the `validation_fraction` that `stratified_split` takes off with `seed`.
+    """
+    stored = open_source(path, options)
+    train, test, told = _split(stored, options)
+    if limit_train is not None:
+        train = train[limit_stratified(stored.labels[train], limit_train, seed).numpy()]
+    if preprocessing is None:
+        kept, _ = stratified_split(stored.labels[train], validation_fraction, seed)
+        preprocessing = learn_preprocessing(stored, train[kept.numpy()])
+    findings = [
+        *describe_findings(stored),
+        told,
+        describe_preprocessing(stored, preprocessing.mean, preprocessing.scale, len(preprocessing.characters)),
+    ]
+    return OwnData(
+        _data(stored, train, preprocessing, path),
+        _data(stored, test, preprocessing, path),
+        preprocessing,
+        stored.form,
+        stored.options,
+        tuple(findings),
+    )
+
+
+def _split(stored: SequenceSet, options: ReadingOptions) -> tuple[Indices, Indices, str]:
+    """Places of training and test sequences, and a line that says where the split comes from."""
+    named = np.flatnonzero(stored.splits)
+    train, test = np.flatnonzero(stored.splits == 1), np.flatnonzero(stored.splits == 2)
+    if len(test):
+        if not len(train):
+            raise InputError(f"{stored.source}: expected training sequences beside the test split, found none.")
+        absent = np.setdiff1d(stored.labels[test], stored.labels[train])
+        if len(absent):
+            raise InputError(
+                f"{stored.source}: expected every class of the test split in the training split too, "
+                f"found {stored.classes[int(absent[0])]!r} in the test split alone."
+            )
+        return train, test, f"Test split: the source's own, {len(train):,} to train and {len(test):,} to test"
+    everything = np.arange(len(stored)) if not len(named) else train
+    kept, held_out = (
+        part.numpy() for part in stratified_split(stored.labels[everything], options.test_fraction, SPLIT_SEED)
+    )
+    if not len(held_out):
+        raise InputError(
+            f"{stored.source}: expected enough sequences for a test split of {options.test_fraction:g}, "
+            f"got {len(everything)}. Take more with --test_fraction."
+        )
+    train, test = everything[kept], everything[held_out]
+    return (
+        train,
+        test,
+        (
+            f"Test split: none named (--split COLUMN would), so {options.test_fraction:.0%} of each class, "
+            f"always the same: {len(train):,} to train and {len(test):,} to test"
+        ),
+    )
+
+
+def _data(stored: SequenceSet, indices: Indices, preprocessing: Preprocessing, path: Path) -> SequenceData:
+    return SequenceData(
+        str(path),
+        preprocessing.spec,
+        PreparedSequences(stored, indices, preprocessing),
+        torch.from_numpy(stored.labels[indices]),
+        stored.classes,
+        image_shape=stored.form.image_shape,
+    )

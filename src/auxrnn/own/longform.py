@@ -1,0 +1,171 @@
+"""Long-form tables: one step a row, the rows of one sequence under each other."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from auxrnn.errors import InputError
+from auxrnn.own.columns import ID_NAMES, TIME_NAMES, label_cell, label_column, named, numeric_columns, split_column
+from auxrnn.own.options import ReadingOptions
+from auxrnn.own.rows import Form, Row, number_of, split_of
+from auxrnn.own.tables import Table
+
+
+@dataclass(frozen=True)
+class LongFormReader:
+    """Sequences of a table whose rows are steps. Rows of one id must follow each other; `time` orders them."""
+
+    table: Table
+    id: str
+    time: str | None
+    features: tuple[str, ...]
+    label: str | None
+    split: str | None = None
+
+    @property
+    def form(self) -> Form:
+        by = f", time {self.time!r}" if self.time else ", in the order of the rows"
+        return Form(
+            f"long-form table (id {self.id!r}{by}, label {self.label!r})",
+            "values",
+            len(self.features),
+            channel_names=self.features,
+        )
+
+    @property
+    def files(self) -> list[Path]:
+        return [self.table.path]
+
+    def rows(self, skip: int = 0) -> Iterator[Row]:
+        place = self.table.columns.index(self.id)
+        seen: set[int] = set()  # hashes of the ids: millions fit
+        current: _Steps | None = None
+        found = 0
+        for number, cells in self.table.rows():
+            key = label_cell(cells[place])
+            if key is None:
+                raise InputError(f"{self.table.path}, row {number}: expected an id in {self.id!r}, got none.")
+            if current is None or key != current.key:
+                if current is not None and (found := found + 1) > skip:
+                    yield current.row()
+                if hash(key) in seen:
+                    raise InputError(
+                        f"{self.table.path}, row {number}: expected the rows of {self.id} {key!r} under each other, "
+                        "got it again after others. Sort the table by that column first."
+                    )
+                seen.add(hash(key))
+                current = _Steps(self, key)
+            current.add(number, cells)
+        if current is not None and found + 1 > skip:
+            yield current.row()
+
+
+class _Steps:
+    """The steps of one sequence while they come, in compact form."""
+
+    def __init__(self, reader: LongFormReader, key: str) -> None:
+        self.reader, self.key = reader, key
+        self.values, self.times, self.numbers = array("d"), array("d"), array("q")
+        self.label: str | None = None
+        self.split: str | None = None
+        columns = reader.table.columns
+        self._features = [(columns.index(name), name) for name in reader.features]
+
+    def add(self, number: int, cells: Sequence[Any]) -> None:
+        reader, where = self.reader, f"{self.reader.table.path}, row {number}"
+        self.label = self._constant(reader.label, self.label, cells, where)
+        self.split = self._constant(reader.split, self.split, cells, where)
+        for place, name in self._features:
+            self.values.append(number_of(cells[place], where, name))
+        if reader.time is not None:
+            self.times.append(_time_of(cells[reader.table.columns.index(reader.time)], where))
+        self.numbers.append(number)
+
+    def row(self) -> Row:
+        reader = self.reader
+        where = f"{reader.table.path}, {reader.id} {self.key} (row {self.numbers[0]})"
+        values = np.frombuffer(self.values).reshape(-1, len(self._features))
+        if reader.time is not None:
+            times = np.frombuffer(self.times)
+            order = np.argsort(times, kind="stable")
+            same = np.flatnonzero(np.diff(times[order]) == 0)
+            if len(same):
+                first, second = (self.numbers[int(order[same[0] + step])] for step in (0, 1))
+                raise InputError(
+                    f"{reader.table.path}, rows {first} and {second}: expected different times in one sequence, "
+                    "got one twice."
+                )
+            values = values[order]
+        split = None if reader.split is None else split_of(self.split or "", where)
+        return Row(where, values, self.label, split)
+
+    def _constant(self, column: str | None, before: str | None, cells: Sequence[Any], where: str) -> str | None:
+        if column is None:
+            return None
+        found = label_cell(cells[self.reader.table.columns.index(column)])
+        if self.numbers and found != before:
+            raise InputError(
+                f"{where}: expected one {column} for all rows of a sequence, got {found!r} after {before!r}."
+            )
+        return found
+
+
+def find_long_form_reader(table: Table, options: ReadingOptions, *, labelled: bool = True) -> LongFormReader:
+    """Find the columns of a long-form table; InputError naming the option where one cannot be known."""
+    key = options.id or named(table, ID_NAMES)
+    if key is None:
+        raise InputError(
+            f"{table.path}: expected --id COLUMN, which sequence a row belongs to, "
+            f"among {', '.join(table.columns[:20])}."
+        )
+    table.place(key, "id")
+    time = options.time or named(table, TIME_NAMES)
+    if time is not None:
+        table.place(time, "time")
+    split = split_column(table, options.split) if labelled else None
+    features = options.feature_names
+    for name in features:
+        table.place(name, "features")
+    used = [key, *([time] if time else []), *([split] if split else []), *features]
+    label = label_column(table, options.label, used=used if features else ()) if labelled else None
+    if not features:
+        leave = {*used, *([label] if label else []), *([options.label] if options.label else [])}
+        features = numeric_columns(table, used=sorted(leave))
+    if not features:
+        raise InputError(f"{table.path}: expected --features A,B,..., the columns of numbers, found none by itself.")
+    roles = [name for name in (key, time, label, split, *features) if name]
+    if len(set(roles)) < len(roles):
+        twice = next(name for name in roles if roles.count(name) > 1)
+        raise InputError(f"{table.path}: expected a different column for each option, got {twice!r} twice.")
+    return LongFormReader(table, key, time, features, label, split)
+
+
+def is_long_form(table: Table, options: ReadingOptions) -> bool:
+    """Whether a row is a step: said so by --id or --features, or an id and a time column are there and no text."""
+    if options.id is not None or options.features is not None or options.time is not None:
+        return True
+    return options.text is None and named(table, ID_NAMES) is not None and named(table, TIME_NAMES) is not None
+
+
+def _time_of(cell: Any, where: str) -> float:
+    try:
+        number = cell if isinstance(cell, datetime) else float(cell)
+    except (TypeError, ValueError):
+        try:
+            number = datetime.fromisoformat(str(cell).strip())
+        except ValueError as error:
+            raise InputError(
+                f"{where}: expected a time as a number or as 2024-01-31T12:00:00, got {str(cell)[:40]!r}."
+            ) from error
+    if isinstance(number, datetime):
+        return (number if number.tzinfo else number.replace(tzinfo=UTC)).timestamp()
+    if not np.isfinite(number):
+        raise InputError(f"{where}: expected a finite time, got {cell!r}.")
+    return number

@@ -1,0 +1,98 @@
+"""What a person can say about their files, and what is guessed where they say nothing. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, get_args
+
+from auxrnn.errors import InputError, did_you_mean
+
+Missing = Literal["error", "zero", "drop", "interpolate"]
+Header = Literal["auto", "yes", "no"]
+LabelType = Literal["auto", "text"]
+
+
+@dataclass(frozen=True)
+class ReadingOptions:
+    """How a path is to be read. Columns are named as in the first row, or counted from 1 where there is no header.
+
+    Args:
+        text: column of the texts.
+        label: column of the labels.
+        id: column that says which sequence a row of a long-form table belongs to.
+        time: column that orders the rows of one sequence; their order in the file when left out.
+        features: columns of the channels of a long-form table, separated by commas; all other numbers when left out.
+        split: column that says "train" or "test".
+        missing: what is done with missing values: refuse them, put 0, leave out the step, or draw a straight line
+            between the neighbours. A row without a label, or a text without characters, is left out by "drop" alone.
+        size: images are scaled to COLUMNSxROWS, for example 32x32; as they are when left out.
+        header: whether the first row of a table names the columns.
+        label_type: "text" takes every label as it stands, also numbers among words.
+        encoding: of text files, by Python's name.
+        delimiter: between the cells of a table; found in the first row when left out.
+        test_fraction: share of the sequences of each class kept for the test where the files name none.
+    """
+
+    text: str | None = None
+    label: str | None = None
+    id: str | None = None
+    time: str | None = None
+    features: str | None = None
+    split: str | None = None
+    missing: Missing = "error"
+    size: str | None = None
+    header: Header = "auto"
+    label_type: LabelType = "auto"
+    encoding: str = "utf-8"
+    delimiter: str | None = None
+    test_fraction: float = 0.2
+
+    def __post_init__(self) -> None:
+        for name, choices in (
+            ("missing", get_args(Missing)),
+            ("header", get_args(Header)),
+            ("label_type", get_args(LabelType)),
+        ):
+            given = getattr(self, name)
+            if given not in choices:
+                raise InputError(
+                    f"Expected --{name} of {', '.join(choices)}, got {given!r}.{did_you_mean(str(given), choices)}"
+                )
+        try:
+            "".encode(self.encoding)
+        except LookupError as error:
+            raise InputError(f"Expected --encoding by Python's name, e.g. latin-1, got {self.encoding!r}.") from error
+        if self.delimiter is not None and len(self.delimiter) != 1:
+            raise InputError(f"Expected --delimiter of one character, got {self.delimiter!r}.")
+        if not 0 < self.test_fraction < 1:
+            raise InputError(f"Expected --test_fraction between 0 and 1, got {self.test_fraction}.")
+        self.image_size  # noqa: B018 - checked here
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        names = () if self.features is None else tuple(name.strip() for name in self.features.split(","))
+        if len(set(names)) < len(names) or "" in names:
+            raise InputError(f"Expected --features as different names separated by commas, got {self.features!r}.")
+        return names
+
+    @property
+    def image_size(self) -> tuple[int, int] | None:
+        """(columns, rows)."""
+        if self.size is None:
+            return None
+        columns, cross, rows = self.size.lower().partition("x")
+        if not (cross and columns.isdecimal() and rows.isdecimal() and 0 < int(columns) * int(rows) <= 2**26):
+            raise InputError(f"Expected --size as COLUMNSxROWS, for example 32x32, got {self.size!r}.")
+        return int(columns), int(rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> ReadingOptions:
+        """The reverse of `to_dict`; entries it does not know are refused."""
+        unknown = sorted(set(content) - {item.name for item in fields(cls)})
+        if unknown:
+            raise InputError(f"unknown reading options {', '.join(unknown)}")
+        return cls(**content)

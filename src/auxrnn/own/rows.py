@@ -1,0 +1,100 @@
+"""What every reader gives: rows, one at a time, and what they are. Knows no file format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from auxrnn.batch import InputKind
+from auxrnn.errors import InputError
+
+Array = npt.NDArray[Any]
+Split = Literal["train", "test"]
+
+SPLIT_WORDS: dict[str, Split] = {
+    "train": "train",
+    "training": "train",
+    "validation": "train",
+    "valid": "train",
+    "val": "train",
+    "dev": "train",
+    "test": "test",
+    "testing": "test",
+}
+"""What a split may be called. Validation is cut from the training data, by --validation_fraction."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One sequence as it stands in a file.
+
+    where: file and row, for messages. sequence: (T, C) numbers, NaN where a value is missing, or a text. label: None
+    where there is none. split: None where the files do not say.
+    """
+
+    where: str
+    sequence: Array | str
+    label: str | None = None
+    split: Split | None = None
+
+
+@dataclass(frozen=True)
+class Form:
+    """What the rows of a reader are.
+
+    description: for people, e.g. "CSV of texts". kind, channels: as in `InputSpec`, channels 1 for characters.
+    dtype: of the numbers as they are kept. channel_names: of a table's features. image_shape: (rows, columns).
+    notes: what the reader decided by itself, one line each.
+    """
+
+    description: str
+    kind: InputKind
+    channels: int = 1
+    dtype: str = "float64"
+    channel_names: tuple[str, ...] = ()
+    image_shape: tuple[int, int] | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Reader(Protocol):
+    """A recognised source. `rows` gives the same rows in the same order each time; `skip` leaves out the first ones.
+
+    files: all that is read, for telling whether something has changed since.
+    """
+
+    @property
+    def form(self) -> Form: ...
+
+    @property
+    def files(self) -> list[Path]: ...
+
+    def rows(self, skip: int = 0) -> Iterator[Row]: ...
+
+
+def split_of(word: str, where: str) -> Split:
+    """`train` or `test` from what a file calls it."""
+    split = SPLIT_WORDS.get(word.strip().lower())
+    if split is None:
+        raise InputError(f"{where}: expected train or test in the split column, got {word!r}.")
+    return split
+
+
+def number_of(cell: Any, where: str, what: str) -> float:
+    """A cell as a number, NaN where it is empty; infinite values and words are refused."""
+    if cell is None or (isinstance(cell, str) and cell.strip().lower() in MISSING_WORDS):
+        return float("nan")
+    try:
+        number = float(cell)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{where}: expected a number as {what}, got {str(cell)[:40]!r}.") from error
+    if np.isinf(number):
+        raise InputError(f"{where}: expected a finite number as {what}, got {cell!r}.")
+    return number
+
+
+MISSING_WORDS = frozenset({"", "nan", "na", "n/a", "null", "none", "?"})

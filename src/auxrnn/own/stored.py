@@ -1,0 +1,198 @@
+"""Sequences in one flat array, in memory or mapped from the disk, and the folder that keeps them.
+
+```
+set.json     what it is, classes, how it was read        ends.bin    steps up to the end of each sequence, int64
+values.bin   all steps of all sequences, one after the   labels.bin  class of each sequence, int32
+             other, in the type that set.json names      splits.bin  0 not said, 1 train, 2 test, int8
+```
+Numbers are little-endian. Nothing in it is ever executed.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from auxrnn.errors import InputError
+from auxrnn.own.collect import Collection
+from auxrnn.own.options import ReadingOptions
+from auxrnn.own.rows import Array, Form
+
+FORMAT, VERSION = "auxrnn-sequences", 1
+META, VALUES, ENDS, LABELS, SPLITS = "set.json", "values.bin", "ends.bin", "labels.bin", "splits.bin"
+DTYPES = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "float16", "float32", "float64")
+
+
+@dataclass(frozen=True, eq=False)
+class SequenceSet:
+    """N labelled sequences as they were read, before anything is learned from them.
+
+    values: all steps, (steps, C), or (steps,) places in `characters`. ends, labels, splits: (N,). source: the path they
+    were read from. missing, with_missing, left_out: values that were missing, sequences with such, rows left out.
+    """
+
+    source: str
+    form: Form
+    options: ReadingOptions
+    classes: tuple[str, ...]
+    values: Array = field(repr=False)
+    ends: npt.NDArray[np.int64] = field(repr=False)
+    labels: npt.NDArray[np.int64] = field(repr=False)
+    splits: npt.NDArray[np.int8] = field(repr=False)
+    characters: str = ""
+    missing: int = 0
+    with_missing: int = 0
+    left_out: int = 0
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    @property
+    def lengths(self) -> npt.NDArray[np.int64]:
+        return np.diff(self.ends, prepend=0)
+
+    def sequence(self, index: int) -> Array:
+        """(T, C), or (T,) places in `characters`; a view."""
+        return self.values[int(self.ends[index - 1]) if index else 0 : int(self.ends[index])]
+
+
+def set_of(
+    collection: Collection, source: str, values: Array, labels: Array, ends: Array, splits: Array
+) -> SequenceSet:
+    """The set that a finished collection describes; its classes in the order in which they are shown.
+
+    Raises InputError for too few sequences or classes.
+    """
+    if not len(ends):
+        raise InputError(f"{source}: expected at least one sequence, found none.")
+    try:
+        collection.labelling.check()
+    except InputError as error:
+        raise InputError(f"{source}: {error}" if source not in str(error) else str(error)) from error
+    order = collection.labelling.order()
+    places = np.empty(len(order), np.int64)
+    places[order] = np.arange(len(order))
+    return SequenceSet(
+        source,
+        collection.form,
+        collection.options,
+        tuple(collection.labelling.classes[place] for place in order),
+        values,
+        ends,
+        places[labels],
+        splits,
+        collection.characters,
+        collection.missing,
+        collection.with_missing,
+        collection.left_out,
+    )
+
+
+def flat_shape(form: Form) -> tuple[int, ...]:
+    """The shape of one step in the flat array."""
+    return () if form.kind == "characters" else (form.channels,)
+
+
+def describe_set(content: SequenceSet) -> str:
+    """set.json of a set."""
+    return json.dumps(
+        {
+            "format": FORMAT,
+            "version": VERSION,
+            "source": content.source,
+            "sequences": len(content),
+            "steps": int(content.ends[-1]),
+            "form": asdict(content.form),
+            "options": content.options.to_dict(),
+            "classes": list(content.classes),
+            "characters": content.characters,
+            "missing": content.missing,
+            "with_missing": content.with_missing,
+            "left_out": content.left_out,
+        },
+        indent=2,
+    )
+
+
+def is_set(path: Path) -> bool:
+    """Whether a path is a folder that `auxrnn data import` made."""
+    return (path / META).is_file()
+
+
+def open_set(folder: Path) -> SequenceSet:
+    """Map a set from the disk; InputError where a file is missing, cut short, or does not fit the rest."""
+    if sys.byteorder != "little":
+        raise InputError(
+            f"{folder}: expected a little-endian machine for a stored set; train from the files themselves."
+        )
+    content = _read_meta(folder / META)
+    try:
+        form = form_of(content["form"])
+        number, steps = int(content["sequences"]), int(content["steps"])
+        classes = tuple(str(name) for name in content["classes"])
+        options = ReadingOptions.from_dict(content["options"])
+        counts = {name: int(content[name]) for name in ("missing", "with_missing", "left_out")}
+        characters, source = str(content["characters"]), str(content["source"])
+        if number < 1 or steps < number or len(classes) < 2:
+            raise InputError(f"{number} sequences of {steps} steps and {len(classes)} classes")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"{folder / META}: expected the description of a set, found one that does not fit: {error}"
+        ) from error
+    ends = _mapped(folder / ENDS, "int64", (number,))
+    labels = _mapped(folder / LABELS, "int32", (number,)).astype(np.int64)
+    splits = _mapped(folder / SPLITS, "int8", (number,))
+    values = _mapped(folder / VALUES, form.dtype, (steps, *flat_shape(form)))
+    ends = np.array(ends)
+    if ends[0] < 1 or (np.diff(ends) < 1).any() or ends[-1] != steps:
+        raise InputError(f"{folder / ENDS}: expected rising ends up to {steps:,} steps, found others; import it again.")
+    if labels.min() < 0 or labels.max() >= len(classes) or splits.min() < 0 or splits.max() > 2:
+        raise InputError(f"{folder}: expected labels of {len(classes)} classes, found others; import it again.")
+    return SequenceSet(source, form, options, classes, values, ends, labels, np.array(splits), characters, **counts)
+
+
+def form_of(content: dict[str, Any]) -> Form:
+    """A form from JSON."""
+    shape = content["image_shape"]
+    form = Form(
+        str(content["description"]),
+        content["kind"],
+        int(content["channels"]),
+        str(content["dtype"]),
+        tuple(str(name) for name in content["channel_names"]),
+        None if shape is None else (int(shape[0]), int(shape[1])),
+        tuple(str(note) for note in content["notes"]),
+    )
+    dtypes = {"pixels": ("uint8",), "characters": ("uint16",), "values": DTYPES}
+    if form.kind not in dtypes or form.dtype not in dtypes[form.kind] or form.channels < 1:
+        raise InputError(f"{form.channels} channels of {form.kind} as {form.dtype}")
+    return form
+
+
+def _read_meta(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: expected JSON, found something else: {error}") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise InputError(f"{path}: expected a set of format {FORMAT!r}, found another file.")
+    if content.get("version") != VERSION:
+        raise InputError(f"{path}: expected version {VERSION}, found {content.get('version')!r}; import it again.")
+    return content
+
+
+def _mapped(path: Path, dtype: str, shape: tuple[int, ...]) -> Array:
+    expected = int(np.prod(shape, dtype=object)) * np.dtype(dtype).itemsize
+    try:
+        size = path.stat().st_size
+        if size != expected:
+            raise InputError(f"{path}: expected {expected:,} bytes, found {size:,}; import it again.")
+        return np.memmap(path, dtype=dtype, mode="r", shape=shape)
+    except OSError as error:
+        raise InputError(f"{path}: expected a file that can be read, found: {error.strerror}.") from error

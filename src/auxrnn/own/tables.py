@@ -1,0 +1,173 @@
+"""Rows and columns of CSV, TSV and Parquet files, read from top to bottom in bounded memory.
+
+Cells of CSV are texts, cells of Parquet what they are there. Knows nothing of what the columns mean.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from auxrnn.errors import InputError, did_you_mean
+from auxrnn.own.options import ReadingOptions
+
+TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
+LARGEST_CELL = 2**28  # characters; more is a quote that was never closed
+SAMPLE = 200  # rows that guesses look at
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file of rows. columns: their names, or "1", "2", ... where the file has no header; header: whether it has.
+
+    first: the number of the first row of data as an editor counts rows (1 or 2).
+    """
+
+    path: Path
+    columns: tuple[str, ...]
+    header: bool
+    delimiter: str = ","
+    encoding: str = "utf-8"
+
+    def rows(self, skip: int = 0) -> Iterator[tuple[int, Sequence[Any]]]:
+        """(row number, cells) of each row, as many cells as columns; InputError where a row has others."""
+        numbered = _parquet_rows(self.path) if self.path.suffix.lower() == ".parquet" else self._csv_rows()
+        for index, (number, cells) in enumerate(numbered):
+            if index < skip:
+                continue
+            if len(cells) != len(self.columns):
+                raise InputError(
+                    f"{self.path}, row {number}: expected {len(self.columns)} cells ({', '.join(self.columns[:6])}), "
+                    f"got {len(cells)}. Is there a {self.delimiter!r} in an unquoted text?"
+                )
+            yield number, cells
+
+    def sample(self) -> list[Sequence[Any]]:
+        """The first rows."""
+        found = []
+        for _, cells in self.rows():
+            found.append(cells)
+            if len(found) == SAMPLE:
+                break
+        return found
+
+    def place(self, name: str, option: str) -> int:
+        """Where the column `name` stands; InputError naming the columns there are."""
+        if name not in self.columns:
+            columns = ", ".join(self.columns[:20])
+            raise InputError(
+                f"{self.path}: expected --{option} to be one of its columns ({columns}), "
+                f"got {name!r}.{did_you_mean(name, self.columns)}"
+            )
+        return self.columns.index(name)
+
+    def _csv_rows(self) -> Iterator[tuple[int, list[str]]]:
+        rows = csv_rows(self.path, self.delimiter, self.encoding)
+        if self.header:
+            next(rows, None)
+        return rows
+
+
+def open_table(path: Path, options: ReadingOptions) -> Table:
+    """Find the columns of a table; InputError for an empty or unreadable one."""
+    if path.suffix.lower() == ".parquet":
+        return Table(path, _parquet_columns(path), header=False)
+    delimiter = options.delimiter or _delimiter(path, options.encoding)
+    first = next(csv_rows(path, delimiter, options.encoding), None)
+    if first is None:
+        raise InputError(f"{path}: expected a table, found an empty file.")
+    cells = [cell.strip() for cell in first[1]]
+    header = options.header == "yes" or (options.header == "auto" and _is_header(cells))
+    if header and len(set(cells)) < len(cells):
+        twice = next(cell for cell in cells if cells.count(cell) > 1)
+        raise InputError(f"{path}: expected different names of columns, got {twice!r} twice. No header: --header no.")
+    columns = tuple(cells) if header else tuple(str(number) for number in range(1, len(cells) + 1))
+    return Table(path, columns, header, delimiter, options.encoding)
+
+
+def csv_rows(path: Path, delimiter: str, encoding: str) -> Iterator[tuple[int, list[str]]]:
+    """(line number at its start, cells) of each row that is not blank."""
+    csv.field_size_limit(LARGEST_CELL)
+    number = 0
+    try:
+        with open(path, newline="", encoding="utf-8-sig" if encoding == "utf-8" else encoding) as file:
+            reader = csv.reader(_without_nul(file, path), delimiter=delimiter, strict=True)
+            while True:
+                number = reader.line_num + 1
+                cells = next(reader, None)
+                if cells is None:
+                    return
+                if cells:
+                    yield number, cells
+    except csv.Error as error:
+        raise InputError(f"{path}, row {number}: expected a row of a table, found: {error}. Unclosed quote?") from error
+    except UnicodeError as error:
+        raise InputError(
+            f"{path}, row {number} or soon after: expected text in {encoding}, found other bytes ({error.args[-1]}). "
+            "Name the right one, for example --encoding latin-1."
+        ) from error
+    except OSError as error:
+        raise InputError(f"{path}: expected a file that can be read, found: {error.strerror}.") from error
+
+
+def _without_nul(lines: Iterator[str], path: Path) -> Iterator[str]:
+    for number, line in enumerate(lines, 1):
+        if "\0" in line:
+            raise InputError(f"{path}, row {number}: expected text, found a zero byte. Is it a table at all?")
+        yield line
+
+
+def _delimiter(path: Path, encoding: str) -> str:
+    if path.suffix.lower() == ".tsv":
+        return "\t"
+    first = next(csv_rows(path, ",", encoding), (0, [""]))[1]
+    if len(first) > 1:
+        return ","
+    counts = {mark: first[0].count(mark) for mark in (";", "\t", "|")} if first else {}
+    best = max(counts, key=counts.__getitem__, default=",")
+    return best if counts.get(best) else ","
+
+
+def _is_header(cells: list[str]) -> bool:
+    """Names are short words, none a number and none empty."""
+    return all(0 < len(cell) <= 60 and not _is_number(cell) for cell in cells)
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _parquet_columns(path: Path) -> tuple[str, ...]:
+    columns = tuple(_parquet(path).schema_arrow.names)
+    if not columns or len(set(columns)) < len(columns):
+        raise InputError(f"{path}: expected different names of columns, got {', '.join(columns) or 'none'}.")
+    return columns
+
+
+def _parquet_rows(path: Path) -> Iterator[tuple[int, Sequence[Any]]]:
+    number = 0
+    try:
+        for batch in _parquet(path).iter_batches(batch_size=1024):
+            for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                number += 1
+                yield number, cells
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}, after row {number}: expected Parquet, found: {error}.") from error
+
+
+def _parquet(path: Path) -> Any:
+    try:
+        import pyarrow.parquet
+    except ImportError as error:
+        raise InputError(f"{path}: expected pyarrow for Parquet. Install it: pip install 'auxrnn[tabular]'") from error
+    try:
+        return pyarrow.parquet.ParquetFile(path)
+    except (OSError, ValueError) as error:  # ArrowInvalid is a ValueError
+        raise InputError(f"{path}: expected Parquet, found: {error}.") from error
