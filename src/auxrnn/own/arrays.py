@@ -10,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, Any
 
 import numpy as np
@@ -242,7 +243,7 @@ def _header(stream: Any, where: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
         version = npy.read_magic(stream)
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         shape, fortran, dtype = read(stream)
-    except (ValueError, EOFError, UnicodeError) as error:
+    except (ValueError, EOFError, SyntaxError, TokenError, RecursionError, MemoryError) as error:
         raise InputError(f"{where}: expected a NumPy array, found: {error}.") from error
     if dtype.hasobject or dtype.fields:
         raise InputError(

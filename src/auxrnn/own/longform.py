@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +49,16 @@ class LongFormReader:
         seen: set[int] = set()  # hashes of the ids: millions fit
         current: _Steps | None = None
         found = 0
+        before: Any = None  # the cell as it stands, which is compared faster than its key
         for number, cells in self.table.rows():
-            key = label_cell(cells[place])
-            if key is None:
-                raise InputError(f"{self.table.path}, row {number}: expected an id in {self.id!r}, got none.")
-            if current is None or key != current.key:
+            if current is None or cells[place] != before:
+                before = cells[place]
+                key = label_cell(before)
+                if key is None:
+                    raise InputError(f"{self.table.path}, row {number}: expected an id in {self.id!r}, got none.")
+                if current is not None and key == current.key:
+                    current.add(number, cells)
+                    continue
                 if current is not None and (found := found + 1) > skip:
                     yield current.row()
                 if hash(key) in seen:
@@ -73,19 +79,30 @@ class _Steps:
     def __init__(self, reader: LongFormReader, key: str) -> None:
         self.reader, self.key = reader, key
         self.values, self.times, self.numbers = array("d"), array("d"), array("q")
-        self.label: str | None = None
-        self.split: str | None = None
         columns = reader.table.columns
         self._features = [(columns.index(name), name) for name in reader.features]
+        self._places = [place for place, _ in self._features]
+        self._constants = [columns.index(name) for name in (reader.label, reader.split) if name]
+        self._time = None if reader.time is None else columns.index(reader.time)
+        self._first: Sequence[Any] = ()
 
     def add(self, number: int, cells: Sequence[Any]) -> None:
-        reader, where = self.reader, f"{self.reader.table.path}, row {number}"
-        self.label = self._constant(reader.label, self.label, cells, where)
-        self.split = self._constant(reader.split, self.split, cells, where)
-        for place, name in self._features:
-            self.values.append(number_of(cells[place], where, name))
-        if reader.time is not None:
-            self.times.append(_time_of(cells[reader.table.columns.index(reader.time)], where))
+        if not self.numbers:
+            self._first = cells
+        for place in self._constants:
+            if cells[place] != self._first[place]:
+                self._check_constant(number, place, cells)
+        try:
+            values = [float(cells[place]) for place in self._places]
+            plain = isfinite(sum(values))
+        except (TypeError, ValueError):
+            plain = False
+        if not plain:
+            where = self.where(number)
+            values = [number_of(cells[place], where, name) for place, name in self._features]
+        self.values.extend(values)
+        if self._time is not None:
+            self.times.append(_time_of(cells[self._time], self, number))
         self.numbers.append(number)
 
     def row(self) -> Row:
@@ -103,18 +120,23 @@ class _Steps:
                     "got one twice."
                 )
             values = values[order]
-        split = None if reader.split is None else split_of(self.split or "", where)
-        return Row(where, values, self.label, split)
+        columns = reader.table.columns
+        label = None if reader.label is None else label_cell(self._first[columns.index(reader.label)])
+        split = None
+        if reader.split is not None:
+            split = split_of(label_cell(self._first[columns.index(reader.split)]) or "", where)
+        return Row(where, values, label, split)
 
-    def _constant(self, column: str | None, before: str | None, cells: Sequence[Any], where: str) -> str | None:
-        if column is None:
-            return None
-        found = label_cell(cells[self.reader.table.columns.index(column)])
-        if self.numbers and found != before:
+    def _check_constant(self, number: int, place: int, cells: Sequence[Any]) -> None:
+        first, found = label_cell(self._first[place]), label_cell(cells[place])
+        if found != first:
             raise InputError(
-                f"{where}: expected one {column} for all rows of a sequence, got {found!r} after {before!r}."
+                f"{self.where(number)}: expected one {self.reader.table.columns[place]} for all rows of a sequence, "
+                f"got {found!r} after {first!r}."
             )
-        return found
+
+    def where(self, number: int) -> str:
+        return f"{self.reader.table.path}, row {number}"
 
 
 def find_long_form_reader(table: Table, options: ReadingOptions, *, labelled: bool = True) -> LongFormReader:
@@ -154,7 +176,7 @@ def is_long_form(table: Table, options: ReadingOptions) -> bool:
     return options.text is None and named(table, ID_NAMES) is not None and named(table, TIME_NAMES) is not None
 
 
-def _time_of(cell: Any, where: str) -> float:
+def _time_of(cell: Any, steps: _Steps, row: int) -> float:
     try:
         number = cell if isinstance(cell, datetime) else float(cell)
     except (TypeError, ValueError):
@@ -162,10 +184,10 @@ def _time_of(cell: Any, where: str) -> float:
             number = datetime.fromisoformat(str(cell).strip())
         except ValueError as error:
             raise InputError(
-                f"{where}: expected a time as a number or as 2024-01-31T12:00:00, got {str(cell)[:40]!r}."
+                f"{steps.where(row)}: expected a time as a number or as 2024-01-31T12:00:00, got {str(cell)[:40]!r}."
             ) from error
     if isinstance(number, datetime):
         return (number if number.tzinfo else number.replace(tzinfo=UTC)).timestamp()
-    if not np.isfinite(number):
-        raise InputError(f"{where}: expected a finite time, got {cell!r}.")
+    if not isfinite(number):
+        raise InputError(f"{steps.where(row)}: expected a finite time, got {cell!r}.")
     return number

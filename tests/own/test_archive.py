@@ -1,0 +1,87 @@
+"""The .ts format against cases written by hand after the archive's own description of it."""
+
+import numpy as np
+import pytest
+
+from auxrnn.errors import InputError
+from auxrnn.own.archive import find_ts
+
+HEADER = ["#a comment", "@problemName Toy", "@timeStamps false", "@missing true", "@univariate true"]
+
+
+def write(path, cases, *, label="@classLabel true up down", header=HEADER):
+    path.write_text("\n".join([*header, label, "@data", *cases]) + "\n")
+    return path
+
+
+def rows_of(*paths):
+    return list(find_ts([(path, None) for path in paths]).rows())
+
+
+def test_univariate_of_unequal_lengths_with_gaps(tmp_path):
+    path = write(tmp_path / "a.ts", ["1.0,2.0:up", "", "#note", "3,?,5e0:down"])
+    first, second = rows_of(path)
+    assert first.sequence.tolist() == [[1], [2]]
+    np.testing.assert_array_equal(second.sequence, [[3], [np.nan], [5]])
+    assert (first.label, second.label) == ("up", "down")
+    assert second.where.endswith("a.ts, row 11")
+
+
+def test_multivariate(tmp_path):
+    path = write(tmp_path / "a.ts", ["1,2:3,4:up", "5:6:down"])
+    assert [row.sequence.tolist() for row in rows_of(path)] == [[[1, 3], [2, 4]], [[5, 6]]]
+    assert find_ts([(path, None)]).form.channels == 2
+
+
+def test_a_pair_and_skip(tmp_path):
+    train, test = write(tmp_path / "a.ts", ["1:up", "2:up"]), write(tmp_path / "b.ts", ["3:down"])
+    reader = find_ts([(train, "train"), (test, "test")])
+    assert [row.split for row in reader.rows()] == ["train", "train", "test"]
+    assert [row.sequence.item() for row in reader.rows(skip=2)] == [3]
+
+
+@pytest.mark.parametrize(
+    ("cases", "told"),
+    [
+        (["1,2:3,4:up", "1,2:up"], "row 9: expected 2 dimensions and a class, got 1"),
+        (["1,2:3:up"], r"row 8: expected dimensions of one length, got \[1, 2\]"),
+        (["1,two:up"], "row 8: expected a number as value, got 'two'"),
+        (["1,inf:up"], "row 8: expected a finite number"),
+        (["1,2:sideways"], "row 8: expected a class of the header's @classLabel, got 'sideways'"),
+        ([], "expected cases after @data, found none"),
+    ],
+)
+def test_broken_cases(tmp_path, cases, told):
+    with pytest.raises(InputError, match=rf"a\.ts.*{told}"):
+        rows_of(write(tmp_path / "a.ts", cases))
+
+
+@pytest.mark.parametrize(
+    ("header", "label", "told"),
+    [
+        (HEADER, "@classLabel false", "expected a class for each case"),
+        (HEADER, "@targetLabel true", "expected a class for each case"),
+        (["@timeStamps true"], "@classLabel true a", "without time stamps"),
+        (["1,2,3:up"], "@classLabel true a", "row 1: expected a header line"),
+    ],
+)
+def test_headers_that_are_refused(tmp_path, header, label, told):
+    with pytest.raises(InputError, match=told):
+        rows_of(write(tmp_path / "a.ts", ["1:a"], label=label, header=header))
+
+
+def test_no_data_line_wrong_bytes_and_pairs_that_differ(tmp_path):
+    path = tmp_path / "a.ts"
+    path.write_text("@problemName x\n")
+    with pytest.raises(InputError, match="found no @data line"):
+        rows_of(path)
+    path.write_bytes(b"@problemName \xff\xfe\n")
+    with pytest.raises(InputError, match=r"expected text in utf-8"):
+        rows_of(path)
+    one, two = write(tmp_path / "b.ts", ["1:up"]), write(tmp_path / "c.ts", ["1:2:up"])
+    with pytest.raises(InputError, match=r"c\.ts: expected 1 dimensions"):
+        rows_of(one, two)
+
+
+def test_an_empty_series_has_no_steps(tmp_path):
+    assert rows_of(write(tmp_path / "a.ts", [":up"]))[0].sequence.shape == (0, 1)

@@ -1,0 +1,141 @@
+"""NumPy files against the arrays that were saved; nothing is unpickled."""
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+
+from auxrnn.errors import InputError
+from auxrnn.own.arrays import find_arrays
+
+
+def rows_of(path, skip=0, **options):
+    return list(find_arrays(path, **options).rows(skip))
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int16", ">f4", "uint8"])
+def test_npz(tmp_path, save, dtype):
+    X, y = np.arange(24).reshape(3, 4, 2).astype(dtype), np.array(["a", "b", "a"])
+    save(tmp_path / "a.npz", X=X, y=y)
+    rows = rows_of(tmp_path / "a.npz")
+    assert np.array_equal([row.sequence for row in rows], X)
+    assert [row.label for row in rows] == ["a", "b", "a"]
+    assert np.array_equal(rows_of(tmp_path / "a.npz", skip=2)[0].sequence, X[2])
+    form = find_arrays(tmp_path / "a.npz").form
+    assert (form.kind, form.channels) == ("pixels" if dtype == "uint8" else "values", 2)
+
+
+def test_table_of_one_channel_with_lengths(tmp_path):
+    np.savez(tmp_path / "a.npz", X=np.arange(6.0).reshape(2, 3), y=np.array([0, 1]), lengths=np.array([2, 3]))
+    assert [row.sequence.tolist() for row in rows_of(tmp_path / "a.npz")] == [[[0], [1]], [[3], [4], [5]]]
+
+
+def test_train_and_test(tmp_path):
+    parts = {"X_train": np.zeros((2, 3)), "y_train": [1, 2], "X_test": np.ones((1, 3)), "y_test": [1.0]}
+    np.savez(tmp_path / "a.npz", **parts)
+    assert [(row.label, row.split) for row in rows_of(tmp_path / "a.npz")] == [
+        ("1", "train"),
+        ("2", "train"),
+        ("1", "test"),
+    ]
+    assert [row.split for row in rows_of(tmp_path / "a.npz", skip=2)] == ["test"]
+    for name, array in parts.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    assert len(rows_of(tmp_path)) == 3
+
+
+def test_npy_with_labels_beside(tmp_path):
+    np.save(tmp_path / "X.npy", np.zeros((2, 3)))
+    with pytest.raises(InputError, match=r"or its labels in y\.npy"):
+        rows_of(tmp_path / "X.npy")
+    np.save(tmp_path / "y.npy", np.array([b"a", b"b"]))
+    assert [row.label for row in rows_of(tmp_path / "X.npy")] == ["a", "b"]
+    np.save(tmp_path / "speech.npy", np.zeros((2, 3)))
+    np.save(tmp_path / "speech_labels.npy", np.array([True, False]))
+    assert [row.label for row in rows_of(tmp_path / "speech.npy")] == ["True", "False"]
+
+
+def test_without_labels(tmp_path):
+    np.save(tmp_path / "new.npy", np.zeros((2, 3)))
+    assert [row.label for row in rows_of(tmp_path / "new.npy", labelled=False)] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ({"X": np.array([[1, "a"]], dtype=object), "y": [1]}, "never unpickled"),
+        ({"X": np.array([["a", "b"]]), "y": [1]}, "expected numbers"),
+        ({"X": np.zeros((2, 3), complex), "y": [1, 2]}, "expected numbers"),
+        ({"X": np.zeros(3), "y": [1, 2, 3]}, r"\(N, T, C\) or \(N, T\)"),
+        ({"X": np.zeros((2, 0)), "y": [1, 2]}, r"\(N, T, C\) or \(N, T\)"),
+        ({"X": np.zeros((2, 3)), "y": [1, 2, 3]}, r"one label a sequence, \(2,\)"),
+        ({"X": np.zeros((2, 3)), "y": np.array([1, "a"], dtype=object)}, "never unpickled"),
+        ({"X": np.asfortranarray(np.zeros((2, 3))), "y": [1, 2]}, "ascontiguousarray"),
+        ({"X": np.zeros((2, 3)), "x": np.zeros((2, 3)), "y": [1, 2]}, "found X and x"),
+        ({"X": np.zeros((2, 3))}, "expected arrays X and y"),
+        ({}, "found none"),
+    ],
+)
+def test_arrays_that_do_not_fit(tmp_path, parts, told):
+    np.savez(tmp_path / "a.npz", **parts)
+    with pytest.raises(InputError, match=rf"a\.npz.*{told}"):
+        rows_of(tmp_path / "a.npz")
+
+
+def test_labels_and_lengths_are_checked_row_by_row(tmp_path):
+    np.savez(tmp_path / "a.npz", X=np.zeros((2, 3)), y=np.array([1, 0.5]))
+    with pytest.raises(InputError, match=r"sequence 1: expected a class as label, got 0\.5"):
+        rows_of(tmp_path / "a.npz")
+    np.savez(tmp_path / "a.npz", X=np.zeros((2, 3)), y=np.array([1, 2]), lengths=np.array([3, 4]))
+    with pytest.raises(InputError, match="sequence 1: expected a length of 0 to 3, got 4"):
+        rows_of(tmp_path / "a.npz")
+
+
+def test_missing_labels_are_none(tmp_path):
+    np.savez(tmp_path / "a.npz", X=np.zeros((2, 3)), y=np.array([1, np.nan]))
+    assert [row.label for row in rows_of(tmp_path / "a.npz")] == ["1", None]
+
+
+def header_of(shape):
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(stream, {"descr": "<f8", "fortran_order": False, "shape": shape})
+    return stream.getvalue()
+
+
+def test_headers_that_lie(tmp_path):
+    np.save(tmp_path / "y.npy", np.zeros(10))
+    path = tmp_path / "X.npy"
+    path.write_bytes(header_of((10, 3)) + bytes(100))
+    with pytest.raises(InputError, match="expected 10 items, the file ends at 4"):
+        rows_of(path)
+    path.write_bytes(header_of((10, 10**12)) + bytes(100))
+    with pytest.raises(InputError, match="at most 2 GiB"):
+        rows_of(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"not numpy", b"\x93NUMPY\x01\0\x10\0{'descr': eval(1)}"])
+def test_broken_files(tmp_path, content):
+    for name in ("X.npy", "a.npz"):
+        path = tmp_path / name
+        path.write_bytes(content)
+        with pytest.raises(InputError, match="expected a NumPy"):
+            rows_of(path)
+
+
+def test_a_member_cut_short(tmp_path):
+    np.savez_compressed(tmp_path / "a.npz", X=np.random.default_rng(0).normal(size=(50, 30)), y=np.arange(50) % 2)
+    content = bytearray((tmp_path / "a.npz").read_bytes())
+    content[2000:2100] = bytes(100)
+    (tmp_path / "a.npz").write_bytes(content)
+    with pytest.raises(InputError, match="expected a whole NumPy file"):
+        rows_of(tmp_path / "a.npz")
+
+
+def test_a_million_fold_expansion_is_read_in_pieces(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("X.npy", header_of((2, 2**40)) + bytes(10**6))
+        archive.writestr("y.npy", header_of((2,)) + bytes(16))
+    with pytest.raises(InputError, match="at most 2 GiB"):
+        rows_of(tmp_path / "a.npz")

@@ -1,0 +1,80 @@
+"""Folders of classes and lists of files."""
+
+import pytest
+
+from auxrnn.errors import InputError
+from auxrnn.own.files import find_class_folder, find_list_reader
+from auxrnn.own.options import ReadingOptions
+from auxrnn.own.tables import open_table
+from own_files import write_csv, write_wave
+
+
+def summary(reader):
+    return [(row.sequence[:, 0].tolist(), row.label, row.split) for row in reader.rows()]
+
+
+def test_one_subfolder_a_class(tmp_path):
+    write_wave(tmp_path / "up" / "b.wav", [2])
+    write_wave(tmp_path / "up" / "deeper" / "a.wav", [1])
+    write_wave(tmp_path / "down" / "c.wav", [3])
+    (tmp_path / "down" / "notes.pdf").write_text("x")
+    (tmp_path / "down" / ".hidden.wav").write_text("x")
+    (tmp_path / ".cache").mkdir()
+    reader = find_class_folder(tmp_path, ReadingOptions())
+    assert summary(reader) == [([3], "down", None), ([2], "up", None), ([1], "up", None)]
+    assert reader.form.notes == ("1 files of other kinds are left out.",)
+    assert [row.where for row in reader.rows(skip=2)] == [str(tmp_path / "up" / "deeper" / "a.wav")]
+
+
+def test_train_and_test_folders(tmp_path):
+    for split, value in (("train", 1), ("test", 2)):
+        for name in "ab":
+            write_wave(tmp_path / split / name / "x.wav", [value])
+    assert summary(find_class_folder(tmp_path, ReadingOptions())) == [
+        ([2], "a", "test"),
+        ([2], "b", "test"),
+        ([1], "a", "train"),
+        ([1], "b", "train"),
+    ]
+
+
+def test_an_empty_class(tmp_path):
+    write_wave(tmp_path / "up" / "b.wav", [2])
+    (tmp_path / "down").mkdir()
+    with pytest.raises(InputError, match="expected files of class 'down', found none"):
+        find_class_folder(tmp_path, ReadingOptions())
+
+
+def test_a_class_of_unknown_files(tmp_path):
+    write_wave(tmp_path / "up" / "b.wav", [2])
+    (tmp_path / "down").mkdir()
+    (tmp_path / "down" / "a.mp3").write_bytes(b"x")
+    with pytest.raises(InputError, match=r"a\.mp3: expected a file ending in"):
+        find_class_folder(tmp_path, ReadingOptions())
+
+
+def list_of(path, **given):
+    options = ReadingOptions(**given)
+    return find_list_reader(open_table(path, options), options)
+
+
+def test_a_list_of_files_relative_to_itself(tmp_path):
+    write_wave(tmp_path / "sounds" / "a.wav", [1])
+    write_wave(tmp_path / "sounds" / "b.wav", [2])
+    path = write_csv(
+        tmp_path / "list.csv", "file,word,split", "sounds/b.wav,x,train", f"{tmp_path}/sounds/a.wav,y,test"
+    )
+    reader = list_of(path)
+    assert summary(reader) == [([2], "x", "train"), ([1], "y", "test")]
+    assert next(iter(reader.rows())).where == f"{path}, row 2 (sounds/b.wav)"
+
+
+def test_a_list_with_a_file_that_is_not_there(tmp_path):
+    path = write_csv(tmp_path / "list.csv", "path,label", "a.wav,x")
+    with pytest.raises(InputError, match=r"list\.csv, row 2: expected the path of a file in 'path'.*'a\.wav'"):
+        list_of(path)
+
+
+def test_an_empty_list(tmp_path):
+    with pytest.raises(InputError, match="a table without rows"):
+        list_of(write_csv(tmp_path / "list.csv", "path,label"))

@@ -1,0 +1,38 @@
+"""What is told of a set before training, word by word."""
+
+from auxrnn.own.findings import describe_findings, describe_preprocessing
+from auxrnn.own.importing import read_source
+from auxrnn.own.options import ReadingOptions
+from own_files import write_csv, write_long_form
+
+
+def test_a_long_form_table(tmp_path):
+    path = write_long_form(tmp_path)
+    assert describe_findings(read_source(path, ReadingOptions())) == [
+        f"{path}: long-form table (id 'id', time 'time', label 'label'); 6 sequences, 18 steps of a, b",
+        "Classes: 2 (even: 3, odd: 3)",
+        "Lengths: 2 / 3 / 4 steps (min / median / max)",
+        "Missing values: none",
+    ]
+
+
+def test_gaps_left_out_rows_and_imbalance(tmp_path):
+    rows = [f"{i},{t},{'' if i == t == 1 else i},{'rare' if i < 2 else 'usual'}" for i in range(9) for t in range(2)]
+    path = write_csv(tmp_path / "a.csv", "id,time,a,label", *rows, "99,1,1,")
+    lines = describe_findings(read_source(path, ReadingOptions(missing="drop")))
+    assert lines[3] == (
+        "Missing values: 1 in 1 sequences, their steps left out (--missing drop); "
+        "1 rows without label or content left out"
+    )
+    assert lines[4].startswith("Warning: class 'usual' has 3.5 times as many sequences as 'rare'")
+
+
+def test_many_classes_are_cut_short(tmp_path):
+    path = write_csv(tmp_path / "a.csv", "text,label", *[f"a,{i % 20}" for i in range(41)])
+    assert describe_findings(read_source(path, ReadingOptions()))[1].endswith("11: 2, ... 2 to 3 each)")
+
+
+def test_preprocessing(tmp_path):
+    stored = read_source(write_long_form(tmp_path), ReadingOptions())
+    told = describe_preprocessing(stored, (1.5, -1.5), (0.25, 2.0), 0)
+    assert told == "Channels standardised as on the training split: a 1.5 ± 0.25, b -1.5 ± 2"

@@ -1,0 +1,92 @@
+"""From a path to what training takes."""
+
+import numpy as np
+import pytest
+import torch
+
+from auxrnn.data.splits import stratified_split
+from auxrnn.errors import InputError
+from auxrnn.own.importing import import_source
+from auxrnn.own.loading import load_own
+from auxrnn.own.options import ReadingOptions
+from own_files import write_csv, write_long_form, write_texts
+
+OPTIONS = ReadingOptions()
+
+
+def same(one, other):
+    assert (one.spec, one.classes, len(one)) == (other.spec, other.classes, len(other))
+    assert torch.equal(one.labels, other.labels)
+    assert all(torch.equal(a, b) for a, b in zip(one.inputs, other.inputs, strict=True))
+
+
+def test_a_stratified_test_split_that_no_seed_moves(tmp_path):
+    path = write_long_form(tmp_path, 20)
+    data = load_own(path, OPTIONS)
+    assert (len(data.train), len(data.test)) == (16, 4)
+    assert data.test.labels.tolist().count(0) == 2
+    same(data.test, load_own(path, OPTIONS, seed=7).test)
+    assert "20% of each class" in data.findings[-2]
+
+
+def test_the_sources_own_split(tmp_path):
+    path = write_csv(tmp_path / "a.csv", "text,label,split", "a,x,test", "bb,y,test", "ccc,x,train", "dddd,y,train")
+    data = load_own(path, OPTIONS)
+    assert data.train.lengths.tolist() == [3, 4]
+    assert data.test.lengths.tolist() == [1, 2]
+    assert data.preprocessing.characters == "cd"
+
+
+def test_channels_are_standardised_on_what_validation_leaves(tmp_path):
+    path = write_long_form(tmp_path, 40)
+    data = load_own(path, OPTIONS, validation_fraction=0.25, seed=3)
+    kept, held_out = stratified_split(data.train.labels, 0.25, 3)
+    steps = torch.cat([data.train.inputs[index] for index in kept.tolist()])
+    np.testing.assert_allclose(steps.mean(0), 0, atol=1e-6)
+    np.testing.assert_allclose(steps.std(0, correction=0), 1, atol=1e-5)
+    assert len(held_out) == 8
+
+
+def test_a_set_is_the_same_as_its_source(tmp_path):
+    path = write_texts(tmp_path, 20)
+    import_source(path, tmp_path / "set", OPTIONS, lambda _: None)
+    read, mapped = (
+        load_own(place, OPTIONS, limit_train=8, validation_fraction=0.2) for place in (path, tmp_path / "set")
+    )
+    same(read.train, mapped.train)
+    same(read.test, mapped.test)
+    assert len(read.train) == 8
+    assert read.findings == mapped.findings
+
+
+def test_batches_are_padded_and_standardised(tmp_path):
+    data = load_own(write_long_form(tmp_path, 20), OPTIONS)
+    batch = data.train.subset([0, 1, 2]).batch([2, 0])
+    assert batch.inputs.shape == (2, 4, 2)
+    assert batch.lengths.tolist() == [4, 2]
+    assert (batch.inputs[1, 2:] == 0).all()
+
+
+def test_the_preprocessing_of_a_model_is_kept(tmp_path):
+    path = write_texts(tmp_path, 20)
+    learned = load_own(path, OPTIONS).preprocessing
+    other = write_csv(tmp_path / "b.csv", "text,label", *["xyz,up", "zyx,down"] * 5)
+    assert load_own(other, OPTIONS, preprocessing=learned).preprocessing == learned
+    assert load_own(other, OPTIONS, preprocessing=learned).test.inputs[0].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (["a,x,test", "b,x,test", "a,y,test", "a,y,test"], "training sequences beside the test split"),
+        (["a,x,test", "b,x,test", "a,y,train", "a,y,train"], "found 'x' in the test split alone"),
+    ],
+)
+def test_splits_that_cannot_be_learned_from(tmp_path, rows, told):
+    with pytest.raises(InputError, match=told):
+        load_own(write_csv(tmp_path / "a.csv", "text,label,split", *rows), OPTIONS)
+
+
+def test_too_few_for_a_test_split(tmp_path):
+    with pytest.raises(InputError, match="--test_fraction"):
+        load_own(write_texts(tmp_path, 4), ReadingOptions(test_fraction=0.1))

@@ -1,0 +1,97 @@
+"""Long-form tables against sequences written down by hand."""
+
+import numpy as np
+import pytest
+
+from auxrnn.errors import InputError
+from auxrnn.own.longform import find_long_form_reader, is_long_form
+from auxrnn.own.options import ReadingOptions
+from auxrnn.own.tables import open_table
+from own_files import write_csv, write_long_form
+
+
+def reader_of(path, **given):
+    options = ReadingOptions(**given)
+    return find_long_form_reader(open_table(path, options), options)
+
+
+def test_by_hand_sorted_by_time(tmp_path):
+    path = write_csv(tmp_path / "a.csv", "id,t,u,v,label", "7,2,0.5,1,x", "7,1,0.25,2,x", "8,1,,3,y")
+    first, second = reader_of(path).rows()
+    assert first.sequence.tolist() == [[0.25, 2], [0.5, 1]]
+    assert (first.label, second.label) == ("x", "y")
+    assert np.isnan(second.sequence[0, 0])
+    assert second.where == f"{path}, id 8 (row 4)"
+
+
+def test_features_keep_the_order_in_which_they_were_named(tmp_path):
+    path = write_csv(tmp_path / "a.csv", "id,time,u,v,label", "1,0,5,6,x")
+    (row,) = reader_of(path, features="v,u").rows()
+    assert row.sequence.tolist() == [[6, 5]]
+
+
+def test_times_as_dates_and_without_times(tmp_path):
+    path = write_csv(tmp_path / "a.csv", "id,time,u,label", "1,2024-01-02,5,x", "1,2024-01-01T23:00:00,6,x")
+    assert next(iter(reader_of(path).rows())).sequence.tolist() == [[6], [5]]
+    path = write_csv(tmp_path / "b.csv", "id,u,label", "1,5,x", "1,6,x")
+    assert next(iter(reader_of(path).rows())).sequence.tolist() == [[5], [6]]
+
+
+def test_skip_leaves_out_whole_sequences(tmp_path):
+    reader = reader_of(write_long_form(tmp_path))
+    whole = list(reader.rows())
+    assert len(whole) == 6
+    for skip in range(7):
+        assert [row.where for row in reader.rows(skip)] == [row.where for row in whole[skip:]]
+
+
+def test_a_split_of_whole_sequences(tmp_path):
+    path = write_csv(tmp_path / "a.csv", "id,u,label,split", "1,5,x,train", "1,6,x,train", "2,6,y,test")
+    assert [row.split for row in reader_of(path).rows()] == ["train", "test"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (["1,1,5,x", "2,1,6,x", "1,2,7,x"], "row 4: expected the rows of id '1' under each other.*Sort"),
+        (["1,1,5,x", "1,1,6,x"], "rows 2 and 3: expected different times"),
+        (["1,1,5,x", "1,2,6,y"], "row 3: expected one label.*'y' after 'x'"),
+        (["1,1,5,x", "1,2,fast,x"], "row 3: expected a number as u, got 'fast'"),
+        (["1,1,inf,x"], "row 2: expected a finite number as u"),
+        (["1,soon,5,x"], "row 2: expected a time"),
+        (["1,nan,5,x"], "row 2: expected a finite time"),
+        ([",1,5,x"], "row 2: expected an id"),
+    ],
+)
+def test_broken_rows(tmp_path, lines, told):
+    path = write_csv(tmp_path / "a.csv", "id,time,u,label", *lines)
+    with pytest.raises(InputError, match=told):
+        list(reader_of(path, features="u").rows())
+
+
+@pytest.mark.parametrize(
+    ("header", "given", "told"),
+    [
+        ("case_no,u,label", {}, "expected --id COLUMN"),
+        ("id,u,kind", {"features": "w"}, "--features to be one of its columns"),
+        ("id,u,kind", {}, "expected --label COLUMN"),
+        ("id,u,label", {"label": "u", "features": "u"}, "different column for each"),
+    ],
+)
+def test_what_cannot_be_known_is_asked_for(tmp_path, header, given, told):
+    with pytest.raises(InputError, match=told):
+        reader_of(write_csv(tmp_path / "a.csv", header, "1,2,x"), **given)
+
+
+def test_words_alone_need_features(tmp_path):
+    with pytest.raises(InputError, match="expected --features"):
+        reader_of(write_csv(tmp_path / "a.csv", "id,u,label", "1,fast,x"))
+
+
+def test_what_counts_as_long_form(tmp_path):
+    table = open_table(write_csv(tmp_path / "a.csv", "id,time,u,label", "1,1,1,x"), ReadingOptions())
+    assert is_long_form(table, ReadingOptions())
+    assert not is_long_form(table, ReadingOptions(text="u"))
+    other = open_table(write_csv(tmp_path / "b.csv", "who,text,label", "1,a,x"), ReadingOptions())
+    assert not is_long_form(other, ReadingOptions())
+    assert is_long_form(other, ReadingOptions(id="who"))

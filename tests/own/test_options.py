@@ -1,0 +1,46 @@
+"""What a person may say of their files, and what is refused."""
+
+import pytest
+
+from auxrnn.errors import InputError
+from auxrnn.own.options import ReadingOptions
+
+
+def test_dict_and_back():
+    options = ReadingOptions(text="body", missing="drop", size="32x16")
+    assert ReadingOptions.from_dict(options.to_dict()) == options
+
+
+def test_features_and_size():
+    options = ReadingOptions(features="a, b,c", size="32x16")
+    assert options.feature_names == ("a", "b", "c")
+    assert options.image_size == (32, 16)
+    assert ReadingOptions().feature_names == ()
+    assert ReadingOptions().image_size is None
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"missing": "intrepolate"}, "Did you mean 'interpolate'"),
+        ({"header": "maybe"}, "--header of auto, yes, no"),
+        ({"size": "32"}, "--size as COLUMNSxROWS"),
+        ({"size": "99999999x99999999"}, "--size as COLUMNSxROWS"),
+        ({"encoding": "utf-99"}, "--encoding by Python's name"),
+        ({"delimiter": ";;"}, "one character"),
+        ({"test_fraction": 1.0}, "--test_fraction between 0 and 1"),
+    ],
+)
+def test_bad_values_name_the_option(given, told):
+    with pytest.raises(InputError, match=told):
+        ReadingOptions(**given)
+
+
+def test_features_twice():
+    with pytest.raises(InputError, match="different names"):
+        _ = ReadingOptions(features="a,a").feature_names
+
+
+def test_unknown_entries_are_refused():
+    with pytest.raises(InputError, match="unknown reading options shape"):
+        ReadingOptions.from_dict({"shape": 1})

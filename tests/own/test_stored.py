@@ -1,0 +1,99 @@
+"""The folder that keeps a set: what is damaged is refused before anything is trained."""
+
+import json
+
+import numpy as np
+import pytest
+
+from auxrnn.errors import InputError
+from auxrnn.own.importing import import_source, read_source
+from auxrnn.own.options import ReadingOptions
+from auxrnn.own.stored import ENDS, LABELS, META, SPLITS, VALUES, is_set, open_set
+from own_files import write_long_form
+
+
+@pytest.fixture
+def folder(tmp_path):
+    import_source(write_long_form(tmp_path), tmp_path / "set", ReadingOptions(), lambda _: None)
+    return tmp_path / "set"
+
+
+def test_the_same_as_the_source(folder):
+    mapped, read = open_set(folder), read_source(folder.parent / "steps.csv", ReadingOptions())
+    assert is_set(folder)
+    assert isinstance(mapped.values, np.memmap)
+    assert (mapped.form, mapped.classes, mapped.options) == (read.form, read.classes, read.options)
+    assert mapped.classes == ("even", "odd")
+    for index in range(len(read)):
+        assert np.array_equal(mapped.sequence(index), read.sequence(index))
+    assert mapped.sequence(1).tolist() == [[1.0, -1.0], [1.1, -1.1], [1.2, -1.2]]
+    assert np.array_equal(mapped.labels, read.labels)
+    assert mapped.labels.tolist() == [0, 1, 0, 1, 0, 1]
+    assert mapped.lengths.tolist() == [2, 3, 4, 2, 3, 4]
+
+
+@pytest.mark.parametrize("name", [VALUES, ENDS, LABELS, SPLITS])
+def test_files_cut_short_or_gone(folder, name):
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[:-1])
+    with pytest.raises(InputError, match=f"{name}: expected {len(content):,} bytes"):
+        open_set(folder)
+    (folder / name).unlink()
+    with pytest.raises(InputError, match=f"{name}: expected a file"):
+        open_set(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "place", "value", "told"),
+    [
+        (ENDS, "<i8", 1, 0, "expected rising ends"),
+        (ENDS, "<i8", -1, 99, "expected rising ends"),
+        (LABELS, "<i4", 0, 2, "expected labels of 2 classes"),
+        (LABELS, "<i4", 0, -1, "expected labels of 2 classes"),
+        (SPLITS, "i1", 0, 3, "expected labels"),
+    ],
+)
+def test_numbers_that_do_not_fit(folder, name, dtype, place, value, told):
+    numbers = np.fromfile(folder / name, dtype)
+    numbers[place] = value
+    numbers.tofile(folder / name)
+    with pytest.raises(InputError, match=told):
+        open_set(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"format": "other"}, "format 'auxrnn-sequences'"),
+        ({"version": 99}, "version 1, found 99"),
+        ({"sequences": 0}, "0 sequences"),
+        ({"sequences": 10**9}, "9 steps|steps and 2 classes|does not fit"),
+        ({"steps": 10**30}, "expected 160"),
+        ({"classes": None}, "does not fit"),
+        ({"classes": ["a"]}, "1 classes"),
+        ({"form": {}}, "does not fit"),
+        ({"options": {"missing": "pray"}}, "does not fit"),
+        ({"options": {"os.system": "x"}}, "unknown reading options"),
+    ],
+)
+def test_descriptions_that_do_not_fit(folder, change, told):
+    content = json.loads((folder / META).read_text())
+    (folder / META).write_text(json.dumps(content | change))
+    with pytest.raises(InputError, match=told):
+        open_set(folder)
+
+
+@pytest.mark.parametrize("change", [{"dtype": "object"}, {"dtype": "float63"}, {"kind": "images"}, {"channels": 0}])
+def test_forms_that_do_not_fit(folder, change):
+    content = json.loads((folder / META).read_text())
+    content["form"] |= change
+    (folder / META).write_text(json.dumps(content))
+    with pytest.raises(InputError, match="does not fit"):
+        open_set(folder)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "[" * 100_000, "\ud800"])
+def test_broken_descriptions(folder, text):
+    (folder / META).write_text(text, errors="surrogatepass")
+    with pytest.raises(InputError, match=r"set\.json: expected"):
+        open_set(folder)

@@ -1,0 +1,54 @@
+"""Tables of texts."""
+
+import pytest
+
+from auxrnn.errors import InputError
+from auxrnn.own.options import ReadingOptions
+from auxrnn.own.tables import open_table
+from auxrnn.own.texts import find_text_reader
+from own_files import write_csv
+
+
+def reader_of(path, **given):
+    options = ReadingOptions(**given)
+    return find_text_reader(open_table(path, options), options)
+
+
+def test_named_columns_and_a_split(tmp_path):
+    path = write_csv(tmp_path / "a.csv", "label,split,text", "x,train,one two", "y,test,three")
+    found = [(row.sequence, row.label, row.split) for row in reader_of(path).rows()]
+    assert found == [("one two", "x", "train"), ("three", "y", "test")]
+    assert [row.where for row in reader_of(path).rows(skip=1)] == [f"{path}, row 3"]
+
+
+def test_two_columns_of_which_one_holds_texts(tmp_path):
+    reader = reader_of(write_csv(tmp_path / "a.csv", "mood,words", "x,one two", "y,three four"))
+    assert (reader.text, reader.label) == ("words", "mood")
+
+
+def test_without_a_header(tmp_path):
+    path = write_csv(tmp_path / "a.csv", "3,title,some long text", "4,title,some other text")
+    assert [row.label for row in reader_of(path, text="3", label="1").rows()] == ["3", "4"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "given", "told"),
+    [
+        (["a,b,c", "one two,three four,x"], {}, "expected --text COLUMN.*a, b, c"),
+        (["a,b,c", "one two,three four,x"], {"text": "a"}, "expected --label COLUMN"),
+        (["text,label", "a,x"], {"text": "label", "label": "label"}, "different columns"),
+        (["text,label", "a,x"], {"text": "txet"}, "Did you mean 'text'"),
+    ],
+)
+def test_what_cannot_be_known_is_asked_for(tmp_path, lines, given, told):
+    with pytest.raises(InputError, match=told):
+        reader_of(write_csv(tmp_path / "a.csv", *lines), **given)
+
+
+def test_numbers_in_parquet_are_no_texts(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    parquet.write_table(pa.table({"text": [1, 2], "label": ["a", "b"]}), tmp_path / "a.parquet")
+    with pytest.raises(InputError, match="row 1: expected a text in 'text', got int"):
+        list(reader_of(tmp_path / "a.parquet").rows())
