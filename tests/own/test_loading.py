@@ -61,9 +61,11 @@ def test_a_set_is_the_same_as_its_source(tmp_path):
 
 def test_batches_are_padded_and_standardised(tmp_path):
     data = load_own(write_long_form(tmp_path, 20), OPTIONS)
-    batch = data.train.subset([0, 1, 2]).batch([2, 0])
-    assert batch.inputs.shape == (2, 4, 2)
+    long, short = (data.train.lengths.tolist().index(length) for length in (4, 2))
+    batch = data.train.subset([short, 0, long]).batch([2, 0])
     assert batch.lengths.tolist() == [4, 2]
+    assert torch.equal(batch.inputs[0], data.train.inputs[long])
+    assert torch.equal(batch.inputs[1, :2], data.train.inputs[short])
     assert (batch.inputs[1, 2:] == 0).all()
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from auxrnn.batch import InputKind
 from auxrnn.errors import InputError
+
+if TYPE_CHECKING:
+    from auxrnn.batch import InputKind
 
 Array = npt.NDArray[Any]
 Split = Literal["train", "test"]
