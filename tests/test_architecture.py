@@ -40,6 +40,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("data", "preprocessing", "labels"),
     ("vocabulary",),
     ("batch", "config"),
+    ("reading",),
     ("errors", "files"),
 )
 

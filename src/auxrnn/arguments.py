@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,8 +13,12 @@ from jsonargparse import ArgumentParser
 
 from auxrnn.config import GROUPS, RunConfig
 from auxrnn.errors import InputError, did_you_mean
+from auxrnn.reading import ReadingOptions
 
 USAGE = "auxrnn train [DATA] [--config FILE] [--OPTION VALUE ...]"
+
+SHORT = {f"--{item.name}" for item in fields(ReadingOptions)}
+"""What may be said without `reading.` before it."""
 
 
 def parse_run_config(arguments: Sequence[str]) -> RunConfig:
@@ -80,6 +85,8 @@ def _in_order(arguments: Sequence[str]) -> list[str]:
         if not word.startswith("-"):
             named.append(f"--data={word}")
             continue
+        if word.partition("=")[0] in SHORT:
+            word = f"--reading.{word.removeprefix('--')}"
         has_value = word.startswith("--") and "=" not in word and word not in ("--print_config", "--help")
         value = next(words, None) if has_value else None
         whole = [word] if value is None else [f"{word}={value}"] if value.startswith("-") else [word, value]

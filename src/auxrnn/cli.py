@@ -11,6 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NoReturn
@@ -19,6 +20,7 @@ from auxrnn.data.presets import PRESETS
 from auxrnn.errors import InputError, did_you_mean
 from auxrnn.experiments.catalogue import EXPERIMENTS
 from auxrnn.experiments.scales import SCALES
+from auxrnn.reading import ReadingOptions, option_help
 
 FAILED, BAD_USE = 1, 2
 
@@ -123,12 +125,18 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--out", help="the page (default: report.html in the run's folder; of several, in this folder)")
     report.add_argument("--data_dir", help="folder of the data")
 
-    data = verb("data", _data, "list, fetch, verify and show data sets")
-    data.add_argument("action", choices=("list", "fetch", "verify", "show"))
-    data.add_argument("name", nargs="?", help=f"one of {', '.join(PRESETS)}")
+    data = verb("data", _data, "list, fetch, verify and show data sets; import files of your own")
+    data.add_argument("action", choices=("list", "fetch", "verify", "show", "import"))
+    data.add_argument("name", nargs="?", help=f"one of {', '.join(PRESETS)}; import: a file or folder")
     data.add_argument("--data_dir", help="folder of the data")
-    data.add_argument("--out", help="show: the PNG file to draw samples into (default: NAME.png)")
+    data.add_argument(
+        "--out", help="show: the PNG file to draw samples into (default: NAME.png); import: the new folder of the set"
+    )
     data.add_argument("--count", type=_positive, default=20, help="show: how many samples (default: 20)")
+    reading = data.add_argument_group("import", "how the files are read; the same options as of auxrnn train")
+    for item in fields(ReadingOptions):
+        kind = type(item.default) if isinstance(item.default, float) else str
+        reading.add_argument(f"--{item.name}", type=kind, default=item.default, help=option_help(item.name))
 
     bench = verb("bench", _bench, "measure a training step's memory or time against the length of the sequence")
     bench.add_argument("what", choices=("memory", "time"))
@@ -228,6 +236,8 @@ def _data(options: argparse.Namespace) -> int:
             size = f"{preset.train:>7,} + {preset.test:>6,}  {preset.steps:>6,} steps  {preset.classes:>3} classes"
             print(f"{preset.name:<13} {size}  {preset.description}")
         return 0
+    if options.action == "import":
+        return _import(options)
     from auxrnn.data.catalogue import fetch_files, verify
 
     if options.name is None:
@@ -249,6 +259,19 @@ def _data(options: argparse.Namespace) -> int:
         if check.per_class:
             print(f"{'':<10} per class: {' '.join(map(str, check.per_class))}")
     return 0 if all(check.state == "ok" for check in checks) else FAILED
+
+
+def _import(options: argparse.Namespace) -> int:
+    from auxrnn.own.findings import describe_findings
+    from auxrnn.own.importing import import_source
+
+    if options.name is None or options.out is None:
+        raise InputError("Expected auxrnn data import PATH --out SET, the files to read and the folder to write.")
+    reading = ReadingOptions(**{item.name: getattr(options, item.name) for item in fields(ReadingOptions)})
+    for line in describe_findings(import_source(Path(options.name), Path(options.out), reading)):
+        print(line)
+    print(f"Stored in {options.out}; train with: auxrnn train {options.out}")
+    return 0
 
 
 def _bench(options: argparse.Namespace) -> int:

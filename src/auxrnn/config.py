@@ -14,6 +14,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from auxrnn.errors import InputError, did_you_mean
+from auxrnn.reading import ReadingOptions
 
 MODELS: dict[str, tuple[str, ...]] = {
     "lstm": (),
@@ -287,7 +288,7 @@ class RunConfig(TrainingConfig, ModelConfig):
     """Everything of one run: the data, the network, the training.
 
     Args:
-        data: a preset, as `auxrnn data list` shows them.
+        data: a preset, as `auxrnn data list` shows them, or the path of a file, a folder or an imported set.
         data_dir: folder of the data; else $AUXRNN_DATA_DIR, else the user's cache folder.
         limit_train: use only so many training sequences, stratified and seeded.
         out: the run folder; runs/DATA-MODEL-SEED when left out.
@@ -297,6 +298,7 @@ class RunConfig(TrainingConfig, ModelConfig):
         grey: colour images as one channel of luminance.
         max_length: texts: cut longer ones at so many characters (the run says how many it touches).
         max_vocabulary: texts: know the most frequent so many characters of the training texts; all when null.
+        reading: how files of one's own are read; `--text NAME` is short for `--reading.text NAME`, and so for all.
     """
 
     data: str = "digits"
@@ -309,6 +311,7 @@ class RunConfig(TrainingConfig, ModelConfig):
     grey: bool = False
     max_length: int | None = None
     max_vocabulary: int | None = None
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
 
     def __post_init__(self) -> None:
         _check_types(self, RunConfig)
@@ -322,7 +325,7 @@ class RunConfig(TrainingConfig, ModelConfig):
         return asdict(self)
 
 
-GROUPS: dict[str, type] = {"aux": AuxiliaryConfig, "transformer": TransformerConfig}
+GROUPS: dict[str, type] = {"aux": AuxiliaryConfig, "transformer": TransformerConfig, "reading": ReadingOptions}
 """The settings that are groups of settings."""
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from auxrnn.errors import InputError
 from auxrnn.own.collect import Collection
-from auxrnn.own.options import ReadingOptions
 from auxrnn.own.rows import Form, Row
+from auxrnn.reading import ReadingOptions
 
 VALUES = Form("values", "values", 2, "float32", ("u", "v"))
 TEXTS = Form("texts", "characters", dtype="uint16")

@@ -4,8 +4,8 @@ import pytest
 
 from auxrnn.errors import InputError
 from auxrnn.own.columns import label_cell, label_column, named, numeric_columns, split_column
-from auxrnn.own.options import ReadingOptions
 from auxrnn.own.tables import open_table
+from auxrnn.reading import ReadingOptions
 from own_files import write_csv
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from auxrnn.errors import InputError
 from auxrnn.own.files import find_class_folder, find_list_reader
-from auxrnn.own.options import ReadingOptions
 from auxrnn.own.tables import open_table
+from auxrnn.reading import ReadingOptions
 from own_files import write_csv, write_wave
 
 

@@ -2,7 +2,7 @@
 
 from auxrnn.own.findings import describe_findings, describe_preprocessing
 from auxrnn.own.importing import read_source
-from auxrnn.own.options import ReadingOptions
+from auxrnn.reading import ReadingOptions
 from own_files import write_csv, write_long_form
 
 

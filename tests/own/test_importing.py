@@ -10,7 +10,7 @@ import pytest
 from auxrnn.errors import InputError
 from auxrnn.own import importing
 from auxrnn.own.importing import import_source, read_source
-from auxrnn.own.options import ReadingOptions
+from auxrnn.reading import ReadingOptions
 from own_files import write_csv, write_long_form, write_texts
 
 OPTIONS = ReadingOptions()
@@ -134,7 +134,7 @@ PEAK = """
     import sys
     from pathlib import Path
     from auxrnn.own.importing import import_source
-    from auxrnn.own.options import ReadingOptions
+    from auxrnn.reading import ReadingOptions
     import_source(Path(sys.argv[1]), Path(sys.argv[2]), ReadingOptions(), lambda _: None, block=2**16)
     print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 """

@@ -4,8 +4,8 @@ import pytest
 
 from auxrnn.errors import InputError
 from auxrnn.own.joined import JoinedReader
-from auxrnn.own.options import ReadingOptions
 from auxrnn.own.recognise import recognise
+from auxrnn.reading import ReadingOptions
 from own_files import write_csv, write_long_form, write_texts
 
 

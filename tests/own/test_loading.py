@@ -8,7 +8,7 @@ from auxrnn.data.splits import stratified_split
 from auxrnn.errors import InputError
 from auxrnn.own.importing import import_source
 from auxrnn.own.loading import load_own
-from auxrnn.own.options import ReadingOptions
+from auxrnn.reading import ReadingOptions
 from own_files import write_csv, write_long_form, write_texts
 
 OPTIONS = ReadingOptions()

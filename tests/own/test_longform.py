@@ -5,8 +5,8 @@ import pytest
 
 from auxrnn.errors import InputError
 from auxrnn.own.longform import find_long_form_reader, is_long_form
-from auxrnn.own.options import ReadingOptions
 from auxrnn.own.tables import open_table
+from auxrnn.reading import ReadingOptions
 from own_files import write_csv, write_long_form
 
 

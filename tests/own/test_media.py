@@ -5,7 +5,7 @@ import pytest
 
 from auxrnn.errors import InputError
 from auxrnn.own.media import medium_of
-from auxrnn.own.options import ReadingOptions
+from auxrnn.reading import ReadingOptions
 from own_files import write_image, write_wave
 
 

@@ -6,9 +6,9 @@ import torch
 
 from auxrnn.own import prepared
 from auxrnn.own.importing import import_source, read_source
-from auxrnn.own.options import ReadingOptions
 from auxrnn.own.prepared import PreparedSequences, learn_preprocessing
 from auxrnn.preprocessing import Preprocessing, read_sequences
+from auxrnn.reading import ReadingOptions
 from own_files import write_csv, write_long_form, write_texts
 
 

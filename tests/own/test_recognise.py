@@ -9,9 +9,9 @@ from auxrnn.own.arrays import ArrayReader
 from auxrnn.own.files import FileReader
 from auxrnn.own.joined import JoinedReader
 from auxrnn.own.longform import LongFormReader
-from auxrnn.own.options import ReadingOptions
 from auxrnn.own.recognise import recognise
 from auxrnn.own.texts import TextReader
+from auxrnn.reading import ReadingOptions
 from own_files import write_csv, write_image, write_long_form, write_texts, write_wave
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from auxrnn.errors import InputError
 from auxrnn.own.importing import import_source, read_source
-from auxrnn.own.options import ReadingOptions
 from auxrnn.own.stored import ENDS, LABELS, META, SPLITS, VALUES, is_set, open_set
+from auxrnn.reading import ReadingOptions
 from own_files import write_long_form
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from auxrnn.errors import InputError
-from auxrnn.own.options import ReadingOptions
 from auxrnn.own.tables import open_table
+from auxrnn.reading import ReadingOptions
 from own_files import write_csv
 
 

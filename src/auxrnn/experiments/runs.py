@@ -15,11 +15,10 @@ from torch.nn.functional import cross_entropy
 
 from auxrnn.build import build_model
 from auxrnn.config import RunConfig
-from auxrnn.data.catalogue import load
 from auxrnn.data.dataset import SequenceData, TrainTest
-from auxrnn.data.options import DataOptions
 from auxrnn.data.splits import stratified_split
 from auxrnn.errors import InputError, did_you_mean
+from auxrnn.experiments.datasets import RunData, load_data, run_name
 from auxrnn.experiments.environment import describe_environment, peak_memory
 from auxrnn.experiments.forecast import describe_run
 from auxrnn.experiments.launch import launch
@@ -36,7 +35,6 @@ from auxrnn.experiments.run_folder import (
 from auxrnn.inference import accuracy, predict_logits
 from auxrnn.model import Classifier
 from auxrnn.persistence import SavedModel, save_model
-from auxrnn.preprocessing import Preprocessing
 from auxrnn.training.checkpoints import find_checkpoints, is_whole
 from auxrnn.training.fit import Fitted, fit
 from auxrnn.training.interrupt import InterruptedRun
@@ -59,9 +57,9 @@ def start_run(config: RunConfig, say: Say = print) -> dict[str, Any]:
     holds a run already; `training.fit.fit` says what else.
     """
     ranks = find_ranks(config)
-    folder = RunFolder(Path(config.out or f"runs/{config.data}-{config.model}-{config.seed}"))
+    folder = RunFolder(Path(config.out or run_name(config)))
     if not ranks.is_first:
-        data = load(config.data, config.data_dir, DataOptions.of_run(config), seed=config.seed)
+        data = load_data(config)
         return _train(config, folder, data, None, say)
     _check_new(folder)
     if folder.path.is_file():
@@ -71,7 +69,7 @@ def start_run(config: RunConfig, say: Say = print) -> dict[str, Any]:
             f"{folder.path}: expected a new run folder, found what is left of a run; choose another --out."
         )
     _check_engine(config)
-    data = load(config.data, config.data_dir, DataOptions.of_run(config), seed=config.seed)
+    data = load_data(config)
     with lock_run(folder.path):
         _check_new(folder)
         try:
@@ -102,7 +100,7 @@ def resume_run(path: Path, say: Say = print, *, data_dir: str | None = None) -> 
         return read_json(folder.result)
     check_unchanged(folder, config)
     config = replace(config, data_dir=data_dir or config.data_dir)
-    data = load(config.data, config.data_dir, DataOptions.of_run(config), seed=config.seed)
+    data = load_data(config)
     if not find_ranks(config).is_first:
         return _train(config, folder, data, _newest_whole(folder, say, put_aside=False), say)
     with lock_run(folder.path):
@@ -115,7 +113,7 @@ def train_rank(path: Path, checkpoint: Path | None, data_dir: str | None) -> Non
     """The part of one of the processes that `launch` started, from `checkpoint` or from the beginning."""
     folder = RunFolder(path)
     config = replace(read_config(folder), data_dir=data_dir)
-    data = load(config.data, config.data_dir, DataOptions.of_run(config), seed=config.seed)
+    data = load_data(config)
     resume = (
         None
         if checkpoint is None
@@ -188,7 +186,7 @@ def split_data(data: TrainTest, config: RunConfig) -> tuple[SequenceData, Sequen
 
 
 def _train(
-    config: RunConfig, folder: RunFolder, data: TrainTest, resume: tuple[int, Path] | None, say: Say
+    config: RunConfig, folder: RunFolder, loaded: RunData, resume: tuple[int, Path] | None, say: Say
 ) -> dict[str, Any]:
     ranks = find_ranks(config)
     if not ranks.started:
@@ -199,6 +197,9 @@ def _train(
         except RuntimeError as error:
             raise StoppedRunError(str(error)) from error
         return read_json(folder.result)
+    data = loaded.sequences
+    for line in loaded.findings:
+        say(line)
     train, validation = split_data(data, config)
     torch.manual_seed(config.seed)
     network = build_model(config, train.spec, len(train.classes), int(train.lengths.max()))
@@ -232,7 +233,7 @@ def _train(
     assert data.test.labels is not None
     result = _result(config, fitted, train, logits, data.test.labels, network)
     try:
-        _save(folder, network, config, data.test, result)
+        _save(folder, network, config, loaded, result)
         write_json(folder.result, result)
     except (OSError, SafetensorError) as error:
         raise _unwritten(folder, error) from error
@@ -280,16 +281,14 @@ def _result(
     }
 
 
-def _save(folder: RunFolder, network: Any, config: RunConfig, test: SequenceData, result: dict[str, Any]) -> None:
+def _save(folder: RunFolder, network: Any, config: RunConfig, data: RunData, result: dict[str, Any]) -> None:
     # Facts that differ between two runs of the same bits stay out of the model.
     differing = ("seconds", "peak_memory_bytes")
     facts = {name: value for name, value in result.items() if name not in differing and value is not None}
-    options = DataOptions.of_run(config).to_dict()
-    if options:
-        facts["data_options"] = options
-    preprocessing = Preprocessing("characters", characters=test.characters) if test.characters else None
+    facts |= data.facts
+    test = data.sequences.test
     order = None if test.pixel_order is None else tuple(test.pixel_order.tolist())
     saved = SavedModel(
-        network, config.model_config(), test.spec, test.classes, test.image_shape, order, facts, preprocessing
+        network, config.model_config(), test.spec, test.classes, test.image_shape, order, facts, data.preprocessing
     )
     save_model(folder.model, saved)

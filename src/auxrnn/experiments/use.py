@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
 import torch
 
 from auxrnn.batch import InputSpec
-from auxrnn.data.catalogue import load
 from auxrnn.data.dataset import SequenceData
 from auxrnn.data.inputs import read_inputs, read_texts
-from auxrnn.data.options import DataOptions
 from auxrnn.errors import InputError
+from auxrnn.experiments.datasets import load_again, source_of
 from auxrnn.inference import accuracy, predict_logits
+from auxrnn.own.rows import Form
+from auxrnn.own.unlabelled import read_unlabelled
 from auxrnn.persistence import CONFIG, SavedModel, load_model
 from auxrnn.preprocessing import RawSequences
+from auxrnn.reading import ReadingOptions
+
+BLOCK = 256  # sequences of one's own that are held at once
 
 
 @dataclass(frozen=True)
@@ -53,10 +58,11 @@ def evaluate(path: Path, data: str | None = None, data_dir: str | None = None) -
     if name is None:
         raise InputError(f"{path}: expected --data, for the model does not say what it was trained on.")
     try:
-        options, seed = DataOptions.from_dict(saved.facts.get("data_options", {})), int(saved.facts.get("seed", 0))
-    except (InputError, TypeError, ValueError, AttributeError) as error:
+        loaded = load_again(name, saved.facts, data_dir, saved.preprocessing)
+    except (TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{path}: expected the data options that the model was trained with: {error}") from error
-    loaded = load(name, data_dir, options, seed=seed)
     test = loaded.test
     if test.spec != saved.spec or test.classes != saved.classes:
         raise InputError(
@@ -92,6 +98,10 @@ def _described(spec: InputSpec) -> str:
 def predict_file(path: Path, file: Path) -> Iterator[Answer]:
     """The answers for each sequence in a file."""
     saved = open_model(path)
+    source = source_of(saved.facts)
+    if source is not None:
+        yield from _predict_own(saved, file, *source)
+        return
     if saved.spec.kind == "characters":
         named = read_texts(file, "" if saved.preprocessing is None else saved.preprocessing.characters)
     else:
@@ -101,8 +111,22 @@ def predict_file(path: Path, file: Path) -> Iterator[Answer]:
         assert isinstance(data.inputs, torch.Tensor)
         raw = RawSequences(data.inputs.numpy())
         data = SequenceData(data.name, saved.spec, saved.preprocessing.apply(raw, str(file)))
+    yield from _answers(saved, data, named.names)
+
+
+def _predict_own(saved: SavedModel, path: Path, form: Form, options: ReadingOptions) -> Iterator[Answer]:
+    """The answers for files like those of training, read a few at a time."""
+    preprocessing = saved.preprocessing
+    assert preprocessing is not None
+    rows = read_unlabelled(path, form, options)
+    while block := list(islice(rows, BLOCK)):
+        inputs = [preprocessing.sequence(row.sequence, row.where) for row in block]
+        yield from _answers(saved, SequenceData(str(path), saved.spec, inputs), [row.where for row in block])
+
+
+def _answers(saved: SavedModel, data: SequenceData, names: Sequence[str]) -> Iterator[Answer]:
     probabilities = torch.softmax(predict_logits(saved.network, data).double(), dim=1)
-    for name, row in zip(named.names, probabilities.tolist(), strict=True):
+    for name, row in zip(names, probabilities.tolist(), strict=True):
         best = max(range(len(row)), key=row.__getitem__)
         yield Answer(name, saved.classes[best], dict(zip(saved.classes, row, strict=True)))
 

@@ -13,8 +13,8 @@ import numpy as np
 from auxrnn.errors import InputError
 from auxrnn.own.labelling import Labelling
 from auxrnn.own.missing import fill_missing
-from auxrnn.own.options import ReadingOptions
 from auxrnn.own.rows import Array, Form, Row
+from auxrnn.reading import ReadingOptions
 
 SPLIT_NUMBERS = {None: 0, "train": 1, "test": 2}
 MOST_CHARACTERS = 65_536  # different ones; each is kept as uint16

@@ -10,9 +10,9 @@ from pathlib import Path
 from auxrnn.errors import InputError
 from auxrnn.own.columns import PATH_NAMES, label_cell, label_column, named, split_column
 from auxrnn.own.media import KINDS, Medium, kind_of, medium_of
-from auxrnn.own.options import ReadingOptions
 from auxrnn.own.rows import Form, Row, Split, split_of
 from auxrnn.own.tables import Table
+from auxrnn.reading import ReadingOptions
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,13 @@ def find_class_folder(folder: Path, options: ReadingOptions) -> FileReader:
             if not classes:
                 raise InputError(f"{path}: expected one subfolder a class, found none.")
             for subfolder in classes:
-                found, other = _class_files(subfolder)
+                found, other = class_files(subfolder)
                 ignored += other
                 entries += [Entry(file, subfolder.name, split_of(name, str(path))) for file in found]
     else:
         source = "folder with one subfolder a class"
         for subfolder in subfolders:
-            found, other = _class_files(subfolder)
+            found, other = class_files(subfolder)
             ignored += other
             entries += [Entry(file, subfolder.name) for file in found]
     notes = (f"{ignored:,} files of other kinds are left out.",) if ignored else ()
@@ -123,7 +123,7 @@ def visible_folders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__")))
 
 
-def _class_files(folder: Path) -> tuple[list[Path], int]:
+def class_files(folder: Path) -> tuple[list[Path], int]:
     """Files of known kinds at any depth, in order, and the number of others; InputError for a class without any."""
     found, other = [], 0
     for parent, folders, names in os.walk(folder):

@@ -24,7 +24,6 @@ import numpy as np
 from auxrnn.errors import InputError
 from auxrnn.files import write_atomically
 from auxrnn.own.collect import Collection
-from auxrnn.own.options import ReadingOptions
 from auxrnn.own.recognise import recognise
 from auxrnn.own.rows import Reader
 from auxrnn.own.stored import (
@@ -39,6 +38,7 @@ from auxrnn.own.stored import (
     open_set,
     set_of,
 )
+from auxrnn.reading import ReadingOptions
 
 JOURNAL, LOCK = "journal.json", "lock"
 FIRST_LABELS = "labels.first"  # classes numbered in the order of their first row

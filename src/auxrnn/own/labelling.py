@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from auxrnn.errors import InputError
-from auxrnn.own.options import LabelType
+from auxrnn.reading import LabelType
 
 MOST_CLASSES = 100_000
 _WHOLE = re.compile(r"([+-]?\d+)(?:\.0*)?")

@@ -8,32 +8,39 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from auxrnn.data.catalogue import TrainTest
-from auxrnn.data.dataset import SequenceData
+from auxrnn.data.dataset import SequenceData, TrainTest
 from auxrnn.data.splits import limit_stratified, stratified_split
 from auxrnn.errors import InputError
 from auxrnn.own.findings import describe_findings, describe_preprocessing
 from auxrnn.own.importing import read_source
-from auxrnn.own.options import ReadingOptions
 from auxrnn.own.prepared import Indices, PreparedSequences, learn_preprocessing
 from auxrnn.own.rows import Form
 from auxrnn.own.stored import SequenceSet, is_set, open_set
 from auxrnn.preprocessing import Preprocessing
+from auxrnn.reading import ReadingOptions
 
 SPLIT_SEED = 0  # of the test split, whatever the run's own seed: all runs are measured on the same sequences
 
 
 @dataclass(frozen=True)
-class OwnData(TrainTest):
-    """Training and test sequences of a person's own files. findings: lines to show before training.
-
-    form, options: what the source is and how it was read, for reading others like it. counts: sequences of each class.
+class OwnData:
+    """Training and test sequences of a person's own files, and the preprocessing that made them. findings: lines to
+    show before training. form, options: what the source is and how it was read, for reading others like it.
     """
 
+    sequences: TrainTest
     preprocessing: Preprocessing
     form: Form
     options: ReadingOptions
     findings: tuple[str, ...]
+
+    @property
+    def train(self) -> SequenceData:
+        return self.sequences.train
+
+    @property
+    def test(self) -> SequenceData:
+        return self.sequences.test
 
 
 def open_source(path: Path, options: ReadingOptions) -> SequenceSet:
@@ -46,20 +53,23 @@ def load_own(
     options: ReadingOptions,
     *,
     limit_train: int | None = None,
+    limit_test: int | None = None,
     validation_fraction: float = 0.0,
     seed: int = 0,
     preprocessing: Preprocessing | None = None,
 ) -> OwnData:
     """The sequences of a file, a folder or a stored set.
 
-    The test split is the source's own, else `options.test_fraction` of each class drawn with a fixed seed. limit_train:
-    as in `catalogue.load`. preprocessing: that of a trained model; learned where None, from the training sequences
-    without the `validation_fraction` that `stratified_split` takes off with `seed`.
+    The test split is the source's own, else `options.test_fraction` of each class drawn with a fixed seed. limit_train,
+    limit_test: keep so many, by class. preprocessing: that of a trained model; learned where None, from the training
+    sequences without the `validation_fraction` that `stratified_split` takes off with `seed`.
     """
     stored = open_source(path, options)
     train, test, told = _split(stored, options)
     if limit_train is not None:
         train = train[limit_stratified(stored.labels[train], limit_train, seed).numpy()]
+    if limit_test is not None:
+        test = test[limit_stratified(stored.labels[test], limit_test, seed).numpy()]
     if preprocessing is None:
         kept, _ = stratified_split(stored.labels[train], validation_fraction, seed)
         preprocessing = learn_preprocessing(stored, train[kept.numpy()])
@@ -69,8 +79,7 @@ def load_own(
         describe_preprocessing(stored, preprocessing.mean, preprocessing.scale, len(preprocessing.characters)),
     ]
     return OwnData(
-        _data(stored, train, preprocessing, path),
-        _data(stored, test, preprocessing, path),
+        TrainTest(_data(stored, train, preprocessing, path), _data(stored, test, preprocessing, path)),
         preprocessing,
         stored.form,
         stored.options,
@@ -120,4 +129,5 @@ def _data(stored: SequenceSet, indices: Indices, preprocessing: Preprocessing, p
         torch.from_numpy(stored.labels[indices]),
         stored.classes,
         image_shape=stored.form.image_shape,
+        characters=preprocessing.characters,
     )

@@ -14,9 +14,9 @@ import numpy as np
 
 from auxrnn.errors import InputError
 from auxrnn.own.columns import ID_NAMES, TIME_NAMES, label_cell, label_column, named, numeric_columns, split_column
-from auxrnn.own.options import ReadingOptions
 from auxrnn.own.rows import Form, Row, number_of, split_of
 from auxrnn.own.tables import Table
+from auxrnn.reading import ReadingOptions
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class LongFormReader:
             "values",
             len(self.features),
             channel_names=self.features,
+            columns={"id": self.id, "features": ",".join(self.features)} | ({"time": self.time} if self.time else {}),
         )
 
     @property

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from auxrnn.errors import InputError
-from auxrnn.own.options import ReadingOptions
 from auxrnn.own.rows import Array, Form
+from auxrnn.reading import ReadingOptions
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 AUDIO_SUFFIXES = (".wav", ".flac")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from auxrnn.errors import InputError
-from auxrnn.own.options import Missing
 from auxrnn.own.rows import Array
+from auxrnn.reading import Missing
 
 
 def fill_missing(values: Array, missing: Missing, where: str, names: tuple[str, ...] = ()) -> tuple[Array, int]:

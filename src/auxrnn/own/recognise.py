@@ -11,10 +11,10 @@ from auxrnn.own.columns import TEXT_NAMES, named
 from auxrnn.own.files import find_class_folder, find_list_reader, is_file_list, visible_folders
 from auxrnn.own.joined import JoinedReader
 from auxrnn.own.longform import find_long_form_reader, is_long_form
-from auxrnn.own.options import ReadingOptions
 from auxrnn.own.rows import SPLIT_WORDS, Reader, Split
 from auxrnn.own.tables import TABLE_SUFFIXES, open_table
 from auxrnn.own.texts import find_text_reader
+from auxrnn.reading import ReadingOptions
 
 KNOWN = "CSV, TSV, Parquet, .npz, .npy, .ts, a folder with one subfolder a class, or a list of files"
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -51,7 +51,7 @@ class Form:
 
     description: for people, e.g. "CSV of texts". kind, channels: as in `InputSpec`, channels 1 for characters.
     dtype: of the numbers as they are kept. channel_names: of a table's features. image_shape: (rows, columns).
-    notes: what the reader decided by itself, one line each.
+    notes: what the reader decided by itself, one line each. columns: what each column that was named or found is for.
     """
 
     description: str
@@ -61,6 +61,7 @@ class Form:
     channel_names: tuple[str, ...] = ()
     image_shape: tuple[int, int] | None = None
     notes: tuple[str, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 class Reader(Protocol):

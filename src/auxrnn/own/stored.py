@@ -21,8 +21,8 @@ import numpy.typing as npt
 
 from auxrnn.errors import InputError
 from auxrnn.own.collect import Collection
-from auxrnn.own.options import ReadingOptions
 from auxrnn.own.rows import Array, Form
+from auxrnn.reading import ReadingOptions
 
 FORMAT, VERSION = "auxrnn-sequences", 1
 META, VALUES, ENDS, LABELS, SPLITS = "set.json", "values.bin", "ends.bin", "labels.bin", "splits.bin"
@@ -168,6 +168,7 @@ def form_of(content: dict[str, Any]) -> Form:
         tuple(str(name) for name in content["channel_names"]),
         None if shape is None else (int(shape[0]), int(shape[1])),
         tuple(str(note) for note in content["notes"]),
+        {str(name): str(column) for name, column in content["columns"].items()},
     )
     dtypes = {"pixels": ("uint8",), "characters": ("uint16",), "values": DTYPES}
     if form.kind not in dtypes or form.dtype not in dtypes[form.kind] or form.channels < 1:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from auxrnn.errors import InputError, did_you_mean
-from auxrnn.own.options import ReadingOptions
+from auxrnn.reading import ReadingOptions
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
 LARGEST_CELL = 2**28  # characters; more is a quote that was never closed

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from auxrnn.errors import InputError
 from auxrnn.own.columns import TEXT_NAMES, label_cell, label_column, named, split_column
-from auxrnn.own.options import ReadingOptions
 from auxrnn.own.rows import Form, Row, split_of
 from auxrnn.own.tables import Table
+from auxrnn.reading import ReadingOptions
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class TextReader:
             f"table of texts ({names}" + (f", split {self.split!r})" if self.split else ")"),
             "characters",
             dtype="uint16",
+            columns={"text": self.text},
         )
 
     @property

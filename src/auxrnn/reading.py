@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 from auxrnn.errors import InputError, did_you_mean
+
+_KINDS: dict[Any, str] = {str: "a text", float | int: "a number"}
 
 Missing = Literal["error", "zero", "drop", "interpolate"]
 Header = Literal["auto", "yes", "no"]
@@ -49,6 +52,11 @@ class ReadingOptions:
     test_fraction: float = 0.2
 
     def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            expected = float | int if item.name == "test_fraction" else str
+            if isinstance(value, bool) or not (isinstance(value, expected) or (value is None and item.default is None)):
+                raise InputError(f"Expected --{item.name} to be {_KINDS[expected]}, got {value!r}.")
         for name, choices in (
             ("missing", get_args(Missing)),
             ("header", get_args(Header)),
@@ -96,3 +104,11 @@ class ReadingOptions:
         if unknown:
             raise InputError(f"unknown reading options {', '.join(unknown)}")
         return cls(**content)
+
+
+def option_help(name: str) -> str:
+    """What the list above says of an option, in one line, for a command's help."""
+    words = re.search(
+        rf"^        {name}: (.*?)(?=^        \w+: |\Z)", ReadingOptions.__doc__ or "", re.DOTALL | re.MULTILINE
+    )
+    return "" if words is None else " ".join(words[1].split()).replace("%", "%%")

@@ -3,7 +3,7 @@
 import pytest
 
 from auxrnn.errors import InputError
-from auxrnn.own.options import ReadingOptions
+from auxrnn.reading import ReadingOptions
 
 
 def test_dict_and_back():

@@ -1,0 +1,93 @@
+"""The data of a run, whether a preset or a person's own files; and what a trained model keeps of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from auxrnn.config import RunConfig
+from auxrnn.data.catalogue import load
+from auxrnn.data.dataset import TrainTest
+from auxrnn.data.options import DataOptions
+from auxrnn.data.presets import PRESETS
+from auxrnn.errors import InputError
+from auxrnn.own.loading import load_own
+from auxrnn.own.rows import Form
+from auxrnn.own.stored import form_of
+from auxrnn.preprocessing import Preprocessing
+from auxrnn.reading import ReadingOptions
+
+FOR_OWN = ("limit_train", "limit_test")
+
+
+@dataclass(frozen=True)
+class RunData:
+    """sequences: to learn from and to test on. preprocessing: what was done to the raw ones, None for pixels of a
+    preset. facts: what the model keeps to read others like them. findings: lines to show before training.
+    """
+
+    sequences: TrainTest
+    preprocessing: Preprocessing | None
+    facts: dict[str, Any]
+    findings: tuple[str, ...] = ()
+
+
+def is_own(data: str) -> bool:
+    """Whether a run's data are a path: no preset is called so, and it is there or looks like one."""
+    return data not in PRESETS and (Path(data).exists() or "/" in data or "." in data)
+
+
+def run_name(config: RunConfig) -> str:
+    """The folder of a run that was given none."""
+    name = Path(config.data).resolve().stem if is_own(config.data) else config.data
+    return f"runs/{name}-{config.model}-{config.seed}"
+
+
+def load_data(config: RunConfig) -> RunData:
+    """The data of a run; InputError for options that mean nothing for them."""
+    options = DataOptions.of_run(config)
+    if not is_own(config.data):
+        sequences = load(config.data, config.data_dir, options, seed=config.seed)
+        characters = sequences.test.characters
+        preprocessing = Preprocessing("characters", characters=characters) if characters else None
+        told = options.to_dict()
+        return RunData(sequences, preprocessing, {"data_options": told} if told else {})
+    for name in options.to_dict():
+        if name not in FOR_OWN:
+            raise InputError(f"{config.data}: expected no {name} for files of your own; leave {name} out.")
+    own = load_own(
+        Path(config.data),
+        config.reading,
+        limit_train=config.limit_train,
+        limit_test=config.limit_test,
+        validation_fraction=config.validation_fraction,
+        seed=config.seed,
+    )
+    facts = {"own": {"form": asdict(own.form), "reading": own.options.to_dict(), **options.to_dict()}}
+    return RunData(own.sequences, own.preprocessing, facts, own.findings)
+
+
+def source_of(facts: Mapping[str, Any]) -> tuple[Form, ReadingOptions] | None:
+    """What a model's facts say of the files it was trained on; None where those were a preset's."""
+    content = facts.get("own")
+    if content is None:
+        return None
+    try:
+        return form_of(content["form"]), ReadingOptions.from_dict(content["reading"])
+    except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"Expected a model that says how its data were read, found: {error}") from error
+
+
+def load_again(
+    data: str, facts: Mapping[str, Any], data_dir: str | None, preprocessing: Preprocessing | None
+) -> TrainTest:
+    """A set as a trained model needs it: read and prepared as its own training data were."""
+    seed = int(facts.get("seed", 0))
+    if not is_own(data):
+        return load(data, data_dir, DataOptions.from_dict(facts.get("data_options", {})), seed=seed)
+    source = source_of(facts)
+    options = ReadingOptions() if source is None else source[1]
+    limit = facts.get("own", {}).get("limit_test")
+    return load_own(Path(data), options, limit_test=limit, seed=seed, preprocessing=preprocessing).sequences

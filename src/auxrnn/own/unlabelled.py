@@ -1,0 +1,71 @@
+"""Files to predict from, read like those that a model was trained on. Labels are not needed and not looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from auxrnn.errors import InputError
+from auxrnn.own.archive import find_ts
+from auxrnn.own.arrays import find_arrays
+from auxrnn.own.files import class_files
+from auxrnn.own.longform import find_long_form_reader
+from auxrnn.own.media import KINDS, medium_of
+from auxrnn.own.missing import fill_missing
+from auxrnn.own.rows import Form, Row
+from auxrnn.own.tables import TABLE_SUFFIXES, open_table
+from auxrnn.own.texts import find_text_reader
+from auxrnn.reading import ReadingOptions
+
+
+def read_unlabelled(path: Path, form: Form, options: ReadingOptions) -> Iterator[Row]:
+    """The sequences of a file, or of all files in a folder, in the form of training; InputError where they differ.
+
+    form, options: of the source that the model was trained on; columns have the names that they had there.
+    """
+    if not path.exists():
+        raise InputError(f"{path}: expected a file or folder to predict from, found nothing.")
+    rows = _files(class_files(path)[0], form, options) if path.is_dir() else _file(path, form, options)
+    for row in rows:
+        if isinstance(row.sequence, str) != (form.kind == "characters"):
+            expected, found = ("a text", "numbers") if form.kind == "characters" else ("numbers", "a text")
+            raise InputError(f"{row.where}: expected {expected} as in training, found {found}.")
+        if isinstance(row.sequence, str):
+            filled: object = row.sequence
+        else:
+            if row.sequence.shape[1] != form.channels:
+                raise InputError(
+                    f"{row.where}: expected {form.channels} channels as in training, found {row.sequence.shape[1]}."
+                )
+            filled, _ = fill_missing(row.sequence, options.missing, row.where, form.channel_names)
+        if not len(filled):  # type: ignore[arg-type]
+            raise InputError(f"{row.where}: expected at least one step, got a sequence of length 0. Leave it out.")
+        yield replace(row, sequence=filled, label=None)  # type: ignore[arg-type]
+
+
+def _file(path: Path, form: Form, options: ReadingOptions) -> Iterator[Row]:
+    suffix = path.suffix.lower()
+    if any(suffix in suffixes for suffixes in KINDS.values()):
+        return _files([path], form, options)
+    if suffix in (".npz", ".npy"):
+        return find_arrays(path, labelled=False).rows()
+    if suffix == ".ts":
+        return find_ts([(path, None)], options.encoding).rows()
+    if suffix in TABLE_SUFFIXES and form.columns:
+        columns: dict[str, Any] = dict(form.columns)
+        like = replace(options, **columns)
+        table = open_table(path, like)
+        find = find_text_reader if form.kind == "characters" else find_long_form_reader
+        return find(table, like, labelled=False).rows()
+    raise InputError(
+        f"{path}: expected a file like those of training ({form.description}), "
+        f"found one ending in {suffix or 'nothing'}."
+    )
+
+
+def _files(paths: list[Path], form: Form, options: ReadingOptions) -> Iterator[Row]:
+    medium = medium_of(paths, options, like=form)
+    for path in paths:
+        yield Row(str(path), medium.read(path))
