@@ -23,11 +23,19 @@ SHORT = {f"--{item.name}" for item in fields(ReadingOptions)}
 
 def parse_run_config(arguments: Sequence[str]) -> RunConfig:
     """The configuration that the words after `auxrnn train` describe; InputError for any that do not fit."""
+    return parse_given(arguments)[0]
+
+
+def parse_given(arguments: Sequence[str]) -> tuple[RunConfig, frozenset[str]]:
+    """`parse_run_config`, and the names of the settings that were said, on the command line or in a file."""
     parser = _ConfigParser(prog="auxrnn train", usage=USAGE, description="Train a model and evaluate it at the end.")
     parser.add_argument("--config", action="config", help="a YAML file of these options, as --print_config prints it")
     parser.add_class_arguments(RunConfig)
-    made = parser.instantiate(parser.parse_args(_in_order(arguments)))
-    return RunConfig(**{name: value for name, value in vars(made).items() if name != "config"})
+    words = _in_order(arguments)
+    made = parser.instantiate(parser.parse_args(words))
+    given = vars(parser.parse_args(words, defaults=False))
+    config = RunConfig(**{name: value for name, value in vars(made).items() if name != "config"})
+    return config, frozenset(given) - {"config"}
 
 
 class _ConfigParser(ArgumentParser):

@@ -52,12 +52,14 @@ class SequenceBatch:
     """Sequences padded to a common length.
 
     inputs: (B, T, C) uint8 pixels or float values, or (B, T) int64 characters; what lies past a sequence's own length
-    never changes a value or a gradient. lengths: (B,) int64 in 1..T, on the CPU. labels: (B,) int64, or None.
+    never changes a value or a gradient. lengths: (B,) int64 in 1..T, on the CPU. labels: (B,) int64, or None. weights:
+    (B,) of each label in the supervised loss, all 1 where None.
     """
 
     inputs: Tensor
     lengths: Tensor
     labels: Tensor | None = None
+    weights: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.inputs.dim() not in (2, 3) or 0 in self.inputs.shape:
@@ -80,8 +82,10 @@ class SequenceBatch:
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> SequenceBatch:
         """Inputs in their compact type and labels on `device`; lengths stay on the CPU, where windows are planned."""
-        labels = None if self.labels is None else self.labels.to(device, non_blocking=non_blocking)
-        return SequenceBatch(self.inputs.to(device, non_blocking=non_blocking), self.lengths, labels)
+        labels, weights = (
+            None if part is None else part.to(device, non_blocking=non_blocking) for part in (self.labels, self.weights)
+        )
+        return SequenceBatch(self.inputs.to(device, non_blocking=non_blocking), self.lengths, labels, weights)
 
 
 def as_batch(inputs: Tensor | SequenceBatch, lengths: Tensor | None = None) -> SequenceBatch:

@@ -149,14 +149,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _train(arguments: list[str]) -> int:
-    from auxrnn.arguments import parse_run_config
+    from auxrnn.arguments import parse_given
 
-    config = parse_run_config(arguments)
+    config, given = parse_given(arguments)
 
     def work() -> None:
         from auxrnn.experiments.runs import start_run
 
-        start_run(config)
+        start_run(config, given=given)
 
     return _completed(work)
 

@@ -234,6 +234,7 @@ class TrainingConfig:
         lr_schedule: constant, step (divided by 10 after each third) or cosine (to 0), over the steps of each phase (?).
         gradient_clip: largest norm of the gradient; none when null (?).
         patience: stop when validation accuracy has not risen for so many epochs; never when null.
+        class_weights: "balanced" makes every class count as much as any other in the supervised loss.
         validation_fraction: share of the training data kept for choosing the best epoch, stratified; at 0 the last is.
         seed: of everything random.
         accelerator: auto, cpu, gpu.
@@ -256,6 +257,7 @@ class TrainingConfig:
     lr_schedule: Literal["constant", "step", "cosine"] = "constant"
     gradient_clip: float | None = 1.0
     patience: int | None = None
+    class_weights: Literal["none", "balanced"] = "none"
     validation_fraction: float = 0.1
     seed: int = 0
     accelerator: str = "auto"

@@ -31,6 +31,15 @@ def predict_logits(network: Classifier, data: SequenceData, batch_size: int = BA
     return found
 
 
+def macro_f1(logits: Tensor, labels: Tensor) -> float:
+    """The mean over the classes that occur of 2 * right / (labelled + answered): each class counts alike."""
+    classes, answers = logits.shape[1], logits.argmax(1)
+    labelled, answered, right = (
+        torch.bincount(found, minlength=classes).double() for found in (labels, answers, labels[answers == labels])
+    )
+    return float((2 * right / (labelled + answered))[labelled + answered > 0].mean())
+
+
 def accuracy(logits: Tensor, labels: Tensor) -> float:
     """Share of rows whose largest logit is the label's."""
     return float((logits.argmax(1) == labels).double().mean())

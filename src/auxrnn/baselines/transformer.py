@@ -8,14 +8,13 @@ from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from auxrnn.batch import InputSpec, SequenceBatch
 from auxrnn.encoder import StepFeatures
 from auxrnn.errors import InputError
 from auxrnn.heads import FeedForward
 from auxrnn.model import Classifier
-from auxrnn.objectives import Loss
+from auxrnn.objectives import Loss, label_loss
 
 PositionKind = Literal["learned", "sinusoidal"]
 
@@ -125,11 +124,7 @@ class TransformerClassifier(Classifier):
     ) -> dict[str, Loss]:
         """The supervised loss; `truth_share` and `generator` are for models with auxiliary losses."""
         self.parts(names)
-        if batch.labels is None:
-            raise ValueError("Expected a batch with labels for the supervised loss, got none.")
-        logits = self(batch)
-        total = functional.cross_entropy(logits, batch.labels, reduction="sum")
-        return {"supervised": Loss(total, len(batch), (logits.detach().argmax(1) == batch.labels).sum())}
+        return {"supervised": label_loss(self(batch), batch)}
 
     def parts(self, names: Sequence[str]) -> list[nn.Module]:
         """The network itself: it has the supervised objective alone."""

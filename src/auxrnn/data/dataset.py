@@ -34,6 +34,7 @@ class SequenceData:
     image_shape: (rows, columns) where a sequence is an image, so that it can be drawn again.
     pixel_order: step t shows pixel pixel_order[t] of the image, (T,) int64; row by row where None.
     characters: what the numbers of texts stand for: n is characters[n - 1], 0 any other.
+    class_weights: of each class in the supervised loss, (classes,) float; all 1 where None.
 
     A tensor over a memory-mapped file stays on the disk until it is read; `subset` copies what it takes.
 
@@ -49,6 +50,7 @@ class SequenceData:
     image_shape: tuple[int, int] | None = None
     pixel_order: torch.Tensor | None = None
     characters: str = ""
+    class_weights: torch.Tensor | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.inputs, torch.Tensor):
@@ -124,7 +126,20 @@ class SequenceData:
             inputs = torch.nn.utils.rnn.pad_sequence(sequences, batch_first=True)
         if self.spec.kind == "characters":
             inputs = inputs.long()
-        return SequenceBatch(inputs, self.lengths[chosen], None if self.labels is None else self.labels[chosen])
+        labels = None if self.labels is None else self.labels[chosen]
+        weights = None if self.class_weights is None or labels is None else self.class_weights[labels]
+        return SequenceBatch(inputs, self.lengths[chosen], labels, weights)
+
+    def balanced(self) -> SequenceData:
+        """The same set with weights by which every class counts as much as any other in the supervised loss.
+
+        N / (classes that occur * sequences of the class), as scikit-learn's "balanced": their mean over the set is 1.
+        """
+        if self.labels is None:
+            raise InputError(f"{self.name}: expected labels to balance the classes, got none.")
+        counts = torch.bincount(self.labels, minlength=len(self.classes))
+        weights = len(self.labels) / (int((counts > 0).sum()) * counts.clamp(min=1).float())
+        return replace(self, class_weights=weights)
 
     def _checked(self, indices: Indices) -> torch.Tensor:
         chosen = torch.as_tensor(indices)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from auxrnn.config import RunConfig
 from auxrnn.data.dataset import SequenceData, TrainTest
 from auxrnn.data.splits import stratified_split
 from auxrnn.errors import InputError, did_you_mean
-from auxrnn.experiments.datasets import RunData, load_data, run_name
+from auxrnn.experiments.datasets import RunData, is_own, load_data, run_name
 from auxrnn.experiments.environment import describe_environment, peak_memory
 from auxrnn.experiments.forecast import describe_run
 from auxrnn.experiments.launch import launch
@@ -32,7 +32,8 @@ from auxrnn.experiments.run_folder import (
     write_config,
     write_json,
 )
-from auxrnn.inference import accuracy, predict_logits
+from auxrnn.experiments.sensible import sensible_settings
+from auxrnn.inference import accuracy, macro_f1, predict_logits
 from auxrnn.model import Classifier
 from auxrnn.persistence import SavedModel, save_model
 from auxrnn.training.checkpoints import find_checkpoints, is_whole
@@ -49,17 +50,19 @@ class StoppedRunError(RuntimeError):
     """The run did not finish: interrupted, diverged or unable to write. The message says how to go on."""
 
 
-def start_run(config: RunConfig, say: Say = print) -> dict[str, Any]:
+def start_run(config: RunConfig, say: Say = print, *, given: Collection[str] | None = None) -> dict[str, Any]:
     """Train from the beginning into a new folder and return the result (what result.json holds).
 
     Over several devices every process that torchrun or SLURM has started calls this; where nothing has started them,
     this does, and trains in them. The first alone speaks, writes and has a result. Raises InputError where the folder
     holds a run already; `training.fit.fit` says what else.
+
+    given: the settings that a person has said; on files of their own the others may be chosen by the data. None: all.
     """
     ranks = find_ranks(config)
     folder = RunFolder(Path(config.out or run_name(config)))
     if not ranks.is_first:
-        data = load_data(config)
+        config, data = _chosen(config, load_data(config), given)
         return _train(config, folder, data, None, say)
     _check_new(folder)
     if folder.path.is_file():
@@ -69,7 +72,7 @@ def start_run(config: RunConfig, say: Say = print) -> dict[str, Any]:
             f"{folder.path}: expected a new run folder, found what is left of a run; choose another --out."
         )
     _check_engine(config)
-    data = load_data(config)
+    config, data = _chosen(config, load_data(config), given)
     with lock_run(folder.path):
         _check_new(folder)
         try:
@@ -78,6 +81,14 @@ def start_run(config: RunConfig, say: Say = print) -> dict[str, Any]:
         except OSError as error:
             raise InputError(f"{folder.path}: expected a folder that can be written to: {error}.") from error
         return _train(config, folder, data, None, say)
+
+
+def _chosen(config: RunConfig, data: RunData, given: Collection[str] | None) -> tuple[RunConfig, RunData]:
+    """The configuration with what was not `given` chosen by a person's own data, and the reasons among the findings."""
+    if given is None or not is_own(config.data):
+        return config, data
+    config, reasons = sensible_settings(config, data.sequences.train, given)
+    return config, replace(data, findings=(*data.findings, *reasons))
 
 
 def _check_new(folder: RunFolder) -> None:
@@ -273,6 +284,7 @@ def _result(
         "best_epoch": fitted.best_epoch or None,
         "validation_accuracy": fitted.best_accuracy,
         "test_accuracy": accuracy(logits, labels),
+        "test_macro_f1": macro_f1(logits, labels),
         "test_loss": float(cross_entropy(logits, labels)),
         "parameters": sum(weight.numel() for weight in network.parameters()),
         "classifier_parameters": network.classifier_parameters(),

@@ -8,3 +8,4 @@ from auxrnn.objectives.prediction import Prediction as Prediction
 from auxrnn.objectives.reconstruction import Reconstruction as Reconstruction
 from auxrnn.objectives.supervised import Supervised as Supervised
 from auxrnn.objectives.supervised import classifier_head as classifier_head
+from auxrnn.objectives.supervised import label_loss as label_loss

@@ -39,11 +39,18 @@ class Supervised(Objective):
     def loss(
         self, batch: SequenceBatch, draw: Draw, windows: Windows, truth_share: float, generator: torch.Generator
     ) -> Loss:
-        if batch.labels is None:
-            raise ValueError("Expected a batch with labels for the supervised loss, got none.")
-        logits = self.logits(draw, windows)  # (B, classes)
+        return label_loss(self.logits(draw, windows), batch)
+
+
+def label_loss(logits: Tensor, batch: SequenceBatch) -> Loss:
+    """Summed cross-entropy of logits (B, classes), each label by its weight. ValueError without labels."""
+    if batch.labels is None:
+        raise ValueError("Expected a batch with labels for the supervised loss, got none.")
+    if batch.weights is None:
         total = functional.cross_entropy(logits, batch.labels, reduction="sum")
-        return Loss(total, len(batch), (logits.detach().argmax(1) == batch.labels).sum())
+    else:
+        total = (functional.cross_entropy(logits, batch.labels, reduction="none") * batch.weights).sum()
+    return Loss(total, len(batch), (logits.detach().argmax(1) == batch.labels).sum())
 
 
 def classifier_head(core: nn.Module, num_classes: int, **options: Any) -> FeedForward:

@@ -60,6 +60,8 @@ def fit(
     """
     if resume is not None and folder is None:
         raise ValueError("Expected the run's folder beside resume: the weights of its best epoch lie there.")
+    if training.class_weights == "balanced":
+        train = train.balanced()
     phases = plan_phases(model_config, training)
     ranks = find_ranks(training)
     if not ranks.started:
@@ -72,7 +74,13 @@ def fit(
 
     def order(index: int) -> BatchOrder:
         return BatchOrder(
-            len(train), training.batch_size, seed=training.seed, phase=index, ranks=ranks.number, rank=ranks.rank
+            len(train),
+            training.batch_size,
+            seed=training.seed,
+            phase=index,
+            ranks=ranks.number,
+            rank=ranks.rank,
+            lengths=train.lengths,
         )
 
     steps = [len(order(index)) * phase.epochs for index, phase in enumerate(phases)]

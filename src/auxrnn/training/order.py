@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from auxrnn.anchors import step_generator
@@ -18,6 +19,7 @@ from auxrnn.batch import SequenceBatch
 from auxrnn.data.dataset import SequenceData
 from auxrnn.inference import batches_by_length
 
+BUCKET = 50  # batches that are sorted by length together
 ORDER_KEY = 1  # keeps this generator apart from those of other purposes
 
 
@@ -28,9 +30,23 @@ class BatchOrder(Sampler[list[int]]):
     batch `ranks` times as large. Where the last is smaller than their number, a rank left without a sequence takes one
     that has been read already, so that none waits for a batch that another does not have: at most `ranks - 1` in an
     epoch come twice.
+
+    lengths: of the sequences, (size,). Where they differ, the shuffled order is sorted by length within buckets of at
+    most `BUCKET` batches and an eighth of the epoch, and the batches are shuffled: padding stays low, and which
+    sequences meet still differs from epoch to epoch.
     """
 
-    def __init__(self, size: int, batch_size: int, *, seed: int, phase: int, ranks: int = 1, rank: int = 0) -> None:
+    def __init__(
+        self,
+        size: int,
+        batch_size: int,
+        *,
+        seed: int,
+        phase: int,
+        ranks: int = 1,
+        rank: int = 0,
+        lengths: Tensor | None = None,
+    ) -> None:
         self.size, self.batch_size, self.seed, self.phase, self.ranks, self.rank = (
             size,
             batch_size,
@@ -39,6 +55,7 @@ class BatchOrder(Sampler[list[int]]):
             ranks,
             rank,
         )
+        self._lengths = None if lengths is None or (lengths == lengths[:1]).all() else lengths
         self.epoch = 0
         self.skip = 0
 
@@ -52,12 +69,27 @@ class BatchOrder(Sampler[list[int]]):
     def __iter__(self) -> Iterator[list[int]]:
         generator = step_generator(ORDER_KEY, self.seed, self.phase, self.epoch)
         order = torch.randperm(self.size, generator=generator).tolist()
+        if self._lengths is not None:
+            order = self._by_length(order, self._lengths, generator)
         mine = order[self.rank :: self.ranks]
         if len(mine) <= (len(self) - 1) * self.batch_size:
             mine.append(order[self.rank % self.size])
         first, self.skip = self.skip, 0
         for batch in range(first, len(self)):
             yield mine[batch * self.batch_size : (batch + 1) * self.batch_size]
+
+    def _by_length(self, order: list[int], lengths: Tensor, generator: torch.Generator) -> list[int]:
+        """The order with sequences of like length in one batch of all ranks; the smaller last one stays last."""
+        size = self.ranks * self.batch_size
+        together = min(max(len(self) // 8, 1), BUCKET) * size
+        batches: list[list[int]] = []
+        for start in range(0, len(order), together):
+            bucket = torch.tensor(order[start : start + together])
+            by_length = bucket[torch.argsort(lengths[bucket], stable=True)]
+            batches += [batch.tolist() for batch in by_length.split(size)]
+        last = batches.pop() if len(batches[-1]) < size else []
+        shuffled = torch.randperm(len(batches), generator=generator).tolist()
+        return [index for place in shuffled for index in batches[place]] + last
 
 
 class _Batches(Dataset[SequenceBatch]):
