@@ -6,7 +6,7 @@ import io
 import pytest
 import yaml
 
-from auxrnn.arguments import parse_run_config
+from auxrnn.arguments import parse_given, parse_run_config
 from auxrnn.config import AuxiliaryConfig, RunConfig
 from auxrnn.errors import InputError
 
@@ -188,3 +188,21 @@ def test_words_that_do_not_fit(words, message):
     with pytest.raises(InputError, match=message) as caught:
         parse_run_config(words.split())
     assert "\n" not in str(caught.value)
+
+
+def test_reading_options_have_short_names():
+    config = parse_run_config(["a.csv", "--text", "3", "--label=no", "--header", "no", "--features", "a,b"])
+    assert (config.reading.text, config.reading.label) == ("3", "no")
+    assert (config.reading.header, config.reading.features) == ("no", "a,b")
+    assert config == parse_run_config(
+        ["a.csv", "--reading.text=3", "--reading.label=no", "--reading.header=no", "--reading.features=a,b"]
+    )
+    with pytest.raises(InputError, match="intrepolate"):
+        parse_run_config(["a.csv", "--missing", "intrepolate"])
+
+
+def test_what_was_said_is_known(file):
+    path = file("batch_size: 7\naux:\n  weight: 2\n")
+    _, given = parse_given(["a.csv", "--bptt", "5", "--config", str(path)])
+    assert given == {"data", "bptt", "batch_size", "aux"}
+    assert parse_given([])[1] == frozenset()

@@ -70,3 +70,10 @@ def test_batch_refuses(inputs: torch.Tensor, lengths: torch.Tensor, labels: torc
 def test_as_batch_refuses_a_single_sequence() -> None:
     with pytest.raises(ValueError, match=r"\(B, T, C\) or \(B, T\)"):
         as_batch(torch.zeros(5))
+
+
+def test_weights_go_along() -> None:
+    batch = SequenceBatch(torch.zeros(2, 3, 1), torch.tensor([3, 2]), torch.tensor([0, 1]), torch.tensor([1.0, 2.0]))
+    moved = batch.to("cpu").weights
+    assert moved is not None
+    assert moved.tolist() == [1.0, 2.0]

@@ -19,6 +19,7 @@ from auxrnn.cli import main
 from auxrnn.config import RunConfig
 from auxrnn.data.catalogue import load
 from auxrnn.experiments.runs import StoppedRunError
+from own_files import write_texts
 from small_runs import SMALL, as_words
 
 VERBS = ("demo", "train", "resume", "evaluate", "predict", "reproduce", "report", "data", "bench", "doctor")
@@ -390,3 +391,27 @@ def test_a_reader_that_has_seen_enough():
         )
     assert finished.stderr == b""
     assert finished.returncode == 1
+
+
+# Files of one's own ---------------------------------------------------------------------------------------------------
+
+
+def test_data_import_then_train_and_predict(run, tmp_path):
+    path, out = write_texts(tmp_path, 30), tmp_path / "set"
+    _, told, _ = run("data", "import", path, "--out", out)
+    assert "30 sequences" in told
+    assert f"train with: auxrnn train {out}" in told
+    small = ["--max_epochs", "1", "--pretrain_epochs", "0", "--hidden_size", "4", "--projection_size", "null"]
+    _, told, _ = run("train", out, *small, "--bptt", "3", "--out", tmp_path / "run")
+    assert "Chosen      --batch_size" in told
+    assert "Chosen      --bptt" not in told
+    assert run("predict", tmp_path / "run", path)[1].startswith("name,class,probability,p(down),p(up)")
+
+
+def test_what_import_needs_and_refuses(refused, tmp_path):
+    path = write_texts(tmp_path, 30)
+    assert "data import PATH --out SET" in refused("data", "import", path)
+    assert "--label to be one of its columns (text, label)" in refused(
+        "data", "import", path, "--out", tmp_path / "set", "--label", "mood"
+    )
+    assert not (tmp_path / "set").exists()

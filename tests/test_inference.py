@@ -2,12 +2,13 @@
 
 import pytest
 import torch
+from sklearn.metrics import f1_score
 
 from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
 from auxrnn.config import ModelConfig
 from auxrnn.data.dataset import SequenceData
-from auxrnn.inference import accuracy, batches_by_length, predict_logits
+from auxrnn.inference import accuracy, batches_by_length, macro_f1, predict_logits
 
 LENGTHS = [7, 1, 12, 3, 7, 2, 9]
 
@@ -63,3 +64,11 @@ def test_batches_hold_every_sequence_once_and_neighbours_in_length():
 def test_accuracy():
     logits = torch.tensor([[0.0, 1.0], [2.0, 1.0], [0.0, 3.0], [0.0, 1.0]])
     assert accuracy(logits, torch.tensor([1, 0, 0, 1])) == 0.75
+
+
+def test_macro_f1_is_scikit_learns():
+    logits = torch.randn(200, 5, generator=torch.Generator().manual_seed(0))
+    labels = torch.randint(0, 4, (200,), generator=torch.Generator().manual_seed(1))  # class 4 is answered, never right
+    oracle = f1_score(labels.numpy(), logits.argmax(1).numpy(), average="macro")
+    assert macro_f1(logits, labels) == pytest.approx(oracle)
+    assert macro_f1(torch.tensor([[1.0, 0.0, 0.0]]), torch.tensor([0])) == 1.0

@@ -6,12 +6,22 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from auxrnn.anchors import step_generator
 from auxrnn.batch import InputSpec, SequenceBatch
 from auxrnn.encoder import Encoder
 from auxrnn.heads import FeedForward
-from auxrnn.objectives import Draw, Loss, Objective, Prediction, Reconstruction, Supervised, objective_losses
+from auxrnn.objectives import (
+    Draw,
+    Loss,
+    Objective,
+    Prediction,
+    Reconstruction,
+    Supervised,
+    label_loss,
+    objective_losses,
+)
 from auxrnn.objectives import prediction as prediction_room
 from auxrnn.objectives import reconstruction as reconstruction_room
 from auxrnn.objectives.tokens import steps_at
@@ -624,3 +634,17 @@ def test_a_sequence_autoencoder_reproduces_the_sequence_from_its_last_state() ->
     assert draw.segments is not None
     assert (draw.segments.anchor.tolist(), draw.segments.start.tolist()) == ([[9], [5]], [[0], [0]])
     assert found.count == 8 + 4
+
+
+def test_weighted_labels_are_torchs_own():
+    logits, labels = torch.randn(6, 3, dtype=torch.float64), torch.tensor([0, 1, 2, 1, 0, 0])
+    batch = SequenceBatch(torch.zeros(6, 1, 1), torch.ones(6, dtype=torch.int64), labels)
+    weights = torch.tensor([0.5, 2.0, 3.0], dtype=torch.float64)
+    oracle = functional.cross_entropy(logits, labels, weights, reduction="sum")
+    weighted = label_loss(logits, SequenceBatch(batch.inputs, batch.lengths, labels, weights[labels]))
+    assert_same([weighted.total], [oracle])
+    assert weighted.count == 6
+    assert_same([label_loss(logits, batch).total], [functional.cross_entropy(logits, labels, reduction="sum")])
+    assert weighted.correct == (logits.argmax(1) == labels).sum()
+    with pytest.raises(ValueError, match="a batch with labels"):
+        label_loss(logits, SequenceBatch(batch.inputs, batch.lengths))

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from sklearn.utils.class_weight import compute_sample_weight
 
 from auxrnn.batch import InputSpec
 from auxrnn.data.dataset import SequenceData
@@ -128,3 +129,16 @@ def test_bad_labels(labels, message):
 def test_image_shape_must_fit():
     with pytest.raises(InputError, match="at least 4 steps"):
         SequenceData("bad", PIXELS, torch.zeros(1, 3, 1, dtype=torch.uint8), image_shape=(2, 2))
+
+
+def test_balanced_weights_are_scikit_learns():
+    labels = torch.tensor([0, 0, 0, 1, 3, 3])
+    data = SequenceData("x", InputSpec("values", 1), torch.zeros(6, 2, 1), labels, tuple("abcd"))
+    assert data.batch([0, 3]).weights is None
+    oracle = compute_sample_weight("balanced", labels.numpy())
+    batch = data.balanced().batch(range(6))
+    assert batch.weights.tolist() == pytest.approx(oracle.tolist())
+    assert float(batch.weights.mean()) == pytest.approx(1)
+    assert data.balanced().subset([3]).batch([0]).weights.tolist() == pytest.approx([2.0])
+    with pytest.raises(InputError, match="expected labels to balance"):
+        SequenceData("x", InputSpec("values", 1), torch.zeros(6, 2, 1)).balanced()

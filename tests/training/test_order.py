@@ -112,3 +112,44 @@ def test_evaluation_over_ranks_reads_everything_once(size, batches):
     loaders = [PlainLoader(data, 2, ranks=2, rank=rank) for rank in range(2)]
     assert [len(loader) for loader in loaders] == batches
     assert sorted(flat(batch for loader in loaders for batch in loader.sampler)) == list(range(size))
+
+
+# Sequences of unequal lengths -----------------------------------------------------------------------------------------
+
+LENGTHS = torch.randint(1, 1000, (403,), generator=torch.Generator().manual_seed(0))
+
+
+def padding(batches):
+    return sum(int(LENGTHS[batch].max()) * len(batch) for batch in batches) / int(LENGTHS.sum())
+
+
+def test_batches_of_like_length_hold_every_sequence_once_and_little_padding():
+    plain, bucketed = (list(order(size=403, lengths=lengths)) for lengths in (None, LENGTHS))
+    assert sorted(flat(bucketed)) == list(range(403))
+    assert [len(batch) for batch in bucketed] == [len(batch) for batch in plain] == [8] * 50 + [3]
+    assert padding(bucketed) < 1.2
+    assert padding(plain) > 1.5
+
+
+def test_neither_lengths_nor_company_come_in_order():
+    first, second = (list(order(epoch, size=403, lengths=LENGTHS)) for epoch in (0, 1))
+    assert first != second
+    assert list(order(size=403, lengths=LENGTHS)) == first
+    longest = [int(LENGTHS[batch].max()) for batch in first]
+    assert longest != sorted(longest)
+    assert not {frozenset(batch) for batch in first} & {frozenset(batch) for batch in second}
+
+
+def test_equal_lengths_change_nothing():
+    assert list(order(lengths=torch.full((20,), 7))) == list(order())
+
+
+def test_batches_of_like_length_can_be_taken_up_anywhere_and_shared():
+    whole = list(order(size=403, lengths=LENGTHS))
+    resumed = order(size=403, lengths=LENGTHS)
+    resumed.skip = 17
+    assert list(resumed) == whole[17:]
+    assert list(resumed) == whole
+    shares = [list(order(size=403, lengths=LENGTHS, ranks=2, rank=rank)) for rank in (0, 1)]
+    assert [len(batch) for batch in shares[0]] == [len(batch) for batch in shares[1]]
+    assert set(flat(shares[0] + shares[1])) == set(range(403))

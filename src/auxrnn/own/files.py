@@ -44,6 +44,7 @@ class FileReader:
             form.dtype,
             form.channel_names,
             form.image_shape,
+            form.rate,
             self.notes,
         )
 

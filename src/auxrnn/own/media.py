@@ -155,8 +155,9 @@ class Recordings:
             "values",
             first[0],
             "float32" if deep else "int16",
+            rate=first[1],
         )
-        if like is not None and like.description != self.form.description:
+        if like is not None and (like.channels, like.rate) != first:
             raise InputError(f"{paths[0]}: expected {like.description} as in training, found {self.form.description}.")
 
     def read(self, path: Path) -> Array:

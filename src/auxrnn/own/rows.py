@@ -50,7 +50,7 @@ class Form:
     """What the rows of a reader are.
 
     description: for people, e.g. "CSV of texts". kind, channels: as in `InputSpec`, channels 1 for characters.
-    dtype: of the numbers as they are kept. channel_names: of a table's features. image_shape: (rows, columns).
+    dtype: of the numbers as they are kept. channel_names: of a table's features. image_shape: (rows, columns). rate: samples a second.
     notes: what the reader decided by itself, one line each. columns: what each column that was named or found is for.
     """
 
@@ -60,6 +60,7 @@ class Form:
     dtype: str = "float64"
     channel_names: tuple[str, ...] = ()
     image_shape: tuple[int, int] | None = None
+    rate: int | None = None
     notes: tuple[str, ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
 

@@ -159,7 +159,7 @@ def open_set(folder: Path) -> SequenceSet:
 
 def form_of(content: dict[str, Any]) -> Form:
     """A form from JSON."""
-    shape = content["image_shape"]
+    shape, rate = content["image_shape"], content["rate"]
     form = Form(
         str(content["description"]),
         content["kind"],
@@ -167,6 +167,7 @@ def form_of(content: dict[str, Any]) -> Form:
         str(content["dtype"]),
         tuple(str(name) for name in content["channel_names"]),
         None if shape is None else (int(shape[0]), int(shape[1])),
+        None if rate is None else int(rate),
         tuple(str(note) for note in content["notes"]),
         {str(name): str(column) for name, column in content["columns"].items()},
     )

@@ -1,0 +1,89 @@
+"""Files to predict from, read as those of training were."""
+
+import numpy as np
+import pytest
+
+from auxrnn.errors import InputError
+from auxrnn.own.recognise import recognise
+from auxrnn.own.unlabelled import read_unlabelled
+from auxrnn.reading import ReadingOptions
+from own_files import write_csv, write_image, write_long_form, write_texts, write_wave
+
+OPTIONS = ReadingOptions()
+
+
+def form_of(path, **given):
+    return recognise(path, ReadingOptions(**given)).form
+
+
+def sequences(path, form, **given):
+    return [row.sequence for row in read_unlabelled(path, form, ReadingOptions(**given))]
+
+
+def test_texts_by_the_column_of_training(tmp_path):
+    form = form_of(write_csv(tmp_path / "a.csv", "title,body,label", "t,one,x"), text="body")
+    new = write_csv(tmp_path / "new.csv", "body,title", "two,t")
+    assert sequences(new, form) == ["two"]
+    (tmp_path / "new.txt").write_text("three")
+    assert sequences(tmp_path / "new.txt", form) == ["three"]
+
+
+def test_long_form_by_the_columns_of_training_in_their_order(tmp_path):
+    form = form_of(write_long_form(tmp_path), features="b,a")
+    new = write_csv(tmp_path / "new.csv", "a,b,time,id", "1,2,1,7", "3,4,0,7")
+    assert sequences(new, form)[0].tolist() == [[4, 3], [2, 1]]
+    with pytest.raises(InputError, match="--features to be one of its columns"):
+        sequences(write_csv(tmp_path / "b.csv", "a,time,id", "1,1,7"), form)
+
+
+def test_one_recording_or_a_folder_of_them(tmp_path):
+    for name in "ab":
+        write_wave(tmp_path / "in" / name / "1.wav", [1, 2])
+    form = form_of(tmp_path / "in")
+    found = list(read_unlabelled(tmp_path / "in", form, OPTIONS))
+    assert [row.where for row in found] == [str(tmp_path / "in" / name / "1.wav") for name in "ab"]
+    assert sequences(tmp_path / "in" / "a" / "1.wav", form)[0].tolist() == [[1], [2]]
+    other = write_wave(tmp_path / "fast.wav", [1], rate=16000)
+    with pytest.raises(InputError, match="16,000 Hz"):
+        sequences(other, form)
+
+
+def test_images_are_scaled_as_in_training(tmp_path):
+    for name in "ab":
+        write_image(tmp_path / "in" / name / "1.png", np.zeros((2, 2), np.uint8))
+    form = form_of(tmp_path / "in")
+    red = np.tile(np.array([255, 0, 0], np.uint8), (3, 5, 1))
+    assert sequences(write_image(tmp_path / "new.png", red), form)[0].tolist() == [[76]] * 4
+
+
+def test_arrays_and_series(tmp_path):
+    np.savez(tmp_path / "a.npz", X=np.zeros((2, 3, 2)), y=[1, 2])
+    form = form_of(tmp_path / "a.npz")
+    np.save(tmp_path / "new.npy", np.ones((1, 2, 2)))
+    assert sequences(tmp_path / "new.npy", form)[0].tolist() == [[1, 1], [1, 1]]
+    np.save(tmp_path / "narrow.npy", np.ones((1, 2)))
+    with pytest.raises(InputError, match="sequence 0: expected 2 channels as in training, found 1"):
+        sequences(tmp_path / "narrow.npy", form)
+
+
+def test_missing_values_as_in_training(tmp_path):
+    form = form_of(write_long_form(tmp_path))
+    new = write_csv(tmp_path / "new.csv", "id,time,a,b", "7,1,,2", "7,2,4,4")
+    assert sequences(new, form, missing="interpolate")[0].tolist() == [[4, 2], [4, 4]]
+    with pytest.raises(InputError, match="--missing"):
+        sequences(new, form)
+    with pytest.raises(InputError, match="at least one step"):
+        sequences(write_csv(tmp_path / "gone.csv", "id,time,a,b", "7,1,,2"), form, missing="drop")
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda folder: folder / "nothing.csv", "found nothing"),
+        (lambda folder: write_csv(folder / "a.xyz", "x"), r"found one ending in \.xyz"),
+        (lambda folder: write_wave(folder / "a.wav", [1]), "expected a text as in training, found numbers|recordings"),
+    ],
+)
+def test_other_files(tmp_path, make, told):
+    with pytest.raises(InputError, match=told):
+        sequences(make(tmp_path), form_of(write_texts(tmp_path)))
