@@ -6,15 +6,15 @@ One model an arm, its first finished run. Knows nothing of the page around them.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
 
-from auxrnn.data.catalogue import load
 from auxrnn.data.dataset import SequenceData
-from auxrnn.data.options import DataOptions
 from auxrnn.errors import InputError
 from auxrnn.experiments.arms import Arm, StoredRun
+from auxrnn.experiments.datasets import load_data
 from auxrnn.experiments.probes import confusion, gradient_norms, memory_probe
 from auxrnn.experiments.use import open_model
 from auxrnn.inference import predict_logits
@@ -41,12 +41,7 @@ def probe_sections(arms: list[Arm], data_dir: str | None, say: Callable[[str], N
             continue
         run = arm.finished[0]
         try:
-            test = load(
-                run.config.data,
-                data_dir or run.config.data_dir,
-                DataOptions.of_run(run.config),
-                seed=run.config.seed,
-            ).test
+            test = load_data(replace(run.config, data_dir=data_dir or run.config.data_dir)).sequences.test
         except InputError as error:
             missing.append(f"{arm.name}: its test set could not be read, so its model is not looked into. {error}")
             continue

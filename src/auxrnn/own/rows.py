@@ -50,8 +50,9 @@ class Form:
     """What the rows of a reader are.
 
     description: for people, e.g. "CSV of texts". kind, channels: as in `InputSpec`, channels 1 for characters.
-    dtype: of the numbers as they are kept. channel_names: of a table's features. image_shape: (rows, columns). rate: samples a second.
-    notes: what the reader decided by itself, one line each. columns: what each column that was named or found is for.
+    dtype: of the numbers as they are kept. channel_names: of a table's features. image_shape: (rows, columns). rate:
+    samples a second. notes: what the reader decided by itself, one line each. columns: what each named or found column
+    is for.
     """
 
     description: str
