@@ -124,7 +124,7 @@ def train_rank(path: Path, checkpoint: Path | None, data_dir: str | None) -> Non
     """The part of one of the processes that `launch` started, from `checkpoint` or from the beginning."""
     folder = RunFolder(path)
     config = replace(read_config(folder), data_dir=data_dir)
-    data = load_data(config)
+    data = replace(load_data(config), findings=())  # told by the process that started this one
     resume = (
         None
         if checkpoint is None
@@ -200,6 +200,8 @@ def _train(
     config: RunConfig, folder: RunFolder, loaded: RunData, resume: tuple[int, Path] | None, say: Say
 ) -> dict[str, Any]:
     ranks = find_ranks(config)
+    for line in loaded.findings if ranks.is_first else ():
+        say(line)
     if not ranks.started:
         try:
             launch(folder.path, config, None if resume is None else resume[1])
@@ -209,8 +211,6 @@ def _train(
             raise StoppedRunError(str(error)) from error
         return read_json(folder.result)
     data = loaded.sequences
-    for line in loaded.findings:
-        say(line)
     train, validation = split_data(data, config)
     torch.manual_seed(config.seed)
     network = build_model(config, train.spec, len(train.classes), int(train.lengths.max()))
