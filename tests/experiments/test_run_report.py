@@ -14,7 +14,7 @@ from auxrnn.cli import main
 from auxrnn.config import AuxiliaryConfig
 from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
-from auxrnn.experiments import insides
+from auxrnn.experiments import datasets, insides
 from auxrnn.experiments.arms import read_run
 from auxrnn.experiments.run_folder import RunFolder, read_config, read_json, write_json
 from auxrnn.experiments.run_report import report_runs
@@ -135,10 +135,10 @@ def test_a_run_that_only_began(runs, tmp_path):
 
 
 def test_data_that_are_not_there(runs, tmp_path, monkeypatch):
-    def load(name, data_dir):
+    def load(*given, **named):
         raise InputError("no such files")
 
-    monkeypatch.setattr(insides, "load", load)
+    monkeypatch.setattr(datasets, "load", load)
     page = Texts(report_runs([runs / "lstm"], tmp_path / "page.html", say=lambda line: None))
     assert any("could not be read, so its model is not looked into. no such files" in word for word in page.words)
     assert "Mistakes" not in page.words

@@ -15,7 +15,7 @@ from auxrnn.data.catalogue import TrainTest, load
 from auxrnn.data.dataset import SequenceData
 from auxrnn.data.options import DataOptions
 from auxrnn.errors import InputError
-from auxrnn.experiments import use
+from auxrnn.experiments import datasets
 from auxrnn.experiments.use import Answer, evaluate, open_model, predict_file, write_predictions
 from auxrnn.inference import predict_logits
 from auxrnn.persistence import SavedModel, load_model, save_model
@@ -95,7 +95,7 @@ def test_evaluate(tmp_path, monkeypatch, images):
     saved = saved_model(tmp_path, facts={"data": "mine"})
     test = as_set(images, labels=torch.tensor([0, 1, 2, 0]))
     asked = []
-    monkeypatch.setattr(use, "load", lambda *given, **named: asked.append((given, named)) or TrainTest(test, test))
+    monkeypatch.setattr(datasets, "load", lambda *given, **named: asked.append((given, named)) or TrainTest(test, test))
     logits = predict_logits(saved.network, test)
     share = [row.log_softmax(0)[label].item() for row, label in zip(logits, test.labels, strict=True)]
     found = evaluate(tmp_path, data_dir="there")
@@ -120,7 +120,7 @@ def test_evaluate(tmp_path, monkeypatch, images):
 def test_a_set_that_the_model_was_not_made_for(tmp_path, monkeypatch, images, changes, message):
     saved_model(tmp_path, facts={"data": "mine"})
     test = replace(as_set(images, labels=torch.tensor([0, 1, 2, 0])), **changes)
-    monkeypatch.setattr(use, "load", lambda *given, **named: TrainTest(test, test))
+    monkeypatch.setattr(datasets, "load", lambda *given, **named: TrainTest(test, test))
     with pytest.raises(InputError, match=message):
         evaluate(tmp_path)
 
@@ -130,7 +130,7 @@ def test_evaluate_takes_the_options_of_the_training(tmp_path, monkeypatch, image
     test = as_set(images, labels=torch.tensor([0, 1, 2, 0]))
     asked = []
     loaded = TrainTest(test, test, ("not all", "small"))
-    monkeypatch.setattr(use, "load", lambda *given, **named: asked.append((given, named)) or loaded)
+    monkeypatch.setattr(datasets, "load", lambda *given, **named: asked.append((given, named)) or loaded)
     assert evaluate(tmp_path)["note"] == "not all; small"
     assert asked == [(("mine", None, DataOptions(image_size=14, limit_test=3)), {"seed": 7})]
 

@@ -84,10 +84,13 @@ def load_again(
     data: str, facts: Mapping[str, Any], data_dir: str | None, preprocessing: Preprocessing | None
 ) -> TrainTest:
     """A set as a trained model needs it: read and prepared as its own training data were."""
-    seed = int(facts.get("seed", 0))
+    try:
+        options, seed = DataOptions.from_dict(facts.get("data_options", {})), int(facts.get("seed", 0))
+    except (TypeError, ValueError, AttributeError) as error:  # InputError is a ValueError
+        raise InputError(f"{data}: expected the data options that the model was trained with: {error}") from error
     if not is_own(data):
-        return load(data, data_dir, DataOptions.from_dict(facts.get("data_options", {})), seed=seed)
+        return load(data, data_dir, options, seed=seed)
     source = source_of(facts)
-    options = ReadingOptions() if source is None else source[1]
+    reading = ReadingOptions() if source is None else source[1]
     limit = facts.get("own", {}).get("limit_test")
-    return load_own(Path(data), options, limit_test=limit, seed=seed, preprocessing=preprocessing).sequences
+    return load_own(Path(data), reading, limit_test=limit, seed=seed, preprocessing=preprocessing).sequences

@@ -57,12 +57,7 @@ def evaluate(path: Path, data: str | None = None, data_dir: str | None = None) -
     name = data or saved.facts.get("data")
     if name is None:
         raise InputError(f"{path}: expected --data, for the model does not say what it was trained on.")
-    try:
-        loaded = load_again(name, saved.facts, data_dir, saved.preprocessing)
-    except (TypeError, ValueError, AttributeError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: expected the data options that the model was trained with: {error}") from error
+    loaded = load_again(name, saved.facts, data_dir, saved.preprocessing)
     test = loaded.test
     if test.spec != saved.spec or test.classes != saved.classes:
         raise InputError(
