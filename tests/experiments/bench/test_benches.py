@@ -21,7 +21,7 @@ on_linux = pytest.mark.skipif(not process.STATUS.exists(), reason="memory is rea
 class Here:
     """Stands for a process of its own, in this one."""
 
-    def __init__(self, make, argument, *, threads, memory):
+    def __init__(self, make, argument, *, threads, memory, give_back=False):
         self.argument, self.work = argument, make(argument)
 
     def call(self, limit):

@@ -1,6 +1,7 @@
 """`auxrnn bench length`: seconds and peak memory of a training step as sequences grow.
 
-Every case runs in a process of its own under a limit of memory; at each length they take turns. A case that has run out
+Every case runs in processes of its own under a limit of memory. The first tells the peak: of live memory, at one thread,
+which does not depend on chance; in the second they take turns at each length and tell the time. A case that has run out
 of memory, or would take longer than its limit, is not tried at greater lengths, and the table says why.
 """
 
@@ -102,10 +103,17 @@ def _at_one_length(
 ) -> list[dict[str, Any]]:
     costs: dict[str, list[Cost]] = {}
     stopped: dict[str, str] = {}
+    peaks: dict[str, float | None] = {}
     with ExitStack() as processes:
         running: dict[str, OwnProcess] = {}
         for case in cases:
             reason = _reason_not_to(case, before, seconds)
+            if reason is None:
+                try:
+                    with OwnProcess(training_step, case, threads=1, memory=limit, give_back=True) as own:
+                        peaks[case.name] = own.call(2 * seconds).peak
+                except StoppedWorkError as error:
+                    reason = str(error)
             if reason is None:
                 process = OwnProcess(training_step, case, threads=threads, memory=limit)
                 running[case.name] = processes.enter_context(process)
@@ -120,7 +128,7 @@ def _at_one_length(
                     done.append(process.call(seconds))
                 except StoppedWorkError as error:
                     stopped[name] = str(error)
-    return [_figure(case, costs.get(case.name, []), stopped.get(case.name)) for case in cases]
+    return [_figure(case, costs.get(case.name, []), peaks.get(case.name), stopped.get(case.name)) for case in cases]
 
 
 def _reason_not_to(case: Case, before: list[dict[str, Any]], seconds: float) -> str | None:
@@ -137,10 +145,9 @@ def _reason_not_to(case: Case, before: list[dict[str, Any]], seconds: float) -> 
     return None if expected <= seconds else f"would take {expected:.0f} s"
 
 
-def _figure(case: Case, costs: list[Cost], stopped: str | None) -> dict[str, Any]:
-    """One line of the results: the first call warms up where there are more, and tells the peak."""
+def _figure(case: Case, costs: list[Cost], peak: float | None, stopped: str | None) -> dict[str, Any]:
+    """One line of the results: the first call warms up where there are more."""
     counted = costs[1:] or costs
-    peak = costs[0].peak if costs else None
     found: dict[str, Any] = {
         "model": case.name,
         "steps": case.steps,

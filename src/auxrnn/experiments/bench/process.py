@@ -23,6 +23,7 @@ from auxrnn.allocation import give_back_memory
 from auxrnn.errors import InputError
 
 STATUS = Path("/proc/self/status")
+GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": "65536"}  # read by glibc when a process starts
 
 
 @dataclass(frozen=True)
@@ -40,16 +41,23 @@ class StoppedWorkError(RuntimeError):
 class OwnProcess:
     """A process that makes work, `make(argument)`, and then does it whenever it is asked to.
 
-    memory: bytes that it may take beyond what it holds when the work is made. threads: CPU threads.
+    memory: bytes that it may take beyond what it holds when the work is made. threads: CPU threads. give_back: freed
+    blocks go back to the operating system at once, so that a peak is of live memory; that costs time.
     """
 
     def __init__(
-        self, make: Callable[[Any], Callable[[], object]], argument: object, *, threads: int, memory: int
+        self,
+        make: Callable[[Any], Callable[[], object]],
+        argument: object,
+        *,
+        threads: int,
+        memory: int,
+        give_back: bool = False,
     ) -> None:
         context = get_context("spawn")
         self._connection, theirs = context.Pipe()
         before = os.environ.copy()
-        os.environ.update(OMP_NUM_THREADS=str(threads))
+        os.environ.update(OMP_NUM_THREADS=str(threads), **(GIVE_BACK if give_back else {}))
         try:
             self._process = context.Process(target=_serve, args=(theirs, make, argument, threads, memory), daemon=True)
             self._process.start()
