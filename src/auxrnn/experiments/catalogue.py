@@ -123,6 +123,7 @@ TABLE2 = Experiment(
         Arm("LSTM Truncate300, 3 times the epochs", {**LSTM, "epochs": Times(3)}, control=True),
         Arm("LSTM Truncate300, chrono", {**LSTM, **CHRONO}, control=True),
         Arm("r-LSTM 20x30 Truncate300, chrono", {**SEGMENTS_20X30, **CHRONO}, control=True),
+        Arm("p-LSTM 20x30 Truncate300, chrono", {**SEGMENTS_20X30, **CHRONO, "model": "p-lstm"}, control=True),
     ),
     baseline="LSTM Truncate300",
     curves=True,
