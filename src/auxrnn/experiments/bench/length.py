@@ -1,8 +1,8 @@
 """`auxrnn bench length`: seconds and peak memory of a training step as sequences grow.
 
 Every case runs in processes of its own under a limit of memory. The first tells the peak: of live memory, at one
-thread, so that nothing depends on chance; in the second they take turns at each length and tell the time. A case that has
-run out of memory, or would take longer than its limit, is not tried at greater lengths, and the table says why.
+thread, so that nothing depends on chance; in the second they take turns at each length and tell the time. A case that
+has run out of memory, or would take longer than its limit, is not tried at greater lengths, and the table says why.
 """
 
 from __future__ import annotations
