@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from auxrnn.experiments.run_folder import RunFolder, read_curve
 from auxrnn.report.figures import draw_curves
+from auxrnn.runs.folder import RunFolder, read_curve
 
 
 def main() -> int:

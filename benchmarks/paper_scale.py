@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from auxrnn.experiments.catalogue import find_experiment
-from auxrnn.experiments.environment import describe_environment
-from auxrnn.experiments.run_folder import write_json
 from auxrnn.experiments.scales import PlannedRun, find_scale, plan_runs
+from auxrnn.runs.environment import describe_environment
+from auxrnn.runs.folder import write_json
 
 TRUNCATED = ("LSTM Truncate300", "r-LSTM Truncate300", "p-LSTM Truncate300", "rp-LSTM Truncate300")
 FULL = ("r-LSTM Full BP", "LSTM Full BP")

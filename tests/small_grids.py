@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from auxrnn.experiments.grid import require_finished, run_grid
-from auxrnn.experiments.runs import StoppedRunError
+from auxrnn.grids.grid import require_finished, run_grid
+from auxrnn.runs.run import StoppedRunError
 from small_runs import SMALL
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from auxrnn.config import RunConfig
-from auxrnn.experiments.runs import resume_run, start_run
+from auxrnn.runs.run import resume_run, start_run
 from auxrnn.training.checkpoints import find_checkpoints
 from auxrnn.training.module import PhaseModule
 

@@ -22,6 +22,8 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("__main__",),
     ("cli",),
     ("experiments", "arguments"),
+    ("bench", "grids"),
+    ("runs",),
     ("report",),
     ("estimator",),
     ("streaming", "export"),

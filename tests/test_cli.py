@@ -18,7 +18,7 @@ from auxrnn import cli
 from auxrnn.cli import main
 from auxrnn.config import RunConfig
 from auxrnn.data.catalogue import load
-from auxrnn.experiments.runs import StoppedRunError
+from auxrnn.runs.run import StoppedRunError
 from own_files import write_texts
 from small_runs import SMALL, as_words
 
@@ -343,7 +343,7 @@ def test_doctor(run, tmp_path):
 
 
 def test_bench_hands_its_options_on(run, monkeypatch, tmp_path):
-    from auxrnn.experiments.bench import length, limit, prefix, step, stream
+    from auxrnn.bench import length, limit, prefix, step, stream
 
     calls = {}
     for module, name in ((length, "length"), (step, "step"), (prefix, "prefix"), (stream, "stream"), (limit, "limit")):

@@ -173,7 +173,7 @@ def _train(arguments: list[str]) -> int:
     config, given = parse_given(arguments)
 
     def work() -> None:
-        from auxrnn.experiments.runs import start_run
+        from auxrnn.runs.run import start_run
 
         start_run(config, given=given)
 
@@ -182,7 +182,7 @@ def _train(arguments: list[str]) -> int:
 
 def _resume(options: argparse.Namespace) -> int:
     def work() -> None:
-        from auxrnn.experiments.runs import resume_run
+        from auxrnn.runs.run import resume_run
 
         resume_run(Path(options.run))
 
@@ -191,7 +191,7 @@ def _resume(options: argparse.Namespace) -> int:
 
 def _completed(work: Callable[[], object]) -> int:
     """Train; say how to go on where it stops."""
-    from auxrnn.experiments.runs import StoppedRunError
+    from auxrnn.runs.run import StoppedRunError
 
     try:
         work()
@@ -228,7 +228,7 @@ def _reproduce(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from auxrnn.experiments.use import evaluate
+    from auxrnn.runs.use import evaluate
 
     for name, value in evaluate(Path(options.run), options.data, options.data_dir).items():
         print(f"{name:<10} {value}")
@@ -236,7 +236,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from auxrnn.experiments.use import predict_file, write_predictions
+    from auxrnn.runs.use import predict_file, write_predictions
 
     write_predictions(predict_file(Path(options.run), Path(options.file)), options.format, sys.stdout)
     return 0
@@ -296,23 +296,23 @@ def _import(options: argparse.Namespace) -> int:
 def _bench(options: argparse.Namespace) -> int:
     out, count, smoke = options.out and Path(options.out), options.threads, options.smoke
     if options.what == "length":
-        from auxrnn.experiments.bench.length import bench_length
+        from auxrnn.bench.length import bench_length
 
         bench_length(options.lengths, out, threads=count, memory=options.memory, seconds=options.seconds, smoke=smoke)
     elif options.what == "step":
-        from auxrnn.experiments.bench.step import bench_step
+        from auxrnn.bench.step import bench_step
 
         bench_step(out, thread_count=count, smoke=smoke)
     elif options.what == "prefix":
-        from auxrnn.experiments.bench.prefix import bench_prefix
+        from auxrnn.bench.prefix import bench_prefix
 
         bench_prefix(out, thread_counts=(count,) if count else (), smoke=smoke)
     elif options.what == "stream":
-        from auxrnn.experiments.bench.stream import bench_stream
+        from auxrnn.bench.stream import bench_stream
 
         bench_stream(out, thread_count=count or 1, smoke=smoke)
     else:
-        from auxrnn.experiments.bench.limit import bench_limit
+        from auxrnn.bench.limit import bench_limit
 
         bench_limit(out, thread_count=count, smoke=smoke)
     return 0

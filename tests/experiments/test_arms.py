@@ -9,7 +9,7 @@ import yaml
 from auxrnn.config import AuxiliaryConfig
 from auxrnn.errors import InputError
 from auxrnn.experiments.arms import differing, gather_arms, read_run, settings
-from auxrnn.experiments.run_folder import RunFolder
+from auxrnn.runs.folder import RunFolder
 from auxrnn.training.history import COLUMNS
 from small_runs import SMALL
 

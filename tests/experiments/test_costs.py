@@ -7,8 +7,8 @@ import pytest
 from auxrnn.experiments import costs
 from auxrnn.experiments.catalogue import find_experiment
 from auxrnn.experiments.costs import cost_section, costs_file, measure_costs
-from auxrnn.experiments.run_folder import write_json
 from auxrnn.report.page import Section
+from auxrnn.runs.folder import write_json
 
 FIGURES = [
     {"model": "r-LSTM 20x30", "steps": 1600, "seconds": [0.5, 0.7, 0.6], "mib": 100.0, "stopped": None},

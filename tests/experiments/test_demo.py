@@ -8,9 +8,9 @@ import pytest
 from auxrnn.errors import InputError
 from auxrnn.experiments import demo
 from auxrnn.experiments.demo import SHOWN, demo_arms, run_demo
-from auxrnn.experiments.grid import Outcome, estimated_cost, run_grid
-from auxrnn.experiments.run_folder import RunFolder, read_json
-from auxrnn.experiments.runs import StoppedRunError
+from auxrnn.grids.grid import Outcome, estimated_cost, run_grid
+from auxrnn.runs.folder import RunFolder, read_json
+from auxrnn.runs.run import StoppedRunError
 from small_runs import SMALL
 
 ARMS = {
@@ -94,7 +94,7 @@ def test_a_second_call_trains_nothing_and_shows_the_same(shown, capsys, monkeypa
     folder, rows = shown
     before = (folder / "table.md").read_text()
     (folder / "table.md").unlink()
-    monkeypatch.setattr("auxrnn.experiments.runs.fit", untouched)
+    monkeypatch.setattr("auxrnn.runs.run.fit", untouched)
     assert run_demo(folder, "digits", None, 1) == rows
     assert (folder / "table.md").read_text() == before
     out = capsys.readouterr().out
@@ -106,7 +106,7 @@ def test_another_configuration_is_refused_before_anything_is_trained(shown, monk
     folder, _ = shown
     changed = {**ARMS, "p-LSTM": replace(ARMS["p-LSTM"], lr=0.5)}
     monkeypatch.setattr(demo, "demo_arms", lambda data: changed)
-    monkeypatch.setattr("auxrnn.experiments.runs.fit", untouched)
+    monkeypatch.setattr("auxrnn.runs.run.fit", untouched)
     with pytest.raises(InputError, match=r"p-LSTM-0: expected a run with the settings of this grid, found lr 0\.01"):
         run_demo(folder, "digits", None, 1)
 

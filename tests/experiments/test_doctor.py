@@ -3,8 +3,9 @@
 import pytest
 
 from auxrnn.data.presets import MNIST_FILES
-from auxrnn.experiments import doctor, environment
+from auxrnn.experiments import doctor
 from auxrnn.experiments.doctor import diagnose
+from auxrnn.runs import environment
 
 
 def found(folder):

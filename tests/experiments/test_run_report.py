@@ -14,10 +14,11 @@ from auxrnn.cli import main
 from auxrnn.config import AuxiliaryConfig
 from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
-from auxrnn.experiments import datasets, insides
+from auxrnn.experiments import insides
 from auxrnn.experiments.arms import read_run
-from auxrnn.experiments.run_folder import RunFolder, read_config, read_json, write_json
 from auxrnn.experiments.run_report import report_runs
+from auxrnn.runs import datasets
+from auxrnn.runs.folder import RunFolder, read_config, read_json, write_json
 from small_runs import run_small
 
 

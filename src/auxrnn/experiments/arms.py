@@ -9,7 +9,7 @@ from typing import Any
 
 from auxrnn.config import RunConfig
 from auxrnn.errors import InputError
-from auxrnn.experiments.run_folder import FREE, RunFolder, flat_settings, read_config, read_curve, read_json
+from auxrnn.runs.folder import FREE, RunFolder, flat_settings, read_config, read_curve, read_json
 from auxrnn.training.phases import plan_phases
 
 UNLIKE = ("seed", *FREE)

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from auxrnn.config import AuxiliaryConfig, RunConfig
-from auxrnn.experiments.grid import require_finished, run_grid
-from auxrnn.experiments.run_folder import RunFolder, read_curve
+from auxrnn.grids.grid import require_finished, run_grid
 from auxrnn.report.figures import draw_curves, draw_images
 from auxrnn.report.statistics import apart, spread
 from auxrnn.report.tables import markdown_table, text_table
+from auxrnn.runs.folder import RunFolder, read_curve
 
 SHOWN = ("LSTM", "r-LSTM", "p-LSTM")
 
@@ -124,7 +124,7 @@ def _verdict(by_name: dict[str, list[dict[str, Any]]]) -> str:
 def _draw(out: Path, example: RunConfig, runs: Path, names: list[str], seeds: int) -> None:
     from auxrnn.data.catalogue import load
     from auxrnn.experiments.memory import remembered_images
-    from auxrnn.experiments.use import open_model
+    from auxrnn.runs.use import open_model
 
     curves = {name: [read_curve(RunFolder(runs / f"{name}-{seed}")) for seed in range(seeds)] for name in names}
     drawn = draw_curves(curves, title=f"{example.data}: supervised window of {example.bptt} steps")

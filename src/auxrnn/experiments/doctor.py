@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from auxrnn.data.presets import PRESETS
 from auxrnn.data.sources import data_folder
-from auxrnn.experiments.environment import describe_environment, installed_version
+from auxrnn.runs.environment import describe_environment, installed_version
 
 EXTRAS = {"image": ("pillow",), "tensorboard": ("tensorboard",)}
 

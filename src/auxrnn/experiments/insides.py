@@ -14,14 +14,14 @@ import torch
 from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
 from auxrnn.experiments.arms import Arm, StoredRun
-from auxrnn.experiments.datasets import load_data
 from auxrnn.experiments.probes import confusion, gradient_norms, memory_probe
-from auxrnn.experiments.use import open_model
 from auxrnn.inference import predict_logits
 from auxrnn.model import SequenceClassifier
 from auxrnn.persistence import SavedModel
 from auxrnn.report.figures import Point, draw_confusion, draw_images, draw_points
 from auxrnn.report.page import Figure, Section
+from auxrnn.runs.datasets import load_data
+from auxrnn.runs.use import open_model
 
 PROBED_STEPS = 2_000_000
 """Steps of test sequences that a confusion matrix reads at most."""

@@ -19,10 +19,10 @@ from auxrnn.experiments.arms import Arm, read_run
 from auxrnn.experiments.catalogue import Experiment, find_experiment
 from auxrnn.experiments.costs import cost_section, costs_file, measure_costs
 from auxrnn.experiments.experiment_page import build_page
-from auxrnn.experiments.grid import run_grid
 from auxrnn.experiments.insides import probe_sections
-from auxrnn.experiments.records import Record, collect_records
 from auxrnn.experiments.scales import PlannedRun, Scale, find_scale, plan_runs
+from auxrnn.grids.grid import run_grid
+from auxrnn.grids.records import Record, collect_records
 from auxrnn.report.page import Section, write_page
 
 

@@ -1,0 +1,243 @@
+"""`auxrnn bench length`: seconds and peak memory of a training step as sequences grow.
+
+Every case runs in processes of its own under a limit of memory. The first tells the peak: of live memory, at one
+thread, so that nothing depends on chance; in the second they take turns at each length and tell the time. A case that
+has run out of memory, or would take longer than its limit, is not tried at greater lengths, and the table says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from auxrnn.anchors import step_generator
+from auxrnn.batch import InputSpec, SequenceBatch
+from auxrnn.bench.measure import Spread, heading, store
+from auxrnn.bench.plain import PlainLSTM
+from auxrnn.bench.process import Cost, OwnProcess, StoppedWorkError, free_memory
+from auxrnn.build import build_model
+from auxrnn.config import ModelConfig
+from auxrnn.report.figures import draw_lines
+from auxrnn.report.tables import text_table
+
+LENGTHS = (1_024, 4_096, 16_384, 65_536, 131_072, 1_048_576)
+SMOKE_LENGTHS = (64, 96)
+ROUNDS = 3
+LONG_CALL = 15.0
+"""Seconds beyond which one call of a case, behind the warm-up on a short sequence, is all that is measured."""
+
+
+@dataclass(frozen=True)
+class Plain:
+    """A plain program: full back-propagation, its activations kept or computed again every `chunk` steps."""
+
+    chunk: int | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """One model at one length, with batches of `batch_size`."""
+
+    name: str
+    model: ModelConfig | Plain
+    steps: int
+    batch_size: int = 32
+
+
+MODELS: dict[str, ModelConfig | Plain] = {
+    "LSTM, full BPTT": Plain(),
+    "LSTM, full BPTT, checkpoints": Plain(chunk=256),
+    "Transformer": ModelConfig(model="transformer"),
+    "LSTM, truncated": ModelConfig(model="lstm"),
+    "r-LSTM 1x600": ModelConfig(model="r-lstm"),
+    "r-LSTM 20x30": ModelConfig(model="r-lstm", num_anchors=20, segment_length=30),
+    "p-LSTM": ModelConfig(model="p-lstm"),
+}
+WHOLE = ("LSTM, full BPTT", "LSTM, full BPTT, checkpoints", "Transformer")
+WHOLE_LIMIT = 131_072
+"""Beyond this length models that keep something of every step are not tried."""
+
+
+def bench_length(
+    lengths: Sequence[int] | None = None,
+    out: Path | None = None,
+    *,
+    threads: int | None = None,
+    memory: float | None = None,
+    seconds: float = 150.0,
+    smoke: bool = False,
+) -> dict[str, Any]:
+    """Print the tables and return the figures. memory: GiB a case may take (default: 0.6 of what is free)."""
+    threads = threads or torch.get_num_threads()
+    limit = int((memory * 2**30) if memory else 0.6 * free_memory())
+    batch_size = 4 if smoke else 32
+    chosen = sorted(set(lengths or (SMOKE_LENGTHS if smoke else LENGTHS)))
+    sizes = {"batch": batch_size, "hidden": 128, "memory_limit_GiB": round(limit / 2**30, 1), "threads": threads}
+    print(heading("A training step against the length", **sizes))
+    figures: list[dict[str, Any]] = []
+    for steps in chosen:
+        cases = [
+            Case(name, smaller(model) if smoke else model, steps, batch_size)
+            for name, model in MODELS.items()
+            if name not in WHOLE or steps <= WHOLE_LIMIT
+        ]
+        figures += _at_one_length(cases, figures, threads, limit, seconds)
+    print()
+    _print_table(figures, chosen)
+    drawings = {
+        "seconds": draw_lines(_lines(figures, "seconds"), title="Seconds of a training step", xlabel="steps",
+                              ylabel="seconds"),
+        "memory": draw_lines(_lines(figures, "mib"), title="Peak memory of a training step", xlabel="steps",
+                             ylabel="MiB"),
+    }  # fmt: skip
+    return store(out, "length", sizes, figures, **drawings)
+
+
+def _at_one_length(
+    cases: list[Case], before: list[dict[str, Any]], threads: int, limit: int, seconds: float
+) -> list[dict[str, Any]]:
+    costs: dict[str, list[Cost]] = {}
+    stopped: dict[str, str] = {}
+    peaks: dict[str, float | None] = {}
+    with ExitStack() as processes:
+        running: dict[str, OwnProcess] = {}
+        for case in cases:
+            reason = _reason_not_to(case, before, seconds)
+            if reason is None:
+                try:
+                    with OwnProcess(training_step, case, threads=1, memory=limit, give_back=True) as own:
+                        peaks[case.name] = own.call(2 * seconds).peak
+                except StoppedWorkError as error:
+                    reason = str(error)
+            if reason is None:
+                process = OwnProcess(training_step, case, threads=threads, memory=limit)
+                running[case.name] = processes.enter_context(process)
+            else:
+                stopped[case.name] = reason
+        for counted in range(ROUNDS + 1):
+            for name, process in running.items():
+                done = costs.setdefault(name, [])
+                if name in stopped or (counted and done[0].seconds > LONG_CALL):
+                    continue
+                try:
+                    done.append(process.call(seconds))
+                except StoppedWorkError as error:
+                    stopped[name] = str(error)
+    return [_figure(case, costs.get(case.name, []), peaks.get(case.name), stopped.get(case.name)) for case in cases]
+
+
+def _reason_not_to(case: Case, before: list[dict[str, Any]], seconds: float) -> str | None:
+    """Why a case is not tried at this length, from how it went at the one before."""
+    own = [figure for figure in before if figure["model"] == case.name]
+    if not own:
+        return None
+    last = own[-1]
+    if last["stopped"]:
+        return (
+            str(last["stopped"]) if "already" in last["stopped"] else f"already at {last['steps']:,}: {last['stopped']}"
+        )
+    expected = last["seconds"][-1] * case.steps / last["steps"]
+    return None if expected <= seconds else f"would take {expected:.0f} s"
+
+
+def _figure(case: Case, costs: list[Cost], peak: float | None, stopped: str | None) -> dict[str, Any]:
+    """One line of the results: the first call warms up where there are more."""
+    counted = costs[1:] or costs
+    found: dict[str, Any] = {
+        "model": case.name,
+        "steps": case.steps,
+        "seconds": [round(cost.seconds, 4) for cost in counted],
+        "mib": None if peak is None else round(peak / 2**20, 2),
+        "stopped": stopped,
+    }
+    times = f"{Spread.of(found['seconds']).median:.3f} s, {found['mib']:,.1f} MiB" if counted else "not run"
+    print(f"{case.name}, T {case.steps:,}: {times}{f' ({stopped})' if stopped else ''}", flush=True)
+    return found
+
+
+def _print_table(figures: list[dict[str, Any]], lengths: Sequence[int]) -> None:
+    names = list(dict.fromkeys(figure["model"] for figure in figures))
+    at = {(figure["model"], figure["steps"]): figure for figure in figures}
+    header = [f"T {steps:,}" for steps in lengths]
+
+    def cells(name: str, of: Callable[[dict[str, Any]], str]) -> list[str]:
+        return [of(at[name, steps]) if at.get((name, steps), {}).get("seconds") else "-" for steps in lengths]
+
+    rows = [[name, *cells(name, lambda found: f"{Spread.of(found['seconds']).median:,.3f}")] for name in names]
+    print(text_table(["seconds a step (median)", *header], rows), end="\n\n")
+    rows = [[name, *cells(name, lambda found: f"{found['mib']:,.1f}")] for name in names]
+    for row, name in zip(rows, names, strict=True):
+        own = [found["mib"] for found in figures if found["model"] == name and found["mib"]]
+        row.append(f"{own[-1] / own[0]:.3f}" if own else "-")
+    print(text_table(["peak memory, MiB", *header, "last / first"], rows))
+    slow = "LSTM, full BPTT"
+    for steps in lengths:
+        base = at.get((slow, steps), {}).get("seconds")
+        if base:
+            ratios = [
+                f"{name} {Spread.of(base).median / Spread.of(at[name, steps]['seconds']).median:.1f}"
+                for name in names
+                if name != slow and at[name, steps]["seconds"]
+            ]
+            print(f"\nTimes faster than full BPTT at {steps:,}: {', '.join(ratios)}.", end="")
+    for found in figures:
+        if found["stopped"] and "already" not in found["stopped"]:
+            print(f"\n{found['model']} stopped at {found['steps']:,}: {found['stopped']}.", end="")
+    print()
+
+
+def _lines(figures: list[dict[str, Any]], what: str) -> dict[str, list[tuple[float, float]]]:
+    lines: dict[str, list[tuple[float, float]]] = {}
+    for found in figures:
+        value = Spread.of(found["seconds"]).median if what == "seconds" and found["seconds"] else found["mib"]
+        if found["seconds"] and value:
+            lines.setdefault(found["model"], []).append((found["steps"], value))
+    return lines
+
+
+def smaller(model: ModelConfig | Plain) -> ModelConfig | Plain:
+    """The same model at a size for tests."""
+    if isinstance(model, Plain):
+        return model if model.chunk is None else Plain(chunk=16)
+    return replace(model, hidden_size=8, projection_size=8, bptt=8, segment_length=min(model.segment_length, 16))
+
+
+def training_step(case: Case) -> Callable[[], None]:
+    """A whole training step on random pixels: losses, backward, optimiser. Libraries are loaded on a short sequence."""
+    if case.steps > 64:
+        training_step(replace(case, steps=64))()
+    torch.manual_seed(0)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    pixels = torch.randint(0, 256, (case.batch_size, case.steps, 1), dtype=torch.uint8).to(device)
+    labels = torch.randint(0, 10, (case.batch_size,)).to(device)
+    total: Callable[[], torch.Tensor]
+    if isinstance(case.model, Plain):
+        plain = PlainLSTM(chunk=case.model.chunk).to(device)
+        network: torch.nn.Module = plain
+
+        def total() -> torch.Tensor:
+            return plain.losses(pixels[..., 0], labels)[0]
+
+    else:
+        classifier = build_model(case.model, InputSpec("pixels", 1), 10).to(device)
+        network = classifier
+        batch = SequenceBatch(pixels, torch.full((case.batch_size,), case.steps), labels)
+        names = ("supervised", *case.model.auxiliaries)
+
+        def total() -> torch.Tensor:
+            losses = classifier.losses(batch, names, 0.5, step_generator(0))
+            return torch.stack([loss.mean for loss in losses.values()]).sum()
+
+    optimizer = torch.optim.RMSprop(network.parameters(), lr=1e-3)
+
+    def step() -> None:
+        total().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return step

@@ -1,0 +1,1 @@
+"""Many runs: who makes which, in what processes, and what came of them."""

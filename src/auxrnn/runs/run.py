@@ -1,0 +1,306 @@
+"""A run: start, resume, finish. Everything that a run is lies in its folder, which `run_folder` knows."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from torch.nn.functional import cross_entropy
+
+from auxrnn.build import build_model
+from auxrnn.config import RunConfig
+from auxrnn.data.dataset import SequenceData, TrainTest
+from auxrnn.data.splits import stratified_split
+from auxrnn.errors import InputError, did_you_mean
+from auxrnn.inference import accuracy, macro_f1, predict_logits
+from auxrnn.model import Classifier
+from auxrnn.persistence import SavedModel, save_model
+from auxrnn.runs.datasets import RunData, is_own, load_data, run_name
+from auxrnn.runs.environment import describe_environment, peak_memory
+from auxrnn.runs.folder import (
+    STARTED_WITH,
+    RunFolder,
+    check_unchanged,
+    read_config,
+    read_json,
+    write_config,
+    write_json,
+)
+from auxrnn.runs.forecast import describe_run
+from auxrnn.runs.launch import launch
+from auxrnn.runs.lock import lock_run
+from auxrnn.runs.sensible import sensible_settings
+from auxrnn.training.checkpoints import find_checkpoints, is_whole
+from auxrnn.training.fit import Fitted, fit
+from auxrnn.training.interrupt import InterruptedRun
+from auxrnn.training.module import DivergedError
+from auxrnn.training.precision import usable_precision
+from auxrnn.training.ranks import LostRankError, find_ranks
+
+Say = Callable[[str], None]
+
+
+class StoppedRunError(RuntimeError):
+    """The run did not finish: interrupted, diverged or unable to write. The message says how to go on."""
+
+
+def start_run(config: RunConfig, say: Say = print, *, given: Collection[str] | None = None) -> dict[str, Any]:
+    """Train from the beginning into a new folder and return the result (what result.json holds).
+
+    Over several devices every process that torchrun or SLURM has started calls this; where nothing has started them,
+    this does, and trains in them. The first alone speaks, writes and has a result. Raises InputError where the folder
+    holds a run already; `training.fit.fit` says what else.
+
+    given: the settings that a person has said; on files of their own the others may be chosen by the data. None: all.
+    """
+    ranks = find_ranks(config)
+    folder = RunFolder(Path(config.out or run_name(config)))
+    if not ranks.is_first:
+        config, data = _chosen(config, load_data(config), given)
+        return _train(config, folder, data, None, say)
+    _check_new(folder)
+    if folder.path.is_file():
+        raise InputError(f"{folder.path}: expected a folder to write the run to, found a file; choose another --out.")
+    if any(place.exists() for place in (folder.checkpoints, folder.model, folder.result)):
+        raise InputError(
+            f"{folder.path}: expected a new run folder, found what is left of a run; choose another --out."
+        )
+    _check_engine(config)
+    config, data = _chosen(config, load_data(config), given)
+    with lock_run(folder.path):
+        _check_new(folder)
+        try:
+            write_json(folder.environment, {**describe_environment(), STARTED_WITH: config.to_dict()})
+            write_config(folder, config)
+        except OSError as error:
+            raise InputError(f"{folder.path}: expected a folder that can be written to: {error}.") from error
+        return _train(config, folder, data, None, say)
+
+
+def _chosen(config: RunConfig, data: RunData, given: Collection[str] | None) -> tuple[RunConfig, RunData]:
+    """The configuration with what was not `given` chosen by a person's own data, and the reasons among the findings."""
+    if given is None or not is_own(config.data):
+        return config, data
+    config, reasons = sensible_settings(config, data.sequences.train, given)
+    return config, replace(data, findings=(*data.findings, *reasons))
+
+
+def _check_new(folder: RunFolder) -> None:
+    if folder.config.exists():
+        raise InputError(
+            f"{folder.path}: expected a new run folder, found a run. Go on with `auxrnn resume {folder.path}`, "
+            f"or choose another folder with --out."
+        )
+
+
+def resume_run(path: Path, say: Say = print, *, data_dir: str | None = None) -> dict[str, Any]:
+    """Go on with a run from its newest whole checkpoint; a finished one is left as it is and its result returned.
+
+    data_dir: where the data lie now, where that has changed. InputError where the configuration has.
+    """
+    folder = RunFolder(path)
+    config = read_config(folder)
+    if folder.result.exists():
+        say(f"{path} is finished; nothing to do.")
+        return read_json(folder.result)
+    check_unchanged(folder, config)
+    config = replace(config, data_dir=data_dir or config.data_dir)
+    data = load_data(config)
+    if not find_ranks(config).is_first:
+        return _train(config, folder, data, _newest_whole(folder, say, put_aside=False), say)
+    with lock_run(folder.path):
+        for left in [part for place in (path, folder.checkpoints, folder.model) for part in place.glob(".*.part")]:
+            left.unlink(missing_ok=True)  # a kill in the middle of writing
+        return _train(config, folder, data, _newest_whole(folder, say), say)
+
+
+def train_rank(path: Path, checkpoint: Path | None, data_dir: str | None) -> None:
+    """The part of one of the processes that `launch` started, from `checkpoint` or from the beginning."""
+    folder = RunFolder(path)
+    config = replace(read_config(folder), data_dir=data_dir)
+    data = replace(load_data(config), findings=())  # told by the process that started this one
+    resume = (
+        None
+        if checkpoint is None
+        else next((phase, found) for phase, _, found in find_checkpoints(folder.checkpoints) if found == checkpoint)
+    )
+    _train(config, folder, data, resume, print)
+
+
+def _check_engine(config: RunConfig) -> None:
+    """Refuse before a folder is made what Lightning would refuse after."""
+    from lightning import Trainer
+    from lightning.fabric.utilities.exceptions import MisconfigurationException
+    from lightning.pytorch.accelerators import AcceleratorRegistry
+    from lightning.pytorch.strategies import StrategyRegistry
+
+    logger = logging.getLogger("lightning.pytorch")
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # it tells of the hardware
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            usable_precision(config.precision, config.accelerator)
+            Trainer(
+                accelerator=config.accelerator,
+                devices=config.devices,
+                num_nodes=config.num_nodes,
+                strategy=config.strategy,
+                logger=False,
+                enable_checkpointing=False,
+            )
+    except InputError:
+        raise
+    except (ValueError, MisconfigurationException) as error:
+        hint = ""
+        for word, known in (
+            (config.accelerator, ["auto", "gpu", *AcceleratorRegistry.available_accelerators()]),
+            (config.strategy, ["auto", *StrategyRegistry.available_strategies()]),
+        ):
+            hint += "" if word in known else did_you_mean(word, known)
+        raise InputError(
+            f"Expected an accelerator, devices and a strategy that this machine has, got accelerator "
+            f"{config.accelerator!r}, {config.devices} devices, strategy {config.strategy!r}: {error}{hint}"
+        ) from error
+    finally:
+        logger.setLevel(level)
+
+
+def _newest_whole(folder: RunFolder, say: Say, *, put_aside: bool = True) -> tuple[int, Path] | None:
+    """The checkpoint to go on from; damaged newer ones are named and put aside, by one of several ranks."""
+    for phase, step, path in find_checkpoints(folder.checkpoints):
+        if is_whole(path):
+            if put_aside:
+                say(f"Resuming from {path.name} (phase {phase + 1}, step {step}).")
+            return phase, path
+        if not put_aside:
+            continue
+        aside = path.with_suffix(".damaged")
+        path.rename(aside)
+        say(f"{path} is damaged; it is now {aside.name}, and the one before it is used.")
+    if put_aside:
+        say("No checkpoint yet; starting from the beginning.")
+    return None
+
+
+def split_data(data: TrainTest, config: RunConfig) -> tuple[SequenceData, SequenceData]:
+    """Training and validation sequences, stratified and seeded."""
+    assert data.train.labels is not None
+    kept, held_out = stratified_split(data.train.labels, config.validation_fraction, config.seed)
+    return data.train.subset(kept), data.train.subset(held_out)
+
+
+def _train(
+    config: RunConfig, folder: RunFolder, loaded: RunData, resume: tuple[int, Path] | None, say: Say
+) -> dict[str, Any]:
+    ranks = find_ranks(config)
+    for line in loaded.findings if ranks.is_first else ():
+        say(line)
+    if not ranks.started:
+        try:
+            launch(folder.path, config, None if resume is None else resume[1])
+        except LostRankError as error:
+            raise _lost(folder, error) from error
+        except RuntimeError as error:
+            raise StoppedRunError(str(error)) from error
+        return read_json(folder.result)
+    data = loaded.sequences
+    train, validation = split_data(data, config)
+    torch.manual_seed(config.seed)
+    network = build_model(config, train.spec, len(train.classes), int(train.lengths.max()))
+    for line in describe_run(config, train, validation, data.test, network) if ranks.is_first else ():
+        say(line)
+    for remark in data.remarks if ranks.is_first else ():
+        say(f"Note        {remark}")
+    try:
+        fitted = fit(network, train, validation, config.model_config(), config, folder=folder.path, resume=resume)
+    except InterruptedRun as stop:
+        raise StoppedRunError(f"{stop}; saved. Go on with: auxrnn resume {folder.path}") from stop
+    except DivergedError as error:
+        kept = find_checkpoints(folder.checkpoints)
+        where = f"The last good checkpoint is {kept[0][2]}." if kept else "There is no checkpoint yet."
+        raise StoppedRunError(f"{error} {where}") from error
+    except LostRankError as error:
+        raise _lost(folder, error) from error
+    except (OSError, SafetensorError) as error:
+        raise _unwritten(folder, error) from error
+    except RuntimeError as error:
+        if resume is None or "loading state_dict" not in str(error):
+            raise
+        raise InputError(
+            f"{resume[1]}: expected a checkpoint of the run that {folder.config} describes, found one that does not "
+            f"fit: {str(error).splitlines()[-1].strip()} Was config.yaml changed?"
+        ) from error
+    if not ranks.is_first:
+        return {}
+    network.cpu()
+    logits = predict_logits(network, data.test)  # the test set is read here and nowhere else
+    assert data.test.labels is not None
+    result = _result(config, fitted, train, logits, data.test.labels, network)
+    try:
+        _save(folder, network, config, loaded, result)
+        write_json(folder.result, result)
+    except (OSError, SafetensorError) as error:
+        raise _unwritten(folder, error) from error
+    best = f", validation accuracy {fitted.best_accuracy:.4f} at epoch {fitted.best_epoch}" if fitted.best_epoch else ""
+    say(f"Test accuracy {result['test_accuracy']:.4f}{best}. Model in {folder.model}.")
+    return result
+
+
+def _lost(folder: RunFolder, error: LostRankError) -> StoppedRunError:
+    kept = find_checkpoints(folder.checkpoints)
+    where = f"The newest checkpoint is {kept[0][2]}." if kept else "There is no checkpoint yet."
+    return StoppedRunError(f"{error} {where} Go on with: auxrnn resume {folder.path}")
+
+
+def _unwritten(folder: RunFolder, error: Exception) -> StoppedRunError:
+    return StoppedRunError(
+        f"{folder.path}: could not be read or written: {error}. Free or repair the disk, then go on with: "
+        f"auxrnn resume {folder.path}"
+    )
+
+
+def _result(
+    config: RunConfig,
+    fitted: Fitted,
+    train: SequenceData,
+    logits: torch.Tensor,
+    labels: torch.Tensor,
+    network: Classifier,
+) -> dict[str, Any]:
+    return {
+        "data": config.data,
+        "model": config.model,
+        "bptt": config.bptt,
+        "seed": config.seed,
+        "train_sequences": len(train),
+        "epochs": len(fitted.history),
+        "best_epoch": fitted.best_epoch or None,
+        "validation_accuracy": fitted.best_accuracy,
+        "test_accuracy": accuracy(logits, labels),
+        "test_macro_f1": macro_f1(logits, labels),
+        "test_loss": float(cross_entropy(logits, labels)),
+        "parameters": sum(weight.numel() for weight in network.parameters()),
+        "classifier_parameters": network.classifier_parameters(),
+        "seconds": round(fitted.seconds, 1),
+        "peak_memory_bytes": peak_memory(),
+    }
+
+
+def _save(folder: RunFolder, network: Any, config: RunConfig, data: RunData, result: dict[str, Any]) -> None:
+    # Facts that differ between two runs of the same bits stay out of the model.
+    differing = ("seconds", "peak_memory_bytes")
+    facts = {name: value for name, value in result.items() if name not in differing and value is not None}
+    facts |= data.facts
+    test = data.sequences.test
+    order = None if test.pixel_order is None else tuple(test.pixel_order.tolist())
+    saved = SavedModel(
+        network, config.model_config(), test.spec, test.classes, test.image_shape, order, facts, data.preprocessing
+    )
+    save_model(folder.model, saved)

@@ -1,0 +1,104 @@
+"""A path instead of a preset: from files to train, evaluate, predict and resume."""
+
+import csv
+import json
+from io import StringIO
+
+import pytest
+
+from auxrnn.arguments import parse_given
+from auxrnn.config import RunConfig
+from auxrnn.errors import InputError
+from auxrnn.own.importing import import_source
+from auxrnn.reading import ReadingOptions
+from auxrnn.runs.datasets import is_own, load_data, run_name
+from auxrnn.runs.run import resume_run, start_run
+from auxrnn.runs.use import evaluate, open_model, predict_file, write_predictions
+from own_files import write_csv, write_long_form, write_texts
+
+SMALL = ["--max_epochs", "1", "--pretrain_epochs", "0", "--hidden_size", "4", "--projection_size", "null"]
+
+
+def train(path, out, *options):
+    said = []
+    config, given = parse_given([str(path), *SMALL, *options, "--out", str(out)])
+    return start_run(config, said.append, given=given), said
+
+
+def test_what_is_a_path(tmp_path):
+    assert not is_own("mnist")
+    assert not is_own("minst")
+    assert is_own("./minst")
+    assert is_own("reviews.csv")
+    assert is_own(str(tmp_path))
+    assert run_name(RunConfig(data="data/reviews.csv", seed=3)) == "runs/reviews-r-lstm-3"
+
+
+def test_a_preset_is_loaded_as_ever():
+    loaded = load_data(RunConfig(data="digits", limit_train=20))
+    assert (len(loaded.sequences.train), loaded.preprocessing) == (20, None)
+    assert loaded.facts == {"data_options": {"limit_train": 20}}
+
+
+def test_options_that_mean_nothing_for_own_files(tmp_path):
+    path = write_texts(tmp_path, 20)
+    with pytest.raises(InputError, match="expected no image_size"):
+        load_data(RunConfig(data=str(path), image_size=8))
+    assert len(load_data(RunConfig(data=str(path), limit_train=8, limit_test=2)).sequences.test) == 2
+
+
+def test_a_long_form_table_from_file_to_prediction(tmp_path):
+    path = write_long_form(tmp_path, 30)
+    result, said = train(path, tmp_path / "run", "--class_weights", "balanced")
+    assert said[0].startswith(f"{path}: long-form table")
+    assert any(line.startswith("Chosen      --bptt 4: the longest sequence has 4 steps") for line in said)
+    assert 0 <= result["test_macro_f1"] <= 1
+    saved = open_model(tmp_path / "run")
+    assert saved.preprocessing.mean[0] == pytest.approx(-saved.preprocessing.mean[1])
+    assert saved.facts["own"]["form"]["channel_names"] == ["a", "b"]
+    found = evaluate(tmp_path / "run")
+    assert found["accuracy"] == pytest.approx(result["test_accuracy"])
+    answers = list(predict_file(tmp_path / "run", path))
+    assert len(answers) == 30
+    assert set(answers[0].probabilities) == {"even", "odd"}
+    assert answers[3].name == f"{path}, id 3 (row 11)"
+
+
+def test_texts_by_a_set_and_the_same_bits_from_the_file(tmp_path):
+    path = write_texts(tmp_path, 30)
+    import_source(path, tmp_path / "set", ReadingOptions(), lambda _: None)
+    of_file, _ = train(path, tmp_path / "one")
+    of_set, _ = train(tmp_path / "set", tmp_path / "two")
+    assert of_set["test_loss"] == of_file["test_loss"]
+    assert evaluate(tmp_path / "two", str(path))["loss"] == pytest.approx(of_file["test_loss"], abs=1e-6)
+    assert (tmp_path / "one" / "model" / "model.safetensors").read_bytes() == (
+        tmp_path / "two" / "model" / "model.safetensors"
+    ).read_bytes()
+    stream = StringIO()
+    write_predictions(predict_file(tmp_path / "two", path), "csv", stream)
+    assert len(list(csv.DictReader(StringIO(stream.getvalue())))) == 30
+
+
+def test_a_finished_run_is_left_and_another_form_is_refused(tmp_path):
+    path = write_long_form(tmp_path, 30)
+    result, _ = train(path, tmp_path / "run")
+    assert resume_run(tmp_path / "run", lambda _: None)["test_loss"] == result["test_loss"]
+    with pytest.raises(InputError):
+        evaluate(tmp_path / "run", str(write_texts(tmp_path, 30)))
+
+
+def test_damaged_facts_are_told(tmp_path):
+    train(write_long_form(tmp_path, 30), tmp_path / "run")
+    place = tmp_path / "run" / "model" / "config.json"
+    content = json.loads(place.read_text())
+    content["facts"]["own"]["form"] = {"kind": "values"}
+    place.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="says how its data were read"):
+        list(predict_file(tmp_path / "run", tmp_path / "steps.csv"))
+
+
+def test_nothing_is_written_for_files_that_are_refused(tmp_path):
+    path = write_csv(tmp_path / "a.csv", "text,label", "a,x", "b,y", ",y")
+    with pytest.raises(InputError, match="row 4"):
+        train(path, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

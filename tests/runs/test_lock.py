@@ -1,0 +1,65 @@
+"""One process at a time; a crash leaves nothing that has to be cleared away."""
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from auxrnn.errors import InputError
+from auxrnn.runs.lock import NAME, lock_run
+from small_runs import run_small
+
+HOLDER = """
+    import sys
+    from pathlib import Path
+    from auxrnn.runs.lock import lock_run
+    with lock_run(Path(sys.argv[1])):
+        print("held", flush=True)
+        sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Another process that holds the lock of a run folder until its input ends."""
+    command = [sys.executable, "-c", textwrap.dedent(HOLDER), str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout.readline() == "held\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def test_the_second_process_is_told_who_holds_it(tmp_path, holder):
+    with pytest.raises(InputError, match=f"nobody is working on, but process {holder.pid} on "), lock_run(tmp_path):
+        pass
+    with pytest.raises(InputError, match=f"nobody is working on, but process {holder.pid} on "):
+        run_small(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {NAME}
+
+
+def test_a_killed_holder_leaves_it_free(tmp_path, holder):
+    holder.kill()
+    holder.wait()
+    assert (tmp_path / NAME).exists()
+    with lock_run(tmp_path):
+        pass
+    assert not (tmp_path / NAME).exists()
+
+
+def test_a_second_thread_or_call_of_the_same_process_is_told(tmp_path):
+    with lock_run(tmp_path / "run"):
+        with pytest.raises(InputError, match="but this process is"), lock_run(tmp_path / "run"):
+            pass
+        with lock_run(tmp_path / "other"):
+            pass
+    with lock_run(tmp_path / "run"):
+        pass
+
+
+def test_a_place_that_cannot_be_written_to(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="expected a folder that can be written to"), lock_run(tmp_path / "file"):
+        pass

@@ -1,0 +1,48 @@
+"""Settings chosen from the data against values worked out by hand; what was said stays."""
+
+import pytest
+import torch
+
+from auxrnn.batch import InputSpec
+from auxrnn.config import RunConfig
+from auxrnn.data.dataset import SequenceData
+from auxrnn.runs.sensible import sensible_settings
+
+
+def data_of(*lengths, channels=1):
+    return SequenceData("x", InputSpec("values", channels), [torch.zeros(length, channels) for length in lengths])
+
+
+def chosen(data, given=(), **settings):
+    config, lines = sensible_settings(RunConfig(**settings), data, given)
+    assert len(lines) == (4 if config.auxiliaries else 2) - len(given)
+    return config.bptt, config.num_anchors, config.segment_length, config.batch_size
+
+
+@pytest.mark.parametrize(
+    ("lengths", "expected"),
+    [
+        ([40] * 640, (40, 2, 10, 32)),  # all of it; 40 / 4; 40 / 20; 640 / 20
+        ([400] * 640, (200, 2, 100, 32)),  # half of it; at most 100; 400 / 200
+        ([8000] * 100, (300, 10, 100, 8)),  # the paper's; at most 10 anchors; at least 8
+        ([1] * 100, (1, 1, 1, 8)),
+    ],
+)
+def test_by_hand(lengths, expected):
+    assert chosen(data_of(*lengths)) == expected
+
+
+def test_memory_bounds_the_batch():
+    """4 bytes * 14 * 4,000 cells * (300 + 2 * 1,000) steps = 515 MB a row: 2 rows to 1 GiB."""
+    assert chosen(data_of(*[8000] * 400), hidden_size=4000)[3] == 2
+
+
+def test_what_was_said_stays():
+    data = data_of(*[400] * 640)
+    assert chosen(data, ("bptt", "batch_size"), bptt=50, batch_size=3) == (50, 4, 50, 3)
+
+
+def test_a_model_without_auxiliary_losses_has_no_segments():
+    config, lines = sensible_settings(RunConfig(model="lstm"), data_of(*[400] * 640), ())
+    assert (config.bptt, config.num_anchors, config.segment_length) == (200, 1, 600)
+    assert len(lines) == 2
