@@ -22,7 +22,20 @@ from auxrnn.experiments.runs import StoppedRunError
 from own_files import write_texts
 from small_runs import SMALL, as_words
 
-VERBS = ("demo", "train", "resume", "evaluate", "predict", "reproduce", "report", "data", "bench", "doctor")
+VERBS = (
+    "demo",
+    "train",
+    "resume",
+    "evaluate",
+    "predict",
+    "stream",
+    "export",
+    "reproduce",
+    "report",
+    "data",
+    "bench",
+    "doctor",
+)
 
 
 @pytest.fixture
@@ -103,6 +116,11 @@ def test_version(run):
         ("predict x", "required: file"),
         ("predict x y --fromat csv", "Did you mean '--format'"),
         ("predict x y --format cvs", "Did you mean 'csv'"),
+        ("stream", "required: run"),
+        ("stream x --every 0", "above 0, got '0'"),
+        ("stream x --folow", "Did you mean '--follow'"),
+        ("export", "required: run"),
+        ("export x --format onxn", "Did you mean 'onnx'"),
         ("reproduce", "required: experiment"),
         ("reproduce tabel2", "table2"),
         ("reproduce table2 --scale labtop", "laptop"),
