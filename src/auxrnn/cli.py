@@ -61,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(given: list[str]) -> int:
     if given[:1] == ["train"]:  # its many options come from the dataclasses of a run
         return _train(given[1:])
+    if given[:1] == ["tune"]:
+        return _tune(given[1:])
     parser = _parser()
     options, unknown = parser.parse_known_args(given)
     if unknown:  # told by the parser of the verb, which knows what was meant
@@ -103,6 +105,8 @@ def _parser() -> argparse.ArgumentParser:
     verb("train", lambda _: _train([]), "train a model: auxrnn train DATA [options]; see auxrnn train --help")
     resume = verb("resume", _resume, "go on with a run that was stopped or killed, exactly")
     resume.add_argument("run", help="a run folder")
+
+    verb("tune", lambda _: _tune([]), "search for settings on validation data: auxrnn tune DATA --trials N [options]")
 
     evaluate = verb("evaluate", _evaluate, "accuracy of a trained model on a test set")
     evaluate.add_argument("run", help="a run folder or a model folder")
@@ -192,6 +196,27 @@ def _train(arguments: list[str]) -> int:
         start_run(config, given=given)
 
     return _completed(work)
+
+
+def _tune(arguments: list[str]) -> int:
+    own = _Parser(
+        prog="auxrnn tune",
+        usage="auxrnn tune DATA --trials N [--study FILE] [options of auxrnn train]",
+        description="Search for settings on validation data and print the best as YAML, for auxrnn train --config.",
+        allow_abbrev=False,
+    )
+    own.add_argument("--trials", type=_positive, required=True, help="finished trials that the study shall hold")
+    own.add_argument("--study", help="file of the study, to go on with it or share it between processes")
+    options, others = own.parse_known_args(arguments)
+
+    from auxrnn.arguments import parse_run_config
+
+    config = parse_run_config(others)
+
+    from auxrnn.experiments.tune import as_yaml, tune
+
+    print(as_yaml(tune(config, options.trials, options.study and Path(options.study))), end="")
+    return 0
 
 
 def _resume(options: argparse.Namespace) -> int:
