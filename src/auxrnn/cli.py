@@ -209,13 +209,14 @@ def _tune(arguments: list[str]) -> int:
     own.add_argument("--study", help="file of the study, to go on with it or share it between processes")
     options, others = own.parse_known_args(arguments)
 
-    from auxrnn.arguments import parse_run_config
+    from auxrnn.arguments import parse_given
 
-    config = parse_run_config(others)
+    config, given = parse_given(others)
 
     from auxrnn.experiments.tune import as_yaml, tune
 
-    print(as_yaml(tune(config, options.trials, options.study and Path(options.study))), end="")
+    best = tune(config, options.trials, options.study and Path(options.study), given=given)
+    print(as_yaml(best), end="")
     return 0
 
 

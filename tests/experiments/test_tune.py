@@ -9,10 +9,11 @@ import yaml
 
 from auxrnn.batch import InputSpec
 from auxrnn.cli import main
-from auxrnn.config import RunConfig
-from auxrnn.data.catalogue import TrainTest, load
+from auxrnn.config import RunConfig, with_groups
+from auxrnn.data.dataset import TrainTest
 from auxrnn.errors import InputError
 from auxrnn.experiments import tune as tuning
+from auxrnn.experiments.datasets import load_data
 from auxrnn.experiments.tune import as_yaml, open_study, suggest, tune
 from auxrnn.training.module import DivergedError
 from small_runs import SMALL
@@ -45,13 +46,13 @@ def test_two_trials_then_more(tmp_path):
     found = values(file)
     assert max(found) == found[open_study(TINY, file).best_trial.number]
     assert best.pretrain_epochs + best.max_epochs == 2
-    assert RunConfig(**{**best.to_dict(), "aux": best.aux, "transformer": best.transformer}) == best
+    assert RunConfig(**with_groups(yaml.safe_load(as_yaml(best)))) == best
 
 
 def test_the_best_configuration_gives_the_best_accuracy_again(tmp_path):
     file = tmp_path / "study"
     best, _ = tuned(2, file)
-    train, validation = tuning.split_data(load("digits", options=tuning.DataOptions.of_run(TINY), seed=TINY.seed), TINY)
+    train, validation = tuning.split_data(load_data(TINY).sequences, TINY)
     with without_tensorboard():
         assert tuning._validation_accuracy(best, train, validation) == max(values(file))
 
@@ -61,7 +62,11 @@ def test_the_test_set_is_not_read(monkeypatch):
         def __getattr__(self, name):
             raise AssertionError("the test set was read")
 
-    monkeypatch.setattr(tuning, "load", lambda *given, **named: TrainTest(load(*given, **named).train, Forbidden()))
+    def without_test(config):
+        loaded = load_data(config)
+        return replace(loaded, sequences=TrainTest(loaded.sequences.train, Forbidden()))
+
+    monkeypatch.setattr(tuning, "load_data", without_test)
     assert len(tuned(1)[1]) == 1
 
 

@@ -7,7 +7,7 @@ stopped and gone on with at any time.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,12 +19,12 @@ import yaml
 from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
 from auxrnn.config import OWN_CORE, RunConfig
-from auxrnn.data.catalogue import load
 from auxrnn.data.dataset import SequenceData
-from auxrnn.data.options import DataOptions
 from auxrnn.errors import InputError
+from auxrnn.experiments.datasets import is_own, load_data
 from auxrnn.experiments.run_folder import FREE, flat_settings
 from auxrnn.experiments.runs import split_data
+from auxrnn.experiments.sensible import sensible_settings
 from auxrnn.training.fit import fit
 from auxrnn.training.module import DivergedError
 
@@ -39,20 +39,33 @@ MOST_STEPS, MOST_SEGMENT, MOST_ANCHORS = 300, 600, 20
 Say = Callable[[str], None]
 
 
-def tune(config: RunConfig, trials: int, study_file: Path | None = None, say: Say | None = None) -> RunConfig:
+def tune(
+    config: RunConfig,
+    trials: int,
+    study_file: Path | None = None,
+    say: Say | None = None,
+    *,
+    given: Collection[str] | None = None,
+) -> RunConfig:
     """Train until the study holds `trials` finished trials, and return the configuration of the best.
 
     `config` holds what is not searched for; its epochs, both phases together, are those of every trial. Processes that
     share `study_file` count together and end with at most one trial too many each. A trial that diverges counts, as
-    failed. Raises InputError for a study of other settings, for settings that cannot be searched, and without optuna.
+    failed. given: the settings that a person has said; on files of their own the others are chosen as `auxrnn train`
+    chooses them. Raises InputError for a study of other settings, for settings that cannot be searched, and where
+    optuna is missing.
     """
     if find_spec("optuna") is None:
         raise InputError("Expected optuna to tune, found none; install it with: pip install 'auxrnn[sweep]'")
     if config.validation_fraction == 0:
         raise InputError("Expected validation_fraction above 0 to compare trials by, got 0.")
     say = say or (lambda line: print(line, file=sys.stderr))
-    data = load(config.data, config.data_dir, DataOptions.of_run(config), seed=config.seed)
-    train, validation = split_data(data, config)
+    loaded = load_data(config)
+    for line in loaded.findings:
+        say(line)
+    if given is not None and is_own(config.data):
+        config, _ = sensible_settings(config, loaded.sequences.train, given)
+    train, validation = split_data(loaded.sequences, config)
     study = open_study(config, study_file)
     longest = int(train.lengths.max())
     while len(_finished(study)) < trials:
