@@ -21,10 +21,11 @@ import torch
 from torch import Tensor
 
 from auxrnn.batch import as_batch
+from auxrnn.card import described
 from auxrnn.errors import InputError, did_you_mean
 from auxrnn.export.served import INPUT_TYPES, INPUTS, PROBABILITIES, Served, description
 from auxrnn.files import write_atomically
-from auxrnn.persistence import SavedModel, described
+from auxrnn.persistence import SavedModel
 
 Form = Literal["onnx", "pt2"]
 Run = Callable[..., list[Tensor]]
