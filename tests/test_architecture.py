@@ -28,7 +28,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("estimator",),
     ("streaming", "export"),
     ("training", "persistence"),
-    ("build", "inference"),
+    ("build", "inference", "card"),
     ("baselines",),
     ("model",),
     ("objectives",),

@@ -22,7 +22,20 @@ from auxrnn.runs.run import StoppedRunError
 from own_files import write_texts
 from small_runs import SMALL, as_words
 
-VERBS = ("demo", "train", "resume", "evaluate", "predict", "reproduce", "report", "data", "bench", "doctor")
+VERBS = (
+    "demo",
+    "train",
+    "resume",
+    "evaluate",
+    "predict",
+    "stream",
+    "export",
+    "reproduce",
+    "report",
+    "data",
+    "bench",
+    "doctor",
+)
 
 
 @pytest.fixture
@@ -103,6 +116,14 @@ def test_version(run):
         ("predict x", "required: file"),
         ("predict x y --fromat csv", "Did you mean '--format'"),
         ("predict x y --format cvs", "Did you mean 'csv'"),
+        ("tune digits", "required: --trials"),
+        ("tune digits --trials 0", "above 0, got '0'"),
+        ("tune digits --trials 1 --modle lstm", "Did you mean '--model'"),
+        ("stream", "required: run"),
+        ("stream x --every 0", "above 0, got '0'"),
+        ("stream x --folow", "Did you mean '--follow'"),
+        ("export", "required: run"),
+        ("export x --format onxn", "Did you mean 'onnx'"),
         ("reproduce", "required: experiment"),
         ("reproduce tabel2", "table2"),
         ("reproduce table2 --scale labtop", "laptop"),
@@ -381,6 +402,36 @@ def test_what_may_happen_at_any_moment(run, monkeypatch, error, message):
     code, out, err = run("doctor")
     assert (code, out) == (1, "")
     assert message in err
+
+
+# Using a model --------------------------------------------------------------------------------------------------------
+
+
+def test_stream_says_what_predict_says(run, finished_run, digits, tmp_path):
+    images, _ = digits
+    np.save(tmp_path / "a.npy", images[:1].reshape(1, 64, 1))
+    (tmp_path / "a.csv").write_text("\n".join(map(str, images[0].flatten())))
+    code, out, err = run("stream", finished_run, tmp_path / "a.csv", "--every", "40", "--state", tmp_path / "state")
+    assert (code, err) == (0, "")
+    steps = list(csv.DictReader(io.StringIO(out)))
+    assert [row["step"] for row in steps] == ["40", "64"]
+    (whole,) = csv.DictReader(io.StringIO(run("predict", finished_run, tmp_path / "a.npy")[1]))
+    for name, value in whole.items():
+        if name.startswith("p("):
+            assert float(steps[-1][name]) == pytest.approx(float(value), abs=1e-6)
+
+
+def test_stream_of_a_broken_file(refused, finished_run, tmp_path):
+    (tmp_path / "a.csv").write_text("1\nfour\n")
+    assert "a.csv, line 2: expected 1 number, found 'four'" in refused("stream", finished_run, tmp_path / "a.csv")
+
+
+def test_export(run, finished_run, tmp_path):
+    pytest.importorskip("onnxruntime")
+    code, out, err = run("export", finished_run, "--out", tmp_path / "out")
+    assert (code, err) == (0, "")
+    assert [line.rpartition("/")[2] for line in out.splitlines()[:3]] == ["model.onnx", "example.py", "README.md"]
+    assert float(out.split()[-1]) < 1e-5
 
 
 # As a process ---------------------------------------------------------------------------------------------------------

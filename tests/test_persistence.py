@@ -71,7 +71,7 @@ def test_the_same_model_gives_the_same_bytes(saved, folder, tmp_path):
 def test_the_card_names_data_and_accuracy(folder):
     card = (folder / CARD).read_text()
     assert "data: some" in card
-    assert "test accuracy: 0.5" in card
+    assert "Test accuracy 50.00 %" in card
     assert card.startswith("---\nlibrary_name: auxrnn\n")
 
 

@@ -61,6 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(given: list[str]) -> int:
     if given[:1] == ["train"]:  # its many options come from the dataclasses of a run
         return _train(given[1:])
+    if given[:1] == ["tune"]:
+        return _tune(given[1:])
     parser = _parser()
     options, unknown = parser.parse_known_args(given)
     if unknown:  # told by the parser of the verb, which knows what was meant
@@ -104,6 +106,8 @@ def _parser() -> argparse.ArgumentParser:
     resume = verb("resume", _resume, "go on with a run that was stopped or killed, exactly")
     resume.add_argument("run", help="a run folder")
 
+    verb("tune", lambda _: _tune([]), "search for settings on validation data: auxrnn tune DATA --trials N [options]")
+
     evaluate = verb("evaluate", _evaluate, "accuracy of a trained model on a test set")
     evaluate.add_argument("run", help="a run folder or a model folder")
     evaluate.add_argument("--data", help="a data set; the model's own when left out")
@@ -113,6 +117,20 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("run", help="a run folder or a model folder")
     predict.add_argument("file", help="PNG, JPEG (extra: image), IDX, NPY or NPZ; TXT or CSV for texts")
     predict.add_argument("--format", choices=("csv", "jsonl"), default="csv", help="default: csv")
+
+    stream = verb("stream", _stream, "follow one endless sequence: the probabilities so far, at constant memory")
+    stream.add_argument("run", help="a run folder or a model folder")
+    stream.add_argument("file", nargs="?", help="lines of numbers (CSV), or a text in UTF-8 (default: standard input)")
+    stream.add_argument("--every", type=_positive, default=100, help="steps between two answers (default: 100)")
+    stream.add_argument("--format", choices=("csv", "jsonl"), default="csv", help="default: csv")
+    stream.add_argument("--follow", action="store_true", help="at the end of the file wait for more")
+    stream.add_argument("--state", help="file that keeps where the stream stands; it goes on from there")
+    stream.add_argument("--binary", action="store_true", help="raw uint8 pixels or little-endian float32 values")
+
+    export = verb("export", _export, "write a trained model for other programs, checked against it, with an example")
+    export.add_argument("run", help="a run folder or a model folder")
+    export.add_argument("--format", choices=("onnx", "pt2"), default="onnx", help="default: onnx (extra: export)")
+    export.add_argument("--out", help="folder of the files (default: RUN/onnx or RUN/pt2)")
 
     reproduce = verb("reproduce", _reproduce, "make a table or figure of the paper: its runs, then its page")
     reproduce.add_argument("experiment", choices=tuple(EXPERIMENTS), help="which table or figure")
@@ -180,6 +198,28 @@ def _train(arguments: list[str]) -> int:
     return _completed(work)
 
 
+def _tune(arguments: list[str]) -> int:
+    own = _Parser(
+        prog="auxrnn tune",
+        usage="auxrnn tune DATA --trials N [--study FILE] [options of auxrnn train]",
+        description="Search for settings on validation data and print the best as YAML, for auxrnn train --config.",
+        allow_abbrev=False,
+    )
+    own.add_argument("--trials", type=_positive, required=True, help="finished trials that the study shall hold")
+    own.add_argument("--study", help="file of the study, to go on with it or share it between processes")
+    options, others = own.parse_known_args(arguments)
+
+    from auxrnn.arguments import parse_given
+
+    config, given = parse_given(others)
+
+    from auxrnn.experiments.tune import as_yaml, tune
+
+    best = tune(config, options.trials, options.study and Path(options.study), given=given)
+    print(as_yaml(best), end="")
+    return 0
+
+
 def _resume(options: argparse.Namespace) -> int:
     def work() -> None:
         from auxrnn.runs.run import resume_run
@@ -239,6 +279,34 @@ def _predict(options: argparse.Namespace) -> int:
     from auxrnn.runs.use import predict_file, write_predictions
 
     write_predictions(predict_file(Path(options.run), Path(options.file)), options.format, sys.stdout)
+    return 0
+
+
+def _stream(options: argparse.Namespace) -> int:
+    from auxrnn.experiments.live import Request, follow_sequence
+    from auxrnn.experiments.use import open_model
+
+    request = Request(
+        options.file and Path(options.file),
+        options.every,
+        options.format,
+        follow=options.follow,
+        state=options.state and Path(options.state),
+        binary=options.binary,
+    )
+    follow_sequence(open_model(Path(options.run)), request, sys.stdin.buffer, sys.stdout)
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from auxrnn.experiments.use import open_model
+    from auxrnn.export.files import export_model
+
+    saved = open_model(Path(options.run))
+    exported = export_model(saved, Path(options.out or Path(options.run) / options.format), options.format)
+    for path in exported.files:
+        print(path)
+    print(f"largest difference from the model on random input: {exported.difference:.2g}")
     return 0
 
 

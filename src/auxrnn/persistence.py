@@ -16,6 +16,7 @@ import torch
 
 from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
+from auxrnn.card import model_card
 from auxrnn.config import ModelConfig, with_groups
 from auxrnn.errors import InputError
 from auxrnn.files import write_atomically
@@ -67,7 +68,8 @@ def save_model(folder: Path, saved: SavedModel) -> None:
     write_atomically(folder / WEIGHTS, lambda aside: safetensors.torch.save_file(weights, aside, {"format": "pt"}))
     text = json.dumps(content, indent=2) + "\n"
     write_atomically(folder / CONFIG, lambda aside: aside.write_text(text, encoding="utf-8"))
-    write_atomically(folder / CARD, lambda aside: aside.write_text(model_card(saved), encoding="utf-8"))
+    card = model_card(saved.config, saved.spec, saved.classes, saved.facts)
+    write_atomically(folder / CARD, lambda aside: aside.write_text(card, encoding="utf-8"))
 
 
 def load_model(folder: Path) -> SavedModel:
@@ -160,51 +162,3 @@ def _read_weights(path: Path, network: Classifier) -> dict[str, torch.Tensor]:
         if not bool(torch.isfinite(found).all()):
             raise InputError(f"{path}: expected finite weights, found NaN or infinity in {name}.")
     return weights
-
-
-def described(config: ModelConfig) -> str:
-    """The network in a few words."""
-    if config.model == "transformer":
-        sizes = config.transformer
-        return f"transformer of {sizes.layers} layers of width {sizes.width}, {sizes.heads} heads"
-    units = {"irnn": "ReLU units", "urnn": "complex units"}.get(config.model, f"{config.cell.upper()} cells")
-    return f"{config.model} with {config.hidden_size} {units}"
-
-
-def model_card(saved: SavedModel) -> str:
-    """README.md of a model: what it is, what it was trained on, how well it does, how to use it."""
-    config = saved.config
-    truncation = "" if config.model == "transformer" else f", truncation {config.bptt}"
-    facts = (
-        "\n".join(f"- {name.replace('_', ' ')}: {value}" for name, value in saved.facts.items()) or "- none recorded"
-    )
-    return f"""---
-library_name: auxrnn
-tags: [recurrent-neural-network, sequence-classification, long-sequences]
----
-
-# {config.model} sequence classifier
-
-{described(config)}{truncation}, trained by
-auxrnn after Trinh, Dai, Luong and Le, *Learning Longer-term Dependencies in RNNs with Auxiliary Losses* (ICML 2018).
-
-## Training
-
-{facts}
-
-## Input and classes
-
-Sequences of {saved.spec.size} {saved.spec.kind} a step; classes: {", ".join(saved.classes[:50])}.
-
-## Use
-
-```python
-import auxrnn
-clf = auxrnn.LongSequenceClassifier.from_pretrained("FOLDER")
-clf.predict(X)
-```
-
-## Limits
-
-Measured on one split of one data set; see the facts above. It answers one of its classes whatever it is shown.
-"""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import torch
 
+from auxrnn.card import described
 from auxrnn.config import RunConfig, steps_or_none
 from auxrnn.data.dataset import SequenceData
 from auxrnn.heads import FeedForward, StepHead
 from auxrnn.model import Classifier, SequenceClassifier
 from auxrnn.objectives import Objective
-from auxrnn.persistence import described
 from auxrnn.training.phases import plan_phases
 
 FLOATS_PER_UNIT = 14

@@ -297,8 +297,8 @@ def _save(folder: RunFolder, network: Any, config: RunConfig, data: RunData, res
     # Facts that differ between two runs of the same bits stay out of the model.
     differing = ("seconds", "peak_memory_bytes")
     facts = {name: value for name, value in result.items() if name not in differing and value is not None}
-    facts |= data.facts
     test = data.sequences.test
+    facts |= {**data.facts, "test_sequences": len(test)}
     order = None if test.pixel_order is None else tuple(test.pixel_order.tolist())
     saved = SavedModel(
         network, config.model_config(), test.spec, test.classes, test.image_shape, order, facts, data.preprocessing

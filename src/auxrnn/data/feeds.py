@@ -1,0 +1,189 @@
+"""Steps of one sequence as they arrive: from a pipe, or a file that may still grow, in pieces of bounded size.
+
+A feed keeps no more than a piece and what is left of a step that is not whole yet. What a step is comes as an
+`InputSpec`. Knows nothing of models.
+"""
+
+from __future__ import annotations
+
+import codecs
+import math
+import os
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+
+from auxrnn.batch import InputSpec
+from auxrnn.errors import InputError
+
+Array = npt.NDArray[Any]
+
+PIECE = 65_536
+"""Bytes read at once."""
+
+LONGEST_LINE = 1_000_000
+"""Bytes of a line; longer ones are taken for a file of another kind."""
+
+More = Callable[[], bool]
+"""Asked at the end of a file: whether to look again, for it may have grown. It may wait before it answers."""
+
+
+def no_more() -> bool:
+    """The answer for a file or a pipe that ends where it ends."""
+    return False
+
+
+def pieces_of(file: BinaryIO, name: str, more: More = no_more) -> Iterator[bytes]:
+    """The bytes of a file as they come; InputError where it becomes shorter while it is read."""
+    read = getattr(file, "read1", file.read)  # what a pipe has, without waiting for a whole piece
+    while True:
+        piece = read(PIECE)
+        if piece:
+            yield piece
+            continue
+        if not more():
+            return
+        if os.fstat(file.fileno()).st_size < file.tell():
+            raise InputError(f"{name}: expected a file that grows, found it shorter than what was read already.")
+
+
+def feed_text(pieces: Iterator[bytes], name: str) -> Iterator[str]:
+    """Characters from UTF-8, whatever bytes a piece ends with; InputError with the place for other bytes.
+
+    Every character counts, ends of lines too, as they are.
+    """
+    decoder, before = codecs.getincrementaldecoder("utf-8")(), 0
+    for piece in pieces:
+        waiting = len(decoder.getstate()[0])
+        try:
+            text = decoder.decode(piece)
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"{name}, byte {before - waiting + error.start + 1:,}: expected text in UTF-8, found {error.reason}."
+            ) from error
+        before += len(piece)
+        if text:
+            yield text
+    if decoder.getstate()[0]:
+        raise InputError(f"{name}: expected text in UTF-8, found the end in the middle of a character.")
+
+
+def feed_lines(pieces: Iterator[bytes], spec: InputSpec, name: str) -> Iterator[Array]:
+    """Steps (t, C) from lines of C numbers with commas or blanks between; float64.
+
+    A first line without any number is a header. InputError with the line's number for anything else.
+    """
+    number, rest = 0, b""
+    for piece in pieces:
+        *lines, rest = (rest + piece).split(b"\n")
+        if lines:
+            yield from _steps_of(lines, number, spec, name)
+            number += len(lines)
+        if len(rest) > LONGEST_LINE:
+            raise InputError(
+                f"{name}, line {number + 1:,}: expected {_numbers(spec)} a line, found a line of more than "
+                f"{LONGEST_LINE:,} bytes. Is it --binary?"
+            )
+    if rest:
+        yield from _steps_of([rest], number, spec, name)
+
+
+def feed_binary(pieces: Iterator[bytes], spec: InputSpec, name: str) -> Iterator[Array]:
+    """Steps (t, C) from raw numbers, C a step: uint8 for pixels, little-endian float32 for values.
+
+    InputError for a level or value that is none, and for an end in the middle of a step.
+    """
+    kind = np.dtype("u1" if spec.kind == "pixels" else "<f4")
+    width, before, rest = spec.size * kind.itemsize, 0, b""
+    for piece in pieces:
+        rest += piece
+        whole = len(rest) // width * width
+        steps = np.frombuffer(rest[:whole], kind).reshape(-1, spec.size)
+        rest = rest[whole:]
+        wrong = _wrong_step(steps, spec)
+        if wrong is not None:
+            raise InputError(f"{name}, step {before + wrong + 1:,}: {_expected(spec)}, found {_shown(steps[wrong])}.")
+        before += len(steps)
+        if len(steps):
+            yield steps
+    if rest:
+        raise InputError(
+            f"{name}: expected {width} bytes a step ({_numbers(spec)} of {kind.name}), found {len(rest)} at the end."
+        )
+
+
+def _steps_of(lines: list[bytes], before: int, spec: InputSpec, name: str) -> Iterator[Array]:
+    """The steps of whole lines, of which `before` others came before; those before a fault come before its error."""
+    if before == 0 and _is_header(lines[0]):
+        lines, before = lines[1:], 1
+    rows: list[list[float]] = []
+    fault: InputError | None = None
+    for number, line in enumerate(lines, before + 1):
+        try:
+            rows.append(_row(line, number, spec, name))
+        except InputError as error:
+            fault = error
+            break
+    steps = np.array(rows, dtype=np.float64).reshape(-1, spec.size)
+    wrong = _wrong_step(steps, spec)
+    if wrong is not None:
+        fault = InputError(f"{name}, line {before + wrong + 1:,}: {_expected(spec)}, found {_shown(steps[wrong])}.")
+    if len(steps[:wrong]):
+        yield steps[:wrong]
+    if fault is not None:
+        raise fault
+
+
+def _row(line: bytes, number: int, spec: InputSpec, name: str) -> list[float]:
+    try:
+        row = [float(field) for field in _fields(line)]
+    except ValueError:
+        row = []
+    if len(row) != spec.size:
+        shown = line[:40].decode("utf-8", "replace").strip()
+        raise InputError(f"{name}, line {number:,}: expected {_numbers(spec)}, found {shown!r}.")
+    return row
+
+
+def _fields(line: bytes) -> list[bytes]:
+    return line.split(b",") if b"," in line else line.split()
+
+
+def _is_header(line: bytes) -> bool:
+    fields = [field.strip() for field in _fields(line)]
+    return any(fields) and not any(_is_number(field) for field in fields)
+
+
+def _is_number(field: bytes) -> bool:
+    try:
+        float(field)
+    except ValueError:
+        return False
+    return True
+
+
+def _wrong_step(steps: Array, spec: InputSpec) -> int | None:
+    """The first step that is none of `spec`, or None."""
+    if spec.kind == "pixels":
+        right = (steps >= 0) & (steps < spec.levels) & (steps == np.floor(steps))
+    else:
+        right = np.isfinite(steps)
+    wrong = np.flatnonzero(~right.all(1))
+    return int(wrong[0]) if len(wrong) else None
+
+
+def _numbers(spec: InputSpec) -> str:
+    return "1 number" if spec.size == 1 else f"{spec.size} numbers"
+
+
+def _expected(spec: InputSpec) -> str:
+    if spec.kind == "pixels":
+        return f"expected whole levels from 0 to {spec.levels - 1}"
+    return "expected finite numbers; fill in missing values first"
+
+
+def _shown(step: Array) -> str:
+    shown = ", ".join(f"{value:g}" if math.isfinite(value) else str(value) for value in step[:4].tolist())
+    return shown + (", ..." if len(step) > 4 else "")

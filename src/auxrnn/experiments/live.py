@@ -1,0 +1,185 @@
+"""Following one endless sequence with a trained model: what it looks like so far, every so many steps.
+
+Memory does not grow with what has been read. Where the stream stands can lie in a file, from which it goes on.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, TextIO
+
+import numpy as np
+import torch
+
+from auxrnn.data.feeds import feed_binary, feed_lines, feed_text, no_more, pieces_of
+from auxrnn.errors import InputError
+from auxrnn.persistence import SavedModel
+from auxrnn.preprocessing import RawSequences
+from auxrnn.streaming import Stream
+from auxrnn.vocabulary import encode
+
+SECONDS_BETWEEN_SAVES = 1.0
+SECONDS_BETWEEN_LOOKS = 0.2
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to read and how to answer.
+
+    file: None for standard input. every: steps between two answers. follow: wait at the end of the file for more.
+    state: the file that holds where the stream stands; it goes on from there, and skips what it has read of `file`.
+    binary: raw numbers in place of lines.
+    """
+
+    file: Path | None = None
+    every: int = 100
+    form: Literal["csv", "jsonl"] = "csv"
+    follow: bool = False
+    state: Path | None = None
+    binary: bool = False
+
+
+def follow_sequence(saved: SavedModel, request: Request, standard_input: BinaryIO, out: TextIO) -> None:
+    """Answer every so many steps, and at the end if it has steps since the last answer.
+
+    Raises InputError for a model that has to see a sequence as a whole, and for input that it cannot read.
+    """
+    if saved.pixel_order is not None:
+        raise InputError("Expected a model that reads pixels row by row to stream to, got one that needs whole images.")
+    if request.binary and saved.spec.kind == "characters":
+        raise InputError("Expected numbers with --binary, got a model of characters, which reads UTF-8; leave it out.")
+    if request.follow and request.file is None:
+        raise InputError("Expected a file to follow, got standard input; leave --follow out, or name a file.")
+    stream = Stream(saved.network)
+    if request.state is not None and request.state.exists():
+        stream.load(request.state)
+    answers = _Answers(saved, request.form, out)
+    with _opened(request.file, standard_input) as (file, name), _ended_by_signals():
+        already = stream.steps if request.file is not None else 0
+        steps = _skipped(_steps(saved, file, name, request), already, name)
+        keeper = _Keeper(stream, request.state)
+        answered = stream.steps
+        try:
+            for piece in steps:
+                while piece.shape[1]:
+                    number = request.every - stream.steps % request.every
+                    stream.advance(piece[:, :number])
+                    piece = piece[:, number:]
+                    if stream.steps % request.every == 0:
+                        answers.write(stream)
+                        answered = stream.steps
+                        keeper.sometimes()
+            if stream.steps == 0:
+                raise InputError(f"{name}: expected at least one step, found none.")
+            if stream.steps != answered:
+                answers.write(stream)
+        finally:
+            keeper.now()
+
+
+def _steps(saved: SavedModel, file: BinaryIO, name: str, request: Request) -> Iterator[torch.Tensor]:
+    """Pieces (1, t, C) or (1, t) as the network reads them."""
+    pieces = pieces_of(file, name, look_again if request.follow else no_more)
+    learned = saved.preprocessing
+    if saved.spec.kind == "characters":
+        characters = "" if learned is None else learned.characters
+        for text in feed_text(pieces, name):
+            yield torch.from_numpy(encode(text, characters)).unsqueeze(0)
+        return
+    feed = feed_binary if request.binary else feed_lines
+    for steps in feed(pieces, saved.spec, name):
+        if saved.spec.kind == "pixels":
+            yield torch.from_numpy(steps.astype(np.uint8)).unsqueeze(0)
+        elif learned is None:
+            yield torch.from_numpy(steps.astype(np.float32)).unsqueeze(0)
+        else:
+            applied = learned.apply(RawSequences(steps[np.newaxis]), name)
+            assert isinstance(applied, torch.Tensor)
+            yield applied
+
+
+def _skipped(steps: Iterator[torch.Tensor], number: int, name: str) -> Iterator[torch.Tensor]:
+    """The steps behind the first `number`, which have been read before."""
+    left = number
+    for piece in steps:
+        if left < piece.shape[1]:
+            yield piece[:, left:]
+        left = max(left - piece.shape[1], 0)
+    if left:
+        raise InputError(
+            f"{name}: expected the {number:,} steps that the stream has read already, found {left:,} fewer. "
+            f"Name another --state for another file."
+        )
+
+
+class _Answers:
+    """One line an answer: a CSV with a header, or JSON lines."""
+
+    def __init__(self, saved: SavedModel, form: str, out: TextIO) -> None:
+        self.classes, self.form, self.out = saved.classes, form, out
+        self.writer: Any = csv.writer(out, lineterminator="\n")
+        self.begun = False
+
+    def write(self, stream: Stream) -> None:
+        shares = [round(value, 8) for value in stream.probabilities()[0].double().tolist()]
+        best = max(range(len(shares)), key=shares.__getitem__)
+        if self.form == "jsonl":
+            every = dict(zip(self.classes, shares, strict=True))
+            line = {"step": stream.steps, "class": self.classes[best], "probability": shares[best]}
+            self.out.write(json.dumps({**line, "probabilities": every}) + "\n")
+        else:
+            if not self.begun:
+                self.writer.writerow(["step", "class", "probability", *(f"p({name})" for name in self.classes)])
+            self.writer.writerow([stream.steps, self.classes[best], *(f"{v:.8f}" for v in (shares[best], *shares))])
+        self.begun = True
+        self.out.flush()
+
+
+class _Keeper:
+    """Writes where the stream stands, not more often than once a second on the way."""
+
+    def __init__(self, stream: Stream, path: Path | None) -> None:
+        self.stream, self.path, self.saved = stream, path, time.monotonic()
+
+    def sometimes(self) -> None:
+        if time.monotonic() - self.saved > SECONDS_BETWEEN_SAVES:
+            self.now()
+
+    def now(self) -> None:
+        if self.path is not None and self.stream.steps:
+            self.stream.save(self.path)
+            self.saved = time.monotonic()
+
+
+@contextmanager
+def _opened(path: Path | None, standard_input: BinaryIO) -> Iterator[tuple[BinaryIO, str]]:
+    if path is None:
+        yield standard_input, "standard input"
+        return
+    if not path.is_file():
+        raise InputError(f"{path}: expected a file to read, found {'a folder' if path.is_dir() else 'nothing'}.")
+    with path.open("rb") as file:
+        yield file, str(path)
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """SIGTERM ends like Ctrl-C, so that the state is written."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def look_again() -> bool:
+    """Wait a little and look whether the file has grown."""
+    time.sleep(SECONDS_BETWEEN_LOOKS)
+    return True

@@ -1,0 +1,65 @@
+"""Class probabilities from the model.onnx beside this file, with numpy and onnxruntime alone.
+
+python example.py               random input, in two pieces
+python example.py FILE.npy      one sequence of pixels or values, (T, C) or (T,)
+python example.py "some text"   one text, for a model of characters
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+session = onnxruntime.InferenceSession(str(Path(__file__).with_name("model.onnx")), providers=["CPUExecutionProvider"])
+about = json.loads(session.get_modelmeta().custom_metadata_map["auxrnn"])
+kind, size = about["input"]["kind"], about["input"]["size"]
+
+
+def first_state(batch):
+    """The state before the first step, by name."""
+    state = {}
+    for name, part in about["state"].items():
+        one = [1 if axis == "batch" else axis for axis in part["shape"]]
+        first = np.zeros(one, np.float32) if part["first"] is None else np.reshape(part["first"], one)
+        state[name] = np.repeat(first.astype(np.float32), batch, axis=part["shape"].index("batch"))
+    return state
+
+
+def advance(steps, state):
+    """Probabilities (batch, classes) after `steps`, and the state to go on from."""
+    probabilities, *after = session.run(None, {"inputs": steps, **state})
+    return probabilities, dict(zip(state, after, strict=True))
+
+
+def read(word):
+    """One sequence as a batch of one."""
+    if kind == "characters":
+        return np.array([[about["characters"].find(character) + 1 for character in word]], np.int64)
+    steps = np.load(word).reshape(1, -1, size)
+    if about["pixel_order"] is not None:
+        steps = steps[:, about["pixel_order"]]
+    return steps.astype(np.uint8 if kind == "pixels" else np.float32)
+
+
+def random_steps(number):
+    draw = np.random.default_rng(0)
+    if kind == "values":
+        return draw.normal(size=(1, number, size)).astype(np.float32)
+    if kind == "characters":
+        return draw.integers(0, size, (1, number))
+    return draw.integers(0, about["input"]["levels"], (1, number, size)).astype(np.uint8)
+
+
+steps = read(sys.argv[1]) if len(sys.argv) > 1 else random_steps(min(100, about["longest"] or 100))
+state = first_state(batch=1)
+if state:
+    half = (steps.shape[1] + 1) // 2
+    probabilities, state = advance(steps[:, :half], state)
+    if half < steps.shape[1]:
+        probabilities, state = advance(steps[:, half:], state)
+else:
+    probabilities, state = advance(steps, state)
+for place in np.argsort(-probabilities[0])[:5]:
+    print(f"{about['classes'][place]}: {probabilities[0, place]:.6f}")

@@ -1,0 +1,236 @@
+"""Writing an exported model: the file, an example that runs it with nothing of ours, a page, and the proof that it is
+the model: the largest difference on random input of other lengths and batch sizes.
+"""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+import logging
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from auxrnn.batch import as_batch
+from auxrnn.card import described
+from auxrnn.errors import InputError, did_you_mean
+from auxrnn.export.served import INPUT_TYPES, INPUTS, PROBABILITIES, Served, description
+from auxrnn.files import write_atomically
+from auxrnn.persistence import SavedModel
+
+Form = Literal["onnx", "pt2"]
+Run = Callable[..., list[Tensor]]
+
+ABOUT = "auxrnn"
+"""The entry of a file's own notes that holds `served.description` as JSON."""
+
+LARGEST_DIFFERENCE = 1e-4
+"""Of a probability or a state, from the model's own; more is taken for a fault, and nothing is written."""
+
+CASES = ((1, 1), (3, 2), (2, 33), (5, 150))
+"""Batch and length of what is compared; none of them is that of the export's own example."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written, and the largest difference from the model's own probabilities and states."""
+
+    model: Path
+    files: tuple[Path, ...]
+    difference: float
+
+
+def export_model(saved: SavedModel, folder: Path, form: Form) -> Exported:
+    """Write `model.onnx` or `model.pt2`, `example.py` and `README.md` into `folder`, each whole or as it was.
+
+    Raises InputError for a form that is none, where a library is missing, and where the exported file does not say what
+    the model says.
+    """
+    if form not in get_args(Form):
+        raise InputError(f"Expected a format of onnx or pt2, got {form!r}.{did_you_mean(form, get_args(Form))}")
+    if form == "onnx":
+        missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
+        if missing:
+            raise InputError(
+                f"Expected {', '.join(missing)} for ONNX, found none; install with: pip install 'auxrnn[export]'"
+            )
+    served = Served(replace(saved, network=copy.deepcopy(saved.network).cpu()))
+    about = json.dumps(description(saved, served))
+    content = _onnx_bytes(served, about) if form == "onnx" else _program_bytes(served, about)
+    difference = largest_difference(_onnx_run(content, served) if form == "onnx" else _program_run(content), served)
+    if not difference <= LARGEST_DIFFERENCE:
+        raise InputError(
+            f"Expected the {form} file to say what the model says, found a difference of {difference:.2g} on random "
+            f"input; nothing was written. The model's weights may be out of the range where float32 holds them."
+        )
+    model, example, page = folder / f"model.{form}", folder / "example.py", folder / "README.md"
+    write_atomically(model, lambda aside: aside.write_bytes(content))
+    script = Path(__file__).with_name(f"example_{form}.py").read_text(encoding="utf-8")
+    write_atomically(example, lambda aside: aside.write_text(script, encoding="utf-8"))
+    text = _page(saved, served, form, difference)
+    write_atomically(page, lambda aside: aside.write_text(text, encoding="utf-8"))
+    return Exported(model, (model, example, page), difference)
+
+
+def largest_difference(run: Run, served: Served) -> float:
+    """Between `run(inputs, *state)` and the model, over `CASES`: from the first state and from a random one.
+
+    Of a state that goes beyond 1 in size, relative to its largest entry.
+
+    From the first state the probabilities are compared with the network's own, which plans its windows for unequal
+    lengths and shares nothing with the export.
+    """
+    generator = torch.Generator().manual_seed(0)
+    worst = 0.0
+    for batch, steps in CASES:
+        steps = min(steps, served.network.longest or steps)
+        inputs = _random_inputs(served, batch, steps, generator)
+        first = [part.before(batch) for part in served.state]
+        states = [first, [torch.randn(part.shape, generator=generator) / 2 for part in first]] if first else [first]
+        for number, state in enumerate(states):
+            found = run(inputs, *state)
+            with torch.no_grad():
+                expected = list(served(inputs, *state))
+                if number == 0:
+                    logits = served.network(as_batch(served.standardised(inputs)))
+                    expected[0] = torch.softmax(logits, 1)
+            for one, other in zip(found, expected, strict=True):
+                difference = float((one - other).abs().max() / other.abs().max().clamp(min=1.0))
+                worst = max(worst, math.inf if math.isnan(difference) else difference)
+    return worst
+
+
+def _random_inputs(served: Served, batch: int, steps: int, generator: torch.Generator) -> Tensor:
+    kind, size = served.spec.kind, served.spec.size
+    if kind == "values":
+        values = torch.randn((batch, steps, size), generator=generator)
+        if served.mean is not None and served.scale is not None:
+            values = (values.double() * served.scale + served.mean).float()
+        return values
+    shape, top = ((batch, steps), size) if kind == "characters" else ((batch, steps, size), served.spec.levels)
+    return torch.randint(0, top, shape, generator=generator).to(INPUT_TYPES[kind])
+
+
+def _onnx_bytes(served: Served, about: str) -> bytes:
+    import onnx
+
+    if served.state:
+        from auxrnn.export.onnx_graph import recurrent_graph
+
+        model = recurrent_graph(served)
+    else:
+        from auxrnn.export.program import exported_program
+
+        with _silence():
+            made = torch.onnx.export(
+                exported_program(served),
+                dynamo=True,
+                input_names=[INPUTS],
+                output_names=[PROBABILITIES],
+                verbose=False,
+            )
+        assert made is not None
+        model = made.model_proto
+    onnx.helper.set_model_props(model, {ABOUT: about})
+    return model.SerializeToString()
+
+
+def _onnx_run(content: bytes, served: Served) -> Run:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    names = [INPUTS, *(part.name for part in served.state)]
+
+    def run(*tensors: Tensor) -> list[Tensor]:
+        given = {name: tensor.numpy() for name, tensor in zip(names, tensors, strict=True)}
+        return [torch.from_numpy(found) for found in session.run(None, given)]
+
+    return run
+
+
+def _program_bytes(served: Served, about: str) -> bytes:
+    from auxrnn.export.program import exported_program
+
+    written = io.BytesIO()
+    with _silence():
+        torch.export.save(exported_program(served), written, extra_files={ABOUT: about})
+    return written.getvalue()
+
+
+def _program_run(content: bytes) -> Run:
+    module: Any = torch.export.load(io.BytesIO(content)).module()
+
+    def run(*tensors: Tensor) -> list[Tensor]:
+        with torch.no_grad():
+            return list(module(*tensors))
+
+    return run
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """torch's exporters print their progress and warn of their own insides."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+            warnings.filterwarnings("ignore", module=r"(torch|copyreg|onnxscript|onnx_ir)(\..*)?")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _page(saved: SavedModel, served: Served, form: Form, difference: float) -> str:
+    kind, size = served.spec.kind, served.spec.size
+    inputs = {
+        "pixels": f"`uint8 (batch, steps, {size})`, levels 0 to {served.spec.levels - 1}",
+        "values": f"`float32 (batch, steps, {size})`, as they are measured; they are standardised inside",
+        "characters": "`int64 (batch, steps)`, the place of each character among the known ones from 1, else 0",
+    }[kind]
+    state = "".join(
+        f"| `{part.name}` | `float32 ({', '.join('batch' if dim == part.batch_dim else str(n) for dim, n in shape)})`, "
+        f"{'the first value is in the notes' if part.first.any() else 'zeros'} before the first step; "
+        f"`{part.next_name}` after the last |\n"
+        for part in served.state
+        for shape in [list(enumerate(part.first.shape))]
+    )
+    needs = "numpy and onnxruntime" if form == "onnx" else "torch"
+    pieces = (
+        "A long sequence can be given in pieces: hand each call the state that the one before it gave."
+        if served.state
+        else "The network has no state: give it each sequence as a whole."
+    )
+    return f"""# model.{form}
+
+{described(saved.config)}, for any batch size and {_lengths(served)}.
+`python example.py` runs it; it needs {needs} alone.
+
+| name | what |
+|---|---|
+| `{INPUTS}` | {inputs} |
+{state}| `{PROBABILITIES}` | `float32 (batch, {len(saved.classes)})`, of each class after the last step |
+
+{pieces} All sequences of a batch have the same number of steps.
+
+The file's own notes (entry `{ABOUT}`, JSON) hold the classes, the characters, the order of pixels and the first state.
+
+Compared with the model on random input of {len(CASES)} other lengths and batch sizes, from the first state and from
+a random one: the largest difference of a probability or a state is {difference:.2g}.
+"""
+
+
+def _lengths(served: Served) -> str:
+    longest = served.network.longest
+    return "any length" if longest is None else f"up to {longest} steps"

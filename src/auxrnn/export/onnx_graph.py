@@ -1,0 +1,160 @@
+"""Recurrent networks as an ONNX graph, written node by node.
+
+torch's own exporters cannot do it well: `torch.export` fixes the length of an `nn.LSTM`, and the older exporter by
+tracing is deprecated. ONNX has the three cells as operators, and runtimes have fast kernels for them; a uRNN is a Scan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from auxrnn.baselines.urnn import SMALLEST, UnitaryRNN
+from auxrnn.export.served import INPUTS, PROBABILITIES, Layer, Served, layers_of, unitary_of
+from auxrnn.model import SequenceClassifier
+
+OPSET, IR_VERSION = 17, 8
+ELEMENTS = {"pixels": TensorProto.UINT8, "values": TensorProto.FLOAT, "characters": TensorProto.INT64}
+OPERATORS = {"LSTM": "LSTM", "GRU": "GRU", "RNN_TANH": "RNN", "RNN_RELU": "RNN"}
+GATES = {"LSTM": (0, 3, 1, 2), "GRU": (1, 0, 2), "RNN_TANH": (0,), "RNN_RELU": (0,)}
+"""Which of torch's gates stand where in ONNX: input, output, forget, cell; and update, reset, new."""
+
+
+def recurrent_graph(served: Served) -> onnx.ModelProto:
+    """The model of a recurrent network, checked by onnx itself."""
+    network = served.network
+    assert isinstance(network, SequenceClassifier)
+    graph = _Graph()
+    steps = graph.node("Transpose", _features(graph, served), perm=[1, 0, 2])  # (T, B, F)
+    core = network.encoder.core
+    if isinstance(core, UnitaryRNN):
+        last = _unitary(graph, served, steps)
+    else:
+        last = _cells(graph, core, layers_of(network.encoder), steps)
+    head = network.supervised.head
+    assert isinstance(head.first, nn.Linear)
+    assert isinstance(head.second, nn.Linear)
+    hidden = graph.node("Relu", graph.linear(last, head.first.weight, head.first.bias))
+    graph.node("Softmax", graph.linear(hidden, head.second.weight, head.second.bias), axis=1, out=PROBABILITIES)
+    return _model(graph, served)
+
+
+class _Graph:
+    """Nodes and constants in the making; every result has a name."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: list[onnx.TensorProto] = []
+
+    def node(self, operator: str, *inputs: str, out: str | None = None, **attributes: Any) -> str:
+        """Add a node of one output and return the output's name."""
+        name = out or f"{operator.lower()}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, list(inputs), [name], **attributes))
+        return name
+
+    def constant(self, values: Tensor | Sequence[int] | float, dtype: Any = np.float32) -> str:
+        array = np.asarray(values.numpy() if isinstance(values, Tensor) else values, dtype=dtype)
+        name = f"constant_{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        return name
+
+    def linear(self, inputs: str, weight: Tensor, bias: Tensor) -> str:
+        return self.node("Gemm", inputs, self.constant(weight), self.constant(bias), transB=1)
+
+
+def _features(graph: _Graph, served: Served) -> str:
+    """(B, T, F) float32 from the raw inputs."""
+    network = served.network
+    assert isinstance(network, SequenceClassifier)
+    if network.encoder.features.embedding is not None:
+        return graph.node("Gather", graph.constant(network.encoder.features.embedding.weight), INPUTS)
+    if served.spec.kind == "pixels":
+        scaled = graph.node("Cast", INPUTS, to=TensorProto.FLOAT)
+        return graph.node("Div", scaled, graph.constant(float(served.spec.levels - 1)))
+    if served.mean is None or served.scale is None:
+        return graph.node("Identity", INPUTS)
+    values = graph.node("Cast", INPUTS, to=TensorProto.DOUBLE)
+    values = graph.node("Sub", values, graph.constant(served.mean, np.float64))
+    values = graph.node("Div", values, graph.constant(served.scale, np.float64))
+    return graph.node("Cast", values, to=TensorProto.FLOAT)
+
+
+def _cells(graph: _Graph, core: nn.Module, layers: list[Layer], steps: str) -> str:
+    """One operator a layer over steps (T, B, F); the last output of the uppermost (B, H)."""
+    assert isinstance(core, nn.RNNBase)
+    names = ["hidden", "cell"] if core.mode == "LSTM" else ["hidden"]
+    options: dict[str, Any] = {"hidden_size": core.hidden_size}
+    if core.mode == "GRU":
+        options["linear_before_reset"] = 1  # torch's form of the reset gate
+    if core.mode == "RNN_RELU":
+        options["activations"] = ["Relu"]
+    after: dict[str, list[str]] = {name: [] for name in names}
+    for index, layer in enumerate(layers):
+        place = graph.constant([index], np.int64), graph.constant([index + 1], np.int64), graph.constant([0], np.int64)
+        state = [graph.node("Slice", name, *place) for name in names]  # (1, B, H)
+        weights = [graph.constant(_ordered(part, core.mode).unsqueeze(0)) for part in (layer.inputs, layer.hidden)]
+        both = torch.cat([_ordered(layer.inputs_bias, core.mode), _ordered(layer.hidden_bias, core.mode)])
+        last = [f"layer_{index}_{name}" for name in names]
+        inputs = [steps, *weights, graph.constant(both.unsqueeze(0)), "", *state]
+        outputs = [f"layer_{index}_outputs", *last]  # (T, 1, B, H)
+        graph.nodes.append(helper.make_node(OPERATORS[core.mode], inputs, outputs, **options))
+        for name, found in zip(names, last, strict=True):
+            after[name].append(found)
+        if index + 1 < len(layers):
+            steps = graph.node("Squeeze", outputs[0], graph.constant([1], np.int64))
+    for name, parts in after.items():
+        graph.node("Concat", *parts, axis=0, out=f"next_{name}")
+    return graph.node("Squeeze", after["hidden"][-1], graph.constant([0], np.int64))
+
+
+def _ordered(weight: Tensor, mode: str) -> Tensor:
+    """A weight (gates * H, ...) with its gates in the order of ONNX."""
+    gates = weight.unflatten(0, (len(GATES[mode]), -1))
+    return gates[list(GATES[mode])].flatten(0, 1)
+
+
+def _unitary(graph: _Graph, served: Served, steps: str) -> str:
+    """A Scan over the steps of a uRNN: `modReLU(given + state @ W)`; the last state (B, 2H)."""
+    assert isinstance(served.network, SequenceClassifier)
+    weights = unitary_of(served.network.encoder)
+    units = len(weights.bias)
+    given = graph.node("MatMul", steps, graph.constant(weights.input_map))
+    given = graph.node("Add", given, graph.constant(weights.input_bias))  # (T, B, 2H)
+    matrix, bias, small = graph.constant(weights.matrix), graph.constant(weights.bias), graph.constant(SMALLEST)
+    apart, together = graph.constant([0, 2, units], np.int64), graph.constant([0, 2 * units], np.int64)
+    step = _Graph()
+    turned = step.node("Add", "step_given", step.node("MatMul", "step_before", matrix, out="turned"), out="sum")
+    parts = step.node("Reshape", turned, apart, out="parts")  # (B, 2, H)
+    modulus = step.node("ReduceL2", parts, axes=[1], keepdims=1, out="modulus")
+    kept = step.node("Relu", step.node("Add", modulus, bias, out="biased"), out="kept")
+    factor = step.node("Div", kept, step.node("Add", modulus, small, out="safe"), out="factor")
+    step.node("Reshape", step.node("Mul", parts, factor, out="shrunk"), together, out="step_after")
+
+    def value(name: str) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 2 * units])
+
+    body = helper.make_graph(step.nodes, "step", [value("step_before"), value("step_given")], [value("step_after")])
+    return graph.node("Scan", "hidden", given, body=body, num_scan_inputs=1, out="next_hidden")
+
+
+def _model(graph: _Graph, served: Served) -> onnx.ModelProto:
+    kind, size = served.spec.kind, served.spec.size
+    shape: list[Any] = ["batch", "steps"] if kind == "characters" else ["batch", "steps", size]
+    inputs = [helper.make_tensor_value_info(INPUTS, ELEMENTS[kind], shape)]
+    outputs = [helper.make_tensor_value_info(PROBABILITIES, TensorProto.FLOAT, ["batch", served.network.num_classes])]
+    for part in served.state:
+        own: list[Any] = list(part.first.shape)
+        own[part.batch_dim] = "batch"
+        inputs.append(helper.make_tensor_value_info(part.name, TensorProto.FLOAT, own))
+        outputs.append(helper.make_tensor_value_info(part.next_name, TensorProto.FLOAT, own))
+    made = helper.make_graph(graph.nodes, "auxrnn", inputs, outputs, graph.constants)
+    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="auxrnn")
+    model.ir_version = IR_VERSION
+    onnx.checker.check_model(model, full_check=True)
+    return model

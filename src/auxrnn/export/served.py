@@ -1,0 +1,175 @@
+"""A trained model as another program calls it: raw steps and a state in, class probabilities and the next state out.
+
+`Served` is what every exported file is measured against; the parts below it are what the files are made of. Knows no
+file format.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from auxrnn.baselines.transformer import TransformerClassifier
+from auxrnn.baselines.urnn import UnitaryRNN
+from auxrnn.encoder import Encoder, StepFeatures
+from auxrnn.errors import InputError
+from auxrnn.model import SequenceClassifier
+from auxrnn.persistence import SavedModel
+from auxrnn.recurrent import State, state_tensors
+
+INPUTS, PROBABILITIES = "inputs", "probabilities"
+INPUT_TYPES = {"pixels": torch.uint8, "values": torch.float32, "characters": torch.int64}
+
+
+@dataclass(frozen=True)
+class StateTensor:
+    """One tensor of the state: its name, and its value before the first step with the batch (of 1) at `batch_dim`."""
+
+    name: str
+    first: Tensor
+    batch_dim: int
+
+    @property
+    def next_name(self) -> str:
+        """What it is called among the outputs."""
+        return f"next_{self.name}"
+
+    def before(self, batch: int) -> Tensor:
+        """The value before the first step of so many sequences."""
+        shape = list(self.first.shape)
+        shape[self.batch_dim] = batch
+        return self.first.expand(shape).clone()
+
+
+class Served(nn.Module):
+    """inputs (B, T, C) or (B, T), state tensors -> probabilities (B, classes), next state tensors.
+
+    inputs as `INPUT_TYPES` has it: pixel levels, values as they are measured (they are standardised here, as in
+    training), or the numbers of characters. All sequences have T steps, at least one. A transformer has no state.
+    """
+
+    def __init__(self, saved: SavedModel) -> None:
+        super().__init__()
+        self.network = saved.network.eval().requires_grad_(False).float()
+        self.spec = saved.spec
+        learned = saved.preprocessing
+        numbers = learned is not None and learned.mean
+        self.mean: Tensor | None
+        self.scale: Tensor | None
+        self.register_buffer("mean", torch.tensor(learned.mean, dtype=torch.float64) if numbers and learned else None)
+        self.register_buffer("scale", torch.tensor(learned.scale, dtype=torch.float64) if numbers and learned else None)
+        if not isinstance(self.network, SequenceClassifier | TransformerClassifier):
+            raise InputError(f"Expected a recurrent network or a transformer, got {type(self.network).__name__}.")
+        self.state = state_of(self.network.encoder) if isinstance(self.network, SequenceClassifier) else ()
+
+    def forward(self, inputs: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        inputs = self.standardised(inputs)
+        if isinstance(self.network, TransformerClassifier):
+            return (torch.softmax(whole(self.network, inputs), 1),)
+        assert isinstance(self.network, SequenceClassifier)
+        given: State = state if len(state) > 1 else state[0]
+        outputs, after = self.network.encoder(inputs, given)
+        return (torch.softmax(self.network.supervised.head(outputs[:, -1]), 1), *state_tensors(after))
+
+    def standardised(self, inputs: Tensor) -> Tensor:
+        """Values less the mean and divided by the scale of training, in float64 as `Preprocessing` does it."""
+        if self.mean is None or self.scale is None:
+            return inputs
+        return ((inputs.double() - self.mean) / self.scale).float()
+
+
+def state_of(encoder: Encoder) -> tuple[StateTensor, ...]:
+    """The state of an encoder's core, tensor by tensor."""
+    first = [tensor.detach().clone() for tensor in state_tensors(encoder.initial_state(encoder.example()))]
+    names = ["hidden", "cell"] if len(first) == 2 else ["hidden"]
+    return tuple(
+        StateTensor(name, tensor, 1 if tensor.dim() == 3 else 0) for name, tensor in zip(names, first, strict=True)
+    )
+
+
+def whole(network: TransformerClassifier, inputs: Tensor) -> Tensor:
+    """Logits of sequences that all have T steps, without the plan for unequal ones that `forward` makes."""
+    steps = inputs.shape[1]
+    hidden = network.projection(network.features(inputs)) * network.scale + network.positions(steps)
+    later = nn.Transformer.generate_square_subsequent_mask(steps, hidden.device, torch.bool) if network.causal else None
+    hidden = network.layers(hidden, later, None, is_causal=network.causal)
+    return network.head(hidden[:, -1] if network.causal else hidden.mean(1))
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of torch's recurrent cells, (gates * H, F), (gates * H, H) and two biases (gates * H,), gates in
+    torch's order.
+    """
+
+    inputs: Tensor
+    hidden: Tensor
+    inputs_bias: Tensor
+    hidden_bias: Tensor
+
+
+def layers_of(encoder: Encoder) -> list[Layer]:
+    """The layers of a core of torch's own; the projection is multiplied into the first, in float64."""
+    core = encoder.core
+    if not isinstance(core, nn.RNNBase) or core.proj_size or not core.bias:
+        raise InputError(f"Expected an LSTM, a GRU or an RNN of torch's own, got {type(core).__name__}.")
+    layers = [Layer(*(weight.detach() for weight in weights)) for weights in core.all_weights]
+    if encoder.projection is not None:
+        own, projection = layers[0], encoder.projection
+        weight = own.inputs.double() @ projection.weight.detach().double()
+        bias = own.inputs_bias.double() + own.inputs.double() @ projection.bias.detach().double()
+        layers[0] = Layer(weight.float(), own.hidden, bias.float(), own.hidden_bias)
+    return layers
+
+
+@dataclass(frozen=True)
+class Unitary:
+    """A uRNN's weights as its steps use them: input map (F, 2H) and its bias (2H,), W (2H, 2H), bias of the moduli
+    (H,).
+    """
+
+    input_map: Tensor
+    input_bias: Tensor
+    matrix: Tensor
+    bias: Tensor
+
+
+def unitary_of(encoder: Encoder) -> Unitary:
+    """The weights of a uRNN; the projection is multiplied into its input map, in float64."""
+    core = encoder.core
+    assert isinstance(core, UnitaryRNN)
+    weight = core.input_map.detach()
+    bias = torch.zeros(weight.shape[1])
+    if encoder.projection is not None:
+        bias = (encoder.projection.bias.detach().double() @ weight.double()).float()
+        weight = (encoder.projection.weight.detach().double().T @ weight.double()).float()
+    return Unitary(weight, bias, core.matrix().detach().float(), core.bias.detach())
+
+
+def step_features(served: Served) -> StepFeatures:
+    """The features of a step in a recurrent network."""
+    assert isinstance(served.network, SequenceClassifier)
+    return served.network.encoder.features
+
+
+def description(saved: SavedModel, served: Served) -> dict[str, Any]:
+    """What a program must know besides shapes: the input, the classes, the state, and what is done to raw data."""
+    preprocessing = saved.preprocessing
+    return {
+        "model": saved.config.model,
+        "input": saved.spec.to_dict(),
+        "classes": list(saved.classes),
+        "characters": "" if preprocessing is None else preprocessing.characters,
+        "pixel_order": None if saved.pixel_order is None else list(saved.pixel_order),
+        "state": {
+            part.name: {
+                "shape": ["batch" if dim == part.batch_dim else size for dim, size in enumerate(part.first.shape)],
+                "first": None if not part.first.any() else part.first.flatten().tolist(),
+            }
+            for part in served.state
+        },
+        "longest": saved.network.longest,
+    }

@@ -1,0 +1,103 @@
+"""Steps come out the same however the bytes are cut, and what is wrong is named with its place."""
+
+import io
+
+import numpy as np
+import pytest
+
+from auxrnn.batch import InputSpec
+from auxrnn.data.feeds import LONGEST_LINE, feed_binary, feed_lines, feed_text, pieces_of
+from auxrnn.errors import InputError
+
+VALUES, GREY = InputSpec("values", 2), InputSpec("pixels", 1, levels=9)
+
+
+def cut(content, size):
+    return (content[start : start + size] for start in range(0, len(content), size))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
+def test_text_in_any_pieces(size):
+    text = "aé√𝄞\r\n\x00z"
+    assert "".join(feed_text(cut(text.encode(), size), "x")) == text
+
+
+@pytest.mark.parametrize("size", [1, 5, 1000])
+@pytest.mark.parametrize("ending", [b"", b"\n", b"\r\n"])
+def test_lines_in_any_pieces(size, ending):
+    content = b"left,right\n1,2\r\n-3.5 , 4e3\n5\t6" + ending
+    found = np.concatenate(list(feed_lines(cut(content, size), VALUES, "x")))
+    assert found.tolist() == [[1, 2], [-3.5, 4000], [5, 6]]
+
+
+@pytest.mark.parametrize("size", [1, 3, 8, 1000])
+def test_raw_numbers_in_any_pieces(size):
+    steps = np.random.default_rng(0).normal(size=(7, 2)).astype("<f4")
+    assert np.array_equal(np.concatenate(list(feed_binary(cut(steps.tobytes(), size), VALUES, "x"))), steps)
+    assert np.concatenate(list(feed_binary(cut(b"\x00\x08", size), GREY, "x"))).tolist() == [[0], [8]]
+
+
+@pytest.mark.parametrize(
+    ("content", "spec", "message"),
+    [
+        (b"1,2\n3\n", VALUES, "line 2: expected 2 numbers, found '3'"),
+        (b"1,2\n\n", VALUES, "line 2: expected 2 numbers, found ''"),
+        (b"1,2\n3,x\n", VALUES, "line 2: expected 2 numbers, found '3,x'"),
+        (b"a,b\nc,d\n", VALUES, "line 2: expected 2 numbers"),
+        (b"a,1\n", VALUES, "line 1: expected 2 numbers"),
+        (b"a,b\n1,2\n3,nan", VALUES, "line 3: expected finite numbers; fill in missing values first, found 3, nan"),
+        (b"1\n2\n9\n", GREY, "line 3: expected whole levels from 0 to 8, found 9"),
+        (b"0.5\n", GREY, "line 1: expected whole levels"),
+        (b"-1\n", GREY, "found -1"),
+        (b"nan\n", GREY, "found nan"),
+        (b"1" * (LONGEST_LINE + 1), GREY, "--binary"),
+        (b"\xff\xfe\n1\n\x00\n", GREY, "line 3"),
+    ],
+)
+def test_wrong_lines(content, spec, message):
+    with pytest.raises(InputError, match=message):
+        list(feed_lines(iter([content]), spec, "x"))
+
+
+def test_wrong_raw_numbers():
+    with pytest.raises(InputError, match="step 3: expected whole levels from 0 to 8, found 9"):
+        list(feed_binary(cut(b"\x00\x01\x09", 2), GREY, "x"))
+    with pytest.raises(InputError, match=r"expected 8 bytes a step \(2 numbers of float32\), found 5"):
+        list(feed_binary(cut(b"\x00" * 13, 4), VALUES, "x"))
+    with pytest.raises(InputError, match="step 1: expected finite"):
+        list(feed_binary(iter([np.array([1, np.inf], "<f4").tobytes()]), VALUES, "x"))
+
+
+@pytest.mark.parametrize("size", [1, 2, 100])
+def test_text_that_is_none(size):
+    with pytest.raises(InputError, match=r"byte 4: expected text in UTF-8, found invalid"):
+        list(feed_text(cut(b"a\xc3\xa9\xffb", size), "x"))
+    with pytest.raises(InputError, match="in the middle of a character"):
+        list(feed_text(cut(b"a\xc3", size), "x"))
+
+
+def test_a_file_that_grows(tmp_path):
+    path = tmp_path / "a"
+    path.write_bytes(b"one")
+    additions = [b"two", b"three"]
+
+    def more():
+        if not additions:
+            return False
+        with path.open("ab") as end:
+            end.write(additions.pop(0))
+        return True
+
+    with path.open("rb") as file:
+        assert list(pieces_of(file, "a", more)) == [b"one", b"two", b"three"]
+
+
+def test_a_file_that_becomes_shorter(tmp_path):
+    path = tmp_path / "a"
+    path.write_bytes(b"one")
+    with path.open("rb") as file, pytest.raises(InputError, match="shorter"):
+        list(pieces_of(file, "a", lambda: path.write_bytes(b"") == 0))
+
+
+def test_a_pipe_that_ends():
+    assert list(pieces_of(io.BytesIO(b"abc"), "x")) == [b"abc"]

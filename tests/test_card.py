@@ -1,0 +1,62 @@
+"""The card tells what is known, with an interval that statistics books give."""
+
+import pytest
+
+from auxrnn.batch import InputSpec
+from auxrnn.card import model_card, wilson_interval
+from auxrnn.config import ModelConfig
+
+SPEC = InputSpec("pixels", 1)
+
+
+@pytest.mark.parametrize(
+    ("share", "number", "low", "high"),
+    [  # Newcombe (1998), Statistics in Medicine 17, table I, method 3
+        (81 / 263, 263, 0.2553, 0.3662),
+        (15 / 148, 148, 0.0624, 0.1605),
+        (0 / 20, 20, 0.0, 0.1611),
+        (1 / 29, 29, 0.0061, 0.1718),
+    ],
+)
+def test_the_interval_is_that_of_newcombe(share, number, low, high):
+    assert wilson_interval(share, number) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_no_interval_of_nothing():
+    with pytest.raises(ValueError, match="at least one trial"):
+        wilson_interval(0.5, 0)
+    with pytest.raises(ValueError, match=r"0\.\.1"):
+        wilson_interval(1.5, 3)
+
+
+def test_a_whole_card():
+    facts = {
+        "data": "mnist",
+        "test_sequences": 263,
+        "test_accuracy": 81 / 263,
+        "validation_accuracy": 0.5,
+        "seed": 3,
+        "data_options": {"grey": True},
+    }
+    card = model_card(ModelConfig(), SPEC, ("a", "b"), facts)
+    assert "Test accuracy 30.80 %, 95 % interval 25.53 to 36.62 % (Wilson) over 263 test sequences" in card
+    data, training = card.split("## Training")
+    assert "- data: mnist" in data
+    assert '- data options: `{"grey": true}`' in data
+    assert "- seed: 3" in training
+    assert "2 classes: a, b." in card
+
+
+@pytest.mark.parametrize("facts", [{}, {"test_accuracy": None}, {"test_accuracy": "high", "test_sequences": 5}])
+def test_what_is_not_known_is_not_told(facts):
+    assert "Not measured." in model_card(ModelConfig(), SPEC, ("a",), facts)
+
+
+def test_accuracy_without_the_size_of_the_test_set():
+    assert "Test accuracy 50.00 %.\n" in model_card(ModelConfig(), SPEC, ("a",), {"test_accuracy": 0.5})
+
+
+def test_many_classes_are_cut():
+    card = model_card(ModelConfig(), SPEC, tuple(f"c{index}" for index in range(60)), {})
+    assert "60 classes: c0, " in card
+    assert "c49, ..." in card

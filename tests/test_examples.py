@@ -1,0 +1,32 @@
+"""Every example runs as it stands, in seconds, and stays short."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+import torch
+
+EXAMPLES = sorted((Path(__file__).resolve().parents[1] / "examples").glob("*.py"))
+
+
+@pytest.mark.filterwarnings("ignore:The 'train_dataloader' does not have many workers")
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_example(path, capsys):
+    runpy.run_path(str(path))
+    assert capsys.readouterr().out.strip()
+    assert len(path.read_text().splitlines()) < 60
+
+
+def test_there_are_examples():
+    assert len(EXAMPLES) >= 5
+
+
+def test_burn_in_is_one_pass_from_the_stored_state(capsys):
+    (path,) = (path for path in EXAMPLES if path.stem == "stored_state")
+    made = runpy.run_path(str(path))
+    core, stored, observations = made["core"], made["stored"], made["observations"]
+    outputs, _ = core(observations, stored)
+    found = made["encode_windows"](
+        made["FromStoredState"](core, stored), observations, made["start"], made["start"] + 12
+    )
+    torch.testing.assert_close(found.outputs[:, 0], outputs[:, 8:20])
