@@ -283,8 +283,8 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _stream(options: argparse.Namespace) -> int:
-    from auxrnn.experiments.live import Request, follow_sequence
-    from auxrnn.experiments.use import open_model
+    from auxrnn.runs.live import Request, follow_sequence
+    from auxrnn.runs.use import open_model
 
     request = Request(
         options.file and Path(options.file),
@@ -299,8 +299,8 @@ def _stream(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from auxrnn.experiments.use import open_model
     from auxrnn.export.files import export_model
+    from auxrnn.runs.use import open_model
 
     saved = open_model(Path(options.run))
     exported = export_model(saved, Path(options.out or Path(options.run) / options.format), options.format)

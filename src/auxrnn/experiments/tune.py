@@ -21,10 +21,10 @@ from auxrnn.build import build_model
 from auxrnn.config import OWN_CORE, RunConfig
 from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
-from auxrnn.experiments.datasets import is_own, load_data
-from auxrnn.experiments.run_folder import FREE, flat_settings
-from auxrnn.experiments.runs import split_data
-from auxrnn.experiments.sensible import sensible_settings
+from auxrnn.runs.datasets import is_own, load_data
+from auxrnn.runs.folder import FREE, flat_settings
+from auxrnn.runs.run import split_data
+from auxrnn.runs.sensible import sensible_settings
 from auxrnn.training.fit import fit
 from auxrnn.training.module import DivergedError
 

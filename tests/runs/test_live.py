@@ -13,11 +13,11 @@ from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
 from auxrnn.config import ModelConfig
 from auxrnn.errors import InputError
-from auxrnn.experiments import live
-from auxrnn.experiments.live import Request, follow_sequence
-from auxrnn.experiments.use import predict_file
 from auxrnn.persistence import SavedModel, save_model
 from auxrnn.preprocessing import Preprocessing
+from auxrnn.runs import live
+from auxrnn.runs.live import Request, follow_sequence
+from auxrnn.runs.use import predict_file
 
 MODEL = ModelConfig(model="r-lstm", hidden_size=5, projection_size=4, segment_length=3, bptt=3)
 VALUES = Preprocessing("values", 2, mean=(50.0, 0.0), scale=(10.0, 1.0))
