@@ -26,6 +26,7 @@ VERBS = (
     "demo",
     "train",
     "resume",
+    "tune",
     "evaluate",
     "predict",
     "stream",

@@ -97,6 +97,7 @@ def test_a_file_in_two_sittings(tmp_path):
     path.write_bytes(content)
     second = said(saved, path, every=50, state=state)
     assert [row[0] for row in second] == [150, 200, 250, 300]
+    assert said(saved, path, every=50, state=state) == second[-1:]
     whole = said(saved, standard_input=content, every=50)
     for (number, label, shares), (*expected, expected_shares) in zip(second, whole[2:], strict=True):
         assert [number, label] == expected

@@ -47,7 +47,7 @@ class Request:
 
 
 def follow_sequence(saved: SavedModel, request: Request, standard_input: BinaryIO, out: TextIO) -> None:
-    """Answer every so many steps, and at the end if it has steps since the last answer.
+    """Answer every so many steps, and at the end unless the last answer is that of the end.
 
     Raises InputError for a model that has to see a sequence as a whole, and for input that it cannot read.
     """
@@ -65,7 +65,7 @@ def follow_sequence(saved: SavedModel, request: Request, standard_input: BinaryI
         already = stream.steps if request.file is not None else 0
         steps = _skipped(_steps(saved, file, name, request), already, name)
         keeper = _Keeper(stream, request.state)
-        answered = stream.steps
+        answered = 0
         try:
             for piece in steps:
                 while piece.shape[1]:

@@ -45,6 +45,9 @@ from auxrnn.training.ranks import LostRankError, find_ranks
 
 Say = Callable[[str], None]
 
+TOLD = ("pretrain_epochs", "max_epochs", "batch_size", "optimizer", "lr")
+"""Settings of training that the model card tells."""
+
 
 class StoppedRunError(RuntimeError):
     """The run did not finish: interrupted, diverged or unable to write. The message says how to go on."""
@@ -299,6 +302,7 @@ def _save(folder: RunFolder, network: Any, config: RunConfig, data: RunData, res
     facts = {name: value for name, value in result.items() if name not in differing and value is not None}
     test = data.sequences.test
     facts |= {**data.facts, "test_sequences": len(test)}
+    facts |= {name: getattr(config, name) for name in TOLD}
     order = None if test.pixel_order is None else tuple(test.pixel_order.tolist())
     saved = SavedModel(
         network, config.model_config(), test.spec, test.classes, test.image_shape, order, facts, data.preprocessing
