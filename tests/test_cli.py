@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import yaml
 
-from auxrnn import cli
 from auxrnn.cli import main
+from auxrnn.cli.parsing import with_underscores
 from auxrnn.config import RunConfig
 from auxrnn.data.catalogue import load
 from auxrnn.runs.run import StoppedRunError
@@ -165,7 +165,7 @@ def test_bad_use(refused, tmp_path, monkeypatch, words, message):
 def test_hyphens_are_underscores_in_names_alone():
     words = ["--data-dir=a-b", "--limit-train", "4-0", "x-y", "--aux.truth-end=1", "--", "--my-file"]
     expected = ["--data_dir=a-b", "--limit_train", "4-0", "x-y", "--aux.truth_end=1", "--", "--my-file"]
-    assert cli._with_underscores(words) == expected
+    assert with_underscores(words) == expected
 
 
 # train and resume -----------------------------------------------------------------------------------------------------

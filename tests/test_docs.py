@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from auxrnn.cli import _parser
+from auxrnn.cli.options import build_parser
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -64,7 +64,7 @@ def test_some_blocks_are_marked():
 
 @each_page
 def test_commands_are_there(page):
-    known = set(_parser()._choices())
+    known = set(build_parser()._choices())
     for _, code in blocks(page, "sh"):
         words = re.findall(r"(?:^|[|;&] *)auxrnn (\w+)", code, re.MULTILINE)
         assert set(words) <= known

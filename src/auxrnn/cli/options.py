@@ -1,0 +1,133 @@
+"""Every verb with its options."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import fields
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from auxrnn.cli import verbs
+from auxrnn.cli.parsing import Parser, lengths, positive
+from auxrnn.data.presets import PRESETS
+from auxrnn.experiments.catalogue import EXPERIMENTS
+from auxrnn.experiments.scales import SCALES
+from auxrnn.reading import ReadingOptions, option_help
+
+BENCHES = {
+    "length": "seconds and peak memory of a training step against the length of the sequence",
+    "step": "one r-LSTM training step against the same step in plain PyTorch",
+    "prefix": "the pass without gradient against nn.LSTM on projected input",
+    "stream": "a step pushed into a stream against one bare call of nn.LSTM",
+    "limit": "the machine's own limits, and the share of them that each bench's cases reach",
+}
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="auxrnn", description="Recurrent networks on sequences too long to back-propagate through.")
+    parser.add_argument("--version", action="version", version=f"auxrnn {_version()}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
+
+    def verb(name: str, function: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".", allow_abbrev=False)
+        made.set_defaults(verb=function, parser=made)
+        return made
+
+    demo = verb("demo", verbs.demo, "train LSTM, r-LSTM and p-LSTM on embedded data and show the difference")
+    demo.add_argument("--all", action="store_true", help="also LSTM with full back-propagation, and rp-LSTM")
+    demo.add_argument("--data", default="digits", choices=("digits", "mnist"), help="default: digits, embedded")
+    demo.add_argument("--data_dir", help="folder of the data, for mnist")
+    demo.add_argument("--seeds", type=positive, default=3, help="runs of each model (default: 3)")
+    demo.add_argument("--out", default="runs/demo", help="where runs, table and pictures go (default: runs/demo)")
+
+    verb("train", lambda _: verbs.train([]), "train a model: auxrnn train DATA [options]; see auxrnn train --help")
+    resume = verb("resume", verbs.resume, "go on with a run that was stopped or killed, exactly")
+    resume.add_argument("run", help="a run folder")
+
+    verb(
+        "tune",
+        lambda _: verbs.tune([]),
+        "search for settings on validation data: auxrnn tune DATA --trials N [options]",
+    )
+
+    evaluate = verb("evaluate", verbs.evaluate, "accuracy of a trained model on a test set")
+    evaluate.add_argument("run", help="a run folder or a model folder")
+    evaluate.add_argument("--data", help="a data set; the model's own when left out")
+    evaluate.add_argument("--data_dir", help="folder of the data")
+
+    predict = verb("predict", verbs.predict, "classes and probabilities for a file of your own")
+    predict.add_argument("run", help="a run folder or a model folder")
+    predict.add_argument("file", help="PNG, JPEG (extra: image), IDX, NPY or NPZ; TXT or CSV for texts")
+    predict.add_argument("--format", choices=("csv", "jsonl"), default="csv", help="default: csv")
+
+    stream = verb("stream", verbs.stream, "follow one endless sequence: the probabilities so far, at constant memory")
+    stream.add_argument("run", help="a run folder or a model folder")
+    stream.add_argument("file", nargs="?", help="lines of numbers (CSV), or a text in UTF-8 (default: standard input)")
+    stream.add_argument("--every", type=positive, default=100, help="steps between two answers (default: 100)")
+    stream.add_argument("--format", choices=("csv", "jsonl"), default="csv", help="default: csv")
+    stream.add_argument("--follow", action="store_true", help="at the end of the file wait for more")
+    stream.add_argument("--state", help="file that keeps where the stream stands; it goes on from there")
+    stream.add_argument("--binary", action="store_true", help="raw uint8 pixels or little-endian float32 values")
+
+    export = verb(
+        "export", verbs.export, "write a trained model for other programs, checked against it, with an example"
+    )
+    export.add_argument("run", help="a run folder or a model folder")
+    export.add_argument("--format", choices=("onnx", "pt2"), default="onnx", help="default: onnx (extra: export)")
+    export.add_argument("--out", help="folder of the files (default: RUN/onnx or RUN/pt2)")
+
+    reproduce = verb("reproduce", verbs.reproduce, "make a table or figure of the paper: its runs, then its page")
+    reproduce.add_argument("experiment", choices=tuple(EXPERIMENTS), help="which table or figure")
+    reproduce.add_argument("--scale", choices=tuple(SCALES), default="laptop", help="default: laptop")
+    reproduce.add_argument("--seeds", type=positive, help="runs of each arm; the scale's own number when left out")
+    reproduce.add_argument("--out", help="folder of the results (default: results/SCALE)")
+    reproduce.add_argument("--data_dir", help="folder of the data")
+    reproduce.add_argument("--task", action="append", default=[], help="this data set alone; may be repeated")
+    reproduce.add_argument("--arm", action="append", default=[], help="this model alone; may be repeated")
+    reproduce.add_argument("--workers", type=positive, help="runs at once (default: one a core, four a GPU)")
+    reproduce.add_argument("--ray", metavar="ADDRESS", help="a Ray cluster that does the work; local starts one")
+    reproduce.add_argument("--retry_failed", action="store_true", help="make failed runs again")
+    reproduce.add_argument("--page_only", action="store_true", help="no training: the page of what is there")
+
+    report = verb("report", verbs.report, "write an HTML page of one or several runs, with figures")
+    report.add_argument("run", nargs="+", help="run folders; the first model is what the others are compared with")
+    report.add_argument("--out", help="the page (default: report.html in the run's folder; of several, in this folder)")
+    report.add_argument("--data_dir", help="folder of the data")
+
+    data = verb("data", verbs.data, "list, fetch, verify and show data sets; import files of your own")
+    data.add_argument("action", choices=("list", "fetch", "verify", "show", "import"))
+    data.add_argument("name", nargs="?", help=f"one of {', '.join(PRESETS)}; import: a file or folder")
+    data.add_argument("--data_dir", help="folder of the data")
+    data.add_argument(
+        "--out", help="show: the PNG file to draw samples into (default: NAME.png); import: the new folder of the set"
+    )
+    data.add_argument("--count", type=positive, default=20, help="show: how many samples (default: 20)")
+    reading = data.add_argument_group("import", "how the files are read; the same options as of auxrnn train")
+    for item in fields(ReadingOptions):
+        kind = type(item.default) if isinstance(item.default, float) else str
+        reading.add_argument(f"--{item.name}", type=kind, default=item.default, help=option_help(item.name))
+
+    bench = verb("bench", verbs.bench, "measure speed and memory against other ways to do the same, on this machine")
+    benches = bench.add_subparsers(title="benches", metavar="BENCH", parser_class=Parser, dest="what", required=True)
+    for name, text in BENCHES.items():
+        made = benches.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".", allow_abbrev=False)
+        made.set_defaults(parser=made)
+        made.add_argument("--out", help="write the figures to this JSON file, pictures beside it")
+        made.add_argument("--threads", type=positive, help="CPU threads (default: torch's own choice; stream: 1)")
+        made.add_argument("--smoke", action="store_true", help="tiny sizes, to see that it works")
+        if name == "length":
+            made.add_argument("--lengths", type=lengths, help="steps, separated by commas")
+            made.add_argument("--memory", type=positive, help="GiB that a case may take (default: 0.6 of what is free)")
+            made.add_argument("--seconds", type=positive, default=150, help="longest step that is tried (default: 150)")
+
+    doctor = verb("doctor", verbs.doctor, "versions, devices, threads, data folder, missing extras")
+    doctor.add_argument("--data_dir", help="folder of the data")
+    return parser
+
+
+def _version() -> Any:
+    try:
+        return version("auxrnn")
+    except PackageNotFoundError:
+        return "(not installed)"

@@ -1,0 +1,45 @@
+"""What every part of the command line needs: a parser that names the nearest right word, kinds of values, exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from typing import NoReturn
+
+from auxrnn.errors import did_you_mean
+
+FAILED, BAD_USE = 1, 2
+
+
+class Parser(argparse.ArgumentParser):
+    """Names the nearest right option or command beside a misspelt one."""
+
+    def error(self, message: str) -> NoReturn:
+        words = re.findall(r"unrecognized arguments: (\S+)|invalid choice: '([^']*)'", message)
+        word = "".join(words[0]).split("=")[0] if words else ""
+        choices = self._option_string_actions if word.startswith("-") else self._choices()
+        self.exit(BAD_USE, f"{self.prog}: {message}.{did_you_mean(word, choices)} See {self.prog} --help.\n")
+
+    def _choices(self) -> list[str]:
+        return [str(choice) for action in self._actions for choice in action.choices or ()]
+
+
+def positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
+    return int(text)
+
+
+def lengths(text: str) -> list[int]:
+    return [positive(part.replace("_", "")) for part in text.split(",")]
+
+
+def with_underscores(words: Sequence[str]) -> list[str]:
+    """`--data-dir` is `--data_dir`; a value after `=` and all that follows a lone `--` stay as they are."""
+    options = list(words)[: words.index("--")] if "--" in words else list(words)
+    for index, word in enumerate(options):
+        name, equals, value = word.partition("=")
+        if name.startswith("--"):
+            options[index] = name[:2] + name[2:].replace("-", "_") + equals + value
+    return [*options, *words[len(options) :]]

@@ -1,0 +1,223 @@
+"""What each verb does with its options: a call of the library, and its messages. Heavy libraries load inside."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+
+from auxrnn.cli.parsing import FAILED, Parser, positive
+from auxrnn.data.presets import PRESETS
+from auxrnn.errors import InputError
+from auxrnn.reading import ReadingOptions
+
+
+def train(arguments: list[str]) -> int:
+    from auxrnn.arguments import parse_given
+
+    config, given = parse_given(arguments)
+
+    def work() -> None:
+        from auxrnn.runs.run import start_run
+
+        start_run(config, given=given)
+
+    return _completed(work)
+
+
+def tune(arguments: list[str]) -> int:
+    own = Parser(
+        prog="auxrnn tune",
+        usage="auxrnn tune DATA --trials N [--study FILE] [options of auxrnn train]",
+        description="Search for settings on validation data and print the best as YAML, for auxrnn train --config.",
+        allow_abbrev=False,
+    )
+    own.add_argument("--trials", type=positive, required=True, help="finished trials that the study shall hold")
+    own.add_argument("--study", help="file of the study, to go on with it or share it between processes")
+    options, others = own.parse_known_args(arguments)
+
+    from auxrnn.arguments import parse_given
+
+    config, given = parse_given(others)
+
+    from auxrnn.experiments.tune import as_yaml, tune
+
+    best = tune(config, options.trials, options.study and Path(options.study), given=given)
+    print(as_yaml(best), end="")
+    return 0
+
+
+def resume(options: argparse.Namespace) -> int:
+    def work() -> None:
+        from auxrnn.runs.run import resume_run
+
+        resume_run(Path(options.run))
+
+    return _completed(work)
+
+
+def _completed(work: Callable[[], object]) -> int:
+    """Train; say how to go on where it stops."""
+    from auxrnn.runs.run import StoppedRunError
+
+    try:
+        work()
+    except StoppedRunError as error:
+        print(f"auxrnn: {error}", file=sys.stderr)
+        return FAILED
+    return 0
+
+
+def demo(options: argparse.Namespace) -> int:
+    from auxrnn.experiments.demo import run_demo
+
+    out = Path(options.out)
+    return _completed(lambda: run_demo(out, options.data, options.data_dir, options.seeds, everything=options.all))
+
+
+def reproduce(options: argparse.Namespace) -> int:
+    from auxrnn.experiments.reproduce import Request, reproduce
+
+    request = Request(
+        options.experiment,
+        options.scale,
+        options.seeds,
+        out=options.out and Path(options.out),
+        data_dir=options.data_dir,
+        tasks=tuple(options.task),
+        arms=tuple(options.arm),
+        workers=options.workers,
+        ray=options.ray,
+        retry_failed=options.retry_failed,
+        page_only=options.page_only,
+    )
+    return _completed(lambda: reproduce(request))
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    from auxrnn.runs.use import evaluate
+
+    for name, value in evaluate(Path(options.run), options.data, options.data_dir).items():
+        print(f"{name:<10} {value}")
+    return 0
+
+
+def predict(options: argparse.Namespace) -> int:
+    from auxrnn.runs.use import predict_file, write_predictions
+
+    write_predictions(predict_file(Path(options.run), Path(options.file)), options.format, sys.stdout)
+    return 0
+
+
+def stream(options: argparse.Namespace) -> int:
+    from auxrnn.runs.live import Request, follow_sequence
+    from auxrnn.runs.use import open_model
+
+    request = Request(
+        options.file and Path(options.file),
+        options.every,
+        options.format,
+        follow=options.follow,
+        state=options.state and Path(options.state),
+        binary=options.binary,
+    )
+    follow_sequence(open_model(Path(options.run)), request, sys.stdin.buffer, sys.stdout)
+    return 0
+
+
+def export(options: argparse.Namespace) -> int:
+    from auxrnn.export.files import export_model
+    from auxrnn.runs.use import open_model
+
+    saved = open_model(Path(options.run))
+    exported = export_model(saved, Path(options.out or Path(options.run) / options.format), options.format)
+    for path in exported.files:
+        print(path)
+    print(f"largest difference from the model on random input: {exported.difference:.2g}")
+    return 0
+
+
+def report(options: argparse.Namespace) -> int:
+    from auxrnn.experiments.run_report import report_runs
+
+    report_runs([Path(run) for run in options.run], options.out and Path(options.out), options.data_dir)
+    return 0
+
+
+def data(options: argparse.Namespace) -> int:
+    if options.action == "list":
+        for preset in PRESETS.values():
+            size = f"{preset.train:>7,} + {preset.test:>6,}  {preset.steps:>6,} steps  {preset.classes:>3} classes"
+            print(f"{preset.name:<13} {size}  {preset.description}")
+        return 0
+    if options.action == "import":
+        return _import(options)
+    from auxrnn.data.catalogue import fetch_files, verify
+
+    if options.name is None:
+        raise InputError(f"Expected a data set to {options.action}, got none; choose from {', '.join(PRESETS)}.")
+    if options.action == "fetch":
+        for path in fetch_files(options.name, options.data_dir):
+            print(path)
+        return 0
+    if options.action == "show":
+        from auxrnn.experiments.samples import show_samples
+
+        out = Path(options.out or f"{options.name}.png")
+        show_samples(options.name, out, options.data_dir, options.count)
+        print(out)
+        return 0
+    checks = verify(options.name, options.data_dir)
+    for check in checks:
+        print(f"{check.state:<10} {check.name}  {check.count:,} items  {check.message}")
+        if check.per_class:
+            print(f"{'':<10} per class: {' '.join(map(str, check.per_class))}")
+    return 0 if all(check.state == "ok" for check in checks) else FAILED
+
+
+def _import(options: argparse.Namespace) -> int:
+    from auxrnn.own.findings import describe_findings
+    from auxrnn.own.importing import import_source
+
+    if options.name is None or options.out is None:
+        raise InputError("Expected auxrnn data import PATH --out SET, the files to read and the folder to write.")
+    reading = ReadingOptions(**{item.name: getattr(options, item.name) for item in fields(ReadingOptions)})
+    for line in describe_findings(import_source(Path(options.name), Path(options.out), reading)):
+        print(line)
+    print(f"Stored in {options.out}; train with: auxrnn train {options.out}")
+    return 0
+
+
+def bench(options: argparse.Namespace) -> int:
+    out, count, smoke = options.out and Path(options.out), options.threads, options.smoke
+    if options.what == "length":
+        from auxrnn.bench.length import bench_length
+
+        bench_length(options.lengths, out, threads=count, memory=options.memory, seconds=options.seconds, smoke=smoke)
+    elif options.what == "step":
+        from auxrnn.bench.step import bench_step
+
+        bench_step(out, thread_count=count, smoke=smoke)
+    elif options.what == "prefix":
+        from auxrnn.bench.prefix import bench_prefix
+
+        bench_prefix(out, thread_counts=(count,) if count else (), smoke=smoke)
+    elif options.what == "stream":
+        from auxrnn.bench.stream import bench_stream
+
+        bench_stream(out, thread_count=count or 1, smoke=smoke)
+    else:
+        from auxrnn.bench.limit import bench_limit
+
+        bench_limit(out, thread_count=count, smoke=smoke)
+    return 0
+
+
+def doctor(options: argparse.Namespace) -> int:
+    from auxrnn.experiments.doctor import diagnose
+
+    for line in diagnose(options.data_dir):
+        print(line)
+    return 0
