@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import yaml
 
+from auxrnn import cli
 from auxrnn.cli import main
 from auxrnn.cli.parsing import with_underscores
 from auxrnn.config import RunConfig

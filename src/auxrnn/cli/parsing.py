@@ -1,4 +1,4 @@
-"""What every part of the command line needs: a parser that names the nearest right word, kinds of values, exit codes."""
+"""What all of the command line needs: a parser that names the nearest right word, kinds of values, exit codes."""
 
 from __future__ import annotations
 
