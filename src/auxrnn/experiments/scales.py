@@ -103,7 +103,7 @@ SMOKE = Scale(
     shared={"batch_size": 50, "hidden_size": 8, "projection_size": 4, "checkpoint_steps": None},
     tasks={
         task: Task("digits", {"limit_train": 100}, shrink=1 / 16, epochs=2, pretrain=1)
-        for task in ("mnist", "pmnist", "cifar10", "dbpedia", "stanford-dogs-40")
+        for task in ("mnist", "pmnist", "cifar10", "dbpedia", "stanford-dogs-40", "stanford-dogs-128")
     },
 )
 
