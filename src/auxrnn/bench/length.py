@@ -22,6 +22,7 @@ from auxrnn.bench.plain import PlainLSTM
 from auxrnn.bench.process import Cost, OwnProcess, StoppedWorkError, free_memory
 from auxrnn.build import build_model
 from auxrnn.config import ModelConfig
+from auxrnn.errors import InputError, did_you_mean
 from auxrnn.report.figures import draw_lines
 from auxrnn.report.tables import text_table
 
@@ -70,9 +71,16 @@ def bench_length(
     threads: int | None = None,
     memory: float | None = None,
     seconds: float = 150.0,
+    models: Sequence[str] = (),
     smoke: bool = False,
 ) -> dict[str, Any]:
-    """Print the tables and return the figures. memory: GiB a case may take (default: 0.6 of what is free)."""
+    """Print the tables and return the figures. memory: GiB a case may take (default: 0.6 of what is free).
+
+    models: some of MODELS; all of them when empty. InputError for one that is not among them.
+    """
+    for word in models:
+        if word not in MODELS:
+            raise InputError(f"Expected models among {'; '.join(MODELS)}, got {word!r}.{did_you_mean(word, MODELS)}")
     threads = threads or torch.get_num_threads()
     limit = int((memory * 2**30) if memory else 0.6 * free_memory())
     batch_size = 4 if smoke else 32
@@ -84,7 +92,7 @@ def bench_length(
         cases = [
             Case(name, smaller(model) if smoke else model, steps, batch_size)
             for name, model in MODELS.items()
-            if name not in WHOLE or steps <= WHOLE_LIMIT
+            if name in (models or MODELS) and (name not in WHOLE or steps <= WHOLE_LIMIT)
         ]
         figures += _at_one_length(cases, figures, threads, limit, seconds)
     print()

@@ -118,6 +118,7 @@ def build_parser() -> argparse.ArgumentParser:
         made.add_argument("--smoke", action="store_true", help="tiny sizes, to see that it works")
         if name == "length":
             made.add_argument("--lengths", type=lengths, help="steps, separated by commas")
+            made.add_argument("--model", action="append", default=[], help="this one alone; may be repeated")
             made.add_argument("--memory", type=positive, help="GiB that a case may take (default: 0.6 of what is free)")
             made.add_argument("--seconds", type=positive, default=150, help="longest step that is tried (default: 150)")
 

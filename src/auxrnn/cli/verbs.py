@@ -195,7 +195,15 @@ def bench(options: argparse.Namespace) -> int:
     if options.what == "length":
         from auxrnn.bench.length import bench_length
 
-        bench_length(options.lengths, out, threads=count, memory=options.memory, seconds=options.seconds, smoke=smoke)
+        bench_length(
+            options.lengths,
+            out,
+            threads=count,
+            memory=options.memory,
+            seconds=options.seconds,
+            models=options.model,
+            smoke=smoke,
+        )
     elif options.what == "step":
         from auxrnn.bench.step import bench_step
 
