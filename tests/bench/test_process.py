@@ -1,24 +1,15 @@
 """A process of its own: what its work costs, and how it is stopped."""
 
-import time
-
 import pytest
 import torch
 
 from auxrnn.bench import process
 from auxrnn.bench.process import OwnProcess, StoppedWorkError, free_memory, measured
 from auxrnn.errors import InputError
+from spawned import allocate, wait
 
 on_linux = pytest.mark.skipif(not process.STATUS.exists(), reason="memory is read from Linux's /proc")
 without_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="measured on the GPU where there is one")
-
-
-def allocate(mebibytes):
-    return lambda: torch.ones(mebibytes * 2**18).sum()
-
-
-def wait(seconds):
-    return lambda: time.sleep(seconds)
 
 
 @on_linux

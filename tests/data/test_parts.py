@@ -1,20 +1,9 @@
 """One process at a time makes a file; a killed one leaves nothing that another mistakes for it."""
 
 import multiprocessing
-import os
 
 from auxrnn.data.parts import own_part
-
-
-def make_once(folder, made):
-    """What two processes do at the same time: whoever finds no file makes it."""
-    path = folder / "file"
-    with own_part(folder / ".file.part") as part:
-        if path.exists():
-            return
-        made.put(os.getpid())
-        part.write_text("whole")
-        part.replace(path)
+from spawned import make_once
 
 
 def test_only_one_of_two_processes_makes_it(tmp_path):

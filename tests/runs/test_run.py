@@ -19,6 +19,7 @@ from auxrnn.cli import main
 from auxrnn.config import MODELS, AuxiliaryConfig, ModelConfig
 from auxrnn.data.catalogue import TrainTest, load
 from auxrnn.data.dataset import SequenceData
+from auxrnn.data.options import DataOptions
 from auxrnn.errors import InputError
 from auxrnn.model import SequenceClassifier
 from auxrnn.persistence import load_model
@@ -155,7 +156,7 @@ def test_another_test_set_changes_no_bit_of_the_model(tmp_path, monkeypatch, fin
 
 
 def test_validation_sequences_are_not_trained_on():
-    data = load("digits", limit_train=40, seed=3)
+    data = load("digits", None, DataOptions(limit_train=40), seed=3)
     train, validation = runs.split_data(data, SMALL)
     rows = {bytes(row.numpy().tobytes()) for row in train.inputs}
     assert (len(train), len(validation)) == (36, 4)

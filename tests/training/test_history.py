@@ -123,7 +123,7 @@ def test_pauses_do_not_count(tmp_path, monkeypatch):
     monkeypatch.setattr(history_module.time, "monotonic", lambda: next(moments))
     for _ in range(2):  # started at 10, a step until 13; killed; started at 100, a step until 104
         history.on_train_start(None, None)
-        history.on_train_batch_end(None, None, {"loss": torch.tensor(2.0), "parts": {}}, None, 0)
+        history.on_train_batch_end(None, None, {"value": torch.tensor(2.0), "parts": {}}, None, 0)
     assert history.seconds == 7.0
 
 
@@ -131,5 +131,5 @@ def test_running_means():
     history = History()
     for loss, right in ((6.0, 1), (3.0, 2)):
         parts = {"supervised": (torch.tensor(loss), 3, torch.tensor(right)), "predict": (torch.tensor(loss), 6, None)}
-        history.on_train_batch_end(None, None, {"loss": torch.tensor(loss), "parts": parts}, None, 0)
+        history.on_train_batch_end(None, None, {"value": torch.tensor(loss), "parts": parts}, None, 0)
     assert history.running() == {"supervised": 1.5, "predict": 0.75, "accuracy": 0.5}
