@@ -1,11 +1,14 @@
 """What the tests let other processes do: functions that a fresh process must find by their module."""
 
+import multiprocessing
 import os
+import signal
 import time
 
 import torch
 
 from auxrnn.data.parts import own_part
+from auxrnn.processes import end_with_parent
 
 
 def allocate(mebibytes):
@@ -27,3 +30,20 @@ def make_once(folder, made):
         made.put(os.getpid())
         part.write_text("whole")
         part.replace(path)
+
+
+def outlive(ready):
+    """Tell one's number, then stay for minutes unless one's parent ends."""
+    end_with_parent()
+    ready.put(os.getpid())
+    time.sleep(600)
+
+
+def be_killed(ready):
+    """Start a process that would stay for minutes, and end without a word."""
+    context = multiprocessing.get_context("spawn")
+    child = context.Process(target=outlive, args=(ready,))
+    child.start()
+    while ready.empty():
+        time.sleep(0.05)
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -44,7 +44,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("vocabulary",),
     ("batch", "config"),
     ("reading",),
-    ("errors", "files"),
+    ("errors", "files", "processes"),
 )
 
 

@@ -21,6 +21,7 @@ import torch
 
 from auxrnn.allocation import give_back_memory
 from auxrnn.errors import InputError
+from auxrnn.processes import end_with_parent
 
 STATUS = Path("/proc/self/status")
 GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": "65536"}  # read by glibc when a process starts
@@ -132,6 +133,7 @@ def _serve(
 ) -> None:
     import resource  # not on Windows, where memory could not be measured either
 
+    end_with_parent()
     torch.set_num_threads(threads)
     try:
         work = make(argument)

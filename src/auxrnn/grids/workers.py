@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
-from multiprocessing import get_all_start_methods, get_context, parent_process
+from multiprocessing import get_all_start_methods, get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
@@ -20,6 +19,7 @@ import torch
 
 from auxrnn.config import RunConfig
 from auxrnn.grids.task import Report, Task, carry_out
+from auxrnn.processes import end_with_parent
 
 RUNS_PER_GPU = 4
 """Runs at once on one GPU: a run of one thread leaves most of it idle."""
@@ -144,17 +144,10 @@ def _work(task: Task, writer: Connection, gpu: str | None) -> None:
     """The life of a process."""
     if hasattr(os, "setsid"):
         os.setsid()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     writer.send(carry_out(task))
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    assert parent is not None
-    wait([parent.sentinel])
-    os._exit(1)
 
 
 def default_number(configs: list[RunConfig]) -> int:

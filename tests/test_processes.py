@@ -1,0 +1,31 @@
+"""A process that ends with the one that started it."""
+
+import multiprocessing
+import os
+import time
+from pathlib import Path
+
+from spawned import be_killed
+
+
+def is_alive(number):
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{number}/stat")
+    return not status.exists() or status.read_text().rpartition(")")[2].split()[0] != "Z"  # ended, not yet buried
+
+
+def test_a_child_ends_when_its_parent_is_killed():
+    context = multiprocessing.get_context("spawn")
+    ready = context.Queue()
+    parent = context.Process(target=be_killed, args=(ready,))
+    parent.start()
+    child = ready.get(timeout=60)
+    parent.join(60)
+    assert parent.exitcode == -9
+    end = time.monotonic() + 30
+    while is_alive(child) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not is_alive(child)
