@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import signal
 import time
 
 import torch
@@ -40,10 +39,7 @@ def outlive(ready):
 
 
 def be_killed(ready):
-    """Start a process that would stay for minutes, and end without a word."""
-    context = multiprocessing.get_context("spawn")
-    child = context.Process(target=outlive, args=(ready,))
+    """Start a process that would stay for minutes, and wait for it."""
+    child = multiprocessing.get_context("spawn").Process(target=outlive, args=(ready,))
     child.start()
-    while ready.empty():
-        time.sleep(0.05)
-    os.kill(os.getpid(), signal.SIGKILL)
+    child.join()
