@@ -26,7 +26,9 @@ class PlainLSTM(nn.Module):
 
     def read(self, pixels: Tensor, state: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, ...]:
         """The last output (B, H), and the state (hidden, cell) after it."""
-        outputs, (hidden, cell) = self.main(self.projection(pixels.unsqueeze(-1).float() / 255), state)
+        outputs, (hidden, cell) = self.main(
+            self.projection(pixels.unsqueeze(-1).to(self.projection.weight.dtype) / 255), state
+        )
         return outputs[:, -1], hidden, cell
 
     def losses(self, pixels: Tensor, labels: Tensor) -> list[Tensor]:
@@ -62,7 +64,9 @@ class PlainReconstruction(nn.Module):
     def losses(self, pixels: Tensor, labels: Tensor, *, anchor: int, bptt: int, segment_length: int) -> list[Tensor]:
         """The supervised loss and the auxiliary one, means over labels and over tokens."""
         steps, reach = pixels.shape[1], min(bptt, segment_length)
-        features = self.projection(pixels.unsqueeze(-1).float() / (self.levels - 1))  # (B, T, P)
+        features = self.projection(
+            pixels.unsqueeze(-1).to(self.projection.weight.dtype) / (self.levels - 1)
+        )  # (B, T, P)
 
         outputs, _ = self.run(features, steps - bptt, steps)
         supervised = functional.cross_entropy(self.classifier(outputs[:, -1]), labels)
