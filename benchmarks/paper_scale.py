@@ -1,7 +1,7 @@
 """The paper's own tables at their own size, unattended on one GPU: what matters most comes first, and it resumes.
 
     python benchmarks/paper_scale.py --hours 24                 # on a machine with a GPU
-    python benchmarks/paper_scale.py --scale smoke --out /tmp/x # minutes on a CPU: the same path on tiny data
+    python benchmarks/paper_scale.py --scale smoke --out runs/x # minutes on a CPU: the same path on tiny data
 
 Each stage is an `auxrnn reproduce`: finished runs are skipped and stopped ones go on, so the script may be ended and
 called again at will. It first times a training step of every model at paper size and writes the plan that follows,

@@ -29,7 +29,8 @@ def losses_and_gradients(config, *, tiled, monkeypatch, lengths=(9, 30, 17, 30, 
     network = build_model(config, InputSpec("pixels", 1), 3).double().train()
     lengths = torch.tensor(lengths)
     inputs = torch.randint(0, 256, (len(lengths), int(lengths.max()), 1), dtype=torch.uint8)
-    batch = SequenceBatch(inputs, lengths, torch.arange(len(lengths)) % 3)
+    weights = torch.linspace(0.5, 2.0, len(lengths), dtype=torch.float64)
+    batch = SequenceBatch(inputs, lengths, torch.arange(len(lengths)) % 3, weights)
     monkeypatch.setattr(tiles, "TILE_ROWS", 2)
     if not tiled:
         monkeypatch.setattr(base, "_can_be_tiled", lambda *_: False)

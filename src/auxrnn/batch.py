@@ -82,8 +82,8 @@ class SequenceBatch:
 
     def of(self, sequences: slice) -> SequenceBatch:
         """Some of the sequences."""
-        labels = None if self.labels is None else self.labels[sequences]
-        return SequenceBatch(self.inputs[sequences], self.lengths[sequences], labels)
+        labels, weights = (None if part is None else part[sequences] for part in (self.labels, self.weights))
+        return SequenceBatch(self.inputs[sequences], self.lengths[sequences], labels, weights)
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> SequenceBatch:
         """Inputs in their compact type and labels on `device`; lengths stay on the CPU, where windows are planned."""

@@ -24,6 +24,8 @@ from auxrnn.threads import even_parts, in_threads
 TILE_ROWS = 16
 """Rows of a tile: enough for a product to run at speed, few enough for the cache (measured, LSTM 128, 600 steps)."""
 
+CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
+
 INDEPENDENT = (nn.Linear, nn.Embedding, nn.LSTM, nn.GRU, nn.RNN, nn.ReLU, nn.Dropout)
 """Layers that treat each row by itself; a layer of one's own says so with an attribute `divisible`."""
 
@@ -61,6 +63,9 @@ def treats_rows_alone(modules: Sequence[nn.Module]) -> bool:
     for module in modules:
         for layer in module.modules():
             if next(layer.children(), None) is not None:
+                ours = isinstance(layer, CONTAINERS) or type(layer).__module__.startswith("auxrnn.")
+                if not (ours or getattr(layer, "divisible", False)):
+                    return False  # what it does with its parts is not known
                 continue
             random = getattr(layer, "p", 0.0) or (isinstance(layer, nn.RNNBase) and layer.dropout)
             if not (isinstance(layer, INDEPENDENT) or getattr(layer, "divisible", False)) or (

@@ -67,12 +67,13 @@ def test_a_row_has_the_papers_number_ours_and_the_difference(tmp_path: Path) -> 
     assert row["against base"] == "+10.0"
     assert row["intervals apart"] == "yes"
     assert row["parameters: classifier (all)"] == "1,000 (2,000)"
-    assert row["peak MiB"] == "1,024"
+    assert row["process peak, MiB"] == "1,024"
     assert row_of(page, "base")["against base"] == "baseline"
 
 
 @pytest.mark.parametrize(
-    ("accuracies", "said"), [([0.5, 0.52, 0.49], "yes"), ([0.61, 0.62, 0.6], "no: +11.0"), ([0.6], "one seed")]
+    ("accuracies", "said"),
+    [([0.5, 0.52, 0.49], "not told apart"), ([0.61, 0.62, 0.6], "no: +11.0"), ([0.6], "one seed")],
 )
 def test_it_says_whether_we_are_where_the_paper_is(tmp_path: Path, accuracies: list[float], said: str) -> None:
     assert row_of(make_page(tmp_path, {"base": accuracies}), "base")["like the paper's?"] == said
@@ -87,7 +88,7 @@ def test_one_seed_has_no_interval(tmp_path: Path) -> None:
     page = make_page(tmp_path, {"base": [0.5], "better": [0.6]})
     row = row_of(page, "better")
     assert row["ours: test accuracy, %"] == "60.0"
-    assert (row["bootstrap 95 %"], row["p, Holm"], row["intervals apart"]) == ("–", "–", "–")
+    assert (row["bootstrap 95 %"], row["real?"], row["intervals apart"]) == ("–", "unknown", "–")
     assert "One seed shows no spread" in find_table(page, "test set").note
 
 

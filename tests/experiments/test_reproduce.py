@@ -57,8 +57,8 @@ def test_the_page_shows_the_papers_numbers_and_the_commands(made: tuple[Path, li
     page = (made[0] / "table2.html").read_text(encoding="utf-8")
     assert "11.3 (P)" in page
     assert "98.9 (P)" in page
-    assert "auxrnn reproduce table2 --scale smoke --seeds 2" in page
-    assert "config.yaml" in page
+    assert "auxrnn reproduce table2 --scale smoke --seeds 2 --out ." in page
+    assert page.count("auxrnn train --config runs/mnist/") == 6
 
 
 def test_called_again_nothing_is_trained(made: tuple[Path, list[str]]) -> None:

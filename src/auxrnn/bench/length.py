@@ -86,7 +86,7 @@ def bench_length(
     batch_size = 4 if smoke else 32
     chosen = sorted(set(lengths or (SMOKE_LENGTHS if smoke else LENGTHS)))
     sizes = {"batch": batch_size, "hidden": 128, "memory_limit_GiB": round(limit / 2**30, 1), "threads": threads}
-    print(heading("A training step against the length", **sizes))
+    print(heading("A training step against the length", on_gpu=True, **sizes))
     figures: list[dict[str, Any]] = []
     for steps in chosen:
         cases = [

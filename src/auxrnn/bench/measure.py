@@ -66,10 +66,12 @@ def threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def heading(what: str, **sizes: object) -> str:
-    """What is measured and on what."""
+def heading(what: str, *, on_gpu: bool = False, **sizes: object) -> str:
+    """What is measured and on what; on_gpu: the bench uses a GPU where there is one."""
     found = describe_environment()
-    where = ", ".join(found["gpus"]) or f"{found['processor']}, {found['threads']} threads of {found['cores']} cores"
+    where = (
+        on_gpu and ", ".join(found["gpus"])
+    ) or f"{found['processor']}, {found['threads']} threads of {found['cores']} cores"
     words = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sizes.items())
     return f"{what}; {words}; {where}; torch {found['packages']['torch']}\n"
 

@@ -48,14 +48,23 @@ def unpack(archive: Path, folder: Path, limits: Limits) -> None:
         with _opened(archive, limits) as tar:
             for member, name in _checked(tar, archive, limits):
                 target = Path(aside, *name.parts)
+                try:
+                    (target if member.isdir() else target.parent).mkdir(parents=True, exist_ok=True)
+                except (FileExistsError, NotADirectoryError) as error:
+                    raise InputError(
+                        f"{archive}: expected a folder for {member.name}, found a file of that name before it."
+                    ) from error
                 if member.isdir():
-                    target.mkdir(parents=True, exist_ok=True)
                     continue
-                target.parent.mkdir(parents=True, exist_ok=True)
                 source = tar.extractfile(member)
                 assert source is not None
-                with target.open("xb") as file:
-                    shutil.copyfileobj(source, file, CHUNK)
+                try:
+                    with target.open("xb") as file:
+                        shutil.copyfileobj(source, file, CHUNK)
+                except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
+                    raise InputError(
+                        f"{archive}: expected each name once, found {member.name} twice; get the file anew."
+                    ) from error
                 if target.stat().st_size != member.size:
                     raise InputError(f"{archive}: expected {member.size:,} bytes of {member.name}, found fewer.")
         for entry in sorted(Path(aside).iterdir()):

@@ -121,6 +121,7 @@ TABLE2 = Experiment(
         Arm("p-LSTM 20x30 Truncate300", {**SEGMENTS_20X30, "model": "p-lstm"}, control=True),
         Arm("rp-LSTM Truncate300", BOTH, control=True),
         Arm("LSTM Truncate300, 3 times the epochs", {**LSTM, "epochs": Times(3)}, control=True),
+        Arm("LSTM Truncate300, 6 times the epochs", {**LSTM, "epochs": Times(6)}, control=True),
         Arm("LSTM Truncate300, chrono", {**LSTM, **CHRONO}, control=True),
         Arm("r-LSTM 20x30 Truncate300, chrono", {**SEGMENTS_20X30, **CHRONO}, control=True),
         Arm("p-LSTM 20x30 Truncate300, chrono", {**SEGMENTS_20X30, **CHRONO, "model": "p-lstm"}, control=True),

@@ -6,6 +6,7 @@ From the catalogue and the records of finished runs to `report.page.Page`; no tr
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,8 +86,8 @@ def _task_section(experiment: Experiment, scale: Scale, task: str, results: Sequ
     values = {result.arm.name: result.values(experiment.measure) for result in results}
     against = compare_all(values, experiment.baseline) if experiment.baseline in values else {}
     header = ["model", "paper, %", f"ours: test {experiment.measure}, %", "bootstrap 95 %", "like the paper's?",
-              f"against {experiment.baseline}", "p, Holm", "effect g", "intervals apart",
-              "parameters: classifier (all)", "seconds", "peak MiB"]  # fmt: skip
+              f"against {experiment.baseline}", "real?", "effect g", "intervals apart",
+              "parameters: classifier (all)", "seconds", "process peak, MiB"]  # fmt: skip
     rows: list[list[Cell | str]] = []
     for result in results:
         name, own = result.arm.name, list(values[result.arm.name].values())
@@ -96,14 +97,15 @@ def _task_section(experiment: Experiment, scale: Scale, task: str, results: Sequ
         bootstrap = bootstrap_interval(own)
         rows.append(
             [
-                Cell(name, "not in the paper" if result.arm.control else ""),
+                Cell(name, _as_run(result)),
                 paper,
                 Cell(str(spread(own)), f"{len(own)} seed{'s' if len(own) > 1 else ''}", _link(result, path), base),
                 NOTHING if bootstrap is None else str(bootstrap),
                 _like_paper(experiment, scale, result.arm, task, own),
                 "baseline" if base else NOTHING if found is None
                 else Cell(f"{100 * found.difference:+.1f}", "" if found.interval is None else str(found.interval)),
-                NOTHING if found is None or found.p_corrected is None else f"{found.p_corrected:.3g}",
+                NOTHING if found is None
+                else Cell(found.real, "" if found.real == "unknown" else f"p {found.p_corrected:.3g}"),
                 NOTHING if found is None or found.effect is None else f"{found.effect:+.1f}",
                 NOTHING if found is None or found.apart is None else "yes" if found.apart else "no",
                 _parameters(result),
@@ -132,6 +134,15 @@ def _task_section(experiment: Experiment, scale: Scale, task: str, results: Sequ
     )
 
 
+def _as_run(result: ArmResult) -> str:
+    """What an arm was at this scale: its truncation and segments as run."""
+    config = next(iter(result.runs.values())).config
+    words = [] if config.model == "transformer" else [f"K {config.bptt}"]
+    if config.auxiliaries:
+        words.append(f"{config.num_anchors}x{config.segment_length}")
+    return ", ".join([*words, *(["not in the paper"] if result.arm.control else [])])
+
+
 def _published(experiment: Experiment, arm: Arm, task: str) -> str:
     number = arm.published.get(task)
     if number is None:
@@ -148,7 +159,7 @@ def _like_paper(experiment: Experiment, scale: Scale, arm: Arm, task: str, own: 
     if scale.name != "paper":
         return "other size"
     found = compare_published(own, number.value / 100)
-    return {"yes": f"no: {100 * found.difference:+.1f}", "no": "yes", "unknown": "one seed"}[found.real]
+    return {"yes": f"no: {100 * found.difference:+.1f}", "no": "not told apart", "unknown": "one seed"}[found.real]
 
 
 def _parameters(result: ArmResult) -> str:
@@ -215,15 +226,19 @@ def _repeat_section(
     experiment: Experiment, scale: Scale, planned: Sequence[PlannedRun], records: Mapping[str, Record], path: Path
 ) -> Section:
     """Every run with its folder, circumstances and figures, and the commands that repeat them."""
-    header = ["run", "arm", "seed", "test, %", "validation, %", "epoch chosen", "epochs", "seconds", "peak MiB",
-              "commit", "hardware"]  # fmt: skip
+    header = ["run, and how to repeat it", "arm", "seed", "test, %", "validation, %", "epoch chosen", "epochs", "seconds",
+              "process peak, MiB", "commit", "hardware"]  # fmt: skip
     rows: list[list[Cell | str]] = []
     finished = [(run, records[run.name]) for run in planned if run.name in records]
     for run, record in finished:
         figures, where = record.figures, record.circumstances
         rows.append(
             [
-                Cell(run.name, link=relative_link(path.parent / "runs" / run.name, path)),
+                Cell(
+                    run.name,
+                    f"auxrnn train --config runs/{run.name}/config.yaml --out again",
+                    relative_link(path.parent / "runs" / run.name, path),
+                ),
                 f"{run.arm}, {run.task}",
                 str(run.seed),
                 f"{100 * figures['test_accuracy']:.2f}",
@@ -237,13 +252,20 @@ def _repeat_section(
             ]
         )
     seeds = len({run.seed for run in planned})
-    command = ["auxrnn", "reproduce", experiment.name, "--scale", scale.name, "--seeds", str(seeds)]
-    commands = [shlex.join(command)]
-    if finished:
-        config = path.parent / "runs" / finished[0][0].name / "config.yaml"
-        commands.append(shlex.join(["auxrnn", "train", "--config", config.as_posix(), "--out", "runs/again"]))
+    command = ["auxrnn", "reproduce", experiment.name, "--scale", scale.name, "--seeds", str(seeds), "--out", "."]
+    commits = Counter(str(record.circumstances["commit"]) for _, record in finished)
     told = [
-        "The first command makes all of it (finished runs are skipped), the second one run again: each run's folder "
-        "holds its complete config.yaml, its learning curve and on what it ran."
-    ]
-    return Section("Every run, and how to repeat it", told, [Table("Runs", header, rows)] if rows else [], (), commands)
+        "In the folder of this page: the command below makes what is missing of all of it, the one below a run's name "
+        "that run again. Each run's folder holds its complete config.yaml, its learning curve and on what it ran.",
+        *(
+            [f"The runs are of several commits ({', '.join(f'{name}: {number}' for name, number in commits.items())}): "
+             "for the same digits check out the run's own."] if len(commits) > 1 else []
+        ),
+    ]  # fmt: skip
+    return Section(
+        "Every run, and how to repeat it",
+        told,
+        [Table("Runs", header, rows)] if rows else [],
+        (),
+        [shlex.join(command)],
+    )

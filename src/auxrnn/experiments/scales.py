@@ -78,8 +78,8 @@ TEXTS = {"limit_train": 2000, "limit_test": 2000, "max_vocabulary": 100, "aux.ta
 
 LAPTOP = Scale(
     "laptop",
-    "Laptop scale: the paper's questions and its network, at a size at which one run takes at most three minutes on "
-    "two cores. 3,000 images of 14x14 pixels (MNIST), 1,500 of 14x14 (pMNIST) or 16x16 (CIFAR10), 40x40 for 10 breeds "
+    "Laptop scale: the paper's questions and its network, at a size of some minutes a run on two cores. "
+    "3,000 images of 14x14 pixels (MNIST), 1,500 of 14x14 (pMNIST) or 16x16 (CIFAR10), 40x40 for 10 breeds "
     "of dogs, 2,000 texts, 6 epochs (4 for dogs), batch 16; K and n x l shrunk in proportion to the length. Compare "
     "arms with each other, not with the paper.",
     seeds=3,

@@ -145,14 +145,18 @@ class _Grid:
         """Until every run has an outcome."""
         try:
             with _stoppable():
-                while self.waiting or self.working:
-                    self._start(workers)
-                    for name, report in workers.wait(POLL):
-                        self.working.discard(name)
-                        self._take(name, report)
+                try:
+                    while self.waiting or self.working:
+                        self._start(workers)
+                        for name, report in workers.wait(POLL):
+                            self.working.discard(name)
+                            self._take(name, report)
+                except KeyboardInterrupt:
+                    with _undisturbed():  # a second signal must not end this process before its workers have saved
+                        self.say("Stopping: the runs at work save their state ...")
+                        workers.stop()
+                    raise
         except KeyboardInterrupt:
-            self.say("Stopping: the runs at work save their state ...")
-            workers.stop()
             finished = sum(outcome.state == "finished" for outcome in self.outcomes.values())
             raise StoppedRunError(
                 f"interrupted; {finished} of {len(self.tasks)} runs in {root} are finished. The same command goes on."
@@ -213,6 +217,20 @@ class _Grid:
         if outcome.result is not None:
             told = f"test {100 * outcome.result['test_accuracy']:.1f} %, {outcome.result['seconds']:.0f} s"
         self.say(f"[{len(self.outcomes)}/{len(self.tasks)}] {outcome.name}: {told}")
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Signals that ask this process to end do nothing for a while."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager
