@@ -226,8 +226,8 @@ def _repeat_section(
     experiment: Experiment, scale: Scale, planned: Sequence[PlannedRun], records: Mapping[str, Record], path: Path
 ) -> Section:
     """Every run with its folder, circumstances and figures, and the commands that repeat them."""
-    header = ["run, and how to repeat it", "arm", "seed", "test, %", "validation, %", "epoch chosen", "epochs", "seconds",
-              "process peak, MiB", "commit", "hardware"]  # fmt: skip
+    header = ["run, and how to repeat it", "arm", "seed", "test, %", "validation, %", "epoch chosen", "epochs",
+              "seconds", "process peak, MiB", "commit", "hardware"]  # fmt: skip
     rows: list[list[Cell | str]] = []
     finished = [(run, records[run.name]) for run in planned if run.name in records]
     for run, record in finished:
