@@ -58,7 +58,7 @@ def bench_step(
     """
     sizes, rounds = (SMOKE, 2) if smoke else (Sizes(), rounds)
     with threads(thread_count or torch.get_num_threads()):
-        print(heading("One r-LSTM training step", **vars(sizes)))
+        print(heading("One r-LSTM training step", on_gpu=True, **vars(sizes)))
         agreement = compare(sizes)
         seconds: dict[str, list[float]] = {}
         with ExitStack() as processes:
@@ -148,7 +148,9 @@ def _both(sizes: Sizes) -> tuple[SequenceClassifier, PlainReconstruction, Sequen
     pixels = torch.randint(0, 256, (sizes.batch, sizes.steps, 1), dtype=torch.uint8)
     labels = torch.randint(0, 10, (sizes.batch,))
     batch = SequenceBatch(pixels, torch.full((sizes.batch,), sizes.steps), labels)
-    return network, plain_twin(network), batch, sizes.segment + (sizes.steps - sizes.segment) // 2
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    anchor = sizes.segment + (sizes.steps - sizes.segment) // 2
+    return network.to(device), plain_twin(network).to(device), batch.to(device), anchor
 
 
 def plain_twin(network: SequenceClassifier) -> PlainReconstruction:
