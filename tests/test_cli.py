@@ -375,7 +375,10 @@ def test_bench_hands_its_options_on(run, monkeypatch, tmp_path):
         )
     out = tmp_path / "a.json"
     assert run("bench", "length", "--lengths", "8,1_024", "--out", out, "--memory", "2") == (0, "", "")
-    assert calls["length"] == (([8, 1024], out), {"threads": None, "memory": 2, "seconds": 150, "smoke": False})
+    assert calls["length"] == (
+        ([8, 1024], out),
+        {"threads": None, "memory": 2, "seconds": 150, "models": [], "smoke": False},
+    )
     for name, option in (("step", "thread_count"), ("limit", "thread_count")):
         assert run("bench", name, "--smoke") == (0, "", "")
         assert calls[name] == ((None,), {option: None, "smoke": True})
