@@ -15,10 +15,9 @@ from typing import Any
 from auxrnn.bench.length import bench_length
 from auxrnn.experiments.catalogue import DOG_SECONDS, DOG_SIDES, Experiment
 from auxrnn.report.figures import Curve, draw_lines
-from auxrnn.report.page import Figure, Section, Table
+from auxrnn.report.page import NOTHING, Figure, Section, Table
 from auxrnn.runs.folder import read_json
 
-NOTHING = "–"
 SAME = {"LSTM Full BP": "LSTM, full BPTT", "r-LSTM": "r-LSTM 1x600", "r-LSTM 20x30": "r-LSTM 20x30", "p-LSTM": "p-LSTM"}
 """Arms of the paper's figure by the bench's name of each."""
 

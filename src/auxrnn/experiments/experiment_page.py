@@ -16,11 +16,9 @@ from auxrnn.experiments.scales import PlannedRun, Scale
 from auxrnn.grids.records import Record
 from auxrnn.report.comparisons import Comparison, compare_all, compare_published, reach_note
 from auxrnn.report.figures import Point, draw_bars, draw_curves, draw_points
-from auxrnn.report.page import Cell, Figure, Page, Section, Table, relative_link
+from auxrnn.report.page import NOTHING, Cell, Figure, Page, Section, Table, relative_link
 from auxrnn.report.statistics import Interval, bootstrap_interval, spread
 from auxrnn.runs.folder import RunFolder, read_curve
-
-NOTHING = "–"
 
 
 @dataclass(frozen=True)

@@ -143,29 +143,27 @@ class _Grid:
 
     def work(self, workers: Workers, root: Path) -> None:
         """Until every run has an outcome."""
-        try:
-            with _stoppable():
-                try:
-                    while self.waiting or self.working:
-                        self._start(workers)
-                        for name, report in workers.wait(POLL):
-                            self.working.discard(name)
-                            self._take(name, report)
-                except KeyboardInterrupt:
-                    with _undisturbed():  # a second signal must not end this process before its workers have saved
-                        self.say("Stopping: the runs at work save their state ...")
-                        workers.stop()
-                    raise
-        except KeyboardInterrupt:
-            finished = sum(outcome.state == "finished" for outcome in self.outcomes.values())
-            raise StoppedRunError(
-                f"interrupted; {finished} of {len(self.tasks)} runs in {root} are finished. The same command goes on."
-            ) from None
-        except BaseException:
-            workers.stop()
-            raise
-        finally:
-            workers.close()
+        with _stoppable():
+            try:
+                while self.waiting or self.working:
+                    self._start(workers)
+                    for name, report in workers.wait(POLL):
+                        self.working.discard(name)
+                        self._take(name, report)
+            except KeyboardInterrupt:
+                with _undisturbed():  # a second signal must not end this process before its workers have saved
+                    self.say("Stopping: the runs at work save their state ...")
+                    workers.stop()
+                finished = sum(outcome.state == "finished" for outcome in self.outcomes.values())
+                raise StoppedRunError(
+                    f"interrupted; {finished} of {len(self.tasks)} runs in {root} are finished. "
+                    "The same command goes on."
+                ) from None
+            except BaseException:
+                workers.stop()
+                raise
+            finally:
+                workers.close()
 
     def _start(self, workers: Workers) -> None:
         elsewhere = []

@@ -15,6 +15,9 @@ from urllib.parse import quote, urlsplit
 from auxrnn.files import write_atomically
 from auxrnn.report.drawing import COLOURS, DARK, Drawing, colour_variables, embedded_svg
 
+NOTHING = "–"
+"""What a field of a table says where there is nothing to say."""
+
 
 @dataclass(frozen=True)
 class Cell:
