@@ -1,0 +1,125 @@
+"""Spoken digits as raw samples, up to 18,262 steps: auxiliary losses against truncation alone, at equal budget.
+
+    auxrnn data import spoken --out spoken.set           # recordings laid out by benchmarks/own_data.py
+    python benchmarks/fsdd.py spoken.set --frames frames.npz --out results/fsdd
+
+Each arm is a row below, each run of it lies in OUT/ARM/seed-N; finished runs are skipped and stopped ones go on, so the
+script may be ended and called again at will. It ends with the table of what is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from auxrnn.config import RunConfig
+from auxrnn.grids.grid import run_grid
+from auxrnn.grids.records import Record, collect_records
+from auxrnn.report.statistics import spread
+from auxrnn.runs.run import StoppedRunError
+
+EPOCHS = 6
+PRETRAIN = 1  # of them, for a model with an auxiliary loss
+SHARED: dict[str, Any] = {
+    "hidden_size": 32,
+    "bptt": 300,
+    "num_anchors": 5,
+    "segment_length": 60,
+    "batch_size": 16,
+    "lr": 3e-3,
+    "lr_schedule": "cosine",
+    "regulariser": "none",
+    "accelerator": "cpu",
+}
+CHRONO = {"initialisation": "chrono"}
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One line of the table. epochs: in all, pretraining included. framed: 80 samples a step, a control."""
+
+    name: str
+    settings: dict[str, Any]
+    epochs: int = EPOCHS
+    framed: bool = False
+
+    @property
+    def folder(self) -> str:
+        return self.name.lower().replace(",", "").replace(" ", "-")
+
+
+ARMS = (
+    Arm("LSTM, chrono", {"model": "lstm", **CHRONO}),
+    Arm("r-LSTM, chrono", {"model": "r-lstm", **CHRONO}),
+    Arm("p-LSTM, chrono", {"model": "p-lstm", **CHRONO}),
+    Arm("rp-LSTM, chrono", {"model": "rp-lstm", **CHRONO}),
+    Arm("LSTM, chrono, as long as r-LSTM", {"model": "lstm", **CHRONO}, epochs=15),
+    Arm("LSTM", {"model": "lstm"}),
+    Arm("r-LSTM", {"model": "r-lstm"}),
+    Arm("LSTM on frames of 10 ms", {"model": "lstm"}, framed=True),
+    Arm("r-LSTM on frames of 10 ms", {"model": "r-lstm", "segment_length": 10}, framed=True),
+)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", help="the recordings: a folder, or the set imported from it")
+    parser.add_argument("--frames", help="the same with 80 samples a step; without it those arms are left out")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=1, help="runs at once (default: 1)")
+    parser.add_argument("--table", action="store_true", help="no training: the table of what is there")
+    options = parser.parse_args()
+    arms = [arm for arm in ARMS if options.frames or not arm.framed]
+    runs = {
+        f"{arm.folder}/seed-{seed}": config_of(arm, seed, options.frames if arm.framed else options.data)
+        for arms_at_once in (arms[:5], arms[5:])  # the controls last
+        for seed in range(options.seeds)
+        for arm in arms_at_once
+    }
+    place = {id(config): index for index, config in enumerate(runs.values())}
+    if not options.table:
+        try:
+            run_grid(
+                runs,
+                options.out,
+                workers=options.workers,
+                keep="results",
+                cost=lambda config: -place[id(config)],
+            )
+        except StoppedRunError as error:
+            print(error, file=sys.stderr)
+            return 1
+    for line in table(arms, collect_records(options.out)):
+        print(line)
+    return 0
+
+
+def config_of(arm: Arm, seed: int, data: str) -> RunConfig:
+    pretrain = 0 if arm.settings["model"] == "lstm" else PRETRAIN
+    settings = {**SHARED, **arm.settings, "pretrain_epochs": pretrain, "max_epochs": arm.epochs - pretrain}
+    return RunConfig(data=data, seed=seed, **settings)
+
+
+def table(arms: Iterable[Arm], records: list[Record]) -> list[str]:
+    """Markdown: mean and half of Student's 95 % interval over seeds, each run's accuracy, the mean of the seconds."""
+    lines = [
+        "| model | test accuracy, % | by seed | seconds a run |",
+        "|---|---:|---|---:|",
+    ]
+    for arm in arms:
+        own = [record.figures for record in records if Path(record.name).parent.name == arm.folder]
+        if own:
+            accuracies = [figures["test_accuracy"] for figures in own]
+            seconds = sum(figures["seconds"] for figures in own) / len(own)
+            each = ", ".join(f"{100 * value:.1f}" for value in accuracies)
+            lines.append(f"| {arm.name} | {spread(accuracies)} | {each} | {seconds:.0f} |")
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())
