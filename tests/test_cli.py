@@ -205,7 +205,7 @@ def test_evaluate_a_run_and_its_model(run, finished_run):
     for folder in (finished_run, finished_run / "model"):
         code, out, err = run("evaluate", folder)
         assert (code, err) == (0, "")
-        found = dict(line.split() for line in out.splitlines())
+        found = dict(line.split(maxsplit=1) for line in out.splitlines())
         assert found["data"] == "digits"
         assert found["sequences"] == "400"
         assert float(found["accuracy"]) == pytest.approx(expected)

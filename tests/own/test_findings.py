@@ -36,3 +36,11 @@ def test_preprocessing(tmp_path):
     stored = read_source(write_long_form(tmp_path), ReadingOptions())
     told = describe_preprocessing(stored, (1.5, -1.5), (0.25, 2.0), 0)
     assert told == "Channels standardised as on the training split: a 1.5 ± 0.25, b -1.5 ± 2"
+
+
+def test_many_channels_are_counted(tmp_path):
+    names = [f"c{channel}" for channel in range(13)]
+    rows = [f"{i},{t},{','.join(['1'] * 12 + [str(t)])},{i % 2}" for i in range(4) for t in range(2)]
+    path = write_csv(tmp_path / "a.csv", ",".join(["id", "time", *names, "label"]), *rows)
+    first = describe_findings(read_source(path, ReadingOptions(features=",".join(names))))[0]
+    assert first.endswith(f"8 steps of 13 channels, {', '.join(names[:12])} ...")

@@ -40,6 +40,15 @@ def test_a_preset_is_loaded_as_ever():
     assert loaded.facts == {"data_options": {"limit_train": 20}}
 
 
+def test_a_folder_with_the_name_of_a_preset_is_pointed_out(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert load_data(RunConfig(data="digits", limit_train=20)).findings == ()
+    (tmp_path / "digits").mkdir()
+    (line,) = load_data(RunConfig(data="digits", limit_train=20)).findings
+    assert line.endswith("./digits")
+    assert is_own("./digits")
+
+
 def test_options_that_mean_nothing_for_own_files(tmp_path):
     path = write_texts(tmp_path, 20)
     with pytest.raises(InputError, match="expected no image_size"):

@@ -33,8 +33,12 @@ def test_by_hand(lengths, expected):
 
 
 def test_memory_bounds_the_batch():
-    """4 bytes * 14 * 4,000 cells * (300 + 2 * 1,000) steps = 515 MB a row: 2 rows to 1 GiB."""
-    assert chosen(data_of(*[8000] * 400), hidden_size=4000)[3] == 2
+    """4 bytes * 14 * 2,000 cells * (300 + 3 * 1,000) steps = 370 MB a row: 2 rows to 1 GiB. The 3: a window in the
+    main network and two layers of the decoder; the prediction's net has one layer.
+    """
+    assert chosen(data_of(*[8000] * 400), hidden_size=2000)[3] == 2
+    assert chosen(data_of(*[8000] * 400), hidden_size=2000, model="p-lstm")[3] == 4
+    assert chosen(data_of(*[8000] * 400), hidden_size=2000, model="rp-lstm")[3] == 1
 
 
 def test_what_was_said_stays():

@@ -10,6 +10,7 @@ import torch
 
 from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
+from auxrnn.card import wilson_interval
 from auxrnn.config import ModelConfig
 from auxrnn.data.catalogue import TrainTest, load
 from auxrnn.data.dataset import SequenceData
@@ -103,6 +104,8 @@ def test_evaluate(tmp_path, monkeypatch, images):
     assert found["accuracy"] == (logits.argmax(1) == test.labels).double().mean().item()
     assert found["loss"] == pytest.approx(-sum(share) / 4, abs=1e-5)
     assert (found["data"], found["sequences"]) == ("mine", 4)
+    low, high = wilson_interval(found["accuracy"], 4)
+    assert found["interval"] == f"{low:.4f} to {high:.4f} (95 %, Wilson)"
 
 
 @pytest.mark.parametrize(

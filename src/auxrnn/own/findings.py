@@ -51,8 +51,11 @@ def describe_preprocessing(stored: SequenceSet, mean: Sequence[float], scale: Se
 
 
 def _channels(stored: SequenceSet) -> str:
-    if stored.form.channel_names:
-        return ", ".join(stored.form.channel_names[:MOST_SHOWN])
+    names = stored.form.channel_names
+    if len(names) > MOST_SHOWN:
+        return f"{len(names)} channels, {', '.join(names[:MOST_SHOWN])} ..."
+    if names:
+        return ", ".join(names)
     return f"{stored.form.channels} channel{'s' if stored.form.channels > 1 else ''}"
 
 

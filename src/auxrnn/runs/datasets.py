@@ -53,7 +53,7 @@ def load_data(config: RunConfig) -> RunData:
         characters = sequences.test.characters
         preprocessing = Preprocessing("characters", characters=characters) if characters else None
         told = options.to_dict()
-        return RunData(sequences, preprocessing, {"data_options": told} if told else {})
+        return RunData(sequences, preprocessing, {"data_options": told} if told else {}, _namesake(config.data))
     for name in options.to_dict():
         if name not in FOR_OWN:
             raise InputError(f"{config.data}: expected no {name} for files of your own; leave {name} out.")
@@ -67,6 +67,13 @@ def load_data(config: RunConfig) -> RunData:
     )
     facts = {"own": {"form": asdict(own.form), "reading": own.options.to_dict(), **options.to_dict()}}
     return RunData(own.sequences, own.preprocessing, facts, own.findings)
+
+
+def _namesake(preset: str) -> tuple[str, ...]:
+    """A line for whoever means the file or folder of that name before them."""
+    if not Path(preset).exists():
+        return ()
+    return (f"Note        {preset} is the preset of that name; the files that lie here are ./{preset}",)
 
 
 def source_of(facts: Mapping[str, Any]) -> tuple[Form, ReadingOptions] | None:

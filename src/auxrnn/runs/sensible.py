@@ -51,7 +51,11 @@ def sensible_settings(config: RunConfig, train: SequenceData, given: Collection[
         choose("num_anchors", anchors, f"segments cover half of the median length, at most {MOST_ANCHORS} of them")
     anchors = chosen.get("num_anchors", config.num_anchors) if config.auxiliaries else 0
     segment = chosen.get("segment_length", config.segment_length)
-    steps = (longest if bptt == "full" else min(bptt, longest)) + 2 * anchors * segment
+    # Each anchor has its window in the main network and its segment in every layer of the decoder.
+    aux = config.auxiliary_options
+    layers = {"reconstruct": aux.decoder_layers or 0, "predict": aux.prediction_layers or 0}
+    depth = sum(1 + layers[name] for name in config.auxiliaries)
+    steps = (longest if bptt == "full" else min(bptt, longest)) + depth * anchors * segment
     bytes_a_row = 4 * FLOATS_PER_UNIT * config.hidden_size * steps + 4 * train.spec.size * longest
     by_memory = max(STEP_BYTES // bytes_a_row, 1)
     by_epoch = max(len(train) // STEPS_AN_EPOCH, 8)

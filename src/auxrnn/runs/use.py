@@ -13,6 +13,7 @@ from typing import Any, TextIO
 import torch
 
 from auxrnn.batch import InputSpec
+from auxrnn.card import wilson_interval
 from auxrnn.data.dataset import SequenceData
 from auxrnn.data.inputs import read_inputs, read_texts
 from auxrnn.errors import InputError
@@ -51,7 +52,8 @@ def open_model(path: Path) -> SavedModel:
 def evaluate(path: Path, data: str | None = None, data_dir: str | None = None) -> dict[str, Any]:
     """Accuracy on the test set of `data`, by default the set that the model was trained on.
 
-    The set is loaded with the options that the model was trained with (image size, classes, limits).
+    The set is loaded with the options that the model was trained with (image size, classes, limits). `interval` is for
+    the drawing of the test sequences alone, as in the model card.
     """
     saved = open_model(path)
     name = data or saved.facts.get("data")
@@ -76,10 +78,13 @@ def evaluate(path: Path, data: str | None = None, data_dir: str | None = None) -
     assert test.labels is not None
     logits = predict_logits(saved.network, test)
     loss = torch.nn.functional.cross_entropy(logits, test.labels)
+    share = accuracy(logits, test.labels)
+    low, high = wilson_interval(share, len(test))
     return {
         "data": name,
         "sequences": len(test),
-        "accuracy": round(accuracy(logits, test.labels), 6),
+        "accuracy": round(share, 6),
+        "interval": f"{low:.4f} to {high:.4f} (95 %, Wilson)",
         "loss": round(float(loss), 6),
         **({"note": "; ".join(loaded.remarks)} if loaded.remarks else {}),
     }
