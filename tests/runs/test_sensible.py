@@ -22,8 +22,8 @@ def chosen(data, given=(), **settings):
 @pytest.mark.parametrize(
     ("lengths", "expected"),
     [
-        ([40] * 640, (40, 2, 10, 32)),  # all of it; 40 / 4; 40 / 20; 640 / 20
-        ([400] * 640, (200, 2, 100, 32)),  # half of it; at most 100; 400 / 200
+        ([40] * 6400, (40, 2, 10, 64)),  # all of it; 40 / 4; 40 / 20; 6,400 / 100
+        ([400] * 3300, (200, 2, 100, 32)),  # half of it; at most 100; 400 / 200
         ([8000] * 100, (300, 10, 100, 8)),  # the paper's; at most 10 anchors; at least 8
         ([1] * 100, (1, 1, 1, 8)),
     ],
