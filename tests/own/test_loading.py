@@ -56,6 +56,7 @@ def test_a_set_is_the_same_as_its_source(tmp_path):
     same(read.train, mapped.train)
     same(read.test, mapped.test)
     assert len(read.train) == 8
+    assert read.findings[-2].endswith("; limited to 8 and 4")
     assert read.findings == mapped.findings
 
 

@@ -70,6 +70,8 @@ def load_own(
         train = train[limit_stratified(stored.labels[train], limit_train, seed).numpy()]
     if limit_test is not None:
         test = test[limit_stratified(stored.labels[test], limit_test, seed).numpy()]
+    if limit_train is not None or limit_test is not None:
+        told += f"; limited to {len(train):,} and {len(test):,}"
     if preprocessing is None:
         kept, _ = stratified_split(stored.labels[train], validation_fraction, seed)
         preprocessing = learn_preprocessing(stored, train[kept.numpy()])
