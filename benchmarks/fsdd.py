@@ -40,12 +40,15 @@ CHRONO = {"initialisation": "chrono"}
 
 @dataclass(frozen=True)
 class Arm:
-    """One line of the table. epochs: in all, pretraining included. framed: 80 samples a step."""
+    """One line of the table. epochs: in all, pretraining included. turn: all seeds of a lower one are made before.
+
+    framed: 80 samples a step.
+    """
 
     name: str
     settings: dict[str, Any]
     epochs: int = EPOCHS
-    control: bool = False
+    turn: int = 0
     framed: bool = False
 
     @property
@@ -57,12 +60,12 @@ ARMS = (
     Arm("LSTM, chrono", {"model": "lstm", **CHRONO}),
     Arm("r-LSTM, chrono", {"model": "r-lstm", **CHRONO}),
     Arm("p-LSTM, chrono", {"model": "p-lstm", **CHRONO}),
-    Arm("rp-LSTM, chrono", {"model": "rp-lstm", **CHRONO}),
-    Arm("LSTM, chrono, as long as r-LSTM", {"model": "lstm", **CHRONO}, epochs=15),
-    Arm("LSTM", {"model": "lstm"}, control=True),
-    Arm("r-LSTM", {"model": "r-lstm"}, control=True),
-    Arm("LSTM on frames of 10 ms", {"model": "lstm"}, control=True, framed=True),
-    Arm("r-LSTM on frames of 10 ms", {"model": "r-lstm", "segment_length": 10}, control=True, framed=True),
+    Arm("rp-LSTM, chrono", {"model": "rp-lstm", **CHRONO}, turn=1),
+    Arm("LSTM, chrono, as long as r-LSTM", {"model": "lstm", **CHRONO}, epochs=15, turn=1),
+    Arm("LSTM", {"model": "lstm"}, turn=1),
+    Arm("r-LSTM", {"model": "r-lstm"}, turn=2),
+    Arm("LSTM on frames of 10 ms", {"model": "lstm"}, turn=2, framed=True),
+    Arm("r-LSTM on frames of 10 ms", {"model": "r-lstm", "segment_length": 10}, turn=2, framed=True),
 )
 
 
@@ -77,7 +80,7 @@ def main() -> int:
     options = parser.parse_args()
     arms = [arm for arm in ARMS if options.frames or not arm.framed]
     planned = [(seed, arm) for seed in range(options.seeds) for arm in arms]
-    planned.sort(key=lambda run: run[0] + 1.5 * run[1].control)  # two seeds of the main arms before any control
+    planned.sort(key=lambda run: run[1].turn)
     runs = {
         f"{arm.folder}/seed-{seed}": config_of(arm, seed, options.frames if arm.framed else options.data)
         for seed, arm in planned
