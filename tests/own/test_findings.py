@@ -1,5 +1,7 @@
 """What is told of a set before training, word by word."""
 
+import numpy as np
+
 from auxrnn.own.findings import describe_findings, describe_preprocessing
 from auxrnn.own.importing import read_source
 from auxrnn.reading import ReadingOptions
@@ -44,3 +46,10 @@ def test_many_channels_are_counted(tmp_path):
     path = write_csv(tmp_path / "a.csv", ",".join(["id", "time", *names, "label"]), *rows)
     first = describe_findings(read_source(path, ReadingOptions(features=",".join(names))))[0]
     assert first.endswith(f"8 steps of 13 channels, {', '.join(names[:12])} ...")
+
+
+def test_channels_without_names(tmp_path):
+    np.savez(tmp_path / "a.npz", X=np.arange(24.0).reshape(4, 3, 2), y=[0, 1, 0, 1])
+    stored = read_source(tmp_path / "a.npz", ReadingOptions())
+    assert describe_preprocessing(stored, (1.5, -2), (1, 2), 0).endswith("split: 0: 1.5 ± 1, 1: -2 ± 2")
+    assert describe_preprocessing(stored, (1.5,), (1,), 0).endswith("split: 1.5 ± 1")

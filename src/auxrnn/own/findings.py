@@ -42,9 +42,10 @@ def describe_preprocessing(stored: SequenceSet, mean: Sequence[float], scale: Se
         return f"Characters: {known:,} different ones in the training split; any other counts as unknown"
     if stored.form.kind == "pixels":
         return "Pixels: levels 0 to 255 as they are"
-    names = stored.form.channel_names or tuple(str(channel) for channel in range(len(mean)))
+    numbered = tuple(f"{channel}: " for channel in range(len(mean))) if len(mean) > 1 else ("",)
+    names = tuple(f"{name} " for name in stored.form.channel_names) or numbered
     shown = ", ".join(
-        f"{name} {middle:.4g} ± {deviation:.4g}"
+        f"{name}{middle:.4g} ± {deviation:.4g}"
         for name, middle, deviation in zip(names[:MOST_SHOWN], mean, scale, strict=False)
     )
     return f"Channels standardised as on the training split: {shown}{' ...' if len(names) > MOST_SHOWN else ''}"
