@@ -4,7 +4,8 @@
     python benchmarks/fsdd.py spoken.set --frames frames.npz --out results/fsdd
 
 Each arm is a row below, each run of it lies in OUT/ARM/seed-N; finished runs are skipped and stopped ones go on, so the
-script may be ended and called again at will. It ends with the table of what is there.
+script may be ended and called again at will. It ends with the table of what is there. `--probe` asks instead what the
+state of a network that has learned nothing holds of the digit.
 """
 
 from __future__ import annotations
@@ -16,11 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from auxrnn.build import build_model
 from auxrnn.config import RunConfig
+from auxrnn.data.dataset import SequenceData
 from auxrnn.grids.grid import run_grid
 from auxrnn.grids.records import Record, collect_records
 from auxrnn.report.statistics import spread
-from auxrnn.runs.run import StoppedRunError
+from auxrnn.runs.datasets import load_data
+from auxrnn.runs.run import StoppedRunError, split_data
 
 EPOCHS = 6
 PRETRAIN = 1  # of them, for a model with an auxiliary loss
@@ -77,7 +81,13 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=1, help="runs at once (default: 1)")
     parser.add_argument("--table", action="store_true", help="no training: the table of what is there")
+    parser.add_argument("--probe", action="store_true", help="no training: a linear answer from untrained states")
     options = parser.parse_args()
+    if options.probe:
+        print(
+            f"untrained LSTM, chrono, linear answer: {spread([probe(options.data, s) for s in range(options.seeds)])}"
+        )
+        return 0
     arms = [arm for arm in ARMS if options.frames or not arm.framed]
     planned = [(seed, arm) for seed in range(options.seeds) for arm in arms]
     planned.sort(key=lambda run: run[1].turn)
@@ -107,6 +117,32 @@ def config_of(arm: Arm, seed: int, data: str) -> RunConfig:
     pretrain = 0 if arm.settings["model"] == "lstm" else PRETRAIN
     settings = {**SHARED, **arm.settings, "pretrain_epochs": pretrain, "max_epochs": arm.epochs - pretrain}
     return RunConfig(data=data, seed=seed, **settings)
+
+
+def probe(data: str, seed: int) -> float:
+    """Test accuracy of logistic regression on the standardised last states of the first arm's network, untrained."""
+    import torch
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    config = config_of(ARMS[0], seed, data)
+    sequences = load_data(config).sequences
+    train, _ = split_data(sequences, config)
+    torch.manual_seed(seed)
+    network = build_model(config, train.spec, len(train.classes), int(train.lengths.max()))
+
+    def states(part: SequenceData) -> tuple[Any, Any]:
+        found = torch.empty(len(part), config.hidden_size)
+        with torch.no_grad():
+            for indices in torch.argsort(part.lengths).split(100):
+                batch = part.batch(indices.tolist())
+                outputs, _ = network.encoder(batch.inputs)
+                found[indices] = outputs[torch.arange(len(indices)), batch.lengths - 1]
+        return found.numpy(), part.labels
+
+    answer = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)).fit(*states(train))
+    return float(answer.score(*states(sequences.test)))
 
 
 def table(arms: Iterable[Arm], records: list[Record]) -> list[str]:
