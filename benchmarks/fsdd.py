@@ -84,9 +84,8 @@ def main() -> int:
     parser.add_argument("--probe", action="store_true", help="no training: a linear answer from untrained states")
     options = parser.parse_args()
     if options.probe:
-        print(
-            f"untrained LSTM, chrono, linear answer: {spread([probe(options.data, s) for s in range(options.seeds)])}"
-        )
+        found = [probe(options.data, seed) for seed in range(options.seeds)]
+        print(f"{ARMS[0].name}, untrained, linear answer: {spread(found)} %")
         return 0
     arms = [arm for arm in ARMS if options.frames or not arm.framed]
     planned = [(seed, arm) for seed in range(options.seeds) for arm in arms]
