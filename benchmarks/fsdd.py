@@ -66,7 +66,7 @@ ARMS = (
     Arm("p-LSTM, chrono", {"model": "p-lstm", **CHRONO}),
     Arm("rp-LSTM, chrono", {"model": "rp-lstm", **CHRONO}, turn=2),
     Arm("LSTM, chrono, as long as r-LSTM", {"model": "lstm", **CHRONO}, epochs=15, turn=1),
-    Arm("LSTM", {"model": "lstm"}, turn=1),
+    Arm("LSTM", {"model": "lstm"}, turn=3),
     Arm("r-LSTM", {"model": "r-lstm"}, turn=3),
     Arm("LSTM on frames of 10 ms", {"model": "lstm"}, turn=3, framed=True),
     Arm("r-LSTM on frames of 10 ms", {"model": "r-lstm", "segment_length": 10}, turn=3, framed=True),
