@@ -1,4 +1,4 @@
-"""What the C library does with freed memory. Knows nothing of tensors.
+"""What libraries keep: the C library of freed memory, oneDNN of kernels. Knows nothing of tensors.
 
 A training step allocates and frees the same blocks of some megabytes over and over. By default glibc gives such blocks
 back to the operating system, which has to clear every page before it hands it out again: on a CPU that takes longer
@@ -16,6 +16,9 @@ TRIM_THRESHOLD, MMAP_THRESHOLD, ARENA_MAX = -1, -3, -8  # glibc's names for its 
 KEPT = 512 * 2**20
 """Bytes of freed memory that a process keeps at most."""
 
+KERNELS = 128
+"""oneDNN's kernels that a process keeps at most: with fewer, making them anew takes more than 3 % of training."""
+
 
 @cache
 def keep_freed_memory() -> bool:
@@ -31,6 +34,16 @@ def keep_freed_memory() -> bool:
     return mallopt is not None and all(
         mallopt(name, value) for name, value in ((MMAP_THRESHOLD, KEPT), (TRIM_THRESHOLD, KEPT), (ARENA_MAX, 1))
     )
+
+
+def limit_kernel_cache() -> None:
+    """Let oneDNN keep KERNELS of the kernels that it makes for each shape of input, instead of 1,024.
+
+    Sequences of random lengths lead to new shapes for a long time, and with them memory would grow. Read when the first
+    kernel is made and without effect after that; nothing is changed where the environment says how many.
+    """
+    if "DNNL_PRIMITIVE_CACHE_CAPACITY" not in os.environ:
+        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(KERNELS))
 
 
 def give_back_memory() -> None:

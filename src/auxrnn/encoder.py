@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from auxrnn.allocation import limit_kernel_cache
 from auxrnn.batch import InputSpec
 from auxrnn.kernels.lstm import PersistentLSTM
 from auxrnn.recurrent import Core, State, check_core, initial_state, is_divisible, state_tensors
@@ -62,6 +63,7 @@ class Encoder(nn.Module):
         num_layers: int = 1,
     ) -> None:
         super().__init__()
+        limit_kernel_cache()
         self.spec = spec
         self.features = StepFeatures(spec, projection_size or hidden_size)
         size = self.features.size

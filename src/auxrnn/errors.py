@@ -13,8 +13,11 @@ class InputError(ValueError):
     """Bad use by a person: a file, an option or a value that cannot be used.
 
     The message says what was expected, what came, and what to do. The command line prints it without a traceback and
-    ends with exit code 2; in a library call it is an ordinary `ValueError`.
+    ends with exit code 2; in a library call it is an ordinary `ValueError`. It is one line, whatever is quoted in it.
     """
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(" ".join(line.strip() for line in str(message).splitlines()))
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:

@@ -28,6 +28,10 @@ VERSION = 1
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 
 
+class UnfitError(InputError):
+    """Weights that are not those which the configuration describes."""
+
+
 @dataclass(frozen=True)
 class SavedModel:
     """A network with what is needed to use it on raw input.
@@ -89,8 +93,12 @@ def load_model(folder: Path) -> SavedModel:
         preprocessing = None if found is None else Preprocessing.from_dict(found)
         if preprocessing is not None and preprocessing.spec != spec:
             raise InputError(f"the network reads {spec}, its preprocessing gives {preprocessing.spec}")
+        longest = _longest(content.get("longest"))
+        weights = _read_weights(folder / WEIGHTS)
+        with torch.device("meta"):  # sizes alone, which may be enormous, before any memory is taken
+            _check_weights(folder / WEIGHTS, weights, build_model(config, spec, len(classes), longest))
         saved = SavedModel(
-            build_model(config, spec, len(classes), _longest(content.get("longest"))),
+            build_model(config, spec, len(classes), longest),
             config,
             spec,
             classes,
@@ -100,11 +108,13 @@ def load_model(folder: Path) -> SavedModel:
             preprocessing,
             str(content.get("label_type", "str")),
         )
+    except UnfitError:
+        raise
     except KeyError as error:
         raise InputError(f"{where}: expected an entry {error}, found none; the file is not whole.") from error
     except (TypeError, ValueError, IndexError, AttributeError, RuntimeError) as error:  # torch: sizes out of reach
         raise InputError(f"{where}: expected a model configuration, found one that does not fit: {error}") from error
-    saved.network.load_state_dict(_read_weights(folder / WEIGHTS, saved.network))
+    saved.network.load_state_dict(weights)
     saved.network.eval()
     return saved
 
@@ -139,26 +149,29 @@ def _longest(found: Any) -> int | None:
     raise InputError(f"expected longest to be a number of steps or null, got {found!r}")
 
 
-def _read_weights(path: Path, network: Classifier) -> dict[str, torch.Tensor]:
+def _read_weights(path: Path) -> dict[str, torch.Tensor]:
     if not path.is_file():
-        raise InputError(f"{path}: expected the weights of a trained model, found nothing.")
+        raise UnfitError(f"{path}: expected the weights of a trained model, found nothing.")
     try:
-        weights = safetensors.torch.load_file(path)
+        return safetensors.torch.load_file(path)
     except (safetensors.SafetensorError, OSError, ValueError) as error:
-        raise InputError(f"{path}: expected weights in safetensors form, found something else: {error}") from error
+        raise UnfitError(f"{path}: expected weights in safetensors form, found something else: {error}") from error
+
+
+def _check_weights(path: Path, weights: dict[str, torch.Tensor], network: Classifier) -> None:
+    """UnfitError unless they are those of the network, finite and of its shapes."""
     expected = network.state_dict()
     for name in sorted(expected.keys() ^ weights.keys()):
-        raise InputError(
+        raise UnfitError(
             f"{path}: expected the weights that {CONFIG} describes, "
             f"found {'none' if name in expected else 'one too many'} called {name}."
         )
     for name, weight in expected.items():
         found = weights[name]
         if found.shape != weight.shape or found.dtype != weight.dtype:
-            raise InputError(
+            raise UnfitError(
                 f"{path}: expected {name} of shape {tuple(weight.shape)} {weight.dtype} as {CONFIG} describes, "
                 f"found {tuple(found.shape)} {found.dtype}."
             )
         if not bool(torch.isfinite(found).all()):
-            raise InputError(f"{path}: expected finite weights, found NaN or infinity in {name}.")
-    return weights
+            raise UnfitError(f"{path}: expected finite weights, found NaN or infinity in {name}.")

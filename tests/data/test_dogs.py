@@ -153,7 +153,7 @@ def test_faulty_mat_files(tmp_path):
     with pytest.raises(InputError, match="expected a variable file_list"):
         dogs.read_list(path)
     write_mat(path, ["a/b", np.zeros(2)])
-    with pytest.raises(InputError, match=r"train_list\.mat, row 2: expected the name of an image"):
+    with pytest.raises(InputError, match="a cell without a text in row 2"):
         dogs.read_list(path)
     (tmp_path / "l.txt").write_bytes(b"\xff")
     with pytest.raises(InputError, match="expected UTF-8"):

@@ -1,5 +1,6 @@
 """Imports: the same as reading at once, whole or absent, taken up where they stopped, in bounded memory."""
 
+import json
 import subprocess
 import sys
 import textwrap
@@ -84,7 +85,7 @@ def test_stopped_after_the_labels_were_put_in_order(tmp_path, monkeypatch):
     assert contents(tmp_path / "set") == contents(tmp_path / "whole")
 
 
-@pytest.mark.parametrize("change", ["source", "options", "journal", "files"])
+@pytest.mark.parametrize("change", ["source", "options", "journal", "digest", "files"])
 def test_begins_anew_where_something_has_changed(tmp_path, change):
     path, options = write_texts(tmp_path, 20), OPTIONS
     with pytest.raises(StoppedError):
@@ -96,6 +97,10 @@ def test_begins_anew_where_something_has_changed(tmp_path, change):
         options = ReadingOptions(missing="drop")
     elif change == "journal":
         (aside / "journal.json").write_text('{"sizes": {')
+    elif change == "digest":
+        entry, digest = json.loads((aside / "journal.json").read_text())
+        entry["collection"]["rows"] = "x"
+        (aside / "journal.json").write_text(json.dumps([entry, digest]))
     else:
         (aside / "values.bin").write_bytes(b"")
     said = []

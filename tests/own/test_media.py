@@ -119,7 +119,7 @@ def test_broken_images(tmp_path, content):
 def test_an_image_cut_short(tmp_path):
     path = write_image(tmp_path / "a.png", np.random.default_rng(0).integers(0, 256, (64, 64), np.uint8))
     path.write_bytes(path.read_bytes()[:2000])
-    with pytest.raises(InputError, match="expected a whole image"):
+    with pytest.raises(InputError, match="expected an image that can be read"):
         read(path)
 
 

@@ -50,7 +50,8 @@ class UnitaryRNN(nn.Module):
 
     def forward(self, inputs: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         hidden = self.initial_state(inputs) if state is None else state
-        with torch.autocast(inputs.device.type, enabled=False):  # in half precision W would not keep the norm
+        kind = "cpu" if inputs.is_meta else inputs.device.type
+        with torch.autocast(kind, enabled=False):  # in half precision W would not keep the norm
             matrix = self.matrix().to(self.bias.dtype)
             outputs = []
             for given in (inputs.to(self.bias.dtype) @ self.input_map).unbind(1):  # (B, 2H) each

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -25,7 +24,9 @@ from auxrnn.data.archives import Limits, unpack
 from auxrnn.data.dataset import SequenceData
 from auxrnn.data.downloads import fetch
 from auxrnn.data.images import with_note
+from auxrnn.data.matlab import read_names
 from auxrnn.data.parts import own_part
+from auxrnn.data.pictures import opened_image
 from auxrnn.data.presets import DOGS_IMAGES, DOGS_LISTS
 from auxrnn.errors import InputError
 
@@ -36,6 +37,8 @@ CACHE_FOLDER = "cache"
 IMAGES_LIMITS = Limits(files=30_000, bytes=2**30)
 LISTS_LIMITS = Limits(files=20, bytes=2**26)
 TOLD_EVERY = 2000  # images
+
+BOX = 4  # Pillow's number of its area-averaging filter
 
 logger = logging.getLogger(__name__)
 
@@ -135,7 +138,7 @@ def _breed_name(folder: str) -> str:
 def read_list(path: Path) -> list[str]:
     """The names in a list: lines of a text file, or the cells `file_list` of a MATLAB file."""
     if path.suffix == ".mat":
-        names = _read_mat(path)
+        names = read_names(path, "file_list")
     else:
         try:
             names = path.read_text(encoding="utf-8").splitlines()
@@ -143,25 +146,6 @@ def read_list(path: Path) -> list[str]:
             raise InputError(f"{path}: expected UTF-8, found the byte at {error.start:,} to be none.") from error
     if not names:
         raise InputError(f"{path}: expected a list of images, found none.")
-    return names
-
-
-def _read_mat(path: Path) -> list[str]:
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
-    try:
-        cells = loadmat(path, variable_names=["file_list"])["file_list"]
-    except KeyError as error:
-        raise InputError(f"{path}: expected a variable file_list, found none.") from error
-    except (MatReadError, ValueError, TypeError, NotImplementedError, OSError, IndexError, zlib.error) as error:
-        raise InputError(f"{path}: expected a MATLAB file, found a damaged or another one: {error}.") from error
-    names = []
-    for row, cell in enumerate(np.asarray(cells).ravel(), 1):
-        inner = np.asarray(cell)
-        if inner.dtype.kind != "U" or inner.size != 1:
-            raise InputError(f"{path}, row {row:,}: expected the name of an image, found {str(cell)[:80]!r}.")
-        names.append(str(inner.item()))
     return names
 
 
@@ -238,17 +222,10 @@ def _decode_all(part: Path, folder: Path, images: ImageList, shape: tuple[int, .
 
 def decode(path: Path, where: str, side: int | None, *, grey: bool = False) -> npt.NDArray[np.uint8]:
     """One image as (side, side, 3 or 1), of its own size where `side` is None; InputError for a broken one."""
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise InputError("stanford-dogs: expected Pillow. Install it: pip install 'auxrnn[image]'") from error
-    try:
-        with Image.open(path) as image:
-            plain = image.convert("L" if grey else "RGB")
-            if side is not None:
-                plain = plain.resize((side, side), Image.Resampling.BOX)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(f"{where}: expected an image that can be read at {path}, found: {error}.") from error
+    with opened_image(path, where) as image:
+        plain = image.convert("L" if grey else "RGB")
+        if side is not None:
+            plain = plain.resize((side, side), BOX)
     return np.asarray(plain).reshape(plain.height, plain.width, 1 if grey else 3)
 
 

@@ -6,19 +6,25 @@ Nothing is unpickled. Knows nothing of models.
 
 from __future__ import annotations
 
+import math
+import warnings
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tokenize import TokenError
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from numpy.lib import format as npy
 
 from auxrnn.batch import InputSpec
 from auxrnn.data.dataset import SequenceData
 from auxrnn.data.idx import read_idx
+from auxrnn.data.pictures import opened_image
 from auxrnn.data.texts import read_csv, read_lines
 from auxrnn.errors import InputError
 from auxrnn.vocabulary import encode, vocabulary_size
@@ -27,6 +33,7 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 ARRAY_SUFFIXES = (".npy", ".npz")
 TEXT_SUFFIXES = (".txt", ".csv")
 NPZ_NAMES = ("inputs", "X", "x")
+LARGEST_ARRAY = 2**31  # bytes
 
 Array = npt.NDArray[Any]
 
@@ -120,47 +127,69 @@ def _existing(path: str | Path) -> Path:
 
 def _read_image(path: Path, spec: InputSpec, image_shape: tuple[int, int]) -> Array:
     """(rows, columns, C) uint8."""
-    try:
-        from PIL import Image, UnidentifiedImageError
-    except ImportError as error:
-        raise InputError(f"{path}: expected Pillow for images. Install it: pip install 'auxrnn[image]'") from error
     modes = {1: "L", 3: "RGB"}
     if spec.kind != "pixels" or spec.size not in modes:
         raise InputError(
             f"{path}: expected a model of grey or RGB pixels for an image, found {spec.size} channels of {spec.kind}."
         )
-    try:
-        with Image.open(path) as image:
-            if (image.height, image.width) != image_shape:
-                rows, columns = image_shape
-                raise InputError(
-                    f"{path}: expected an image of {columns}x{rows} pixels as the model was trained on, "
-                    f"found {image.width}x{image.height}. Resize it first."
-                )
-            pixels = np.array(image.convert(modes[spec.size]))
-    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path}: expected an image that can be read, found: {error}.") from error
+    with opened_image(path) as image:
+        if (image.height, image.width) != image_shape:
+            rows, columns = image_shape
+            raise InputError(
+                f"{path}: expected an image of {columns}x{rows} pixels as the model was trained on, "
+                f"found {image.width}x{image.height}. Resize it first."
+            )
+        pixels = np.array(image.convert(modes[spec.size]))
     return pixels.reshape(*image_shape, spec.size)
 
 
 def _read_array(path: Path) -> Array:
     try:
         with path.open("rb") as stream:
-            loaded = np.load(stream, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                return loaded
-            names = loaded.files
-            known = names if len(names) == 1 else [name for name in NPZ_NAMES if name in names]
-            if not known:
-                raise InputError(
-                    f"{path}: expected one array, or one called {' or '.join(NPZ_NAMES)}, "
-                    f"found {', '.join(names) or 'none'}."
-                )
-            return np.asarray(loaded[known[0]])
+            if not zipfile.is_zipfile(stream):
+                stream.seek(0)
+                return _whole(stream, path.stat().st_size, path)
+            with zipfile.ZipFile(stream) as archive:
+                names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+                known = names if len(names) == 1 else [name for name in NPZ_NAMES if name in names]
+                if not known:
+                    raise InputError(
+                        f"{path}: expected one array, or one called {' or '.join(NPZ_NAMES)}, "
+                        f"found {', '.join(names) or 'none'}."
+                    )
+                member = archive.getinfo(f"{known[0]}.npy")
+                with archive.open(member) as inner:
+                    return _whole(inner, member.file_size, path)
     except InputError:
         raise
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    except (
+        ValueError,
+        OSError,
+        EOFError,
+        MemoryError,
+        SyntaxError,
+        TokenError,
+        RuntimeError,
+        zlib.error,
+        zipfile.BadZipFile,
+    ) as error:
         raise InputError(f"{path}: expected a NumPy file of plain numbers, found: {error}.") from error
+
+
+def _whole(stream: IO[bytes], size: int, path: Path) -> Array:
+    """The array in a stream of `size` bytes; InputError, before any memory is taken, where it announces more."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that Python 2 wrote it
+        version = npy.read_magic(stream)
+        shape, _, dtype = (npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0)(stream)
+        announced = math.prod(shape) * dtype.itemsize
+        if not 0 <= announced <= min(size, LARGEST_ARRAY):
+            raise InputError(
+                f"{path}: expected a NumPy file of plain numbers, found one of {size:,} bytes that announces shape "
+                f"{shape} of {dtype}."
+            )
+        stream.seek(0)
+        return np.asarray(npy.read_array(stream, allow_pickle=False))
 
 
 def _as_sequences(array: Array, path: Path, spec: InputSpec, image_shape: tuple[int, int] | None) -> Array:
@@ -181,7 +210,8 @@ def _as_type(sequences: Array, path: Path, spec: InputSpec) -> Array:
     if sequences.dtype.kind not in "iuf":
         raise InputError(f"{path}: expected numbers, found {sequences.dtype}.")
     if spec.kind == "values":
-        return np.ascontiguousarray(sequences, dtype=np.float32)
+        with np.errstate(over="ignore"):  # infinite then, and refused as such
+            return np.ascontiguousarray(sequences, dtype=np.float32)
     if sequences.dtype.kind == "f" and np.isnan(sequences).any():
         first = np.argwhere(np.isnan(sequences))[0]
         raise InputError(
@@ -189,7 +219,8 @@ def _as_type(sequences: Array, path: Path, spec: InputSpec) -> Array:
             f"{first[0]} at step {first[1]}. Fill in missing values first."
         )
     if sequences.dtype != np.uint8:
-        pixels = np.clip(sequences, 0, 255).astype(np.uint8)
+        with np.errstate(invalid="ignore"):
+            pixels = np.clip(sequences, 0, 255).astype(np.uint8)
         if not np.array_equal(pixels, sequences):
             raise InputError(
                 f"{path}: expected whole pixel levels from 0 to {spec.levels - 1}, found {sequences.dtype} "

@@ -87,10 +87,14 @@ def _read_header(path: Path, split: Split | None, encoding: str) -> TsFile:
         if not line or line.startswith("#"):
             continue
         if started:
+            if ":" not in line:
+                raise InputError(
+                    f"{path}, row {number}: expected dimensions and a class with `:` between, got {line[:40]!r}."
+                )
             return TsFile(path, started, line.count(":"), labels, split, encoding)
         if not line.startswith("@"):
             raise InputError(f"{path}, row {number}: expected a header line beginning with @, got {line[:40]!r}.")
-        word, *values = line[1:].split()
+        word, *values = line[1:].split() or [""]
         word = word.lower()
         if word == "data":
             started = number + 1

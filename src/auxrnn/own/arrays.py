@@ -5,6 +5,8 @@ Read sequence by sequence from the file itself, so that memory does not grow wit
 
 from __future__ import annotations
 
+import math
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -23,6 +25,7 @@ INPUT_NAMES = ("X", "x", "inputs", "data")
 LABEL_NAMES = ("y", "Y", "labels", "label", "target")
 LENGTH_NAMES = ("lengths", "length")
 LARGEST_SEQUENCE = 2**31  # bytes
+MOST_CODE_POINT = 0x10FFFF
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class ArrayFile:
     member: str | None
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    bytes: int  # of the file or member, as it says
 
     @property
     def where(self) -> str:
@@ -40,12 +44,16 @@ class ArrayFile:
 
     def items(self, skip: int = 0) -> Iterator[Array]:
         """The items along the first dimension, one after the other."""
-        size = int(np.prod(self.shape[1:], dtype=np.int64)) * self.dtype.itemsize
+        size = math.prod(self.shape[1:]) * self.dtype.itemsize
         if size > LARGEST_SEQUENCE:
             raise InputError(f"{self.where}: expected sequences of at most 2 GiB, got shape {self.shape}.")
         try:
             with self._opened() as stream:
                 _header(stream, self.where)
+                if size > self.bytes and skip < self.shape[0]:
+                    raise InputError(
+                        f"{self.where}: expected items of {size:,} bytes, found {self.bytes:,} bytes in all."
+                    )
                 stream.seek(skip * size, 1)
                 for index in range(skip, self.shape[0]):
                     data = stream.read(size)
@@ -57,10 +65,12 @@ class ArrayFile:
 
     def whole(self) -> Array:
         """The array itself, for what is small."""
-        count = int(np.prod(self.shape, dtype=np.int64))
+        count = math.prod(self.shape)
         if count * self.dtype.itemsize > LARGEST_SEQUENCE:
             raise InputError(f"{self.where}: expected at most 2 GiB of labels, got shape {self.shape}.")
         found = list(self.items())
+        if self.dtype.kind == "U" and any((item.view(np.uint32) > MOST_CODE_POINT).any() for item in found):
+            raise InputError(f"{self.where}: expected texts, found numbers that are no characters.")
         return np.array(found, self.dtype).reshape(self.shape) if found else np.empty(self.shape, self.dtype)
 
     def _opened(self) -> Any:
@@ -218,11 +228,12 @@ def _members(path: Path) -> dict[str, ArrayFile]:
     found = {}
     try:
         with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
-                if name.endswith(".npy"):
-                    with archive.open(name) as stream:
-                        shape, dtype = _header(stream, f"{path}, {name}")
-                    found[name.removesuffix(".npy")] = ArrayFile(path, name.removesuffix(".npy"), shape, dtype)
+            for info in archive.infolist():
+                if info.filename.endswith(".npy"):
+                    with archive.open(info) as stream:
+                        shape, dtype = _header(stream, f"{path}, {info.filename}")
+                    name = info.filename.removesuffix(".npy")
+                    found[name] = ArrayFile(path, name, shape, dtype, info.file_size)
     except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise InputError(f"{path}: expected a NumPy .npz file, found: {error}.") from error
     return found
@@ -234,7 +245,7 @@ def _read_header(path: Path) -> ArrayFile:
             shape, dtype = _header(stream, str(path))
     except OSError as error:
         raise InputError(f"{path}: expected a file that can be read, found: {error.strerror}.") from error
-    return ArrayFile(path, None, shape, dtype)
+    return ArrayFile(path, None, shape, dtype, path.stat().st_size)
 
 
 def _header(stream: Any, where: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
@@ -242,7 +253,9 @@ def _header(stream: Any, where: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
     try:
         version = npy.read_magic(stream)
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, fortran, dtype = read(stream)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that Python 2 wrote it
+            shape, fortran, dtype = read(stream)
     except (ValueError, EOFError, SyntaxError, TokenError, RecursionError, MemoryError) as error:
         raise InputError(f"{where}: expected a NumPy array, found: {error}.") from error
     if dtype.hasobject or dtype.fields:

@@ -135,7 +135,7 @@ class _Import:
             os.fsync(file.fileno())
         sizes = {name: file.tell() for name, file in self._files.items()}
         entry = {"fingerprint": self._fingerprint, "sizes": sizes, "collection": self.collection.state()}
-        text = json.dumps(entry)
+        text = json.dumps([entry, _digest(entry)])
         write_atomically(self._folder / JOURNAL, lambda place: place.write_text(text, encoding="utf-8"))
         self._recorded = (self.collection.rows, sizes[VALUES])
 
@@ -166,13 +166,19 @@ def _lock(folder: Path) -> BinaryIO:
 
 
 def _read_journal(path: Path, fingerprint: str) -> dict[str, Any] | None:
-    """The last entry, where it belongs to the same source and options and all it speaks of is there."""
+    """The last entry, where it is as written, belongs to the same source and options and all it speaks of is there."""
     try:
-        journal = json.loads(path.read_text(encoding="utf-8"))
+        journal, digest = json.loads(path.read_text(encoding="utf-8"))
+        if digest != _digest(journal):
+            return None
         whole = all((path.parent / name).stat().st_size >= size for name, size in journal["sizes"].items())
         return journal if whole and journal["fingerprint"] == fingerprint else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return None
+
+
+def _digest(entry: Any) -> str:
+    return sha256(json.dumps(entry).encode()).hexdigest()
 
 
 def _fingerprint(reader: Reader, options: ReadingOptions) -> str:

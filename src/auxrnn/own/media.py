@@ -5,6 +5,7 @@ Nothing is guessed from a file's content: the suffix says what it is, and a file
 
 from __future__ import annotations
 
+import struct
 import wave
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from auxrnn.data.pictures import opened_image
 from auxrnn.errors import InputError
 from auxrnn.own.rows import Array, Form
 from auxrnn.reading import ReadingOptions
@@ -19,7 +21,9 @@ from auxrnn.reading import ReadingOptions
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 AUDIO_SUFFIXES = (".wav", ".flac")
 DOCUMENT_SUFFIXES = (".txt", ".log", ".md")
-LARGEST_DOCUMENT = 2**30  # bytes of one text
+LARGEST_DOCUMENT = LARGEST_RECORDING = 2**30  # bytes of one text, of one recording's samples
+BLOCK = 2**20  # samples that are decoded at once
+UNKNOWN = 2**62  # samples of a flac file that does not say how many they are, or more
 
 
 class Medium(Protocol):
@@ -70,7 +74,7 @@ class Images:
         grey = True
         first: tuple[tuple[int, int], Path] | None = None
         for path in paths:
-            with _opened(path) as image:
+            with opened_image(path) as image:
                 size, mode = image.size, image.mode
             grey = grey and mode in ("1", "L", "I;16")
             first = first or (size, path)
@@ -91,18 +95,15 @@ class Images:
         )
 
     def read(self, path: Path) -> Array:
-        with _opened(path) as image:
+        with opened_image(path) as image:
             if image.size != self._shape and self._size is None:
                 columns, rows = self._shape
                 raise InputError(
                     f"{path}: expected an image of {columns}x{rows}, found {image.size[0]}x{image.size[1]}."
                 )
-            try:
-                converted = _eight_bits(image).convert(self._mode)
-                scaled = converted if converted.size == self._shape else converted.resize(self._shape)
-                return np.asarray(scaled, dtype=np.uint8).reshape(-1, self.form.channels)
-            except (OSError, SyntaxError, ValueError) as error:
-                raise InputError(f"{path}: expected a whole image, found: {error}.") from error
+            converted = _eight_bits(image).convert(self._mode)
+            scaled = converted if converted.size == self._shape else converted.resize(self._shape)
+            return np.asarray(scaled, dtype=np.uint8).reshape(-1, self.form.channels)
 
 
 def _eight_bits(image: Any) -> Any:
@@ -112,23 +113,6 @@ def _eight_bits(image: Any) -> Any:
 
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     return image
-
-
-def _opened(path: Path) -> Any:
-    try:
-        from PIL import Image, UnidentifiedImageError
-    except ImportError as error:
-        raise InputError(f"{path}: expected Pillow for images. Install it: pip install 'auxrnn[image]'") from error
-    import warnings
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            return Image.open(path)
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise InputError(f"{path}: expected an image of a usual size, found: {error}") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
-        raise InputError(f"{path}: expected an image, found: {error}.") from error
 
 
 class Recordings:
@@ -201,8 +185,8 @@ def _read_wave(path: Path) -> Array:
 def _opened_wave(path: Path) -> wave.Wave_read:
     try:
         return wave.open(str(path), "rb")
-    except (wave.Error, EOFError) as error:
-        raise InputError(f"{path}: expected a wav file of PCM samples, found: {error or 'its end'}.") from error
+    except (wave.Error, EOFError, RuntimeError, struct.error) as error:  # RuntimeError: a chunk longer than the file
+        raise InputError(f"{path}: expected a wav file of PCM samples, found: {str(error) or 'its end'}.") from error
     except OSError as error:
         raise InputError(f"{path}: expected a file that can be read, found: {error.strerror}.") from error
 
@@ -215,11 +199,21 @@ def _flac_header(path: Path) -> tuple[int, int, int]:
 
 def _read_flac(path: Path) -> Array:
     """(T, C) in the units of 16-bit samples."""
+    parts, left = [], LARGEST_RECORDING // 4
     with _opened_sound(path) as sound:
+        announced = sound.frames
         try:
-            return np.asarray(sound.read(dtype="int32", always_2d=True)) / 2**16
+            while len(part := sound.read(BLOCK, dtype="int32", always_2d=True)):  # the header may announce anything
+                parts.append(part)
+                left -= part.size
+                if left < 0:
+                    raise InputError(f"{path}: expected a recording of at most 1 GiB, found a longer one. Cut it up.")
         except (RuntimeError, OSError) as error:
             raise InputError(f"{path}: expected a whole flac file, found: {error}.") from error
+    samples = np.concatenate(parts) if parts else np.empty((0, 1), np.int32)
+    if len(samples) != announced < UNKNOWN:
+        raise InputError(f"{path}: expected {announced:,} samples as its header says, found {len(samples):,}.")
+    return samples / 2**16
 
 
 def _opened_sound(path: Path) -> Any:
@@ -228,9 +222,19 @@ def _opened_sound(path: Path) -> Any:
     except ImportError as error:
         raise InputError(f"{path}: expected soundfile for flac. Install it: pip install 'auxrnn[audio]'") from error
     try:
-        return soundfile.SoundFile(path)
-    except (RuntimeError, OSError) as error:  # LibsndfileError is a RuntimeError
+        with path.open("rb") as file:
+            begin = file.read(4)
+        if begin[:3] != b"ID3" and begin != b"fLaC":  # the library would try any other form of sound on it
+            raise InputError(f"{path}: expected a flac file, found one that begins with {begin!r}.")
+        sound = soundfile.SoundFile(path)
+    except OSError as error:
+        raise InputError(f"{path}: expected a file that can be read, found: {error.strerror}.") from error
+    except RuntimeError as error:  # LibsndfileError
         raise InputError(f"{path}: expected a flac file, found: {error}.") from error
+    if sound.format != "FLAC":
+        sound.close()
+        raise InputError(f"{path}: expected a flac file, found one of {sound.format}.")
+    return sound
 
 
 class Documents:

@@ -141,6 +141,8 @@ def open_set(folder: Path) -> SequenceSet:
         characters, source = str(content["characters"]), str(content["source"])
         if number < 1 or steps < number or len(classes) < 2:
             raise InputError(f"{number} sequences of {steps} steps and {len(classes)} classes")
+        if counts["missing"] and options.missing == "error":
+            raise InputError(f"{counts['missing']} missing values that would have been refused")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(
             f"{folder / META}: expected the description of a set, found one that does not fit: {error}"
@@ -152,7 +154,7 @@ def open_set(folder: Path) -> SequenceSet:
     ends = np.array(ends)
     if ends[0] < 1 or (np.diff(ends) < 1).any() or ends[-1] != steps:
         raise InputError(f"{folder / ENDS}: expected rising ends up to {steps:,} steps, found others; import it again.")
-    if labels.min() < 0 or labels.max() >= len(classes) or splits.min() < 0 or splits.max() > 2:
+    if set(np.unique(labels).tolist()) != set(range(len(classes))) or splits.min() < 0 or splits.max() > 2:
         raise InputError(f"{folder}: expected labels of {len(classes)} classes, found others; import it again.")
     return SequenceSet(source, form, options, classes, values, ends, labels, np.array(splits), characters, **counts)
 

@@ -5,6 +5,7 @@ A run folder's `checkpoints/` holds `phase-P-step-S.ckpt`; the weights of the be
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import pickle
@@ -50,7 +51,11 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             raise InputError(
                 f"{path}: expected a checkpoint of numbers and plain values, found one that may carry code; refused."
             ) from error
-        if "pytorch-lightning_version" not in checkpoint:
+        except Exception as error:  # torch raises whatever happens to it
+            if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+                raise  # the disk, not the file
+            raise InputError(f"{path}: expected a checkpoint of a training, found another file: {error}") from error
+        if not isinstance(checkpoint, dict) or "pytorch-lightning_version" not in checkpoint:
             raise InputError(f"{path}: expected a checkpoint of a training, found another file.")
         return checkpoint
 
