@@ -398,14 +398,16 @@ def test_a_demo_that_stops_says_so_without_a_traceback(run, monkeypatch):
     assert run("demo") == (1, "", "auxrnn: interrupted; go on\n")
 
 
-@pytest.mark.parametrize(("error", "message"), [(KeyboardInterrupt(), "interrupted"), (OSError(28, "full"), "full")])
-def test_what_may_happen_at_any_moment(run, monkeypatch, error, message):
+@pytest.mark.parametrize(
+    ("error", "message", "expected"), [(KeyboardInterrupt(), "interrupted", 1), (OSError(28, "full"), "full", 2)]
+)
+def test_what_may_happen_at_any_moment(run, monkeypatch, error, message, expected):
     def raising(*given):
         raise error
 
     monkeypatch.setattr(cli, "_run", raising)
     code, out, err = run("doctor")
-    assert (code, out) == (1, "")
+    assert (code, out) == (expected, "")
     assert message in err
 
 

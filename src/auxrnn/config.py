@@ -29,6 +29,9 @@ MODELS: dict[str, tuple[str, ...]] = {
 }
 """Models by name, and the auxiliary objectives of each."""
 
+MOST_LAYERS = 1000
+"""Of anything: each is an object of its own, and a damaged file may ask for millions."""
+
 OWN_CORE = ("transformer", "irnn", "urnn")
 """Models that are no matter of `cell`."""
 
@@ -99,8 +102,9 @@ class AuxiliaryConfig:
         _check_types(self, AuxiliaryConfig, "aux.")
         _at_least("aux.weight", self.weight, 0)
         _at_least("aux.bptt", self.bptt, 0)
-        _at_least("aux.decoder_layers", self.decoder_layers, 1)
-        _at_least("aux.prediction_layers", self.prediction_layers, 0)
+        for name, least in (("decoder_layers", 1), ("prediction_layers", 0)):
+            _at_least(f"aux.{name}", getattr(self, name), least)
+            _at_most(f"aux.{name}", getattr(self, name), MOST_LAYERS)
         _at_least("aux.decoder_hidden_size", self.decoder_hidden_size, 1)
         for name in ("truth_start", "truth_end"):
             _within(f"aux.{name}", getattr(self, name), 0, 1)
@@ -139,6 +143,7 @@ class TransformerConfig:
         _check_types(self, TransformerConfig, "transformer.")
         for name in ("layers", "width", "heads", "feed_forward"):
             _at_least(f"transformer.{name}", getattr(self, name), 1)
+        _at_most("transformer.layers", self.layers, MOST_LAYERS)
         _within("transformer.dropout", self.dropout, 0, 0.95)
         if self.width % self.heads:
             raise InputError(
@@ -195,6 +200,7 @@ class ModelConfig:
         _at_least("bptt", self.bptt, 0)
         for name in ("hidden_size", "projection_size", "num_layers", "num_anchors", "segment_length"):
             _at_least(name, getattr(self, name), 1)
+        _at_most("num_layers", self.num_layers, MOST_LAYERS)
         _within("dropout", self.dropout, 0, 0.95)
         _at_least("identity_scale", self.identity_scale, 0)
         if self.model in OWN_CORE and self.cell != "lstm":
@@ -381,6 +387,11 @@ def steps_or_none(bptt: int | Literal["full"]) -> int | None:
 def _at_least(name: str, value: object, least: int) -> None:
     if isinstance(value, int | float) and not value >= least:
         raise InputError(f"Expected {name} of at least {least}, got {value}.")
+
+
+def _at_most(name: str, value: object, most: int) -> None:
+    if isinstance(value, int | float) and not value <= most:
+        raise InputError(f"Expected {name} of at most {most}, got {value}.")
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -19,28 +20,33 @@ def main() -> int:
     parser.add_argument("--format", choices=FORMATS, action="append", help="one of them; all when left out")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--findings", type=Path, default=Path("fuzz-findings"), help="folder for what was found")
-    parser.add_argument("--out", type=Path, help="write the counts to this JSON file")
+    parser.add_argument("--out", type=Path, help="add the counts to this JSON file")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    counts = {}
+    found = False
     for name in options.format or FORMATS:
-        found = campaign_alone(name, options.inputs, options.seed, kept=options.findings)
-        counts[name] = {
-            "inputs": found.inputs,
-            "read": found.verdicts[READ],
-            "refused": found.verdicts[REFUSED],
-            "findings": found.findings,
-            "seconds": round(found.seconds, 1),
+        outcome = campaign_alone(name, options.inputs, options.seed, kept=options.findings)
+        count = {
+            "inputs": outcome.inputs,
+            "read": outcome.verdicts[READ],
+            "refused": outcome.verdicts[REFUSED],
+            "findings": outcome.findings,
+            "seconds": round(outcome.seconds, 1),
         }
-        print(name, json.dumps(counts[name]), flush=True)
-    total = sum(count["inputs"] for count in counts.values())
-    findings = sum(sum(count["findings"].values()) for count in counts.values())
-    print(f"{total:,} files, {findings:,} findings")
-    if options.out:
-        about = {name: describe_environment()[name] for name in ("processor", "python")}
-        content = {**about, "seed": options.seed, "inputs": total, "findings": findings, "formats": counts}
-        options.out.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    return int(findings > 0)
+        print(name, json.dumps(count), flush=True)
+        found = found or bool(outcome.findings)
+        if options.out:
+            add(options.out, name, {"seed": options.seed, **count})
+    return int(found)
+
+
+def add(out: Path, name: str, count: dict[str, Any]) -> None:
+    """Another campaign among those that the file holds."""
+    about = {part: describe_environment()[part] for part in ("processor", "python")}
+    content = json.loads(out.read_text(encoding="utf-8")) if out.exists() else {**about, "inputs": 0, "campaigns": {}}
+    content["campaigns"].setdefault(name, []).append(count)
+    content["inputs"] += count["inputs"]
+    out.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

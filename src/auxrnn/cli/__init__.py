@@ -1,6 +1,7 @@
 """The command line: parsing and messages only. Heavy libraries load when a verb has been understood.
 
-Exit codes: 0, 1 (the run failed or was interrupted), 2 (bad use: a missing file, a wrong value, a misspelt option).
+Exit codes: 0, 1 (the run failed or was interrupted), 2 (what the person has to put right: a missing or damaged file, a
+wrong value, a misspelt option, a disk that is full or cannot be written).
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILED
     except OSError as error:  # a full disk, a folder without the right to write
         print(f"auxrnn: {error}", file=sys.stderr)
-        return FAILED
+        return BAD_USE
     finally:
         log.removeHandler(voice)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 
-from auxrnn.cli.parsing import FAILED, Parser, positive
+from auxrnn.cli.parsing import BAD_USE, FAILED, Parser, positive
 from auxrnn.data.presets import PRESETS
 from auxrnn.errors import InputError
 from auxrnn.reading import ReadingOptions
@@ -60,13 +60,13 @@ def resume(options: argparse.Namespace) -> int:
 
 def _completed(work: Callable[[], object]) -> int:
     """Train; say how to go on where it stops."""
-    from auxrnn.runs.run import StoppedRunError
+    from auxrnn.runs.run import StoppedRunError, UnwritableRunError
 
     try:
         work()
     except StoppedRunError as error:
         print(f"auxrnn: {error}", file=sys.stderr)
-        return FAILED
+        return BAD_USE if isinstance(error, UnwritableRunError) else FAILED
     return 0
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from auxrnn.errors import InputError
 from auxrnn.own.columns import TEXT_NAMES, label_cell, label_column, named, split_column
 from auxrnn.own.rows import Form, Row, split_of
-from auxrnn.own.tables import Table
+from auxrnn.own.tables import LARGEST_CELL, Table
 from auxrnn.reading import ReadingOptions
 
 
@@ -48,6 +48,8 @@ class TextReader:
                 raise InputError(
                     f"{where}: expected a text in {self.text!r}, got {type(content).__name__} {content!r}."
                 )
+            if len(content) > LARGEST_CELL:
+                raise InputError(f"{where}: expected a text of at most {LARGEST_CELL:,} characters, got a longer one.")
             yield Row(
                 where,
                 content,

@@ -53,6 +53,10 @@ class StoppedRunError(RuntimeError):
     """The run did not finish: interrupted, diverged or unable to write. The message says how to go on."""
 
 
+class UnwritableRunError(StoppedRunError):
+    """The disk is full or cannot be read or written, which is for the person to put right."""
+
+
 def start_run(config: RunConfig, say: Say = print, *, given: Collection[str] | None = None) -> dict[str, Any]:
     """Train from the beginning into a new folder and return the result (what result.json holds).
 
@@ -263,7 +267,7 @@ def _lost(folder: RunFolder, error: LostRankError) -> StoppedRunError:
 
 
 def _unwritten(folder: RunFolder, error: Exception) -> StoppedRunError:
-    return StoppedRunError(
+    return UnwritableRunError(
         f"{folder.path}: could not be read or written: {error}. Free or repair the disk, then go on with: "
         f"auxrnn resume {folder.path}"
     )

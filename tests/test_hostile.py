@@ -1,0 +1,624 @@
+"""Nothing breaks: each kind of hostile input as a person would meet it, through the command line.
+
+Whatever is wrong is answered by exit code 2 and one message of one line, without a traceback, and nothing is written but
+in the run folder. What may be asked of, and where it is tested:
+
+- broken, empty, enormous, mislabelled and wrongly encoded files of every format: `BAD_FILES`
+- NaN and infinite values, a class with one member, labels of mixed type, sequences without a step: `BAD_CONTENTS`
+- sequences of one step, which are no fault: `test_sequences_of_one_step_are_learned_from`
+- model folders (changed configuration, truncated or swapped weights, pickles beside, other shapes): `test_model_folders`
+- archives with `..`, links, or a million-fold expansion: `test_archives`
+- YAML that would build objects: `test_yaml_builds_no_objects`
+- a disk that fills up in the middle of a checkpoint: `test_a_disk_that_fills_up`
+- a run folder that cannot be written: `test_a_folder_that_cannot_be_written`
+- two processes that start the same run: `test_the_second_process_is_told`
+
+What each parser refuses in detail is told by its own tests, by `test_properties` and by the fuzzing of `fuzz`.
+"""
+
+import errno
+import io
+import os
+import pickle
+import resource
+import shutil
+import struct
+import subprocess
+import sys
+import tarfile
+import textwrap
+import zlib
+
+import numpy as np
+import pytest
+import torch
+
+from auxrnn.cli import main
+from auxrnn.data.catalogue import load
+from auxrnn.own import media, tables, texts
+from auxrnn.training.checkpoints import find_checkpoints, is_whole
+from own_files import write_csv, write_image, write_wave
+from small_runs import SMALL, as_words, at_step, model_bytes, run_small
+
+
+def everything_in(folder):
+    """Each path with its content."""
+    return {path: path.read_bytes() if path.is_file() else None for path in sorted(folder.rglob("*"))}
+
+
+@pytest.fixture
+def told(tmp_path, monkeypatch, capsys):
+    """The one message of a command that is refused and leaves everything as it was."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*words):
+        before = everything_in(tmp_path)
+        code = main([str(word) for word in words])
+        shown = capsys.readouterr()
+        assert (code, shown.out) == (2, "")
+        assert shown.err.startswith("auxrnn: ")
+        assert shown.err.count("\n") == 1
+        assert "Traceback" not in shown.err
+        assert everything_in(tmp_path) == before
+        return shown.err
+
+    return call
+
+
+# Files of every format ------------------------------------------------------------------------------------------------
+
+
+def parquet(path, rows):
+    import pyarrow
+    import pyarrow.parquet
+
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    return path
+
+
+def text_rows(number=8):
+    return [{"text": f"a {index}", "label": "ab"[index % 2]} for index in range(number)]
+
+
+def step_rows(number=8):
+    return [{"id": f"s{i}", "time": t, "v": i + t / 10, "label": "ab"[i % 2]} for i in range(number) for t in range(3)]
+
+
+def changed(path, start, stop, content=b""):
+    """The file with some of its bytes replaced."""
+    whole = path.read_bytes()
+    path.write_bytes(whole[:start] + content + whole[stop:])
+    return path
+
+
+def classes(folder, write, number=3):
+    """One subfolder a class, `number` files in each; `write(path, index)`."""
+    for index in range(2 * number):
+        path = folder / "data" / "ab"[index % 2] / f"{index}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path, index)
+    return folder / "data"
+
+
+def pictures(folder):
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 4, 4), dtype=np.uint8)
+    return classes(folder, lambda path, index: write_image(path.with_suffix(".png"), pixels[index]))
+
+
+def sounds(folder):
+    return classes(folder, lambda path, index: write_wave(path.with_suffix(".wav"), range(5 + index)))
+
+
+def flacs(folder):
+    import soundfile
+
+    noise = np.random.default_rng(0).normal(0, 0.1, 4000)
+    return classes(folder, lambda path, index: soundfile.write(path.with_suffix(".flac"), noise, 8000))
+
+
+def documents(folder):
+    return classes(folder, lambda path, index: path.with_suffix(".txt").write_text(f"text {index}"))
+
+
+def with_file(source, name, content):
+    """A source of many files with one of them replaced."""
+    (source / name).write_bytes(content)
+    return source
+
+
+def series(folder, *cases, header="@classLabel true a b"):
+    lines = [f"{i},{i + 1}.5:{'ab'[i % 2]}" for i in range(8)]
+    return write_csv(folder / "s.ts", "@problemName p", header, "@data", *lines, *cases)
+
+
+def arrays(folder, name="a.npz", **changes):
+    content = {"X": np.random.default_rng(0).normal(size=(8, 5, 2)), "y": np.arange(8) % 2} | changes
+    if name == "a.npz":
+        np.savez(folder / name, **content)
+        return folder / name
+    np.save(folder / "y.npy", content["y"])
+    np.save(folder / "X.npy", content["X"])
+    return folder / "X.npy"
+
+
+def header_of(shape):
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(stream, {"descr": "<f8", "fortran_order": False, "shape": shape})
+    return stream.getvalue()
+
+
+def table(folder, *lines, name="t.csv", encoding="utf-8"):
+    return write_csv(folder / name, *lines, encoding=encoding)
+
+
+def steps(folder, *lines):
+    return table(folder, "id,time,v,label", *lines, name="s.csv")
+
+
+def listed(folder, *rows):
+    documents(folder)
+    known = [f"data/{'ab'[index % 2]}/{index}.txt,{'ab'[index % 2]}" for index in range(6)]
+    return table(folder, "path,label", *known, *rows, name="list.csv")
+
+
+def png_of(columns, rows):
+    """The beginning of a PNG that announces so many pixels."""
+    header = struct.pack(">2I5B", columns, rows, 8, 0, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + struct.pack(">I", 13)
+        + b"IHDR"
+        + header
+        + struct.pack(">I", zlib.crc32(b"IHDR" + header))
+    )
+
+
+def longer_header(folder):
+    """Recordings of which one announces two gigabytes."""
+    source = sounds(folder)
+    changed(source / "a" / "0.wav", 40, 44, struct.pack("<I", 2**31))
+    return source
+
+
+def endless_flac(folder):
+    """Recordings of which one announces 2**35 samples."""
+    source = flacs(folder)
+    path = source / "a" / "0.flac"
+    whole = path.read_bytes()
+    changed(path, 21, 22, bytes([whole[21] | 0x0F]))  # the upper bits of STREAMINFO's count
+    return source
+
+
+def no_picture(folder):
+    return with_file(pictures(folder), "a/0.png", b"RIFF0000WAVEfmt ")
+
+
+BAD_FILES = {
+    # tables of texts
+    "csv broken": (lambda f: table(f, "text,label", "a b,x", '"never closed,y'), "Unclosed quote"),
+    "csv empty": (lambda f: table(f), "found an empty file"),
+    "csv without rows": (lambda f: table(f, "text,label"), "expected at least one sequence"),
+    "csv enormous": (lambda f: table(f, "text,label", "a " * 3000 + ",x"), "field larger than field limit"),
+    "csv mislabelled": (lambda f: parquet(f / "t.parquet", text_rows()).rename(f / "t.csv"), "expected"),
+    "csv without labels": (lambda f: table(f, "text,label", "a b,x", "c d,"), "expected a label"),
+    "csv wrongly encoded": (lambda f: table(f, "text,label", "ä b,x", encoding="latin-1"), "--encoding latin-1"),
+    "csv in utf-16": (lambda f: table(f, "text,label", "a b,x", encoding="utf-16"), "--encoding"),
+    "tsv broken": (lambda f: table(f, "text\tlabel", "a b\tx\ty", name="t.tsv"), "expected 2 cells"),
+    "tsv empty": (lambda f: table(f, name="t.tsv"), "found an empty file"),
+    "tsv enormous": (lambda f: table(f, "text\tlabel", "a " * 3000 + "\tx", name="t.tsv"), "field limit"),
+    "tsv mislabelled": (lambda f: table(f, "text,label", "a b,x", name="t.tsv"), "expected --text COLUMN"),
+    "tsv wrongly encoded": (
+        lambda f: table(f, "text\tlabel", "é b\tx", name="t.tsv", encoding="latin-1"),
+        "--encoding",
+    ),
+    "parquet broken": (lambda f: changed(parquet(f / "t.parquet", text_rows()), 30, 60), "expected Parquet"),
+    "parquet empty": (lambda f: write_csv(f / "t.parquet"), "found an empty file"),
+    "parquet without rows": (
+        lambda f: changed(parquet(f / "t.parquet", text_rows()), 0, 10**6, b"PAR1PAR1"),
+        "expected Parquet",
+    ),
+    "parquet enormous": (
+        lambda f: parquet(f / "t.parquet", [{"text": "a " * 3000, "label": "x"}, *text_rows()]),
+        "at most 4,000 characters",
+    ),
+    "parquet mislabelled": (lambda f: table(f, "text,label", "a,b", name="t.parquet"), "expected Parquet"),
+    "parquet wrongly encoded": (
+        lambda f: parquet(f / "t.parquet", [{"text": b"\xff \xfe", "label": "x"}]),
+        "expected",
+    ),
+    # long-form tables
+    "steps broken": (lambda f: steps(f, "1,0,fast,a"), "expected --features"),
+    "steps broken later": (lambda f: steps(f, *(f"{i},0,1,a" for i in range(300)), "x,0,fast,a"), "got 'fast'"),
+    "steps empty": (lambda f: steps(f), "expected --features"),
+    "steps enormous": (lambda f: steps(f, "1,0,1e999,a", "2,0,1,b"), "finite"),
+    "steps mislabelled": (lambda f: steps(f, "1,0,1,a", "1,1,1,b"), "expected one label for all rows of a sequence"),
+    "steps wrongly encoded": (lambda f: table(f, "id,time,v,label", "é,0,1,a", encoding="latin-1"), "--encoding"),
+    "steps of one id apart": (lambda f: steps(f, "1,0,1,a", "2,0,1,a", "1,1,1,a"), "under each other"),
+    "steps in parquet broken": (lambda f: changed(parquet(f / "s.parquet", step_rows()), 20, 60), "expected Parquet"),
+    # lists of files
+    "list broken": (lambda f: listed(f, "data/a/none.txt,a"), "found no file"),
+    "list empty": (lambda f: table(f, "path,label"), "at least one file"),
+    "list mislabelled": (lambda f: listed(f, "data/a/0.txt,"), "expected a label"),
+    "list wrongly encoded": (
+        lambda f: with_file(listed(f).parent, "data/a/0.txt", b"\xff\xfe\xff") / "list.csv",
+        "--encoding",
+    ),
+    "list enormous": (lambda f: with_file(listed(f).parent, "data/a/0.txt", b"a" * 9000) / "list.csv", "at most"),
+    # folders of images
+    "image broken": (lambda f: changed(pictures(f) / "a" / "0.png", 45, 90).parents[1], "expected an image"),
+    "image empty": (lambda f: with_file(pictures(f), "a/0.png", b""), "expected an image"),
+    "image enormous": (lambda f: with_file(pictures(f), "a/0.png", png_of(60_000, 60_000)), "usual size"),
+    "image mislabelled": (no_picture, "expected an image"),
+    "images of two sizes": (lambda f: write_image(pictures(f) / "a" / "9.png", np.eye(3)).parents[1], "of one size"),
+    "images among sounds": (lambda f: write_wave(pictures(f) / "a" / "9.wav", [1]).parents[1], "files of one kind"),
+    # folders of recordings
+    "wav broken": (lambda f: changed(sounds(f) / "a" / "0.wav", 48, 99).parents[1], "as its header says"),
+    "wav empty": (lambda f: with_file(sounds(f), "a/0.wav", b""), "expected a wav file"),
+    "wav enormous": (longer_header, "as its header says"),
+    "wav mislabelled": (lambda f: with_file(sounds(f), "a/0.wav", png_of(4, 4)), "expected a wav file"),
+    "wav wrongly encoded": (lambda f: changed(sounds(f) / "a" / "0.wav", 20, 22, b"\3\0").parents[1], "expected a wav"),
+    "flac broken": (lambda f: changed(flacs(f) / "a" / "0.flac", 3000, 10**6).parents[1], "flac"),
+    "flac empty": (lambda f: with_file(flacs(f), "a/0.flac", b""), "expected a flac file"),
+    "flac enormous": (endless_flac, "as its header says"),
+    "flac mislabelled": (lambda f: with_file(flacs(f), "a/0.flac", b"RIFF0000WAVE"), "begins with"),
+    # folders of texts
+    "text broken": (lambda f: with_file(documents(f), "a/0.txt", b"\0\xff\xfe\0"), "--encoding"),
+    "text empty": (lambda f: with_file(documents(f), "a/0.txt", b""), "at least one character"),
+    "text enormous": (lambda f: with_file(documents(f), "a/0.txt", b"a" * 9000), "at most"),
+    "text mislabelled": (lambda f: with_file(documents(f), "a/0.txt", png_of(4, 4)), "--encoding"),
+    "text wrongly encoded": (lambda f: with_file(documents(f), "a/0.txt", "ä".encode("latin-1")), "--encoding"),
+    # arrays
+    "npz broken": (lambda f: changed(arrays(f), 400, 500), "NumPy"),
+    "npz empty": (lambda f: write_csv(f / "a.npz"), "found an empty file"),
+    "npz without sequences": (lambda f: arrays(f, X=np.zeros((0, 5, 2)), y=np.zeros(0, int)), "at least one sequence"),
+    "npz enormous": (lambda f: arrays(f, X=np.zeros((8, 0, 2))), "expected an array"),
+    "npz mislabelled": (lambda f: arrays(f, y=np.arange(7)), "expected one label a sequence"),
+    "npz of objects": (lambda f: arrays(f, X=np.array([{}] * 8)), "never unpickled"),
+    "npz wrongly encoded": (lambda f: arrays(f, X=np.array([["a"]] * 8)), "expected numbers"),
+    "npy broken": (lambda f: changed(arrays(f, "X.npy"), 300, 10**6), "the file ends at"),
+    "npy empty": (lambda f: write_csv(f / "X.npy"), "found an empty file"),
+    "npy enormous": (lambda f: changed(arrays(f, "X.npy"), 0, 128, header_of((8, 10**12))), "at most 2 GiB"),
+    "npy that lies": (lambda f: changed(arrays(f, "X.npy"), 0, 128, header_of((8, 10**8))), "bytes in all"),
+    "npy mislabelled": (lambda f: arrays(f, "X.npy", y=np.zeros((8, 2))), "expected one label a sequence"),
+    "npy alone": (lambda f: (arrays(f, "X.npy"), (f / "y.npy").unlink())[0], "y.npy"),
+    "npy wrongly encoded": (lambda f: changed(arrays(f, "X.npy"), 1, 6, b"numpy"), "expected a NumPy"),
+    # .ts
+    "ts broken": (lambda f: series(f, "1,2:3,4:a"), "expected 1 dimensions and a class, got 2"),
+    "ts empty": (lambda f: write_csv(f / "s.ts"), "found an empty file"),
+    "ts without cases": (
+        lambda f: write_csv(f / "s.ts", "@classLabel true a b", "@data"),
+        "expected cases after @data",
+    ),
+    "ts enormous": (lambda f: series(f, "1e999:a"), "finite"),
+    "ts mislabelled": (lambda f: series(f, "1:c"), "expected a class of the header's"),
+    "ts of another kind": (lambda f: series(f, header="@timeStamps true"), "time stamps"),
+    "ts wrongly encoded": (lambda f: changed(series(f), 12, 13, b"\xff"), "--encoding"),
+    # what is nothing known
+    "unknown": (lambda f: table(f, "x", name="t.xlsx"), "found a file ending in .xlsx"),
+    "empty folder": (lambda f: (f / "none").mkdir() or f / "none", "found nothing"),
+    "class without files": (lambda f: ((documents(f) / "c").mkdir(), f / "data")[1], "expected files of class 'c'"),
+}
+
+NUMBERS = {"nan": "Say what to do: --missing", "inf": "finite"}
+BAD_CONTENTS = {
+    **{
+        f"{word} in {name}": (write, message)
+        for word, message in NUMBERS.items()
+        for name, write in {
+            "steps": lambda f, word=word: steps(f, *(f"{i},0,{word if i == 3 else i},{'ab'[i % 2]}" for i in range(8))),
+            "parquet": lambda f, word=word: parquet(
+                f / "s.parquet",
+                [{**row, "v": float(word) if i == 3 else row["v"]} for i, row in enumerate(step_rows())],
+            ),
+            "npz": lambda f, word=word: arrays(f, X=np.where(np.arange(80) == 7, float(word), 1).reshape(8, 5, 2)),
+            "npy": lambda f, word=word: arrays(f, "X.npy", X=np.where(np.arange(8) == 7, float(word), 1).reshape(8, 1)),
+            "ts": lambda f, word=word: series(f, f"1,{word}:a"),
+        }.items()
+    },
+    "one member in csv": (
+        lambda f: table(f, "text,label", "a b,x", "c d,x", "e f,y"),
+        "at least 2 sequences of class 'y'",
+    ),
+    "one member in steps": (lambda f: steps(f, "1,0,1,a", "2,0,2,a", "3,0,3,b"), "at least 2 sequences of class 'b'"),
+    "one member in npz": (lambda f: arrays(f, y=np.array([0] * 7 + [1])), "at least 2 sequences of class '1'"),
+    "one member in ts": (
+        lambda f: series(f, "1:c", header="@classLabel true a b c"),
+        "at least 2 sequences of class 'c'",
+    ),
+    "one member in a folder": (
+        lambda f: write_image(pictures(f) / "c" / "0.png", np.eye(4, dtype=np.uint8)).parents[1],
+        "at least 2 sequences of class 'c'",
+    ),
+    "one class": (lambda f: table(f, "text,label", "a b,x", "c d,x"), "at least 2 classes, got 1 class"),
+    "mixed labels in csv": (lambda f: table(f, "text,label", "a b,1", "c d,x"), "If both are meant"),
+    "mixed labels in steps": (lambda f: steps(f, "1,0,1,7", "2,0,2,x"), "If both are meant"),
+    "mixed labels in parquet": (
+        lambda f: parquet(f / "t.parquet", [{"text": "a b", "label": word} for word in ("1", "x", "1", "x")]),
+        "If both are meant",
+    ),
+    "mixed labels in npz": (lambda f: arrays(f, y=np.array(["1", "a"] * 4)), "If both are meant"),
+    "mixed labels in a folder": (
+        lambda f: write_image(pictures(f) / "7" / "0.png", np.eye(4, dtype=np.uint8)).parents[1],
+        "If both are meant",
+    ),
+    "measured labels in csv": (lambda f: table(f, "text,label", "a b,0.5", "c d,0.7"), "measured values"),
+    "measured labels in npz": (lambda f: arrays(f, y=np.arange(8) / 3), "measured values"),
+    "no step in csv": (lambda f: table(f, "text,label", "a b,x", ",y"), "at least one character"),
+    "no step in npz": (lambda f: arrays(f, lengths=np.arange(8) % 6), "at least one step, got a sequence of length 0"),
+    "no step in ts": (lambda f: series(f, ":a"), "at least one step, got a sequence of length 0"),
+    "no step in wav": (lambda f: write_wave(sounds(f) / "a" / "9.wav", []).parents[1], "at least one step"),
+}
+
+
+@pytest.fixture
+def smaller_limits(monkeypatch):
+    """So that what is enormous need not take gigabytes here."""
+    monkeypatch.setattr(tables, "LARGEST_CELL", 4000)
+    monkeypatch.setattr(texts, "LARGEST_CELL", 4000)
+    monkeypatch.setattr(media, "LARGEST_DOCUMENT", 4000)
+
+
+@pytest.mark.parametrize("case", [*BAD_FILES, *BAD_CONTENTS])
+def test_files_of_ones_own(told, tmp_path, smaller_limits, case):
+    write, message = (BAD_FILES | BAD_CONTENTS)[case]
+    source = write(tmp_path).relative_to(tmp_path)
+    found = told("train", f"./{source}", "--out", "run")
+    assert message in found
+    assert str(source) in found or "run" not in found
+    assert told("data", "import", f"./{source}", "--out", "set") == found
+
+
+@pytest.mark.parametrize("model", ["lstm", "r-lstm", "p-lstm"])
+def test_sequences_of_one_step_are_learned_from(tmp_path, model):
+    source = steps(tmp_path, *(f"{i},0,{i % 2 + i / 100},{'ab'[i % 2]}" for i in range(40)))
+    small = [
+        "--max_epochs=1",
+        "--pretrain_epochs=1",
+        "--hidden_size=3",
+        "--accelerator=cpu",
+        f"--out={tmp_path / 'run'}",
+    ]
+    assert main(["train", str(source), f"--model={model}", *small]) == 0
+    assert main(["predict", str(tmp_path / "run"), str(source)]) == 0
+
+
+# Models, archives, YAML -----------------------------------------------------------------------------------------------
+
+
+def other_weights(folder, finished_run):
+    run_small(folder / "other", hidden_size=3, max_epochs=1, pretrain_epochs=0, model="lstm")
+    shutil.copy(folder / "other" / "model" / "model.safetensors", folder / "model" / "model.safetensors")
+    shutil.rmtree(folder / "other")
+
+
+def replaced(old, new):
+    def change(folder, finished_run):
+        path = folder / "model" / "config.json"
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+
+    return change
+
+
+BAD_MODELS = {
+    "changed configuration": (replaced('"hidden_size": 4', '"hidden_size": 5'), "of shape"),
+    "enormous configuration": (replaced('"hidden_size": 4', '"hidden_size": 40000'), "of shape"),
+    "endless layers": (replaced('"num_layers": 1', '"num_layers": 100000000'), "num_layers of at most"),
+    "unknown setting": (
+        replaced('"hidden_size": 4', '"hidden_size": 4, "shell": "rm"'),
+        "unknown model settings shell",
+    ),
+    "another class": (replaced('"classes": [', '"classes": ["ten",'), "of shape"),
+    "no json": (replaced("{", "["), "expected JSON"),
+    "truncated weights": (
+        lambda f, _: changed(f / "model" / "model.safetensors", 900, 10**9),
+        "expected weights in safetensors form",
+    ),
+    "swapped weights": (other_weights, "expected the weights that config.json describes"),
+    "a pickle as weights": (
+        lambda f, _: torch.save({"a": torch.ones(1)}, f / "model" / "model.safetensors"),
+        "expected weights in safetensors form",
+    ),
+}
+
+
+@pytest.fixture
+def model(tmp_path, finished_run):
+    """A copy of a trained model, and a file to predict from."""
+    shutil.copytree(finished_run / "model", tmp_path / "model")
+    np.save(tmp_path / "new.npy", load("digits").test.inputs[:2].numpy())
+    return tmp_path
+
+
+@pytest.mark.parametrize("case", BAD_MODELS)
+def test_model_folders(told, model, finished_run, case):
+    change, message = BAD_MODELS[case]
+    change(model, finished_run)
+    for words in (
+        ["predict", "model", "new.npy"],
+        ["evaluate", "model"],
+        ["stream", "model", "new.npy"],
+        ["export", "model"],
+    ):
+        assert message in told(*words)
+
+
+def test_pickles_beside_a_model_are_never_opened(model, capsys):
+    class Harm:
+        def __reduce__(self):
+            return (open, (str(model / "executed"), "w"))
+
+    expected = main(["predict", str(model / "model"), str(model / "new.npy")]), capsys.readouterr()
+    for name in ("pytorch_model.bin", "model.pkl", "model.pt", "config.pkl"):
+        (model / "model" / name).write_bytes(pickle.dumps(Harm()))
+    torch.save({"state_dict": Harm()}, model / "model" / "model.ckpt")
+    assert (main(["predict", str(model / "model"), str(model / "new.npy")]), capsys.readouterr()) == expected
+    assert expected[0] == 0
+    assert not (model / "executed").exists()
+
+
+def tar_of(path, member, content=b"", size=None):
+    info = tarfile.TarInfo(member) if isinstance(member, str) else member
+    info.size = len(content) if size is None else size
+    stream = io.BytesIO()
+    if size is None:
+        with tarfile.open(fileobj=stream, mode="w") as tar:
+            tar.addfile(info, io.BytesIO(content))
+    else:
+        stream.write(info.tobuf())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(zlib.compress(stream.getvalue(), wbits=31))
+
+
+def link(kind, target):
+    info = tarfile.TarInfo("cifar-10-batches-bin")
+    info.type, info.linkname = kind, target
+    return info
+
+
+@pytest.mark.parametrize(
+    ("member", "size", "message"),
+    [
+        ("../../evil", None, "a path inside the folder"),
+        ("/tmp/evil", None, "a path inside the folder"),
+        (link(tarfile.SYMTYPE, "/"), None, "found a link"),
+        (link(tarfile.LNKTYPE, "../x"), None, "found a link"),
+        ("cifar-10-batches-bin/data_batch_1.bin", 10**12, "at most 200,000,000 bytes in all"),
+    ],
+)
+def test_archives(told, tmp_path, member, size, message):
+    tar_of(tmp_path / "data" / "cifar10" / "cifar-10-binary.tar.gz", member, size=size)
+    for words in (["train", "cifar10", "--out", "run"], ["data", "show", "cifar10"]):
+        assert message in told(*words, "--data_dir", "data")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "lr: !!python/object/apply:os.mkdir [executed]",
+        "!!python/object/new:os.mkdir [executed]",
+        "data: !!python/name:os.mkdir",
+        "lr: !include /etc/passwd",
+        "a: &a [x, x]\n" + "".join(f"{new}: &{new} [*{old}, *{old}]\n" for old, new in zip("abcdefgh", "bcdefghi")),
+        "[" * 5000,
+    ],
+)
+def test_yaml_builds_no_objects(told, tmp_path, finished_run, text):
+    (tmp_path / "evil.yaml").write_text(text)
+    assert (
+        "evil.yaml" in told("train", "digits", "--config", "evil.yaml", "--out", "run")
+        or "aliases" in text
+        or "a" in text
+    )
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.yaml").write_text(text)
+    assert "config.yaml" in told("resume", "run")
+
+
+# The disk and other processes -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["limit", "no space"])
+def test_a_disk_that_fills_up(tmp_path, monkeypatch, capsys, how):
+    """In the fifth of nine steps no file can be written to its end; the last good checkpoint stays, and is gone on from."""
+    run_small(tmp_path / "undisturbed")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def full():
+        if how == "limit":
+            resource.setrlimit(resource.RLIMIT_FSIZE, (3000, limits[1]))
+        else:
+            plain = torch.save
+
+            def half(content, place, *more):
+                plain({}, place)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+            patched.setattr(torch, "save", half)
+
+    with monkeypatch.context() as patched:
+        at_step(patched, 5, full)
+        try:
+            code = main(["train", *as_words(SMALL, tmp_path / "run")])
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    told = capsys.readouterr().err
+    assert code == 2
+    assert told.count("\n") == 1
+    assert "could not be read or written" in told
+    assert f"Free or repair the disk, then go on with: auxrnn resume {tmp_path / 'run'}" in told
+    kept = find_checkpoints(tmp_path / "run" / "checkpoints")
+    assert [(phase, step) for phase, step, _ in kept] == [(1, 2), (1, 1)]
+    assert all(is_whole(path) for _, _, path in kept)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "undisturbed"]
+    assert main(["resume", str(tmp_path / "run")]) == 0
+    assert model_bytes(tmp_path / "run") == model_bytes(tmp_path / "undisturbed")
+
+
+def unwritable(monkeypatch, folder, number):
+    """Nothing below `folder` can be made or opened for writing, as on a disk that is mounted read-only."""
+    plain_open, plain_mkdir = os.open, os.mkdir
+
+    def below(path):
+        return str(path).startswith(str(folder))
+
+    def opening(path, flags, *more, **named):
+        if below(path) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            raise OSError(number, os.strerror(number), str(path))
+        return plain_open(path, flags, *more, **named)
+
+    def making(path, *more, **named):
+        if below(path) and not os.path.isdir(path):
+            raise OSError(number, os.strerror(number), str(path))
+        return plain_mkdir(path, *more, **named)
+
+    monkeypatch.setattr(os, "open", opening)
+    monkeypatch.setattr(os, "mkdir", making)
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_folder_that_cannot_be_written(told, tmp_path, monkeypatch, number, there):
+    folder = tmp_path / "runs"
+    if there:
+        (folder / "new").mkdir(parents=True)
+    with monkeypatch.context() as patched:
+        unwritable(patched, folder, number)
+        words = as_words(SMALL, folder / "new")
+        assert "expected a folder that can be written to" in told("train", *words)
+
+
+def test_a_folder_without_the_right_to_write(told, tmp_path):
+    if os.geteuid() == 0:
+        pytest.skip("root may write anywhere; the test before this one stands for it")
+    (tmp_path / "runs").mkdir(mode=0o500)
+    assert "expected a folder that can be written to" in told("train", *as_words(SMALL, tmp_path / "runs" / "new"))
+
+
+def test_a_file_in_place_of_the_folder(told, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert "found a file; choose another --out" in told("train", *as_words(SMALL, tmp_path / "file"))
+    assert "a folder that can be written to" in told("train", *as_words(SMALL, tmp_path / "file" / "run"))
+
+
+HOLDER = """
+    import sys
+    from pathlib import Path
+    from auxrnn.runs.lock import lock_run
+    with lock_run(Path(sys.argv[1])):
+        print("held", flush=True)
+        sys.stdin.read()
+"""
+
+
+def test_the_second_process_is_told(tmp_path, capsys):
+    command = [sys.executable, "-c", textwrap.dedent(HOLDER), str(tmp_path / "run")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout.readline() == "held\n"
+        assert main(["train", *as_words(SMALL, tmp_path / "run")]) == 2
+        told = capsys.readouterr().err
+        assert f"nobody is working on, but process {first.pid} on" in told
+        assert told.count("\n") == 1
+        first.stdin.close()
+    assert list((tmp_path / "run").iterdir()) == []
