@@ -1,12 +1,13 @@
 """Nothing breaks: each kind of hostile input as a person would meet it, through the command line.
 
-Whatever is wrong is answered by exit code 2 and one message of one line, without a traceback, and nothing is written but
-in the run folder. What may be asked of, and where it is tested:
+Whatever is wrong is answered by exit code 2 and one message of one line, without a traceback, and nothing is written
+but in the run folder. What may be asked of, and where it is tested:
 
 - broken, empty, enormous, mislabelled and wrongly encoded files of every format: `BAD_FILES`
 - NaN and infinite values, a class with one member, labels of mixed type, sequences without a step: `BAD_CONTENTS`
 - sequences of one step, which are no fault: `test_sequences_of_one_step_are_learned_from`
-- model folders (changed configuration, truncated or swapped weights, pickles beside, other shapes): `test_model_folders`
+- model folders (changed configuration, truncated or swapped weights, other shapes): `test_model_folders`; pickles beside
+  them: `test_pickles_beside_a_model_are_never_opened`
 - archives with `..`, links, or a million-fold expansion: `test_archives`
 - YAML that would build objects: `test_yaml_builds_no_objects`
 - a disk that fills up in the middle of a checkpoint: `test_a_disk_that_fills_up`
@@ -28,6 +29,7 @@ import sys
 import tarfile
 import textwrap
 import zlib
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -53,6 +55,7 @@ def told(tmp_path, monkeypatch, capsys):
 
     def call(*words):
         before = everything_in(tmp_path)
+        capsys.readouterr()  # what came before
         code = main([str(word) for word in words])
         shown = capsys.readouterr()
         assert (code, shown.out) == (2, "")
@@ -163,13 +166,9 @@ def listed(folder, *rows):
 
 def png_of(columns, rows):
     """The beginning of a PNG that announces so many pixels."""
-    header = struct.pack(">2I5B", columns, rows, 8, 0, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + struct.pack(">I", 13)
-        + b"IHDR"
-        + header
-        + struct.pack(">I", zlib.crc32(b"IHDR" + header))
+    chunks = ((b"IHDR", struct.pack(">2I5B", columns, rows, 8, 0, 0, 0, 0)), (b"IDAT", zlib.compress(bytes(99))))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
     )
 
 
@@ -196,7 +195,7 @@ def no_picture(folder):
 BAD_FILES = {
     # tables of texts
     "csv broken": (lambda f: table(f, "text,label", "a b,x", '"never closed,y'), "Unclosed quote"),
-    "csv empty": (lambda f: table(f), "found an empty file"),
+    "csv empty": (table, "found an empty file"),
     "csv without rows": (lambda f: table(f, "text,label"), "expected at least one sequence"),
     "csv enormous": (lambda f: table(f, "text,label", "a " * 3000 + ",x"), "field larger than field limit"),
     "csv mislabelled": (lambda f: parquet(f / "t.parquet", text_rows()).rename(f / "t.csv"), "expected"),
@@ -206,7 +205,7 @@ BAD_FILES = {
     "tsv broken": (lambda f: table(f, "text\tlabel", "a b\tx\ty", name="t.tsv"), "expected 2 cells"),
     "tsv empty": (lambda f: table(f, name="t.tsv"), "found an empty file"),
     "tsv enormous": (lambda f: table(f, "text\tlabel", "a " * 3000 + "\tx", name="t.tsv"), "field limit"),
-    "tsv mislabelled": (lambda f: table(f, "text,label", "a b,x", name="t.tsv"), "expected --text COLUMN"),
+    "tsv mislabelled": (lambda f: table(f, "text,label", "a b,x", name="t.tsv"), "expected --label COLUMN"),
     "tsv wrongly encoded": (
         lambda f: table(f, "text\tlabel", "é b\tx", name="t.tsv", encoding="latin-1"),
         "--encoding",
@@ -229,7 +228,7 @@ BAD_FILES = {
     # long-form tables
     "steps broken": (lambda f: steps(f, "1,0,fast,a"), "expected --features"),
     "steps broken later": (lambda f: steps(f, *(f"{i},0,1,a" for i in range(300)), "x,0,fast,a"), "got 'fast'"),
-    "steps empty": (lambda f: steps(f), "expected --features"),
+    "steps empty": (steps, "expected --features"),
     "steps enormous": (lambda f: steps(f, "1,0,1e999,a", "2,0,1,b"), "finite"),
     "steps mislabelled": (lambda f: steps(f, "1,0,1,a", "1,1,1,b"), "expected one label for all rows of a sequence"),
     "steps wrongly encoded": (lambda f: table(f, "id,time,v,label", "é,0,1,a", encoding="latin-1"), "--encoding"),
@@ -249,7 +248,10 @@ BAD_FILES = {
     "image empty": (lambda f: with_file(pictures(f), "a/0.png", b""), "expected an image"),
     "image enormous": (lambda f: with_file(pictures(f), "a/0.png", png_of(60_000, 60_000)), "usual size"),
     "image mislabelled": (no_picture, "expected an image"),
-    "images of two sizes": (lambda f: write_image(pictures(f) / "a" / "9.png", np.eye(3)).parents[1], "of one size"),
+    "images of two sizes": (
+        lambda f: write_image(pictures(f) / "a" / "9.png", np.eye(3, dtype=np.uint8)).parents[1],
+        "of one size",
+    ),
     "images among sounds": (lambda f: write_wave(pictures(f) / "a" / "9.wav", [1]).parents[1], "files of one kind"),
     # folders of recordings
     "wav broken": (lambda f: changed(sounds(f) / "a" / "0.wav", 48, 99).parents[1], "as its header says"),
@@ -259,7 +261,7 @@ BAD_FILES = {
     "wav wrongly encoded": (lambda f: changed(sounds(f) / "a" / "0.wav", 20, 22, b"\3\0").parents[1], "expected a wav"),
     "flac broken": (lambda f: changed(flacs(f) / "a" / "0.flac", 3000, 10**6).parents[1], "flac"),
     "flac empty": (lambda f: with_file(flacs(f), "a/0.flac", b""), "expected a flac file"),
-    "flac enormous": (endless_flac, "as its header says"),
+    "flac enormous": (endless_flac, "expected a whole flac file"),
     "flac mislabelled": (lambda f: with_file(flacs(f), "a/0.flac", b"RIFF0000WAVE"), "begins with"),
     # folders of texts
     "text broken": (lambda f: with_file(documents(f), "a/0.txt", b"\0\xff\xfe\0"), "--encoding"),
@@ -500,7 +502,7 @@ def test_archives(told, tmp_path, member, size, message):
         "!!python/object/new:os.mkdir [executed]",
         "data: !!python/name:os.mkdir",
         "lr: !include /etc/passwd",
-        "a: &a [x, x]\n" + "".join(f"{new}: &{new} [*{old}, *{old}]\n" for old, new in zip("abcdefgh", "bcdefghi")),
+        "a: &a [x, x]\n" + "".join(f"{new}: &{new} [*{old}, *{old}]\n" for old, new in pairwise("abcdefghi")),
         "[" * 5000,
     ],
 )
@@ -521,7 +523,7 @@ def test_yaml_builds_no_objects(told, tmp_path, finished_run, text):
 
 @pytest.mark.parametrize("how", ["limit", "no space"])
 def test_a_disk_that_fills_up(tmp_path, monkeypatch, capsys, how):
-    """In the fifth of nine steps no file can be written to its end; the last good checkpoint stays, and is gone on from."""
+    """From the sixth of nine steps on no file is written to its end; the last good checkpoint stays and is resumed."""
     run_small(tmp_path / "undisturbed")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
 

@@ -113,7 +113,7 @@ def _check_file(path: Path) -> None:
     """InputError unless `path` is a YAML file of entries; which entries, the parser judges."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:  # ValueError: bytes, or a date that is none
         what = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
         raise InputError(f"{path}: expected a YAML file of options as --print_config shows, found: {what}.") from error
     for name in GROUPS:

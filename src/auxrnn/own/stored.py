@@ -26,6 +26,8 @@ from auxrnn.reading import ReadingOptions
 
 FORMAT, VERSION = "auxrnn-sequences", 1
 META, VALUES, ENDS, LABELS, SPLITS = "set.json", "values.bin", "ends.bin", "labels.bin", "splits.bin"
+UNFIT = (LookupError, ArithmeticError, TypeError, ValueError, AttributeError)
+"""What entries of a wrong kind lead to when a description is read."""
 DTYPES = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "float16", "float32", "float64")
 
 
@@ -143,7 +145,7 @@ def open_set(folder: Path) -> SequenceSet:
             raise InputError(f"{number} sequences of {steps} steps and {len(classes)} classes")
         if counts["missing"] and options.missing == "error":
             raise InputError(f"{counts['missing']} missing values that would have been refused")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except UNFIT as error:
         raise InputError(
             f"{folder / META}: expected the description of a set, found one that does not fit: {error}"
         ) from error

@@ -15,7 +15,7 @@ from auxrnn.data.presets import PRESETS
 from auxrnn.errors import InputError
 from auxrnn.own.loading import load_own
 from auxrnn.own.rows import Form
-from auxrnn.own.stored import form_of
+from auxrnn.own.stored import UNFIT, form_of
 from auxrnn.preprocessing import Preprocessing
 from auxrnn.reading import ReadingOptions
 
@@ -83,7 +83,7 @@ def source_of(facts: Mapping[str, Any]) -> tuple[Form, ReadingOptions] | None:
         return None
     try:
         return form_of(content["form"]), ReadingOptions.from_dict(content["reading"])
-    except (InputError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except UNFIT as error:
         raise InputError(f"Expected a model that says how its data were read, found: {error}") from error
 
 

@@ -77,7 +77,7 @@ def read_config(folder: RunFolder) -> RunConfig:
         return _as_config(yaml.safe_load(folder.config.read_text(encoding="utf-8")))
     except InputError as error:
         raise InputError(f"{folder.config}: {error}") from error
-    except (yaml.YAMLError, TypeError, KeyError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, TypeError, KeyError, ValueError, AttributeError, RecursionError, OSError) as error:
         raise InputError(f"{folder.config}: expected the configuration of a run, found: {error}") from error
 
 
