@@ -9,10 +9,17 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 torch.set_num_threads(1)
 if not torch.cuda.is_available():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # read when Triton is imported: kernels run slowly on the CPU
+
+# The same examples every time, and few: more are a matter of `--hypothesis-profile=many`.
+EVERY = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck)}
+settings.register_profile("same", derandomize=True, max_examples=25, **EVERY)
+settings.register_profile("many", max_examples=1000, **EVERY)
+settings.load_profile("same")
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,8 @@ but in the run folder. What may be asked of, and where it is tested:
 - broken, empty, enormous, mislabelled and wrongly encoded files of every format: `BAD_FILES`
 - NaN and infinite values, a class with one member, labels of mixed type, sequences without a step: `BAD_CONTENTS`
 - sequences of one step, which are no fault: `test_sequences_of_one_step_are_learned_from`
-- model folders (changed configuration, truncated or swapped weights, other shapes): `test_model_folders`; pickles beside
-  them: `test_pickles_beside_a_model_are_never_opened`
+- model folders (changed configuration, truncated or swapped weights, other shapes): `test_model_folders`; pickles
+  beside them: `test_pickles_beside_a_model_are_never_opened`
 - archives with `..`, links, or a million-fold expansion: `test_archives`
 - YAML that would build objects: `test_yaml_builds_no_objects`
 - a disk that fills up in the middle of a checkpoint: `test_a_disk_that_fills_up`

@@ -121,14 +121,19 @@ def _without_nul(lines: Iterator[str], path: Path) -> Iterator[str]:
 
 
 def _delimiter(path: Path, encoding: str) -> str:
+    """A comma where it parts the first row, else what parts it into most cells."""
     if path.suffix.lower() == ".tsv":
         return "\t"
-    first = next(csv_rows(path, ",", encoding), (0, [""]))[1]
-    if len(first) > 1:
-        return ","
-    counts = {mark: first[0].count(mark) for mark in (";", "\t", "|")} if first else {}
-    best = max(counts, key=counts.__getitem__, default=",")
-    return best if counts.get(best) else ","
+    found = {mark: _cells_of_first_row(path, mark, encoding) for mark in (",", ";", "\t", "|")}
+    return "," if found[","] > 1 else max(found, key=found.__getitem__)
+
+
+def _cells_of_first_row(path: Path, delimiter: str, encoding: str) -> int:
+    """0 where it cannot be read so: what is wrong with it is told when it is read for good."""
+    try:
+        return len(next(csv_rows(path, delimiter, encoding), (0, []))[1])
+    except InputError:
+        return 0
 
 
 def _is_header(cells: list[str]) -> bool:
@@ -158,7 +163,7 @@ def _parquet_rows(path: Path) -> Iterator[tuple[int, Sequence[Any]]]:
             for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                 number += 1
                 yield number, cells
-    except (OSError, ValueError) as error:
+    except Exception as error:  # of a damaged file the reader raises whatever happens to it
         raise InputError(f"{path}, after row {number}: expected Parquet, found: {error}.") from error
 
 
@@ -169,5 +174,5 @@ def _parquet(path: Path) -> Any:
         raise InputError(f"{path}: expected pyarrow for Parquet. Install it: pip install 'auxrnn[tabular]'") from error
     try:
         return pyarrow.parquet.ParquetFile(path)
-    except (OSError, ValueError) as error:  # ArrowInvalid is a ValueError
+    except Exception as error:
         raise InputError(f"{path}: expected Parquet, found: {error}.") from error
