@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+INPUTS ?= 1000
 EXTRAS := dev,image,tensorboard,export,sweep
 
 # One thread: two OpenMP threads beside a busy neighbour slow a step many times over.
-test test-slow: export OMP_NUM_THREADS = 1
+test test-slow fuzz: export OMP_NUM_THREADS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow docs lint format clean
+.PHONY: help setup demo test test-slow fuzz docs lint format clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +33,9 @@ test: lint ## lint, types and tests
 
 test-slow: $(STAMP) ## the tests that take long
 	$(BIN)/python -m pytest -m slow
+
+fuzz: $(STAMP) ## feed INPUTS damaged files of each format to what reads them
+	PYTHONPATH=tests $(BIN)/python -m fuzz --inputs $(INPUTS)
 
 docs: $(STAMP) ## build the site from docs/ into build/docs; any warning is an error
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs,export]'

@@ -1,11 +1,12 @@
-"""Freed memory is kept, unless somebody else decides."""
+"""Freed memory is kept and kernels are let go, unless somebody else decides."""
 
 import ctypes
+import os
 import sys
 
 import pytest
 
-from auxrnn.allocation import KEPT, keep_freed_memory
+from auxrnn.allocation import KEPT, KERNELS, keep_freed_memory, limit_kernel_cache
 
 
 @pytest.fixture(autouse=True)
@@ -42,3 +43,15 @@ def test_another_c_library_or_a_wish_of_the_environment_is_left_alone(monkeypatc
     monkeypatch.setattr(ctypes, "CDLL", lambda _: Glibc())
     monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1")
     assert not keep_freed_memory()
+
+
+def test_onednn_is_told_unless_the_environment_says_otherwise(monkeypatch):
+    names = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "DNNL_PRIMITIVE_CACHE_CAPACITY")
+    for name in names:
+        monkeypatch.setenv(name, "7")
+        monkeypatch.delenv(next(other for other in names if other != name), raising=False)
+        limit_kernel_cache()
+        assert {other: os.environ.get(other) for other in names} == {**dict.fromkeys(names), name: "7"}
+        monkeypatch.delenv(name)
+    limit_kernel_cache()
+    assert os.environ.pop(names[0]) == str(KERNELS)

@@ -25,6 +25,7 @@ from auxrnn.preprocessing import Preprocessing
 
 FORMAT = "auxrnn-sequence-classifier"
 VERSION = 1
+LONGEST_REASON = 300  # characters
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 
 
@@ -112,8 +113,9 @@ def load_model(folder: Path) -> SavedModel:
         raise
     except KeyError as error:
         raise InputError(f"{where}: expected an entry {error}, found none; the file is not whole.") from error
-    except (TypeError, ValueError, IndexError, AttributeError, RuntimeError) as error:  # torch: sizes out of reach
-        raise InputError(f"{where}: expected a model configuration, found one that does not fit: {error}") from error
+    except (TypeError, ValueError, IndexError, AttributeError, ArithmeticError, RuntimeError) as error:
+        told = str(error)[:LONGEST_REASON]  # torch adds pages to sizes out of reach
+        raise InputError(f"{where}: expected a model configuration, found one that does not fit: {told}") from error
     saved.network.load_state_dict(weights)
     saved.network.eval()
     return saved

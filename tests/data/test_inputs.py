@@ -1,6 +1,8 @@
 """A person's file becomes exactly the sequences the model was trained on, or an error that says why not."""
 
+import io
 import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -175,3 +177,31 @@ def test_texts_need_the_characters_of_a_model(tmp_path):
         read_texts(tmp_path / "a.txt", "")
     with pytest.raises(InputError, match="found nothing"):
         read_texts(tmp_path / "b.txt", "a")
+
+
+def header_of(shape, descr="|u1"):
+    stream = io.BytesIO()
+    np.lib.format.write_array_header_1_0(stream, {"descr": descr, "fortran_order": False, "shape": shape})
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_headers_that_announce_more_than_there_is(tmp_path, zipped):
+    """Refused before memory is taken."""
+    content = header_of((10**6, 10**6)) + bytes(100)
+    path = tmp_path / ("a.npz" if zipped else "a.npy")
+    if zipped:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("X.npy", content)
+    else:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match="that announces shape"):
+        read_inputs(path, GREY)
+
+
+def test_columns_first_and_values_beyond_float32(tmp_path):
+    np.save(tmp_path / "a.npy", np.asfortranarray(ROWS))
+    assert steps(read_inputs(tmp_path / "a.npy", GREY)) == ROWS.tolist()
+    np.save(tmp_path / "a.npy", np.full((1, 2, 1), 1e300))
+    with pytest.raises(InputError, match="expected finite values"):
+        read_inputs(tmp_path / "a.npy", InputSpec("values", 1))

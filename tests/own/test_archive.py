@@ -49,6 +49,7 @@ def test_a_pair_and_skip(tmp_path):
         (["1,inf:up"], "row 8: expected a finite number"),
         (["1,2:sideways"], "row 8: expected a class of the header's @classLabel, got 'sideways'"),
         ([], "expected cases after @data, found none"),
+        (["1,2"], "row 8: expected dimensions and a class with `:` between"),
     ],
 )
 def test_broken_cases(tmp_path, cases, told):
@@ -62,6 +63,7 @@ def test_broken_cases(tmp_path, cases, told):
         (HEADER, "@classLabel false", "expected a class for each case"),
         (HEADER, "@targetLabel true", "expected a class for each case"),
         (["@timeStamps true"], "@classLabel true a", "without time stamps"),
+        (["@"], "@targetLabel true", "expected a class for each case"),
         (["1,2,3:up"], "@classLabel true a", "row 1: expected a header line"),
     ],
 )

@@ -104,11 +104,21 @@ def header_of(shape):
     return stream.getvalue()
 
 
+def test_texts_that_are_none(tmp_path):
+    np.save(tmp_path / "X.npy", np.zeros((2, 3)))
+    np.save(tmp_path / "y.npy", np.array([0x110000, 5], "<u4").view("<U1"))
+    with pytest.raises(InputError, match=r"y\.npy: expected texts, found numbers that are no characters"):
+        rows_of(tmp_path / "X.npy")
+
+
 def test_headers_that_lie(tmp_path):
     np.save(tmp_path / "y.npy", np.zeros(10))
     path = tmp_path / "X.npy"
     path.write_bytes(header_of((10, 3)) + bytes(100))
     with pytest.raises(InputError, match="expected 10 items, the file ends at 4"):
+        rows_of(path)
+    path.write_bytes(header_of((10, 10**6)) + bytes(100))
+    with pytest.raises(InputError, match="expected items of 8,000,000 bytes, found 228 bytes in all"):
         rows_of(path)
     path.write_bytes(header_of((10, 10**12)) + bytes(100))
     with pytest.raises(InputError, match="at most 2 GiB"):

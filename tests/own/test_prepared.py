@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from auxrnn.errors import InputError
 from auxrnn.own import prepared
 from auxrnn.own.importing import import_source, read_source
 from auxrnn.own.prepared import PreparedSequences, learn_preprocessing
+from auxrnn.own.stored import open_set
 from auxrnn.preprocessing import Preprocessing, read_sequences
 from auxrnn.reading import ReadingOptions
 from own_files import write_csv, write_long_form, write_texts
@@ -55,3 +57,16 @@ def test_subsets_lengths_and_places(tmp_path):
     assert [len(item) for item in found[1:3]] == [3, 4]
     with pytest.raises(IndexError):
         found[6]
+
+
+def test_places_behind_the_characters_of_a_damaged_set(tmp_path):
+    import_source(write_texts(tmp_path), tmp_path / "set", ReadingOptions(), lambda _: None)
+    places = np.fromfile(tmp_path / "set" / "values.bin", np.uint16)
+    places[-1] = 999
+    places.tofile(tmp_path / "set" / "values.bin")
+    stored = open_set(tmp_path / "set")
+    every = np.arange(len(stored))
+    with pytest.raises(InputError, match="expected texts of the 6 characters of the set"):
+        learn_preprocessing(stored, every)
+    with pytest.raises(InputError, match="import it again"):
+        PreparedSequences(stored, every, Preprocessing("characters", characters="ab")).at(len(stored) - 1)

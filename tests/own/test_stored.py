@@ -71,6 +71,9 @@ def test_numbers_that_do_not_fit(folder, name, dtype, place, value, told):
         ({"steps": 10**30}, "expected 16,000"),
         ({"classes": None}, "does not fit"),
         ({"classes": ["a"]}, "1 classes"),
+        ({"classes": ["a", "b", "c"]}, "expected labels of 3 classes"),
+        ({"missing": 3}, "3 missing values that would have been refused"),
+        ({"left_out": float("inf")}, "does not fit"),
         ({"form": {}}, "does not fit"),
         ({"options": {"missing": "pray"}}, "does not fit"),
         ({"options": {"os.system": "x"}}, "unknown reading options"),
@@ -83,7 +86,9 @@ def test_descriptions_that_do_not_fit(folder, change, told):
         open_set(folder)
 
 
-@pytest.mark.parametrize("change", [{"dtype": "object"}, {"dtype": "float63"}, {"kind": "images"}, {"channels": 0}])
+@pytest.mark.parametrize(
+    "change", [{"dtype": "object"}, {"dtype": "float63"}, {"kind": "images"}, {"channels": 0}, {"image_shape": [2]}]
+)
 def test_forms_that_do_not_fit(folder, change):
     content = json.loads((folder / META).read_text())
     content["form"] |= change

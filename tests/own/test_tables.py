@@ -94,3 +94,9 @@ def test_a_missing_column_names_those_there_are(tmp_path):
     table = open_table(write_csv(tmp_path / "a.csv", "body,label", "a,x"), ReadingOptions())
     with pytest.raises(InputError, match=r"--text to be one of its columns \(body, label\), got 'bodi'.*'body'"):
         table.place("bodi", "text")
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_delimiters_between_quotes_are_found(tmp_path, mark):
+    path = write_csv(tmp_path / "a.csv", f'"text"{mark}"label"', f'"a, b"{mark}"x"')
+    assert rows_of(path) == [(2, ["a, b", "x"])]

@@ -1,6 +1,8 @@
 """Checkpoints are whole or not there, two are kept, damage is seen, and none can carry code."""
 
 import errno
+import hashlib
+import pickle
 import random
 import shutil
 from dataclasses import replace
@@ -216,4 +218,12 @@ def test_another_file_with_a_right_digest_is_no_checkpoint(tmp_path):
     AtomicCheckpointIO().save_checkpoint({"x": 1}, path)
     assert is_whole(path)
     with pytest.raises(InputError, match="expected a checkpoint of a training, found another file"):
+        AtomicCheckpointIO().load_checkpoint(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint", b"PK\x03\x04" + bytes(200), pickle.dumps([1, 2])])
+def test_other_content_with_a_right_digest_is_no_checkpoint(tmp_path, content):
+    path = tmp_path / "phase-0-step-000000001.ckpt"
+    path.write_bytes(content + hashlib.sha256(content).digest())
+    with pytest.raises(InputError, match=r"phase-0-step-000000001\.ckpt: expected a checkpoint"):
         AtomicCheckpointIO().load_checkpoint(path)

@@ -34,5 +34,5 @@ def opened_image(path: Path, where: str = "") -> Iterator[Any]:
         raise InputError(f"{place}: expected an image of a usual size{at}, found: {error}") from error
     except Exception as error:  # of a broken file Pillow's decoders raise whatever happens to them
         raise InputError(
-            f"{place}: expected an image that can be read{at}, found: {error or type(error).__name__}."
+            f"{place}: expected an image that can be read{at}, found: {str(error) or type(error).__name__}."
         ) from error
