@@ -129,6 +129,8 @@ TABLE2 = Experiment(
         Arm("r-LSTM 20x30 Truncate50", {**SEGMENTS_20X30, "bptt": Steps(50)}, control=True),
         Arm("p-LSTM 20x30 Truncate50", {**SEGMENTS_20X30, "model": "p-lstm", "bptt": Steps(50)}, control=True),
         Arm("r-LSTM 20x30 Truncate300, auxiliary weight 30", {**SEGMENTS_20X30, "aux.weight": 30.0}, control=True),
+        Arm("p-LSTM 20x30 Truncate300, auxiliary weight 30",
+            {**SEGMENTS_20X30, "model": "p-lstm", "aux.weight": 30.0}, control=True),
         Arm("r-LSTM 20x30 Truncate300, softmax over levels", {**SEGMENTS_20X30, "aux.target": "softmax"}, control=True),
         Arm("LSTM Truncate300, chrono", {**LSTM, **CHRONO}, control=True),
         Arm("r-LSTM 20x30 Truncate300, chrono", {**SEGMENTS_20X30, **CHRONO}, control=True),
