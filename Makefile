@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
-EXTRAS := dev,image,tensorboard,export,sweep
+EXTRAS := dev,image,tensorboard,export,sweep,triton
 
 # One thread: two OpenMP threads beside a busy neighbour slow a step many times over.
 test test-slow: export OMP_NUM_THREADS = 1

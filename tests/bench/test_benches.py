@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from auxrnn.bench import length, process
+from auxrnn.bench import length, process, random_step
 from auxrnn.bench.length import Case, Plain, bench_length, training_step
 from auxrnn.bench.limit import bench_limit, head_work, lstm_work, step_work
 from auxrnn.bench.plain import PlainLSTM
@@ -73,9 +73,9 @@ def test_a_case_that_would_take_too_long_is_not_tried():
 @pytest.mark.parametrize("name", length.MODELS)
 def test_a_step_of_every_case_trains(name, monkeypatch):
     made = []
-    plain, build = length.PlainLSTM, length.build_model
+    plain, build = length.PlainLSTM, random_step.build_model
     monkeypatch.setattr(length, "PlainLSTM", lambda **given: made.append(plain(**given)) or made[-1])
-    monkeypatch.setattr(length, "build_model", lambda *given: made.append(build(*given)) or made[-1])
+    monkeypatch.setattr(random_step, "build_model", lambda *given: made.append(build(*given)) or made[-1])
     step = training_step(Case(name, length.smaller(length.MODELS[name]), 20, batch_size=3))
     before = [weight.detach().clone() for weight in made[0].parameters()]
     step()
