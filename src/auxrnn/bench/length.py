@@ -94,15 +94,26 @@ def bench_length(
             if name in (models or MODELS) and (name not in WHOLE or steps <= WHOLE_LIMIT)
         ]
         figures += _at_one_length(cases, figures, threads, limit, seconds)
+        found = _stored(out, sizes, figures)  # a run that is ended keeps the lengths that it has been through
     print()
     _print_table(figures, chosen)
-    drawings = {
-        "seconds": draw_lines(_lines(figures, "seconds"), title="Seconds of a training step", xlabel="steps",
-                              ylabel="seconds"),
-        "memory": draw_lines(_lines(figures, "mib"), title="Peak memory of a training step", xlabel="steps",
-                             ylabel="MiB"),
-    }  # fmt: skip
-    return store(out, "length", sizes, figures, **drawings)
+    if out is not None:
+        print(f"\nFigures in {out}.")
+    return found
+
+
+def _stored(out: Path | None, sizes: dict[str, Any], figures: list[dict[str, Any]]) -> dict[str, Any]:
+    return store(
+        out,
+        "length",
+        sizes,
+        figures,
+        said=False,
+        seconds=draw_lines(
+            _lines(figures, "seconds"), title="Seconds of a training step", xlabel="steps", ylabel="seconds"
+        ),
+        memory=draw_lines(_lines(figures, "mib"), title="Peak memory of a training step", xlabel="steps", ylabel="MiB"),
+    )
 
 
 def _at_one_length(
