@@ -170,6 +170,7 @@ def _figure(case: Case, costs: list[Cost], peak: float | None, stopped: str | No
         "model": case.name,
         "steps": case.steps,
         "seconds": [round(cost.seconds, 4) for cost in counted],
+        "cpu_seconds": [round(cost.processor, 4) for cost in counted],
         "mib": None if peak is None else round(peak / 2**20, 2),
         "stopped": stopped,
     }
