@@ -21,7 +21,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from auxrnn.experiments.catalogue import find_experiment
 from auxrnn.experiments.scales import PlannedRun, find_scale, plan_runs
@@ -152,36 +151,16 @@ def seconds_a_step(run: PlannedRun) -> float:
 
 
 def training_step(run: PlannedRun) -> Callable[[], None]:
-    import torch
-
-    from auxrnn.anchors import step_generator
-    from auxrnn.batch import InputSpec, SequenceBatch
-    from auxrnn.build import build_model
+    from auxrnn.batch import InputSpec
+    from auxrnn.bench.random_step import model_step
     from auxrnn.data.presets import find_preset
 
     config, preset = run.config, find_preset(run.config.data)
     steps = config.image_size**2 if config.image_size else preset.steps
     colours = {"grey images": 1, "colour images": 3}
     spec = InputSpec("characters", 128) if preset.kind == "texts" else InputSpec("pixels", colours[preset.kind])
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    size: tuple[int, ...] = (config.batch_size, steps)
-    inputs: Any = torch.randint(0, 128, size if spec.kind == "characters" else (*size, spec.size))
-    inputs = inputs if spec.kind == "characters" else inputs.to(torch.uint8)
-    labels = torch.randint(0, preset.classes, (config.batch_size,))
-    batch = SequenceBatch(inputs, torch.full((config.batch_size,), steps), labels).to(device)
-    network = build_model(replace(config, initialisation="torch"), spec, preset.classes, steps).to(device)
-    optimizer = torch.optim.RMSprop(network.parameters(), lr=config.lr)
-    names = ("supervised", *config.auxiliaries)
-
-    def step() -> None:
-        losses = network.losses(batch, names, 0.5, step_generator(0))
-        torch.stack([loss.mean for loss in losses.values()]).sum().backward()
-        optimizer.step()
-        optimizer.zero_grad()
-        if device.type == "cuda":
-            torch.cuda.synchronize()
-
-    return step
+    model = replace(config, initialisation="torch")
+    return model_step(model, spec, batch_size=config.batch_size, steps=steps, classes=preset.classes, lr=config.lr)
 
 
 if __name__ == "__main__":

@@ -241,6 +241,21 @@ def test_the_first_of_two_passes_leaves_no_graph() -> None:
     assert carried == [False, True]
 
 
+def test_the_first_pass_says_no_more_than_is_withheld() -> None:
+    decoder, segment = make("pixels"), random_segment("pixels")  # three rows of eight steps, seven of them given
+    steps: list[int] = []
+    rows: list[int] = []
+    decoder.core.register_forward_pre_hook(lambda _, given: steps.append(given[0].shape[1]))
+    decoder.head.register_forward_pre_hook(lambda _, given: rows.append(given[0].shape[:-1].numel()))
+    chances = torch.zeros(3, 7)
+    chances[0, 2] = chances[2, 3] = chances[1, 0] = 0.9  # the first step is given whatever its number says
+    decoder(segment, random_state(), 0.5, chances=chances)
+    assert (steps, rows) == ([3, 7], [2, 21])
+    steps.clear()
+    decoder(segment, random_state(), 0.95, chances=chances)
+    assert steps == [7]  # all are fed: one pass
+
+
 @pytest.mark.parametrize("unfed", ["model", "blank"])
 @pytest.mark.parametrize("truth_share", [0.0, 1.0])
 def test_a_segment_of_two_steps_has_one_token(unfed: str, truth_share: float) -> None:

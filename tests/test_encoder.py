@@ -37,6 +37,20 @@ def test_folded_projection_equals_projection_and_core(cell: str, num_layers: int
     assert all(gradient.any() for gradient in fast)
 
 
+@pytest.mark.parametrize("projection_size", [None, 5])
+@pytest.mark.parametrize("cell", CELLS)
+def test_settled_is_the_same_without_gradient(cell: str, projection_size: int | None) -> None:
+    encoder = Encoder(VALUES, cell=cell, hidden_size=4, projection_size=projection_size).double()
+    inputs, fixed = random_values().detach(), encoder.settled()
+    (expected, state), (found, other) = encoder(inputs), fixed(inputs, None)
+    assert_same([found, *state_tensors(other)], [expected, *state_tensors(state)])
+    with torch.no_grad():
+        assert_same([fixed(inputs, state)[0]], [encoder(inputs, state)[0]])
+        if projection_size is not None:
+            encoder.projection.weight.zero_()  # what was settled stays
+            assert_same([fixed(inputs, None)[0]], [expected])
+
+
 @pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
 @pytest.mark.parametrize(
     "core",

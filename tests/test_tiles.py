@@ -31,7 +31,8 @@ def losses_and_gradients(config, *, tiled, monkeypatch, lengths=(9, 30, 17, 30, 
     inputs = torch.randint(0, 256, (len(lengths), int(lengths.max()), 1), dtype=torch.uint8)
     weights = torch.linspace(0.5, 2.0, len(lengths), dtype=torch.float64)
     batch = SequenceBatch(inputs, lengths, torch.arange(len(lengths)) % 3, weights)
-    monkeypatch.setattr(tiles, "TILE_ROWS", 2)
+    monkeypatch.setattr(tiles, "TILE_STEPS", 12)
+    monkeypatch.setattr(tiles, "LEAST_ROWS", 2)
     if not tiled:
         monkeypatch.setattr(base, "_can_be_tiled", lambda *_: False)
     torch.manual_seed(5)
@@ -103,8 +104,15 @@ def test_which_layers_treat_rows_alone():
         assert not treats_rows_alone([module])
 
 
-def test_tiles_hold_rows_and_keep_all_threads_busy():
-    assert [len(part) for part in tiles.tiles(64, 1, 1)] == [16] * 4
-    assert [len(part) for part in tiles.tiles(8, 4, 1)] == [4, 4]
-    assert [len(part) for part in tiles.tiles(48, 1, 2)] == [12] * 4
-    assert len(tiles.tiles(3, 40, 2)) == 3
+def test_tiles_hold_steps_and_rows_and_keep_all_threads_busy():
+    def rows(*sizes):
+        return [len(part) for part in tiles.tiles(*sizes)]
+
+    assert rows(64, 1, 300, 1) == [16] * 4
+    assert rows(32, 20, 600, 1) == [8] * 4  # 160 rows of 30 steps
+    assert rows(32, 1, 16_384, 1) == [8] * 4  # never fewer than a product needs
+    assert rows(16, 4, 16_384, 1) == [2] * 8
+    assert rows(64, 1, 1, 1) == [64]
+    assert rows(48, 1, 300, 2) == [12] * 4
+    assert rows(3, 40, 4_000, 2) == [1] * 3
+    assert rows(4, 1, 0, 2) == [2, 2]

@@ -382,3 +382,9 @@ def test_refuses_inputs_without_sequences_or_steps_and_modules_that_are_no_cores
             encode_windows(SumCore(), torch.zeros(shape), at, at)
     with pytest.raises(ValueError, match="batch_first=True"):
         encode_windows(nn.LSTM(F, H), torch.zeros(2, 4, F), at, at)
+
+
+def test_chunks_are_long_where_no_row_takes_a_way_of_its_own() -> None:
+    assert truncation._chunk_length(16_384, 1) == truncation.MAX_CHUNK
+    assert truncation._chunk_length(16_384, 21) == 64  # 2 * 16,384 * CALL_COST / 20 is about 64 squared
+    assert truncation._chunk_length(16, 500) == 8

@@ -24,8 +24,8 @@ KERNELS = 128
 def keep_freed_memory() -> bool:
     """Let glibc keep up to KEPT bytes of freed memory for the next step; whether it does now. Once a process.
 
-    Nothing is done without glibc, or where the environment says what glibc shall do (MALLOC_TRIM_THRESHOLD_,
-    MALLOC_MMAP_THRESHOLD_, MALLOC_ARENA_MAX, GLIBC_TUNABLES).
+    It holds for everything in the process. Nothing is done without glibc, or where the environment says what glibc
+    shall do (MALLOC_TRIM_THRESHOLD_, MALLOC_MMAP_THRESHOLD_, MALLOC_ARENA_MAX, GLIBC_TUNABLES): that is the switch.
     """
     own = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_", "MALLOC_ARENA_MAX", "GLIBC_TUNABLES")
     if not sys.platform.startswith("linux") or any(name in os.environ for name in own):

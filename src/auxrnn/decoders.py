@@ -77,18 +77,29 @@ class ReconstructionDecoder(nn.Module):
         given = segment[:, :-1]  # (R, l - 1, ...)
         if chances is None:
             chances = torch.rand(given.shape[:2], generator=generator)
-        fed = chances.to(given.device) < truth_share  # (R, l - 1)
-        fed[:, 0] = True
+        withheld = chances >= truth_share  # (R, l - 1)
+        withheld[:, 0] = False
+        fed = ~withheld.to(given.device)
         if self.unfed == "blank":
             return self.head(self.core(self._flagged(self.features(given), fed), state)[0])
-        if truth_share >= 1:
-            return self.head(self.core(self.features(given), state)[0])
-        with torch.no_grad():
-            said = self.head.best(self.head(self.core(self.features(given), state)[0]))  # of the steps 1..l-1
-        own = torch.cat([given[:, :1], said[:, :-1].to(given.dtype)], dim=1)
-        torch.clear_autocast_cache()  # weights cast without gradient in the first pass must not serve the second
-        mixed = torch.where(fed.view(*fed.shape, *[1] * (given.dim() - 2)), given, own)
-        return self.head(self.core(self.features(mixed), state)[0])
+        if withheld.any():
+            own = self._own_steps(given, withheld, state)
+            given = torch.where(fed.view(*fed.shape, *[1] * (given.dim() - 2)), given, own)
+        return self.head(self.core(self.features(given), state)[0])
+
+    @torch.no_grad()
+    def _own_steps(self, given: Tensor, withheld: Tensor, state: State) -> Tensor:
+        """The inputs (R, l - 1, ...) with the decoder's own most likely step where they are `withheld` (R, l - 1).
+
+        The head says those steps alone, and the core runs no farther than to the last of them.
+        """
+        row, step = withheld.cpu().nonzero(as_tuple=True)  # found on the CPU, so that a GPU never waits
+        hidden = self.core(self.features(given[:, : int(step.max())]), state)[0]  # what step s - 1 says stands at s
+        row, step = row.to(given.device), step.to(given.device)
+        own = given.clone()
+        own[row, step] = self.head.best(self.head(hidden[row, step - 1])).to(given.dtype)
+        torch.clear_autocast_cache()  # weights cast without gradient here must not serve the pass with gradient
+        return own
 
     @torch.no_grad()
     def generate(self, first: Tensor, anchor_state: State, steps: int) -> Tensor:

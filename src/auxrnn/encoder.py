@@ -84,8 +84,21 @@ class Encoder(nn.Module):
         if self.projection is None:
             return self.core(features, state)
         if isinstance(self.core, nn.RNNBase) and self.core.bias:
-            return _folded(self.core, self.projection, features, state)
+            return _run(self.core, _folded(self.core, self.projection), features, state)
         return self.core(self.projection(features), state)
+
+    def settled(self) -> Core:
+        """The same core for calls without gradient while the weights stay: what is folded is folded once."""
+        core, projection = self.core, self.projection
+        if projection is None or not (isinstance(core, nn.RNNBase) and core.bias):
+            return self
+        with torch.no_grad():
+            weights = _folded(core, projection)
+
+        def run(inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
+            return _run(core, weights, self.features(inputs), state)
+
+        return run
 
     @property
     def divisible(self) -> bool:
@@ -130,12 +143,17 @@ def _float_type(module: nn.Module) -> torch.dtype:
     return torch.get_default_dtype() if weight is None else weight.dtype
 
 
-def _folded(core: nn.RNNBase, projection: nn.Linear, features: Tensor, state: State | None) -> tuple[Tensor, State]:
-    """`core(projection(features), state)` with the two input maps multiplied into one."""
+def _folded(core: nn.RNNBase, projection: nn.Linear) -> list[Tensor]:
+    """The weights of `core(projection(...))` with the two input maps multiplied into one."""
     weights: list[Tensor] = [weight for layer in core.all_weights for weight in layer]  # w_ih, w_hh, b_ih, b_hh a layer
     own = weights[0]  # (gates * H, P)
     weights[0] = own @ projection.weight  # (gates * H, F)
     weights[2] = weights[2] + own @ projection.bias  # (gates * H,)
+    return weights
+
+
+def _run(core: nn.RNNBase, weights: list[Tensor], features: Tensor, state: State | None) -> tuple[Tensor, State]:
+    """The core with other weights than its own."""
     if isinstance(core, PersistentLSTM) and core.chosen(features) == "persistent":
         return core.run(features, weights, state)
     if state is None:

@@ -73,6 +73,15 @@ def is_divisible(core: Core) -> bool:
     return bool(getattr(core, "divisible", False))
 
 
+def settled(core: Core) -> Core:
+    """The core for many calls without gradient while its weights stay, with what they have in common done once.
+
+    That is what `core.settled()` gives, or the core itself where it has no such method.
+    """
+    own = getattr(core, "settled", None)
+    return core if own is None else own()
+
+
 def initial_state(core: Core, inputs: Tensor) -> State:
     """The state before the first step of inputs (B, T, ...), one row a sequence.
 

@@ -21,8 +21,11 @@ from auxrnn.allocation import keep_freed_memory
 from auxrnn.losses import Loss
 from auxrnn.threads import even_parts, in_threads
 
-TILE_ROWS = 16
-"""Rows of a tile: enough for a product to run at speed, few enough for the cache (measured, LSTM 128, 600 steps)."""
+TILE_STEPS = 4_800
+"""Steps of a tile over all of its rows: few enough for the cache (measured, LSTM 128)."""
+
+LEAST_ROWS = 8
+"""Rows that a product needs to run at speed; short windows take more, for each call of a core costs several steps."""
 
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
@@ -75,13 +78,15 @@ def treats_rows_alone(modules: Sequence[nn.Module]) -> bool:
     return True
 
 
-def tiles(sequences: int, rows_each: int, threads: int) -> list[range]:
-    """Stretches of sequences that have about TILE_ROWS rows (`rows_each` a sequence), enough to keep all threads busy.
+def tiles(sequences: int, rows_each: int, steps_each: int, threads: int) -> list[range]:
+    """Stretches of sequences of about TILE_STEPS steps and at least LEAST_ROWS rows, enough to keep all threads busy.
 
-    The number of tiles is a multiple of the threads, so that none waits for another's last tile.
+    rows_each, steps_each: what the loss takes of a sequence, the steps over all of its rows. The number of tiles is a
+    multiple of the threads, so that none waits for another's last tile.
     """
-    wanted = -(-sequences * rows_each // TILE_ROWS)
-    return even_parts(sequences, -(-wanted // threads) * threads)
+    wanted = -(-sequences * steps_each // TILE_STEPS)
+    wanted = min(wanted, -(-sequences * rows_each // LEAST_ROWS))
+    return even_parts(sequences, -(-max(wanted, 1) // threads) * threads)
 
 
 Gradients = list[Tensor | None]

@@ -24,6 +24,7 @@ from auxrnn.recurrent import (
     join_rows,
     put_rows,
     select_rows,
+    settled,
     unroll,
 )
 from auxrnn.threads import even_parts, in_threads
@@ -87,13 +88,15 @@ def states_before(core: Core, inputs: Tensor, plans: Sequence[WindowPlan]) -> li
     check_core(core)
     plans = [_checked(inputs, plan) for plan in plans]
     parts = even_parts(len(inputs), torch.get_num_threads() if _shared_out(core, inputs) else 1)
+    with torch.no_grad():
+        fixed = settled(core)
 
     def run(sequences: range) -> State:
         rows = slice(sequences.start, sequences.stop)
         sequence = _sequences([plan.start[rows] for plan in plans])
         start = torch.cat([plan.start[rows].flatten() for plan in plans])
         with torch.no_grad():
-            return _states_at(core, inputs[rows], sequence, start)
+            return _states_at(core, fixed, inputs[rows], sequence, start)
 
     found = in_threads([partial(run, sequences) for sequences in parts])
     torch.clear_autocast_cache()  # weights cast without gradient in the prefix must not serve the windows
@@ -160,8 +163,8 @@ def _checked(inputs: Tensor, plan: WindowPlan) -> WindowPlan:
     return WindowPlan(start, stop, plan.outputs)
 
 
-def _states_at(core: Core, inputs: Tensor, sequence: Tensor, start: Tensor) -> State:
-    """The state before step `start` of each row (R,), without gradient.
+def _states_at(core: Core, fixed: Core, inputs: Tensor, sequence: Tensor, start: Tensor) -> State:
+    """The state before step `start` of each row (R,), without gradient; fixed: the core with its weights settled.
 
     The sequences run once over a grid of chunks; a row leaves the grid at the last point before its start and goes the
     rest of the way among the other rows.
@@ -175,23 +178,26 @@ def _states_at(core: Core, inputs: Tensor, sequence: Tensor, start: Tensor) -> S
         active = (reach > point).nonzero().squeeze(1)
         piece = inputs[:, point * chunk : (point + 1) * chunk]
         if len(active) == len(inputs):
-            _, current = core(piece, current)
+            _, current = fixed(piece, current)
         else:
-            _, moved = core(piece[active.to(piece.device)], select_rows(current, active))
+            _, moved = fixed(piece[active.to(piece.device)], select_rows(current, active))
             current = put_rows(current, active, moved)
         rows = (last_point == point + 1).nonzero().squeeze(1)
         if len(rows):
             state = put_rows(state, rows, select_rows(current, sequence[rows]))
-    _, state = _advance(core, inputs, sequence, last_point * chunk, start % chunk, state)
+    _, state = _advance(fixed, inputs, sequence, last_point * chunk, start % chunk, state)
     return state
 
 
 def _chunk_length(steps: int, windows: int) -> int:
     """The power of two that makes the prefix cheapest: short chunks cost calls, long ones half a chunk a window.
 
-    The sum `steps / chunk * CALL_COST + windows * chunk / 2` is least at the square root below.
+    The first window of a sequence costs nothing, for its row is the sequence's own that leaves the grid. The sum
+    `steps / chunk * CALL_COST + (windows - 1) * chunk / 2` is least at the square root below.
     """
-    best = math.sqrt(2 * max(steps, 1) * CALL_COST / windows)
+    if windows == 1:
+        return MAX_CHUNK
+    best = math.sqrt(2 * max(steps, 1) * CALL_COST / (windows - 1))
     return min(MAX_CHUNK, 2 ** max(round(math.log2(best)), 3))
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from auxrnn.bench import length, process
+from auxrnn.bench import length, process, random_step
 from auxrnn.bench.length import Case, Plain, bench_length, training_step
 from auxrnn.bench.limit import bench_limit, head_work, lstm_work, step_work
 from auxrnn.bench.plain import PlainLSTM
@@ -63,6 +63,20 @@ def test_length(monkeypatch, tmp_path, capsys):
     assert {path.name for path in tmp_path.iterdir()} == {"length.json", "length-seconds.png", "length-memory.png"}
 
 
+@on_linux
+def test_a_run_that_is_ended_keeps_the_lengths_that_it_has_been_through(monkeypatch, tmp_path):
+    def ended(cases, *_):
+        if cases[0].steps > 5:
+            raise KeyboardInterrupt
+        return [length._figure(cases[0], [Cost(0.5, None, 0.25)], 2**20, None)]
+
+    monkeypatch.setattr(length, "_at_one_length", ended)
+    with pytest.raises(KeyboardInterrupt):
+        bench_length([5, 12], tmp_path / "length.json", smoke=True)
+    (figure,) = json.loads((tmp_path / "length.json").read_text())["figures"]
+    assert (figure["steps"], figure["seconds"], figure["cpu_seconds"]) == (5, [0.5], [0.25])
+
+
 def test_a_case_that_would_take_too_long_is_not_tried():
     before = [{"model": "a", "steps": 10, "seconds": [3.0], "stopped": None}]
     case = Case("a", Plain(), 100)
@@ -73,9 +87,9 @@ def test_a_case_that_would_take_too_long_is_not_tried():
 @pytest.mark.parametrize("name", length.MODELS)
 def test_a_step_of_every_case_trains(name, monkeypatch):
     made = []
-    plain, build = length.PlainLSTM, length.build_model
+    plain, build = length.PlainLSTM, random_step.build_model
     monkeypatch.setattr(length, "PlainLSTM", lambda **given: made.append(plain(**given)) or made[-1])
-    monkeypatch.setattr(length, "build_model", lambda *given: made.append(build(*given)) or made[-1])
+    monkeypatch.setattr(random_step, "build_model", lambda *given: made.append(build(*given)) or made[-1])
     step = training_step(Case(name, length.smaller(length.MODELS[name]), 20, batch_size=3))
     before = [weight.detach().clone() for weight in made[0].parameters()]
     step()

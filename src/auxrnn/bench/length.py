@@ -15,12 +15,11 @@ from typing import Any
 
 import torch
 
-from auxrnn.anchors import step_generator
-from auxrnn.batch import InputSpec, SequenceBatch
+from auxrnn.batch import InputSpec
 from auxrnn.bench.measure import Spread, heading, store
 from auxrnn.bench.plain import PlainLSTM
 from auxrnn.bench.process import Cost, OwnProcess, StoppedWorkError, free_memory
-from auxrnn.build import build_model
+from auxrnn.bench.random_step import model_step, random_inputs, the_device, whole_step
 from auxrnn.config import ModelConfig
 from auxrnn.errors import InputError, did_you_mean
 from auxrnn.report.figures import draw_lines
@@ -95,15 +94,26 @@ def bench_length(
             if name in (models or MODELS) and (name not in WHOLE or steps <= WHOLE_LIMIT)
         ]
         figures += _at_one_length(cases, figures, threads, limit, seconds)
+        found = _stored(out, sizes, figures)  # a run that is ended keeps the lengths that it has been through
     print()
     _print_table(figures, chosen)
-    drawings = {
-        "seconds": draw_lines(_lines(figures, "seconds"), title="Seconds of a training step", xlabel="steps",
-                              ylabel="seconds"),
-        "memory": draw_lines(_lines(figures, "mib"), title="Peak memory of a training step", xlabel="steps",
-                             ylabel="MiB"),
-    }  # fmt: skip
-    return store(out, "length", sizes, figures, **drawings)
+    if out is not None:
+        print(f"\nFigures in {out}.")
+    return found
+
+
+def _stored(out: Path | None, sizes: dict[str, Any], figures: list[dict[str, Any]]) -> dict[str, Any]:
+    return store(
+        out,
+        "length",
+        sizes,
+        figures,
+        said=False,
+        seconds=draw_lines(
+            _lines(figures, "seconds"), title="Seconds of a training step", xlabel="steps", ylabel="seconds"
+        ),
+        memory=draw_lines(_lines(figures, "mib"), title="Peak memory of a training step", xlabel="steps", ylabel="MiB"),
+    )
 
 
 def _at_one_length(
@@ -160,6 +170,7 @@ def _figure(case: Case, costs: list[Cost], peak: float | None, stopped: str | No
         "model": case.name,
         "steps": case.steps,
         "seconds": [round(cost.seconds, 4) for cost in counted],
+        "cpu_seconds": [round(cost.processor, 4) for cost in counted],
         "mib": None if peak is None else round(peak / 2**20, 2),
         "stopped": stopped,
     }
@@ -216,36 +227,14 @@ def smaller(model: ModelConfig | Plain) -> ModelConfig | Plain:
 
 
 def training_step(case: Case) -> Callable[[], None]:
-    """A whole training step on random pixels: losses, backward, optimiser. Libraries are loaded on a short sequence."""
+    """A whole training step on random pixels. Libraries are loaded on a short sequence."""
     if case.steps > 64:
         training_step(replace(case, steps=64))()
     torch.manual_seed(0)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    pixels = torch.randint(0, 256, (case.batch_size, case.steps, 1), dtype=torch.uint8).to(device)
-    labels = torch.randint(0, 10, (case.batch_size,)).to(device)
-    total: Callable[[], torch.Tensor]
-    if isinstance(case.model, Plain):
-        plain = PlainLSTM(chunk=case.model.chunk).to(device)
-        network: torch.nn.Module = plain
-
-        def total() -> torch.Tensor:
-            return plain.losses(pixels[..., 0], labels)[0]
-
-    else:
-        classifier = build_model(case.model, InputSpec("pixels", 1), 10).to(device)
-        network = classifier
-        batch = SequenceBatch(pixels, torch.full((case.batch_size,), case.steps), labels)
-        names = ("supervised", *case.model.auxiliaries)
-
-        def total() -> torch.Tensor:
-            losses = classifier.losses(batch, names, 0.5, step_generator(0))
-            return torch.stack([loss.mean for loss in losses.values()]).sum()
-
-    optimizer = torch.optim.RMSprop(network.parameters(), lr=1e-3)
-
-    def step() -> None:
-        total().backward()
-        optimizer.step()
-        optimizer.zero_grad()
-
-    return step
+    spec = InputSpec("pixels", 1)
+    if isinstance(case.model, ModelConfig):
+        return model_step(case.model, spec, batch_size=case.batch_size, steps=case.steps)
+    plain = PlainLSTM(chunk=case.model.chunk).to(the_device())
+    pixels = random_inputs(spec, case.batch_size, case.steps)[..., 0].to(the_device())
+    labels = torch.randint(0, 10, (case.batch_size,)).to(the_device())
+    return whole_step(plain, lambda: plain.losses(pixels, labels)[0])

@@ -77,9 +77,15 @@ def heading(what: str, *, on_gpu: bool = False, **sizes: object) -> str:
 
 
 def store(
-    out: Path | None, bench: str, sizes: Mapping[str, Any], figures: list[dict[str, Any]], **drawings: Drawing
+    out: Path | None,
+    bench: str,
+    sizes: Mapping[str, Any],
+    figures: list[dict[str, Any]],
+    *,
+    said: bool = True,
+    **drawings: Drawing,
 ) -> dict[str, Any]:
-    """The figures as plain values; with `out` also as a JSON file with a PNG beside it a drawing."""
+    """The figures as plain values; with `out` also as a JSON file with a PNG beside it a drawing. said: print where."""
     content = {"bench": bench, "sizes": dict(sizes), "environment": describe_environment(), "figures": figures}
     if out is not None:
         from auxrnn.runs.folder import write_json  # brings the trainer with it
@@ -87,5 +93,6 @@ def store(
         write_json(out, content)
         for name, drawing in drawings.items():
             drawing.save(out.with_name(f"{out.stem}-{name}.png"))
-        print(f"\nFigures in {out}.")
+        if said:
+            print(f"\nFigures in {out}.")
     return content

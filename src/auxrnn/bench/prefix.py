@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from auxrnn.batch import InputKind, InputSpec
+from auxrnn.batch import InputSpec
 from auxrnn.bench.measure import Spread, heading, in_turn, store, threads, times_faster
+from auxrnn.bench.random_step import random_inputs
 from auxrnn.encoder import Encoder
 from auxrnn.report.figures import draw_lines
 from auxrnn.report.tables import text_table
@@ -80,7 +81,7 @@ def work(spec: InputSpec, batch: int, sizes: Sizes) -> dict[str, Callable[[], ob
     """Both sides' call for one kind of input and one batch."""
     torch.manual_seed(0)
     encoder = Encoder(spec, hidden_size=sizes.hidden, projection_size=sizes.hidden)
-    inputs = _random_inputs(spec.kind, spec.size, batch, sizes.steps)
+    inputs = random_inputs(spec, batch, sizes.steps)
     end = torch.full((batch, 1), sizes.steps)
     plan = WindowPlan(end, end, outputs=False)
     core = encoder.core
@@ -98,9 +99,3 @@ def work(spec: InputSpec, batch: int, sizes: Sizes) -> dict[str, Callable[[], ob
             return encode_plans(encoder, inputs, [plan])
 
     return {"nn.LSTM": theirs, "auxrnn": ours}
-
-
-def _random_inputs(kind: InputKind, size: int, batch: int, steps: int) -> Tensor:
-    if kind == "characters":
-        return torch.randint(0, size, (batch, steps))
-    return torch.randint(0, 256, (batch, steps, size), dtype=torch.uint8)

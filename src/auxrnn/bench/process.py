@@ -29,10 +29,14 @@ GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": "65536"}  # read by glibc when a process 
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one call: seconds, and bytes at its height beyond those before it (None where they cannot be told)."""
+    """Of one call: seconds, and bytes at its height beyond those before it (None where they cannot be told).
+
+    processor: seconds of the CPU, over all threads; beside other work they say more than the clock.
+    """
 
     seconds: float
     peak: float | None
+    processor: float = 0.0
 
 
 class StoppedWorkError(RuntimeError):
@@ -120,12 +124,13 @@ def measured(work: Callable[[], object]) -> Cost:
         give_back_memory()  # what calls before have left
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak starts anew
         before = _status("VmRSS")
-    started = time.perf_counter()
+    started, processor = time.perf_counter(), time.process_time()
     work()
     if gpu:
         torch.cuda.synchronize()
-    seconds = time.perf_counter() - started
-    return Cost(seconds, float((torch.cuda.max_memory_allocated() if gpu else _status("VmHWM")) - before))
+    seconds, processor = time.perf_counter() - started, time.process_time() - processor
+    peak = torch.cuda.max_memory_allocated() if gpu else _status("VmHWM")
+    return Cost(seconds, float(peak - before), processor)
 
 
 def _serve(

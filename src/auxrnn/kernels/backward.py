@@ -109,10 +109,10 @@ def backward_kernel(
         if HAS_OUTPUTS:
             d_output_next = tl.load(d_outputs + first_output + (t - 1) * H, mask=earlier, other=0.0)
 
-        d_hidden = tl.dot(w_write, back_write, zeros, input_precision=PRECISION)
-        d_hidden = tl.dot(w_keep, back_keep, d_hidden, input_precision=PRECISION)
-        d_hidden = tl.dot(w_new, back_new, d_hidden, input_precision=PRECISION)
-        d_hidden = tl.dot(w_show, back_show, d_hidden, input_precision=PRECISION)
+        d_hidden = tl.dot(w_write, back_write, zeros, input_precision=PRECISION, out_dtype=zeros.dtype)
+        d_hidden = tl.dot(w_keep, back_keep, d_hidden, input_precision=PRECISION, out_dtype=d_hidden.dtype)
+        d_hidden = tl.dot(w_new, back_new, d_hidden, input_precision=PRECISION, out_dtype=d_hidden.dtype)
+        d_hidden = tl.dot(w_show, back_show, d_hidden, input_precision=PRECISION, out_dtype=d_hidden.dtype)
         live = t < length
         last = t == length - 1
         d_hidden = tl.where(last, d_hidden_end, d_hidden) + d_output * up
@@ -144,10 +144,10 @@ def backward_kernel(
         write, keep, new, show = write_next, keep_next, new_next, show_next
         cell, before, d_output = before, before_next, d_output_next
 
-    d_hidden = tl.dot(w_write, back_write, zeros, input_precision=PRECISION)
-    d_hidden = tl.dot(w_keep, back_keep, d_hidden, input_precision=PRECISION)
-    d_hidden = tl.dot(w_new, back_new, d_hidden, input_precision=PRECISION)
-    d_hidden = tl.dot(w_show, back_show, d_hidden, input_precision=PRECISION)
+    d_hidden = tl.dot(w_write, back_write, zeros, input_precision=PRECISION, out_dtype=zeros.dtype)
+    d_hidden = tl.dot(w_keep, back_keep, d_hidden, input_precision=PRECISION, out_dtype=d_hidden.dtype)
+    d_hidden = tl.dot(w_new, back_new, d_hidden, input_precision=PRECISION, out_dtype=d_hidden.dtype)
+    d_hidden = tl.dot(w_show, back_show, d_hidden, input_precision=PRECISION, out_dtype=d_hidden.dtype)
     never = length == 0
     tl.store(d_hidden_0 + state, tl.where(never, d_hidden_end, d_hidden) * down, mask=mask)
     tl.store(d_cell_0 + state, tl.where(never, d_cell_end, d_cell) * down, mask=mask)

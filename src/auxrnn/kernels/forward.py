@@ -75,10 +75,10 @@ def forward_kernel(
         inputs, weight_ih, bias, step, unit, row_mask & (length > 0), mask & (length > 0), F, H
     )
     shown = operand(hidden, OPERAND, EMULATED)
-    write = tl.dot(w_write, shown, write, input_precision=PRECISION)
-    keep = tl.dot(w_keep, shown, keep, input_precision=PRECISION)
-    new = tl.dot(w_new, shown, new, input_precision=PRECISION)
-    show = tl.dot(w_show, shown, show, input_precision=PRECISION)
+    write = tl.dot(w_write, shown, write, input_precision=PRECISION, out_dtype=write.dtype)
+    keep = tl.dot(w_keep, shown, keep, input_precision=PRECISION, out_dtype=keep.dtype)
+    new = tl.dot(w_new, shown, new, input_precision=PRECISION, out_dtype=new.dtype)
+    show = tl.dot(w_show, shown, show, input_precision=PRECISION, out_dtype=show.dtype)
     for t in range(0, steps):
         more = t + 1 < length
         write_part, keep_part, new_part, show_part = input_part(
@@ -104,9 +104,9 @@ def forward_kernel(
         tl.store(outputs + (step + t) * H + unit, hidden, mask=present)
 
         shown = operand(hidden, OPERAND, EMULATED)
-        write = tl.dot(w_write, shown, write_part, input_precision=PRECISION)
-        keep = tl.dot(w_keep, shown, keep_part, input_precision=PRECISION)
-        new = tl.dot(w_new, shown, new_part, input_precision=PRECISION)
-        show = tl.dot(w_show, shown, show_part, input_precision=PRECISION)
+        write = tl.dot(w_write, shown, write_part, input_precision=PRECISION, out_dtype=write_part.dtype)
+        keep = tl.dot(w_keep, shown, keep_part, input_precision=PRECISION, out_dtype=keep_part.dtype)
+        new = tl.dot(w_new, shown, new_part, input_precision=PRECISION, out_dtype=new_part.dtype)
+        show = tl.dot(w_show, shown, show_part, input_precision=PRECISION, out_dtype=show_part.dtype)
     tl.store(hidden_n + state, hidden, mask=mask)
     tl.store(cell_n + state, cell, mask=mask)

@@ -39,6 +39,13 @@ class Draw:
     segments: Segments | None = None
     chances: Tensor | None = None
 
+    @property
+    def steps_each(self) -> int:
+        """Steps of a sequence, over all of its windows or all of its segments, whichever are more; at most."""
+        windows = self.windows.start.shape[1] * int((self.windows.stop - self.windows.start).max())
+        segments = 0 if self.segments is None else self.segments.length.shape[1] * int(self.segments.length.max())
+        return max(windows, segments)
+
     def of(self, sequences: slice) -> Draw:
         """What it asks of some of the sequences."""
         rows = slice(*(bound * self.windows.start.shape[1] for bound in (sequences.start, sequences.stop)))
@@ -154,7 +161,7 @@ def _tiled_losses(
 
     parted = []
     for index, (objective, draw) in enumerate(zip(objectives, draws, strict=True)):
-        cut = tiles(len(batch), draw.windows.start.shape[1], threads)
+        cut = tiles(len(batch), draw.windows.start.shape[1], draw.steps_each, threads)
         parted.append(PartedLoss([partial(part, index, sequences) for sequences in cut], _weights(core, objective)))
     return sum_parts(parted, threads)
 
