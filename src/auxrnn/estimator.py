@@ -239,7 +239,7 @@ class LongSequenceClassifier(ClassifierMixin, BaseEstimator):
             "batch_size": training.batch_size,
             "epochs": len(fitted.history),
             "best_epoch": fitted.best_epoch or None,
-            "validation_accuracy": fitted.best_accuracy,
+            "validation_accuracy": fitted.best_score,
         }
         known = {name: fact for name, fact in facts.items() if fact is not None}
         self.model_ = SavedModel(

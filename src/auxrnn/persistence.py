@@ -22,6 +22,7 @@ from auxrnn.errors import InputError
 from auxrnn.files import write_atomically
 from auxrnn.model import Classifier
 from auxrnn.preprocessing import Preprocessing
+from auxrnn.targets import Target, target_of
 
 FORMAT = "auxrnn-sequence-classifier"
 VERSION = 1
@@ -48,6 +49,11 @@ class SavedModel:
     preprocessing: Preprocessing | None = None
     label_type: str = "str"
 
+    @property
+    def target(self) -> Target:
+        """What the outputs stand for."""
+        return self.network.target.named(self.classes)
+
 
 def save_model(folder: Path, saved: SavedModel) -> None:
     """Write the three files, each whole or not at all."""
@@ -57,6 +63,7 @@ def save_model(folder: Path, saved: SavedModel) -> None:
         "model": asdict(saved.config),
         "input": saved.spec.to_dict(),
         "classes": list(saved.classes),
+        "target": saved.target.to_dict(),
         "image_shape": saved.image_shape and list(saved.image_shape),
         "pixel_order": saved.pixel_order and list(saved.pixel_order),
         "facts": saved.facts,
@@ -68,7 +75,7 @@ def save_model(folder: Path, saved: SavedModel) -> None:
     write_atomically(folder / WEIGHTS, lambda aside: safetensors.torch.save_file(weights, aside, {"format": "pt"}))
     text = json.dumps(content, indent=2) + "\n"
     write_atomically(folder / CONFIG, lambda aside: aside.write_text(text, encoding="utf-8"))
-    card = model_card(saved.config, saved.spec, saved.classes, saved.facts)
+    card = model_card(saved.config, saved.spec, saved.target, saved.facts)
     write_atomically(folder / CARD, lambda aside: aside.write_text(card, encoding="utf-8"))
 
 
@@ -90,7 +97,7 @@ def load_model(folder: Path) -> SavedModel:
         if preprocessing is not None and preprocessing.spec != spec:
             raise InputError(f"the network reads {spec}, its preprocessing gives {preprocessing.spec}")
         saved = SavedModel(
-            build_model(config, spec, len(classes), _longest(content.get("longest"))),
+            build_model(config, spec, target_of(classes, content.get("target")), _longest(content.get("longest"))),
             config,
             spec,
             classes,

@@ -43,7 +43,7 @@ def test_a_pair_and_skip(tmp_path):
 @pytest.mark.parametrize(
     ("cases", "told"),
     [
-        (["1,2:3,4:up", "1,2:up"], "row 9: expected 2 dimensions and a class, got 1"),
+        (["1,2:3,4:up", "1,2:up"], "row 9: expected 2 dimensions and a label, got 1"),
         (["1,2:3:up"], r"row 8: expected dimensions of one length, got \[1, 2\]"),
         (["1,two:up"], "row 8: expected a number as value, got 'two'"),
         (["1,inf:up"], "row 8: expected a finite number"),
@@ -59,8 +59,8 @@ def test_broken_cases(tmp_path, cases, told):
 @pytest.mark.parametrize(
     ("header", "label", "told"),
     [
-        (HEADER, "@classLabel false", "expected a class for each case"),
-        (HEADER, "@targetLabel true", "expected a class for each case"),
+        (HEADER, "@classLabel false", "expected a label for each case"),
+        (HEADER, "@targetLabel false", "expected a label for each case"),
         (["@timeStamps true"], "@classLabel true a", "without time stamps"),
         (["1,2,3:up"], "@classLabel true a", "row 1: expected a header line"),
     ],

@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch.nn import functional
 
+from auxrnn.targets import ClassTarget
 from auxrnn.training import history as history_module
-from auxrnn.training.history import COLUMNS, History
+from auxrnn.training.history import History, columns
 from auxrnn.training.module import PhaseModule
 from tiny_runs import TRAINING, make_data, make_model, resume_tiny, train_tiny
 
@@ -81,8 +82,8 @@ def test_the_file_holds_the_rows(tmp_path):
     found = read(tmp_path / "metrics.csv")
     assert len(found) == 5
     for row, expected in zip(found, fitted.history, strict=True):
-        assert tuple(row) == COLUMNS
-        assert row == {name: str(expected.get(name, "")) for name in COLUMNS}
+        assert tuple(row) == columns("accuracy")
+        assert row == {name: str(expected.get(name, "")) for name in row}
 
 
 def test_resumed_rows_are_not_doubled(tmp_path, monkeypatch):
@@ -109,16 +110,16 @@ def test_resumed_rows_are_not_doubled(tmp_path, monkeypatch):
 
 def test_a_failure_while_writing_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "metrics.csv"
-    history_module.write_rows(path, [{"phase": "train", "epoch": 1}])
+    history_module.write_rows(path, [{"phase": "train", "epoch": 1}], "accuracy")
     before = path.read_text()
     with pytest.raises(ValueError, match="unknown"):
-        history_module.write_rows(path, [{"phase": "train", "epoch": 1}, {"unknown": 2}])
+        history_module.write_rows(path, [{"phase": "train", "epoch": 1}, {"unknown": 2}], "accuracy")
     assert path.read_text() == before
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_pauses_do_not_count(tmp_path, monkeypatch):
-    history = History()
+    history = History(ClassTarget(("a", "b")))
     moments = iter([10.0, 13.0, 100.0, 104.0])
     monkeypatch.setattr(history_module.time, "monotonic", lambda: next(moments))
     for _ in range(2):  # started at 10, a step until 13; killed; started at 100, a step until 104
@@ -128,8 +129,9 @@ def test_pauses_do_not_count(tmp_path, monkeypatch):
 
 
 def test_running_means():
-    history = History()
+    history = History(ClassTarget(("a", "b")))
     for loss, right in ((6.0, 1), (3.0, 2)):
-        parts = {"supervised": (torch.tensor(loss), 3, torch.tensor(right)), "predict": (torch.tensor(loss), 6, None)}
+        tally = torch.tensor([3.0, 0.0, 3.0, 0.0, right, 0.0])  # three of class a, so many of them answered so
+        parts = {"supervised": (torch.tensor(loss), 3, tally), "predict": (torch.tensor(loss), 6, None)}
         history.on_train_batch_end(None, None, {"value": torch.tensor(loss), "parts": parts}, None, 0)
     assert history.running() == {"supervised": 1.5, "predict": 0.75, "accuracy": 0.5}
