@@ -1,4 +1,4 @@
-"""`LongSequenceClassifier`: training and prediction with scikit-learn's conventions. Arrays in, labels out.
+"""What the estimators share: parameters, training, folders. Arrays in; each says for itself what comes out.
 
 Everything is done by the rooms below: `preprocessing` reads the sequences, `training` trains, `inference` predicts,
 `persistence` keeps. Lightning loads when something is trained, not before.
@@ -6,40 +6,36 @@ Everything is done by the rooms below: `preprocessing` reads the sequences, `tra
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, fields, replace
-from numbers import Integral
+from dataclasses import replace
 from pathlib import Path
-from types import NoneType
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import check_random_state
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from auxrnn.build import build_model
-from auxrnn.config import AuxiliaryConfig, ModelConfig, TrainingConfig, TransformerConfig, checked_setting
+from auxrnn.card import KINDS
+from auxrnn.config import ModelConfig, TrainingConfig
 from auxrnn.data.dataset import SequenceData
 from auxrnn.data.splits import stratified_split
-from auxrnn.errors import InputError, did_you_mean
-from auxrnn.inference import predict_logits
-from auxrnn.labels import label_type, labels_of, learn_labels, read_labels
+from auxrnn.errors import InputError
+from auxrnn.estimator.settings import configs_of, parameters_of
+from auxrnn.estimator.stream import SequenceStream
 from auxrnn.persistence import SavedModel, load_model, save_model
 from auxrnn.preprocessing import Preprocessing, RawSequences, read_sequences
+from auxrnn.targets import Labels, Target
 
 Array = npt.NDArray[Any]
-Group = TypeVar("Group", AuxiliaryConfig, TransformerConfig)
-
-AUXILIARIES = {None: "lstm", "reconstruct": "r-lstm", "predict": "p-lstm", "both": "rp-lstm"}
-"""The values of `aux`, and the model that each one is."""
 
 
-class LongSequenceClassifier(ClassifierMixin, BaseEstimator):
-    """Recurrent classifier of sequences that are too long to back-propagate through.
+class LongSequenceEstimator(BaseEstimator, ABC):
+    """A recurrent network on sequences that are too long to back-propagate through.
 
     Truncated back-propagation with auxiliary losses at random anchors (Trinh, Dai, Luong and Le, ICML 2018); memory
     does not grow with the length.
@@ -54,10 +50,7 @@ class LongSequenceClassifier(ClassifierMixin, BaseEstimator):
     - a list of texts of any lengths, read by characters. Those unknown from training are all one.
 
     Arrays of uint8 are pixels (levels 0 to 255); other numbers are values, standardised by channel as the training
-    split was. Labels are of any type that can be sorted; at least two classes.
-
-    Every check of scikit-learn's `check_estimator` applies and holds; all of them are on tables, none knows input of
-    three dimensions, lists or texts.
+    split was.
 
     Parameters
     ----------
@@ -106,7 +99,7 @@ class LongSequenceClassifier(ClassifierMixin, BaseEstimator):
     gradient_clip : float or None
         Largest norm of the gradient.
     patience : int or None
-        Stop when validation accuracy has not risen for so many epochs.
+        Stop when the validation score has not risen for so many epochs.
     validation_fraction : float
         Share of the training data kept for choosing the best epoch, stratified; unused where `eval_set` is given. At 0,
         or where the data are too few for it, the last epoch is used.
@@ -117,21 +110,23 @@ class LongSequenceClassifier(ClassifierMixin, BaseEstimator):
 
     Attributes
     ----------
-    classes_ : array (classes,)
-        The labels, sorted.
     n_features_in_ : int
         T where X was a table (N, T), else C; 1 for texts and lists of arrays (T_i,).
     feature_names_in_ : array (T,) of str
         Only where X was a table whose columns have names.
     history_ : list of dict
         The learning curve, one row an epoch: phase, epoch, step, loss, one loss for each objective (supervised,
-        reconstruct, predict), train_accuracy, validation_loss, validation_accuracy, gradient_norm, lr, seconds. What
-        does not apply to an epoch is left out. Empty after `from_pretrained`.
+        reconstruct, predict), train_SCORE, validation_loss, validation_SCORE, gradient_norm, lr, seconds. What
+        does not apply to an epoch is left out. SCORE is accuracy, micro_f1, r2 or step_accuracy. Empty after
+        `from_pretrained`.
     best_epoch_ : int
         The epoch of the training phase whose weights are used, from 1; 0 where none was validated: then the last is.
     model_ : auxrnn.persistence.SavedModel
         The network and what its input goes through.
     """
+
+    kinds: ClassVar[tuple[str, ...]]
+    """Of the targets that this estimator learns."""
 
     def __init__(
         self,
@@ -195,7 +190,7 @@ class LongSequenceClassifier(ClassifierMixin, BaseEstimator):
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any, eval_set: tuple[Any, Any] | None = None) -> Self:
-        """Train on N sequences `X` and their labels `y` (N,).
+        """Train on N sequences `X` and their labels `y`, as the class says.
 
         eval_set: (X, y) to choose the best epoch by, in place of a share of the training data. Raises InputError (a
         ValueError) for input or parameters that cannot be used, and `training.module.DivergedError` where the loss is
@@ -205,32 +200,34 @@ class LongSequenceClassifier(ClassifierMixin, BaseEstimator):
         if y is None:
             raise InputError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
         raw = read_sequences(X)
-        classes, labels = learn_labels(read_labels(y, len(raw), "y"))
+        target, labels = self._learn_labels(y, raw)
         self._record_features(X, raw)
-        self.classes_ = classes
 
         held_out, held_out_labels = self._read_eval_set(eval_set)
         if held_out is None:
-            kept, other = stratified_split(labels, training.validation_fraction, training.seed)
+            kept, other = stratified_split(target.strata(labels), training.validation_fraction, training.seed)
             if len(other):
-                held_out, held_out_labels = raw.subset(other), labels[other]
-                raw, labels = raw.subset(kept), labels[kept]
+                held_out, held_out_labels = raw.subset(other), _chosen(labels, other)
+                raw, labels = raw.subset(kept), _chosen(labels, kept)
         preprocessing = Preprocessing.learn(raw, tuple(map(str, getattr(self, "feature_names_in_", ()))))
-        names = tuple(map(str, classes.tolist()))
-        train = SequenceData("X", preprocessing.spec, preprocessing.apply(raw), labels, names)
+        target = target.fitted(labels)
+        inputs = preprocessing.apply(raw)
+        train = SequenceData("X", preprocessing.spec, inputs, labels, target=target)
+        train = replace(train, class_weights=self._class_weights(train))
         validation = None
         if held_out is not None:
             inputs = preprocessing.apply(held_out, "X of eval_set")
-            validation = SequenceData("eval_set", preprocessing.spec, inputs, held_out_labels, names)
+            validation = SequenceData("eval_set", preprocessing.spec, inputs, held_out_labels, target=target)
 
         from auxrnn.training.fit import fit
 
         with _own_random_numbers(training.accelerator):
             torch.manual_seed(training.seed)
-            network = build_model(model_config, train.spec, len(names), int(train.lengths.max()))
+            network = build_model(model_config, train.spec, target, int(train.lengths.max()))
             fitted = fit(network, train, validation, model_config, training, quiet=not self.verbose)
         self.history_, self.best_epoch_ = fitted.history, fitted.best_epoch
         facts = {
+            "target": target.kind,
             "train_sequences": len(train),
             "validation_sequences": 0 if validation is None else len(validation),
             "longest_sequence": int(train.lengths.max()),
@@ -239,22 +236,21 @@ class LongSequenceClassifier(ClassifierMixin, BaseEstimator):
             "batch_size": training.batch_size,
             "epochs": len(fitted.history),
             "best_epoch": fitted.best_epoch or None,
-            "validation_accuracy": fitted.best_score,
+            f"validation_{target.score}": fitted.best_score,
         }
         known = {name: fact for name, fact in facts.items() if fact is not None}
         self.model_ = SavedModel(
-            network.cpu().eval(), model_config, train.spec, names, facts=known, preprocessing=preprocessing
+            network.cpu().eval(), model_config, train.spec, target.names, facts=known, preprocessing=preprocessing
         )
         return self
 
-    def predict(self, X: Any) -> Array:
-        """The most likely class of each sequence, (N,), of the type of `classes_`."""
-        places = self._logits(X).argmax(1).numpy()
-        return self.classes_[places]
+    def stream(self) -> SequenceStream:
+        """Read one sequence as it comes, in pieces of any size, at constant memory: `stream.push(chunk)`.
 
-    def predict_proba(self, X: Any) -> Array:
-        """Probabilities (N, classes), in the order of `classes_`; each row sums to 1."""
-        return torch.softmax(self._logits(X).double(), 1).numpy()
+        With the weights as they are now. Raises InputError for a network that has to see a sequence as a whole.
+        """
+        check_is_fitted(self)
+        return SequenceStream(self.model_)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write config.json, model.safetensors and README.md into `folder`; no pickle.
@@ -263,7 +259,7 @@ class LongSequenceClassifier(ClassifierMixin, BaseEstimator):
         Raises InputError for labels other than texts and whole numbers, and where the folder cannot be written to.
         """
         check_is_fitted(self)
-        saved = replace(self.model_, label_type=label_type(self.classes_))
+        saved = replace(self.model_, label_type=self._label_type())
         try:
             save_model(Path(folder), saved)
         except OSError as error:
@@ -275,17 +271,16 @@ class LongSequenceClassifier(ClassifierMixin, BaseEstimator):
 
         The settings of training are at their defaults. A network of `auxrnn train` reads images as they are in their
         files: their pixels row by row as uint8 steps, whatever order it was trained on. Raises InputError for a folder
-        that is missing, damaged or of another format.
+        that is missing, damaged, of another format, or of a model that another estimator is for.
         """
         saved = load_model(Path(folder))
-        config = asdict(saved.config)
-        options = _changed(config.pop("aux"), AuxiliaryConfig)
-        sizes = _changed(config.pop("transformer"), TransformerConfig)
-        by_aux = {model: aux for aux, model in AUXILIARIES.items()}
-        named = config.pop("model")
-        kind = {"aux": by_aux[named]} if named in by_aux else {"model": named}
-        found = cls(**config, **kind, aux_options=options or None, transformer=sizes or None)
-        found.classes_ = labels_of(saved.classes, saved.label_type, folder)
+        if saved.target.kind not in cls.kinds:
+            raise InputError(
+                f"{folder}: expected a {KINDS[cls.kinds[0]][0]}, found a {KINDS[saved.target.kind][0]}; open it with "
+                f"{KINDS[saved.target.kind][2]}."
+            )
+        found = cls(**parameters_of(saved.config))
+        found._remember_labels(saved, folder)
         preprocessing = saved.preprocessing or Preprocessing(saved.spec.kind, saved.spec.size)
         found.n_features_in_ = preprocessing.columns or preprocessing.channels
         if preprocessing.column_names:
@@ -299,23 +294,53 @@ class LongSequenceClassifier(ClassifierMixin, BaseEstimator):
         # input_tags.string stays False: texts come as a list, and an array of mixed objects is still refused.
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
+        tags.target_tags.required = True
         return tags
 
-    def _logits(self, X: Any) -> torch.Tensor:
-        """(N, classes), computed on the accelerator where there is one; the network stays on the CPU otherwise."""
+    @property
+    def _target(self) -> Target:
+        """What the network's outputs stand for."""
+        check_is_fitted(self)
+        return self.model_.target
+
+    @abstractmethod
+    def _learn_labels(self, y: Any, raw: RawSequences) -> tuple[Target, Labels]:
+        """The target and the labels of the training data; sets the attributes that tell of them."""
+
+    @abstractmethod
+    def _known_labels(self, y: Any, raw: RawSequences, name: str) -> Labels:
+        """Further labels in terms of what was learned; InputError for others."""
+
+    def _remember_labels(self, saved: SavedModel, folder: str | Path) -> None:
+        """Set the attributes that tell of the labels from a stored model; none by default."""
+
+    def _label_type(self) -> str:
+        """What config.json calls the type of the labels."""
+        return "str"
+
+    def _class_weights(self, train: SequenceData) -> torch.Tensor | None:
+        """Of each class in the loss; all 1 by default."""
+        return None
+
+    def _read(self, X: Any) -> SequenceData:
+        """Sequences to predict from, as the network reads them."""
         check_is_fitted(self)
         raw = read_sequences(X)
         saved = self.model_
         assert saved.preprocessing is not None
         if raw.table and saved.preprocessing.columns is not None:
             validate_data(self, X, reset=False, skip_check_array=True)
-        inputs = _in_order(saved.preprocessing.apply(raw), saved.pixel_order)
-        data = SequenceData("X", saved.spec, inputs)
+        return SequenceData("X", saved.spec, _in_order(saved.preprocessing.apply(raw), saved.pixel_order))
+
+    @contextmanager
+    def _network(self) -> Iterator[Any]:
+        """The network, on the accelerator where there is one; it stays on the CPU otherwise."""
+        network = self.model_.network
         gpu = self.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
         try:
-            return predict_logits(saved.network.to("cuda" if gpu else "cpu"), data)
+            yield network.to("cuda" if gpu else "cpu")
         finally:
-            saved.network.to("cpu")
+            network.to("cpu")
 
     def _record_features(self, X: Any, raw: RawSequences) -> None:
         """Set `n_features_in_`, and `feature_names_in_` for a table whose columns have names."""
@@ -326,75 +351,20 @@ class LongSequenceClassifier(ClassifierMixin, BaseEstimator):
         if hasattr(self, "feature_names_in_"):
             del self.feature_names_in_
 
-    def _read_eval_set(self, eval_set: Any) -> tuple[RawSequences | None, torch.Tensor | None]:
+    def _read_eval_set(self, eval_set: Any) -> tuple[RawSequences | None, Labels | None]:
         if eval_set is None:
             return None, None
         if not (isinstance(eval_set, tuple | list) and len(eval_set) == 2):
             raise InputError(f"Expected eval_set to be a pair (X, y), got {type(eval_set).__name__}.")
         raw = read_sequences(eval_set[0], "X of eval_set")
-        labels = read_labels(eval_set[1], len(raw), "y of eval_set")
-        places = {label: place for place, label in enumerate(self.classes_.tolist())}
-        for label in labels.tolist():
-            if label not in places:
-                raise InputError(f"y of eval_set: expected labels of the training data, got {label!r}.")
-        return raw, torch.tensor([places[label] for label in labels.tolist()])
+        return raw, self._known_labels(eval_set[1], raw, "y of eval_set")
 
     def _configs(self) -> tuple[ModelConfig, TrainingConfig]:
-        """The parameters as the rooms below take them; InputError for one that cannot be used."""
-        if not isinstance(self.aux, str | NoneType) or self.aux not in AUXILIARIES:
-            names = [name for name in AUXILIARIES if name]
-            raise InputError(
-                f"Expected aux of {', '.join(names)} or None, got {self.aux!r}.{did_you_mean(str(self.aux), names)}"
-            )
-        if self.model is not None and self.aux not in (None, "reconstruct"):
-            raise InputError(f"Expected aux or model, got aux={self.aux!r} and model={self.model!r}; leave one out.")
-        given = self.get_params(deep=False)
-        model: dict[str, Any] = {
-            "model": AUXILIARIES[self.aux] if self.model is None else self.model,
-            "aux": _group("aux_options", self.aux_options, AuxiliaryConfig),
-            "transformer": _group("transformer", self.transformer, TransformerConfig),
-        }
-        training: dict[str, Any] = {"seed": self._seed(), "checkpoint_steps": None, "checkpoint_minutes": None}
-        for owner, settings in ((ModelConfig, model), (TrainingConfig, training)):
-            for item in fields(owner):
-                if item.name in given and item.name not in settings:
-                    settings[item.name] = given[item.name]  # the owner checks it
-        return ModelConfig(**model), TrainingConfig(**training)
-
-    def _seed(self) -> int:
-        state = self.random_state
-        if state is None:
-            return int(np.random.SeedSequence().generate_state(1)[0])
-        if isinstance(state, Integral) and not isinstance(state, bool):
-            if state < 0:
-                raise InputError(f"Expected random_state of at least 0, got {state}.")
-            return int(state)
-        try:
-            return int(check_random_state(state).randint(2**31 - 1))
-        except (ValueError, AttributeError) as error:
-            raise InputError(
-                f"Expected random_state to be a whole number, a RandomState or None, got {state!r}."
-            ) from error
+        return configs_of(self.get_params(deep=False))
 
 
-def _group(name: str, options: Any, kind: type[Group]) -> Group:
-    """A group of settings from the dict that the parameter `name` holds."""
-    if not isinstance(options, dict | NoneType):
-        raise InputError(f"Expected {name} to be a dict or None, got {options!r}.")
-    allowed = [item.name for item in fields(kind)]
-    for option in options or {}:
-        if option not in allowed:
-            hint = did_you_mean(str(option), allowed)
-            raise InputError(f"Expected {name} of {', '.join(allowed)}, got {option!r}.{hint}")
-    return kind(
-        **{option: checked_setting(kind, option, value, f"{name}.") for option, value in (options or {}).items()}
-    )
-
-
-def _changed(settings: dict[str, Any], kind: type[Group]) -> dict[str, Any]:
-    """The settings of a group that are not at their default."""
-    default = asdict(kind())
-    return {name: value for name, value in settings.items() if value != default[name]}
+def _chosen(labels: Labels, indices: torch.Tensor) -> Labels:
+    return labels[indices] if isinstance(labels, torch.Tensor) else [labels[index] for index in indices.tolist()]
 
 
 def _in_order(
