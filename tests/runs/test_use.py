@@ -114,9 +114,9 @@ def test_evaluate(tmp_path, monkeypatch, images):
     [
         (
             {"spec": InputSpec("pixels", 1, levels=10)},
-            "steps of 1 pixels of 9 levels and classes a, b, c, got 1 pixels of 10 levels",
+            r"steps of 1 pixels of 9 levels and 3 classes \\(a, b, c\\), got 1 pixels of 10 levels",
         ),
-        ({"classes": ("a", "b", "d")}, "and classes a, b, d"),
+        ({"classes": ("a", "b", "d")}, r"and 3 classes \(a, b, d\)"),
         ({"image_shape": (3, 2)}, r"expected images of \(2, 3\) as in training, got \(3, 2\)"),
         ({"pixel_order": torch.tensor(ORDER)}, "in the order that the model was trained on"),
     ],

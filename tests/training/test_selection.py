@@ -45,7 +45,7 @@ def test_the_first_of_equals_is_kept(accuracies, chosen):
     walk = Walk()
     for accuracy in accuracies:
         assert not walk.epoch(accuracy)
-    assert (walk.best.epoch, walk.best.accuracy) == (chosen, max(accuracies))
+    assert (walk.best.epoch, walk.best.score) == (chosen, max(accuracies))
     assert walk.kept() == chosen
 
 

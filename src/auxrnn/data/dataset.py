@@ -30,7 +30,7 @@ class SequenceData:
         lengths of at least one step. `LazySequences` are taken as checked. Type by `spec.kind`: pixels uint8 in
         0..levels-1, values finite floating point, characters any integer type in 0..size-1.
     labels: as the target has them: (N,) int64 in 0..len(classes)-1 by default; None where there are none.
-    classes: the name of each class, in the order of the labels; the names of the target where one is given.
+    classes: the name of each class, in the order of the labels; the target's own where none are given.
     note: what a reader of results must know besides the name, e.g. `permutation seed 0`.
     image_shape: (rows, columns) where a sequence is an image, so that it can be drawn again.
     pixel_order: step t shows pixel pixel_order[t] of the image, (T,) int64; row by row where None.
@@ -77,6 +77,8 @@ class SequenceData:
                         f"{where}: expected the type of sequence 0, {self.inputs[0].dtype}, got {sequence.dtype}."
                     )
         target = ClassTarget(self.classes) if self.target is None else self.target
+        if self.classes and self.classes != target.names:
+            target = target.named(self.classes)
         object.__setattr__(self, "target", target)
         object.__setattr__(self, "classes", target.names)
         if self.labels is not None and not isinstance(self.labels, LazySequences):
