@@ -114,7 +114,7 @@ def test_evaluate(tmp_path, monkeypatch, images):
     [
         (
             {"spec": InputSpec("pixels", 1, levels=10)},
-            r"steps of 1 pixels of 9 levels and 3 classes \\(a, b, c\\), got 1 pixels of 10 levels",
+            r"steps of 1 pixels of 9 levels and 3 classes \(a, b, c\), got 1 pixels of 10 levels",
         ),
         ({"classes": ("a", "b", "d")}, r"and 3 classes \(a, b, d\)"),
         ({"image_shape": (3, 2)}, r"expected images of \(2, 3\) as in training, got \(3, 2\)"),

@@ -61,4 +61,4 @@ class SupervisedSteps(Objective):
     def _factor(self, lengths: Tensor) -> Tensor:
         """One over the chance of each step to be in the window, (B,)."""
         steps = self._steps(lengths)
-        return torch.where(steps >= lengths, 1.0, (lengths + steps - 1) / steps)
+        return torch.where(steps >= lengths, 1.0, (lengths + steps - 1).double() / steps)
