@@ -1,5 +1,6 @@
 """One class a sequence: losses and scores are torch's and scikit-learn's own."""
 
+import numpy as np
 import pytest
 import torch
 from sklearn.metrics import accuracy_score, f1_score
@@ -42,7 +43,7 @@ def test_scores_are_scikit_learns_and_those_of_parts_added_up():
 
 def test_balanced_weights_are_scikit_learns():
     labels = torch.tensor([0, 0, 0, 1, 2, 2, 3, 3, 3, 3])
-    expected = compute_class_weight("balanced", classes=range(4), y=labels.numpy())
+    expected = compute_class_weight("balanced", classes=np.arange(4), y=labels.numpy())
     assert TARGET.balanced(labels, "set").tolist() == pytest.approx(expected.tolist(), rel=1e-6)
 
 
