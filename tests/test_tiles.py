@@ -108,3 +108,12 @@ def test_tiles_hold_rows_and_keep_all_threads_busy():
     assert [len(part) for part in tiles.tiles(8, 4, 1)] == [4, 4]
     assert [len(part) for part in tiles.tiles(48, 1, 2)] == [12] * 4
     assert len(tiles.tiles(3, 40, 2)) == 3
+
+
+def test_parts_that_have_nothing_to_say_before_one_that_has():
+    """The gradient of a plain sum times 0 is one number seen many times; the next part is added to it."""
+    weight = nn.Parameter(torch.ones(4))
+    parts = [lambda: Loss(weight.sum() * 0.0, 0), lambda: Loss((weight * torch.arange(4.0)).sum(), 1)]
+    (whole,) = sum_parts([PartedLoss(parts, [weight])], threads=1)
+    whole.total.backward()
+    assert weight.grad.tolist() == [0.0, 1.0, 2.0, 3.0]

@@ -138,7 +138,7 @@ def test_a_stream_says_the_same_as_the_estimator_of_the_folder(trained, kind, ca
 @pytest.mark.parametrize("kind", SCORES)
 def test_a_report(trained, kind, tmp_path):
     page = report_runs([trained[kind][1]], tmp_path / "page.html", say=lambda _: None)
-    text = page.read_text()
+    text = page.read_text().replace("\u00a0", " ")
     shown = {
         "value": "label as answered against the true one",
         "classes": "precision, %",
