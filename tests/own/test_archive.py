@@ -85,3 +85,24 @@ def test_no_data_line_wrong_bytes_and_pairs_that_differ(tmp_path):
 
 def test_an_empty_series_has_no_steps(tmp_path):
     assert rows_of(write(tmp_path / "a.ts", [":up"]))[0].sequence.shape == (0, 1)
+
+
+def test_numbers_where_the_header_says_so(tmp_path):
+    path = write(tmp_path / "a.ts", ["1,2:0.5", "3:-4e2", "5:?"], label="@targetLabel true")
+    assert [row.label for row in rows_of(path)] == [(0.5,), (-400.0,), None]
+    form = find_ts([(path, None)]).form
+    assert (form.target, form.labels) == ("value", ("value",))
+    assert find_ts([(path, None)], target="value").form == form
+    with pytest.raises(InputError, match="expected --target value as its header says, got class"):
+        find_ts([(path, None)], target="class")
+    classes = write(tmp_path / "b.ts", ["1:up", "2:down"])
+    with pytest.raises(InputError, match="expected --target class as its header says, got value"):
+        find_ts([(classes, None)], target="value")
+    with pytest.raises(InputError, match="expected classes or numbers as in"):
+        find_ts([(path, "train"), (classes, "test")])
+
+
+def test_a_number_that_is_none(tmp_path):
+    path = write(tmp_path / "a.ts", ["1:high"], label="@targetLabel true")
+    with pytest.raises(InputError, match="expected a number as target, got 'high'"):
+        rows_of(path)

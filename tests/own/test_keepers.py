@@ -48,7 +48,7 @@ def test_from_rows_to_the_target_interrupted_in_between(kind):
 
 def test_tags_of_steps_that_were_left_out():
     keeper = make("tags")
-    assert keeper.numbers(("a", "b", None, "a"), "row", np.array([1, 2])) == [1, -1]
+    assert keeper.numbers(("a", "b", None, "a"), "row", np.array([1, 2])) == [0, -1]
 
 
 def test_classes_named_by_columns_keep_their_order():

@@ -14,6 +14,7 @@ from auxrnn.estimator import LongSequenceClassifier, LongSequenceRegressor, Long
 from auxrnn.experiments.run_report import report_runs
 from auxrnn.own.importing import import_source
 from auxrnn.reading import ReadingOptions
+from auxrnn.runs import use
 from auxrnn.runs.live import Request, follow_sequence
 from auxrnn.runs.run import start_run
 from auxrnn.runs.use import evaluate, open_model, predict_file, write_predictions
@@ -206,3 +207,10 @@ def test_weights_of_classes_need_classes(tmp_path, capsys):
     words = ["train", str(write(tmp_path, "value", 20)), *LEARN, "--target", "value", "--class_weights", "balanced"]
     assert main([*words, "--out", str(tmp_path / "run")]) == 2
     assert "to balance, got 1 value" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_tags_are_answered_in_groups_that_fit(trained, monkeypatch):
+    whole = rows_of(trained, "tags")
+    monkeypatch.setattr(use, "GROUP_STEPS", 25)  # two or three sequences at once
+    assert rows_of(trained, "tags") == whole

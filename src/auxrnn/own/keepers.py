@@ -146,8 +146,8 @@ class TagsKeeper(LabelKeeper):
 
     def numbers(self, label: Label, where: str, kept: Array | None) -> Sequence[float]:
         assert isinstance(label, tuple)
-        found = [UNLABELLED if tag is None else self.labelling.place(str(tag), where) for tag in label]
-        return found if kept is None else [found[step] for step in kept.tolist()]
+        tags = label if kept is None else tuple(label[step] for step in kept.tolist())
+        return [UNLABELLED if tag is None else self.labelling.place(str(tag), where) for tag in tags]
 
     def check(self) -> None:
         self.labelling.check(least=1)

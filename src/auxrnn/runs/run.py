@@ -76,6 +76,8 @@ def start_run(config: RunConfig, say: Say = print, *, given: Collection[str] | N
         )
     _check_engine(config)
     config, data = _chosen(config, load_data(config), given)
+    if config.class_weights == "balanced":
+        data.sequences.train.balanced()  # refused before anything is written where there is nothing to balance
     with lock_run(folder.path):
         _check_new(folder)
         try:

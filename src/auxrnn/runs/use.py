@@ -27,6 +27,7 @@ from auxrnn.runs.datasets import load_again, source_of
 from auxrnn.targets import Target
 
 BLOCK = 256  # sequences of one's own that are held at once
+GROUP_STEPS = 2**18  # steps of several sequences whose answers are held at once
 DIGITS = 6  # of a probability
 
 
@@ -151,13 +152,27 @@ def _predict_own(saved: SavedModel, path: Path, form: Form, options: ReadingOpti
 def _answers(saved: SavedModel, data: SequenceData, names: Sequence[str]) -> Iterator[Answer]:
     target = saved.target
     if target.per_step:
-        for index, name in enumerate(names):  # one at a time: the shares of all steps of a block may not fit
-            (steps,) = predict_steps(saved.network, data.subset([index]), target.shares)
-            for step, shares in enumerate(steps.double().tolist(), 1):
-                yield Answer(name, target, tuple(shares), step)
+        for group in _groups(data.lengths.tolist()):
+            found = predict_steps(saved.network, data.subset(group), target.shares)
+            for index, steps in zip(group, found, strict=True):
+                for step, shares in enumerate(steps.double().tolist(), 1):
+                    yield Answer(names[index], target, tuple(shares), step)
         return
     for name, shares in zip(names, target.shares(predict_logits(saved.network, data).double()).tolist(), strict=True):
         yield Answer(name, target, tuple(shares))
+
+
+def _groups(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Sequences whose steps are answered at once: as many as have GROUP_STEPS padded ones, at least one."""
+    group: list[int] = []
+    longest = 0
+    for index, length in enumerate(lengths):
+        longest = max(longest, length)
+        if group and longest * (len(group) + 1) > GROUP_STEPS:
+            yield group
+            group, longest = [], length
+        group.append(index)
+    yield group
 
 
 def write_predictions(answers: Iterator[Answer], form: str, stream: TextIO) -> None:
