@@ -101,7 +101,7 @@ def child_rank(folder, jobs, fault, environment):
         run = folder / name
         try:
             weights, rows, fitted = resume_tiny(run, **options) if newest(run) else train_tiny(run, **options)
-            best = (fitted.best_epoch, fitted.best_accuracy)
+            best = (fitted.best_epoch, fitted.best_score)
             found[name] = {
                 "weights": weights,
                 "rows": rows,

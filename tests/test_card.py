@@ -5,6 +5,7 @@ import pytest
 from auxrnn.batch import InputSpec
 from auxrnn.card import model_card, wilson_interval
 from auxrnn.config import ModelConfig
+from auxrnn.targets import ClassTarget
 
 SPEC = InputSpec("pixels", 1)
 
@@ -38,7 +39,7 @@ def test_a_whole_card():
         "seed": 3,
         "data_options": {"grey": True},
     }
-    card = model_card(ModelConfig(), SPEC, ("a", "b"), facts)
+    card = model_card(ModelConfig(), SPEC, ClassTarget(("a", "b")), facts)
     assert "Test accuracy 30.80 %, 95 % interval 25.53 to 36.62 % (Wilson) over 263 test sequences" in card
     data, training = card.split("## Training")
     assert "- data: mnist" in data
@@ -49,14 +50,14 @@ def test_a_whole_card():
 
 @pytest.mark.parametrize("facts", [{}, {"test_accuracy": None}, {"test_accuracy": "high", "test_sequences": 5}])
 def test_what_is_not_known_is_not_told(facts):
-    assert "Not measured." in model_card(ModelConfig(), SPEC, ("a",), facts)
+    assert "Not measured." in model_card(ModelConfig(), SPEC, ClassTarget(("a",)), facts)
 
 
 def test_accuracy_without_the_size_of_the_test_set():
-    assert "Test accuracy 50.00 %.\n" in model_card(ModelConfig(), SPEC, ("a",), {"test_accuracy": 0.5})
+    assert "Test accuracy 50.00 %.\n" in model_card(ModelConfig(), SPEC, ClassTarget(("a",)), {"test_accuracy": 0.5})
 
 
 def test_many_classes_are_cut():
-    card = model_card(ModelConfig(), SPEC, tuple(f"c{index}" for index in range(60)), {})
+    card = model_card(ModelConfig(), SPEC, ClassTarget(tuple(f"c{index}" for index in range(60))), {})
     assert "60 classes: c0, " in card
     assert "c49, ..." in card

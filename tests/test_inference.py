@@ -1,14 +1,18 @@
 """Predicting a set gives what each sequence gives alone."""
 
+from dataclasses import replace
+
 import pytest
 import torch
-from sklearn.metrics import f1_score
+from sklearn.metrics import accuracy_score, f1_score
+from torch.nn import functional
 
 from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
 from auxrnn.config import ModelConfig
 from auxrnn.data.dataset import SequenceData
-from auxrnn.inference import accuracy, batches_by_length, macro_f1, predict_logits
+from auxrnn.inference import batches_by_length, measure, predict_logits
+from auxrnn.targets import ClassTarget
 
 LENGTHS = [7, 1, 12, 3, 7, 2, 9]
 
@@ -61,14 +65,16 @@ def test_batches_hold_every_sequence_once_and_neighbours_in_length():
     assert [len(batch) for batch in batches] == [3, 3, 1]
 
 
-def test_accuracy():
-    logits = torch.tensor([[0.0, 1.0], [2.0, 1.0], [0.0, 3.0], [0.0, 1.0]])
-    assert accuracy(logits, torch.tensor([1, 0, 0, 1])) == 0.75
-
-
-def test_macro_f1_is_scikit_learns():
-    logits = torch.randn(200, 5, generator=torch.Generator().manual_seed(0))
-    labels = torch.randint(0, 4, (200,), generator=torch.Generator().manual_seed(1))  # class 4 is answered, never right
-    oracle = f1_score(labels.numpy(), logits.argmax(1).numpy(), average="macro")
-    assert macro_f1(logits, labels) == pytest.approx(oracle)
-    assert macro_f1(torch.tensor([[1.0, 0.0, 0.0]]), torch.tensor([0])) == 1.0
+@pytest.mark.parametrize("batch_size", [2, 256])
+def test_measures_are_torchs_and_scikit_learns(network, data, batch_size):
+    labels = torch.tensor([0, 1, 2, 0, 1, 2, 0])
+    labelled = replace(data, labels=labels, classes=("a", "b", "c"), target=ClassTarget(("a", "b", "c")))
+    loss, scores, tally = measure(network, labelled, batch_size)
+    logits = predict_logits(network, data)
+    assert loss == pytest.approx(float(functional.cross_entropy(logits, labels)), rel=1e-5)
+    answers = logits.argmax(1)
+    assert scores == {
+        "accuracy": pytest.approx(accuracy_score(labels, answers)),
+        "macro_f1": pytest.approx(f1_score(labels, answers, average="macro")),
+    }
+    assert tally[:3].tolist() == [3, 2, 2]

@@ -66,7 +66,7 @@ def test_the_supervised_loss_is_that_of_the_logits() -> None:
     losses = model.losses(batch, ["supervised"], 0.0, step_generator(0))
     logits = model(batch)
     assert_same([losses["supervised"].mean], [torch.nn.functional.cross_entropy(logits, batch.labels)])
-    assert losses["supervised"].correct == (logits.argmax(1) == batch.labels).sum()
+    assert torch.equal(losses["supervised"].tally, model.target.tally(logits, batch.labels))
 
 
 def test_losses_come_by_name_and_only_those_asked_for() -> None:

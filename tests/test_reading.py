@@ -44,3 +44,13 @@ def test_features_twice():
 def test_unknown_entries_are_refused():
     with pytest.raises(InputError, match="unknown reading options shape"):
         ReadingOptions.from_dict({"shape": 1})
+
+
+def test_targets_and_labels():
+    assert ReadingOptions().kind == "class"
+    assert ReadingOptions(target="tags").kind == "tags"
+    assert ReadingOptions(label="a, b").label_names == ("a", "b")
+    with pytest.raises(InputError, match=r"--target of auto, class.*Did you mean 'value'"):
+        ReadingOptions(target="values")
+    with pytest.raises(InputError, match="--label as different names"):
+        _ = ReadingOptions(label="a,a").label_names

@@ -39,7 +39,7 @@ def losses_and_gradients(config, *, tiled, monkeypatch, lengths=(9, 30, 17, 30, 
     found = network.losses(batch, ("supervised", *config.auxiliaries), 0.5, step_generator(3))
     total = sum(loss.mean * factor for factor, loss in enumerate(found.values(), 1))
     total.backward()
-    said = [(loss.count, None if loss.correct is None else int(loss.correct)) for loss in found.values()]
+    said = [(loss.count, None if loss.tally is None else loss.tally.tolist()) for loss in found.values()]
     gradients = {
         name: torch.zeros_like(weight) if weight.grad is None else weight.grad
         for name, weight in network.named_parameters()
@@ -86,8 +86,8 @@ def test_sum_of_parts_by_hand():
     parts = [lambda x=x: Loss(weight * x, 1, torch.tensor(1)) for x in (1.0, 2.0, 4.0)]
     constant = PartedLoss([lambda: Loss(torch.tensor(2.0), 3)], [weight])
     (whole, other) = sum_parts([PartedLoss(parts, [weight, unused]), constant], threads=2)
-    assert (float(whole.total.detach()), whole.count, int(whole.correct)) == (21.0, 3, 3)
-    assert (float(other.total.detach()), other.count, other.correct) == (2.0, 3, None)
+    assert (float(whole.total.detach()), whole.count, int(whole.tally)) == (21.0, 3, 3)
+    assert (float(other.total.detach()), other.count, other.tally) == (2.0, 3, None)
     (whole.mean * 5).backward()
     assert float(weight.grad) == pytest.approx(35 / 3)  # 5 / 3 * (1 + 2 + 4)
     assert unused.grad is None
@@ -116,3 +116,12 @@ def test_tiles_hold_steps_and_rows_and_keep_all_threads_busy():
     assert rows(48, 1, 300, 2) == [12] * 4
     assert rows(3, 40, 4_000, 2) == [1] * 3
     assert rows(4, 1, 0, 2) == [2, 2]
+
+
+def test_parts_that_have_nothing_to_say_before_one_that_has():
+    """The gradient of a plain sum times 0 is one number seen many times; the next part is added to it."""
+    weight = nn.Parameter(torch.ones(4))
+    parts = [lambda: Loss(weight.sum() * 0.0, 0), lambda: Loss((weight * torch.arange(4.0)).sum(), 1)]
+    (whole,) = sum_parts([PartedLoss(parts, [weight])], threads=1)
+    whole.total.backward()
+    assert weight.grad.tolist() == [0.0, 1.0, 2.0, 3.0]

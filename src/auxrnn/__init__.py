@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from auxrnn.encoder import Encoder as Encoder
     from auxrnn.errors import InputError as InputError
     from auxrnn.estimator import LongSequenceClassifier as LongSequenceClassifier
+    from auxrnn.estimator import LongSequenceRegressor as LongSequenceRegressor
+    from auxrnn.estimator import LongSequenceTagger as LongSequenceTagger
     from auxrnn.model import SequenceClassifier as SequenceClassifier
     from auxrnn.objectives import Objective as Objective
     from auxrnn.objectives import Prediction as Prediction
@@ -41,6 +43,8 @@ _HOMES = {
     "Windows": "truncation",
     "encode_windows": "truncation",
     "LongSequenceClassifier": "estimator",
+    "LongSequenceRegressor": "estimator",
+    "LongSequenceTagger": "estimator",
 }
 
 __all__ = ["__version__", *_HOMES]  # noqa: PLE0604 (the keys are strings)

@@ -52,8 +52,9 @@ class SequenceBatch:
     """Sequences padded to a common length.
 
     inputs: (B, T, C) uint8 pixels or float values, or (B, T) int64 characters; what lies past a sequence's own length
-    never changes a value or a gradient. lengths: (B,) int64 in 1..T, on the CPU. labels: (B,) int64, or None. weights:
-    (B,) of each label in the supervised loss, all 1 where None.
+    never changes a value or a gradient. lengths: (B,) int64 in 1..T, on the CPU. labels: as the target has them, (B,)
+    or (B, size), or (B, T) where every step has one; or None. weights: of each label in the supervised loss, (B,) or
+    (B, T), all 1 where None.
     """
 
     inputs: Tensor

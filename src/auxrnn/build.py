@@ -17,11 +17,13 @@ from auxrnn.errors import InputError
 from auxrnn.initialisation import chrono_, forget_bias_
 from auxrnn.model import Classifier, SequenceClassifier
 from auxrnn.objectives import Objective, Prediction, Reconstruction
+from auxrnn.targets import Target
 
 
-def build_model(config: ModelConfig, spec: InputSpec, num_classes: int, longest: int | None = None) -> Classifier:
+def build_model(config: ModelConfig, spec: InputSpec, target: Target | int, longest: int | None = None) -> Classifier:
     """The network, freshly initialised from torch's global generator.
 
+    target: what its outputs stand for; a number is so many classes, one a sequence.
     longest: steps of the longest training sequence, for the chrono initialisation and for learned positions; where
     weights are loaded afterwards, what the network's own `longest` was.
     """
@@ -29,11 +31,9 @@ def build_model(config: ModelConfig, spec: InputSpec, num_classes: int, longest:
     if config.model == "transformer":
         if config.transformer.positions == "learned" and longest is None:
             raise InputError("Expected the length of the longest sequence for learned positions, got none.")
-        return TransformerClassifier(spec, num_classes, longest=longest, **asdict(config.transformer), **head)
+        return TransformerClassifier(spec, target, longest=longest, **asdict(config.transformer), **head)
     encoder = _encoder(config, spec, longest)
-    return SequenceClassifier(
-        encoder, num_classes, _auxiliaries(config, encoder), bptt=steps_or_none(config.bptt), **head
-    )
+    return SequenceClassifier(encoder, target, _auxiliaries(config, encoder), bptt=steps_or_none(config.bptt), **head)
 
 
 def _encoder(config: ModelConfig, spec: InputSpec, longest: int | None) -> Encoder:

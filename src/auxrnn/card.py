@@ -12,26 +12,38 @@ from typing import Any, TypeGuard
 
 from auxrnn.batch import InputSpec
 from auxrnn.config import ModelConfig
+from auxrnn.scores import SCORES
+from auxrnn.targets import Target
 
 SURE = 1.959963984540054
 """Standard deviations on either side of the mean that hold 95 % of a normal distribution."""
 
 DATA = ("data", "data_options", "own", "train_sequences", "validation_sequences", "test_sequences", "longest_sequence")
-RESULTS = ("test_accuracy", "test_macro_f1", "test_loss", "validation_accuracy")
+LABELS = ("target", "test_labels")
 MOST_CLASSES = 50
 
+KINDS = {
+    "class": ("sequence classifier", "sequence-classification", "LongSequenceClassifier"),
+    "classes": ("multi-label sequence classifier", "multi-label-classification", "LongSequenceClassifier"),
+    "value": ("sequence regressor", "sequence-regression", "LongSequenceRegressor"),
+    "tags": ("sequence tagger", "sequence-tagging", "LongSequenceTagger"),
+}
+"""What a model of each target is called: in words, as a tag, in Python."""
 
-def model_card(config: ModelConfig, spec: InputSpec, classes: tuple[str, ...], facts: Mapping[str, Any]) -> str:
+
+def model_card(config: ModelConfig, spec: InputSpec, target: Target, facts: Mapping[str, Any]) -> str:
     """What it is, what it was trained on, how well it does, how to use it, what it does not do."""
     truncation = "" if config.model == "transformer" else f", truncation {config.bptt}"
-    training = [name for name in facts if name not in (*DATA, *RESULTS, "model", "bptt")]
-    shown = ", ".join(classes[:MOST_CLASSES]) + (", ..." if len(classes) > MOST_CLASSES else "")
+    results = ("test_loss", *(f"{part}_{name}" for part in ("test", "validation") for name in target.scores_told))
+    training = [name for name in facts if name not in (*DATA, *LABELS, *results, "model", "bptt")]
+    shown = ", ".join(target.names[:MOST_CLASSES]) + (", ..." if target.size > MOST_CLASSES else "")
+    title, tag, estimator = KINDS[target.kind]
     return f"""---
 library_name: auxrnn
-tags: [recurrent-neural-network, sequence-classification, long-sequences]
+tags: [recurrent-neural-network, {tag}, long-sequences]
 ---
 
-# {config.model} sequence classifier
+# {config.model} {title}
 
 {described(config)}{truncation}, trained by
 auxrnn after Trinh, Dai, Luong and Le, *Learning Longer-term Dependencies in RNNs with Auxiliary Losses* (ICML 2018).
@@ -40,7 +52,7 @@ auxrnn after Trinh, Dai, Luong and Le, *Learning Longer-term Dependencies in RNN
 
 {_listed(facts, [name for name in DATA if name in facts])}
 
-Sequences of {spec.size} {spec.kind} a step; {len(classes)} classes: {shown}.
+Sequences of {spec.size} {spec.kind} a step; {target.described()}: {shown}.
 
 ## Training
 
@@ -48,20 +60,20 @@ Sequences of {spec.size} {spec.kind} a step; {len(classes)} classes: {shown}.
 
 ## Accuracy
 
-{_accuracy(facts)}
+{_scores(target, facts)}
 
 ## Use
 
 ```python
 import auxrnn
-clf = auxrnn.LongSequenceClassifier.from_pretrained("FOLDER")
-clf.predict(X)
+model = auxrnn.{estimator}.from_pretrained("FOLDER")
+model.predict(X)
 ```
 
 ## Limits
 
 - Measured on one split of one data set; sequences from elsewhere may be answered worse than the interval says.
-- It answers one of its classes whatever it is shown; its probabilities have not been calibrated.
+- It answers whatever it is shown; its {target.share_name} have not been calibrated.
 - The interval is for the drawing of test sequences alone. Another seed of training gives another model.
 """
 
@@ -88,26 +100,37 @@ def wilson_interval(share: float, number: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def _accuracy(facts: Mapping[str, Any]) -> str:
-    lines = []
-    share, number = facts.get("test_accuracy"), facts.get("test_sequences")
-    if _is_number(share) and isinstance(number, int) and number > 0 and 0 <= share <= 1:
-        low, high = wilson_interval(share, number)
-        lines.append(
-            f"Test accuracy {100 * share:.2f} %, 95 % interval {100 * low:.2f} to {100 * high:.2f} % (Wilson) over "
-            f"{number:,} test sequences, which were read once, at the end."
-        )
-    elif _is_number(share):
-        lines.append(f"Test accuracy {100 * share:.2f} %.")
-    f1, chosen_by = facts.get("test_macro_f1"), facts.get("validation_accuracy")
-    if _is_number(f1):
-        lines.append(f"Macro-F1 on the test set {f1:.4f}: each class counts alike.")
+def _scores(target: Target, facts: Mapping[str, Any]) -> str:
+    lines = [
+        _told(name, facts[f"test_{name}"], facts.get("test_sequences"))
+        for name in target.scores_told
+        if _is_number(facts.get(f"test_{name}"))
+    ]
+    chosen_by = facts.get(f"validation_{target.score}")
     if _is_number(chosen_by):
         lines.append(
-            f"Validation accuracy {100 * chosen_by:.2f} %; the epoch was chosen by it, so it is too "
-            f"high for an estimate."
+            f"Validation {shown(target.score, chosen_by)}; the epoch was chosen by it, so it is too "
+            "high for an estimate."
         )
     return "\n".join(lines) or "Not measured."
+
+
+def _told(name: str, value: float, number: Any) -> str:
+    if name == "accuracy" and isinstance(number, int) and number > 0 and 0 <= value <= 1:
+        low, high = wilson_interval(value, number)
+        return (
+            f"Test accuracy {100 * value:.2f} %, 95 % interval {100 * low:.2f} to {100 * high:.2f} % (Wilson) over "
+            f"{number:,} test sequences, which were read once, at the end."
+        )
+    if name == "macro_f1":
+        return f"Macro-F1 on the test set {value:.4f}: each class counts alike."
+    return f"Test {shown(name, value)}."
+
+
+def shown(name: str, value: float) -> str:
+    """A score in words, for example `accuracy 91.20 %` or `RMSE 0.2314`."""
+    score = SCORES[name]
+    return f"{score.words} {100 * value:.2f} %" if score.percent else f"{score.words} {value:.4g}"
 
 
 def _is_number(value: Any) -> TypeGuard[float]:

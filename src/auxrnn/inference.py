@@ -1,6 +1,9 @@
-"""What a trained network says of a whole set of sequences, in bounded memory. Knows nothing of training."""
+"""What a trained network says of a whole set of sequences, and how well, in bounded memory. Knows no training."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -18,28 +21,55 @@ def batches_by_length(lengths: Tensor, batch_size: int) -> list[Tensor]:
 
 @torch.no_grad()
 def predict_logits(network: Classifier, data: SequenceData, batch_size: int = BATCH_SIZE) -> Tensor:
-    """Logits (N, classes) on the CPU, in the order of `data`, with the network in evaluation mode."""
-    device = next(network.parameters()).device
-    was_training = network.training
-    network.eval()
-    try:
-        found = torch.empty(len(data), network.num_classes)
+    """Outputs (N, size) on the CPU, of a class the logits, in the order of `data`; the network in evaluation mode."""
+    found = torch.empty(len(data), network.target.size)
+    with _evaluating(network) as device:
         for indices in batches_by_length(data.lengths, batch_size):
             found[indices] = network(data.batch(indices).to(device)).float().cpu()
-    finally:
-        network.train(was_training)
     return found
 
 
-def macro_f1(logits: Tensor, labels: Tensor) -> float:
-    """The mean over the classes that occur of 2 * right / (labelled + answered): each class counts alike."""
-    classes, answers = logits.shape[1], logits.argmax(1)
-    labelled, answered, right = (
-        torch.bincount(found, minlength=classes).double() for found in (labels, answers, labels[answers == labels])
-    )
-    return float((2 * right / (labelled + answered))[labelled + answered > 0].mean())
+@torch.no_grad()
+def predict_steps(
+    network: Classifier, data: SequenceData, read: Callable[[Tensor], Tensor], batch_size: int = BATCH_SIZE
+) -> list[Tensor]:
+    """What `read` makes of the outputs (..., size) of every step, (T_i, ...) for each sequence, on the CPU.
+
+    For a label a step. Memory holds what `read` gives, and the outputs of one piece.
+    """
+    found: list[Tensor] = [torch.empty(0)] * len(data)
+    with _evaluating(network) as device:
+        for indices in batches_by_length(data.lengths, batch_size):
+            parts = [read(outputs).cpu() for outputs in network.pieces(data.batch(indices).to(device))]
+            whole = torch.cat(parts, dim=1)
+            for row, index in enumerate(indices.tolist()):
+                found[index] = whole[row, : int(data.lengths[index])].clone()
+    return found
 
 
-def accuracy(logits: Tensor, labels: Tensor) -> float:
-    """Share of rows whose largest logit is the label's."""
-    return float((logits.argmax(1) == labels).double().mean())
+@torch.no_grad()
+def measure(
+    network: Classifier, data: SequenceData, batch_size: int = BATCH_SIZE
+) -> tuple[float, dict[str, float], Tensor]:
+    """The mean loss on a labelled set, the target's scores, and the tally that they are made of."""
+    total, count = 0.0, 0
+    tally: Tensor | None = None
+    with _evaluating(network) as device:
+        for indices in batches_by_length(data.lengths, batch_size):
+            loss = network.measured(data.batch(indices).to(device))
+            assert loss.tally is not None
+            total, count = total + float(loss.total), count + loss.count
+            tally = loss.tally.cpu() if tally is None else tally + loss.tally.cpu()
+    assert tally is not None
+    return total / max(count, 1), network.target.scores(tally), tally
+
+
+@contextmanager
+def _evaluating(network: Classifier) -> Iterator[torch.device]:
+    """The network in evaluation mode, as before afterwards; where its weights are."""
+    was_training = network.training
+    network.eval()
+    try:
+        yield next(network.parameters()).device
+    finally:
+        network.train(was_training)

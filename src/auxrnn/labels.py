@@ -1,19 +1,22 @@
-"""Class labels of any type that can be sorted, as the numbers 0..K-1 that a network learns, and back.
+"""What people pass as `y`: class labels of any type that can be sorted, as the numbers 0..K-1 that a network learns,
+and back; 0 and 1 for several classes; values; and tags of steps.
 
-Knows nothing of networks or sequences.
+Knows nothing of networks.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from sklearn.utils import assert_all_finite, column_or_1d
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils import assert_all_finite, check_array, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
+from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
 
 Array = npt.NDArray[Any]
@@ -44,6 +47,100 @@ def learn_labels(labels: Array) -> tuple[Array, torch.Tensor]:
     if len(classes) < 2:
         raise InputError(f"y: expected labels of at least 2 classes, got 1 class, {classes[0]!r}.")
     return classes, torch.from_numpy(places.astype(np.int64))
+
+
+def place_labels(labels: Array, classes: Array, name: str) -> torch.Tensor:
+    """The place of each label among the known classes, (N,) int64; InputError for another one."""
+    places = {label: place for place, label in enumerate(classes.tolist())}
+    for label in labels.tolist():
+        if label not in places:
+            raise InputError(f"{name}: expected labels of the training data, got {label!r}.")
+    return torch.tensor([places[label] for label in labels.tolist()], dtype=torch.int64)
+
+
+def read_indicator(y: Any, number: int, name: str) -> Array | None:
+    """0 and 1 for each of several classes, (N, K) int64; None for what is no such matrix."""
+    try:
+        if type_of_target(y, input_name=name) != "multilabel-indicator":
+            return None
+        matrix = check_array(y, accept_sparse=False, dtype="int64", input_name=name)
+    except (ValueError, TypeError) as error:
+        if isinstance(error, TypeError) and "sparse" in str(error).lower():
+            raise InputError(f"{name}: expected a dense matrix of 0 and 1, got a sparse one: y.toarray().") from error
+        return None  # what it is instead, the reading of single labels says
+    if len(matrix) != number:
+        raise InputError(f"{name}: expected one row a sequence, got {number} sequences and {len(matrix)} rows.")
+    return matrix
+
+
+def read_values(y: Any, number: int, name: str) -> Array:
+    """Finite numbers (N,) or (N, K), float64."""
+    try:
+        values = check_array(y, ensure_2d=False, dtype="numeric", input_name=name)
+        if values.dtype.kind not in "biuf":
+            raise ValueError(f"{name}: expected numbers, got {values.dtype}.")
+    except (ValueError, TypeError) as error:
+        raise InputError(str(error)) from error
+    if values.ndim not in (1, 2) or (values.ndim == 2 and not values.shape[1]):
+        raise InputError(f"{name}: expected values (N,) or (N, K), got shape {values.shape}.")
+    if len(values) != number:
+        raise InputError(f"{name}: expected one label a sequence, got {number} sequences and {len(values)} labels.")
+    return values.astype(np.float64)
+
+
+def read_tags(y: Any, lengths: Sequence[int], name: str) -> tuple[list[Array], list[Array]]:
+    """A label for each step, N arrays (T_i,), and which steps have one, N arrays (T_i,) bool.
+
+    None are -1 among whole numbers, NaN among others, and None and the empty text among texts.
+    """
+    if isinstance(y, str) or not hasattr(y, "__len__") or len(y) != len(lengths):
+        found = f"{len(y)} rows" if hasattr(y, "__len__") else type(y).__name__
+        raise InputError(f"{name}: expected a row of tags for each of {len(lengths)} sequences, got {found}.")
+    tags, there = [], []
+    for index, (row, length) in enumerate(zip(y, lengths, strict=True)):
+        where = f"{name}, sequence {index}"
+        one = np.asarray(row)
+        if one.shape != (length,):
+            raise InputError(f"{where}: expected a tag for each of its {length} steps, got shape {one.shape}.")
+        known = _has_tag(one)
+        if one.dtype.kind == "f":
+            if (one[known] % 1).any():
+                raise InputError(f"{where}: expected classes as tags, got measured values such as {one[known][0]}.")
+            one = np.where(known, one, -1).astype(np.int64)
+        elif one.dtype.kind not in "biuUO" or not all(isinstance(tag, str | int) for tag in one[known].tolist()):
+            raise InputError(f"{where}: expected whole numbers or texts as tags, got {one.dtype}.")
+        tags.append(one)
+        there.append(known)
+    kinds = {isinstance(tag, str) for one, known in zip(tags, there, strict=True) for tag in one[known].tolist()[:1]}
+    if len(kinds) > 1:
+        raise InputError(f"{name}: expected tags of one type throughout, got texts and numbers.")
+    return tags, there
+
+
+def _has_tag(tags: Array) -> Array:
+    if tags.dtype.kind == "f":
+        return ~np.isnan(tags) & (tags != -1)
+    if tags.dtype.kind in "UO":
+        return np.array([tag not in (None, "", -1) for tag in tags.tolist()], dtype=bool)
+    return tags != -1 if tags.dtype.kind == "i" else np.ones(len(tags), dtype=bool)
+
+
+def class_weights(given: Any, train: SequenceData, classes: Array) -> torch.Tensor | None:
+    """The weight of each class in the loss, (classes,), from a parameter `class_weight`; None for all 1."""
+    if given is None:
+        return None
+    if isinstance(given, str) and given == "balanced":
+        return train.balanced().class_weights
+    if not isinstance(given, Mapping) or train.target.kind == "classes":
+        expected = "None" if train.target.kind == "classes" else "None, 'balanced' or a dict from labels to weights"
+        raise InputError(f"Expected class_weight to be {expected}, got {given!r}.")
+    known = classes.tolist()
+    for label, weight in given.items():
+        if label not in known:
+            raise InputError(f"Expected class_weight of labels of the training data, got {label!r}.")
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < np.inf:
+            raise InputError(f"Expected class_weight to be finite numbers of at least 0, got {weight!r} for {label!r}.")
+    return torch.tensor([float(given.get(label, 1.0)) for label in known])
 
 
 def label_type(classes: Array) -> str:

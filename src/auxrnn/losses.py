@@ -10,11 +10,11 @@ from torch.nn import functional
 
 @dataclass(frozen=True)
 class Loss:
-    """A summed loss (scalar), over how many tokens or labels, and how many labels were right (None without labels)."""
+    """A summed loss (scalar), over how many tokens or labels, and the sums that scores need (None without labels)."""
 
     total: Tensor
     count: int
-    correct: Tensor | None = None
+    tally: Tensor | None = None
 
     @property
     def mean(self) -> Tensor:
@@ -22,8 +22,8 @@ class Loss:
         return self.total / max(self.count, 1)
 
     def __add__(self, other: Loss) -> Loss:
-        correct = None if self.correct is None or other.correct is None else self.correct + other.correct
-        return Loss(self.total + other.total, self.count + other.count, correct)
+        tally = None if self.tally is None or other.tally is None else self.tally + other.tally
+        return Loss(self.total + other.total, self.count + other.count, tally)
 
 
 def softmax_loss(logits: Tensor, targets: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -12,22 +12,57 @@ from torch import Tensor, nn
 from auxrnn.anchors import step_generator
 from auxrnn.batch import SequenceBatch
 from auxrnn.encoder import Encoder
-from auxrnn.objectives import Loss, Objective, Supervised, classifier_head, objective_losses
-from auxrnn.truncation import encode_plans
+from auxrnn.objectives import (
+    Loss,
+    Objective,
+    Supervised,
+    SupervisedSteps,
+    label_loss,
+    objective_losses,
+    output_head,
+)
+from auxrnn.recurrent import detach_state
+from auxrnn.targets import Target, as_target
+from auxrnn.truncation import MAX_CHUNK, encode_plans
 
 
 class Classifier(nn.Module, ABC):
-    """A network that says of each sequence which class it is of: `forward(batch) -> logits (B, classes)`.
+    """A network that answers each sequence, or each step: `forward(batch) -> outputs (B, size)`, or (B, T, size).
 
-    num_classes: how many. longest: steps of the longest sequence that it can read; None where any can be read.
+    target: what the outputs stand for, of a class the logits. longest: steps of the longest sequence that it can read;
+    None where any can be read.
     """
 
-    num_classes: int
+    target: Target
     longest: int | None = None
+
+    @property
+    def num_classes(self) -> int:
+        """How many outputs it has, for a class a sequence that of the classes."""
+        return self.target.size
 
     @abstractmethod
     def forward(self, batch: SequenceBatch) -> Tensor:
-        """Logits (B, classes)."""
+        """Outputs (B, size), or (B, T, size) where every step has a label."""
+
+    @abstractmethod
+    def pieces(self, batch: SequenceBatch) -> Iterator[Tensor]:
+        """The outputs of consecutive steps, (B, t, size) each, together (B, T, size): for a label a step alone."""
+
+    def measured(self, batch: SequenceBatch) -> Loss:
+        """The supervised loss on all labels of a batch, in memory that does not depend on its length."""
+        if not self.target.per_step:
+            return label_loss(self(batch), batch, self.target)
+        assert batch.labels is not None
+        found: Loss | None = None
+        first = 0
+        for outputs in self.pieces(batch):
+            steps = slice(first, first + outputs.shape[1])
+            weights = None if batch.weights is None else batch.weights[:, steps]
+            part = self.target.loss(outputs, batch.labels[:, steps], weights)
+            found, first = part if found is None else found + part, steps.stop
+        assert found is not None
+        return found
 
     @abstractmethod
     def losses(
@@ -47,6 +82,7 @@ class Classifier(nn.Module, ABC):
 class SequenceClassifier(Classifier):
     """Encoder + head + auxiliary decoders: `forward(batch) -> logits (B, classes)`.
 
+    num_classes: so many classes, one a sequence; or a `targets.Target`, for values, several classes, or a class a step.
     auxiliaries: objectives by name, for example `{"reconstruct": Reconstruction(encoder)}`; they take part in `losses`
     alone. bptt: truncation of the supervised loss, None for full. head: options of `heads.FeedForward`.
     """
@@ -54,7 +90,7 @@ class SequenceClassifier(Classifier):
     def __init__(
         self,
         encoder: Encoder,
-        num_classes: int,
+        num_classes: int | Target,
         auxiliaries: dict[str, Objective] | None = None,
         *,
         bptt: int | None = 300,
@@ -62,15 +98,37 @@ class SequenceClassifier(Classifier):
     ) -> None:
         super().__init__()
         self.encoder = encoder
-        self.supervised = Supervised(classifier_head(encoder, num_classes, **head), bptt=bptt)
+        self.target = as_target(num_classes)
+        objective = SupervisedSteps if self.target.per_step else Supervised
+        self.supervised: Supervised | SupervisedSteps = objective(
+            output_head(encoder, self.target.size, **head), bptt=bptt, target=self.target
+        )
         self.auxiliaries = nn.ModuleDict(auxiliaries or {})
-        self.num_classes = num_classes
 
     def forward(self, batch: SequenceBatch) -> Tensor:
-        """Logits (B, classes), with gradient over the last `bptt` steps."""
+        """Outputs (B, size), with gradient over the last `bptt` steps.
+
+        Of a label a step (B, T, size), with gradient within stretches of `bptt` steps one after the other; what lies
+        past a sequence's end means nothing.
+        """
+        if isinstance(self.supervised, SupervisedSteps):
+            steps = batch.inputs.shape[1]
+            bptt = self.supervised.bptt
+            return torch.cat(list(self._stretches(batch, steps if bptt is None else max(bptt, 1))), dim=1)
         draw = self.supervised.draw(batch.lengths, step_generator(0))
         windows = encode_plans(self.encoder, batch.inputs, [draw.windows])
         return self.supervised.logits(draw, windows[0])
+
+    def pieces(self, batch: SequenceBatch) -> Iterator[Tensor]:
+        return self._stretches(batch, MAX_CHUNK)
+
+    def _stretches(self, batch: SequenceBatch, steps: int) -> Iterator[Tensor]:
+        """Outputs (B, t, size) of stretches of `steps` steps; no gradient goes from one to another."""
+        state = None
+        for inputs in batch.inputs[:, : int(batch.lengths.max())].split(steps, dim=1):
+            hidden, state = self.encoder(inputs, state)
+            state = detach_state(state)
+            yield self.supervised.head(hidden.detach() if self.supervised.bptt == 0 else hidden)
 
     def losses(
         self, batch: SequenceBatch, names: Sequence[str], truth_share: float, generator: torch.Generator

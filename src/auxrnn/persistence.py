@@ -22,6 +22,7 @@ from auxrnn.errors import InputError
 from auxrnn.files import write_atomically
 from auxrnn.model import Classifier
 from auxrnn.preprocessing import Preprocessing
+from auxrnn.targets import Target, target_of
 
 FORMAT = "auxrnn-sequence-classifier"
 VERSION = 1
@@ -53,6 +54,11 @@ class SavedModel:
     preprocessing: Preprocessing | None = None
     label_type: str = "str"
 
+    @property
+    def target(self) -> Target:
+        """What the outputs stand for."""
+        return self.network.target.named(self.classes)
+
 
 def save_model(folder: Path, saved: SavedModel) -> None:
     """Write the three files, each whole or not at all."""
@@ -62,6 +68,7 @@ def save_model(folder: Path, saved: SavedModel) -> None:
         "model": asdict(saved.config),
         "input": saved.spec.to_dict(),
         "classes": list(saved.classes),
+        "target": saved.target.to_dict(),
         "image_shape": saved.image_shape and list(saved.image_shape),
         "pixel_order": saved.pixel_order and list(saved.pixel_order),
         "facts": saved.facts,
@@ -73,7 +80,7 @@ def save_model(folder: Path, saved: SavedModel) -> None:
     write_atomically(folder / WEIGHTS, lambda aside: safetensors.torch.save_file(weights, aside, {"format": "pt"}))
     text = json.dumps(content, indent=2) + "\n"
     write_atomically(folder / CONFIG, lambda aside: aside.write_text(text, encoding="utf-8"))
-    card = model_card(saved.config, saved.spec, saved.classes, saved.facts)
+    card = model_card(saved.config, saved.spec, saved.target, saved.facts)
     write_atomically(folder / CARD, lambda aside: aside.write_text(card, encoding="utf-8"))
 
 
@@ -95,11 +102,12 @@ def load_model(folder: Path) -> SavedModel:
         if preprocessing is not None and preprocessing.spec != spec:
             raise InputError(f"the network reads {spec}, its preprocessing gives {preprocessing.spec}")
         longest = _longest(content.get("longest"))
+        target = target_of(classes, content.get("target"))
         weights = _read_weights(folder / WEIGHTS)
         with torch.device("meta"):  # sizes alone, which may be enormous, before any memory is taken
-            _check_weights(folder / WEIGHTS, weights, build_model(config, spec, len(classes), longest))
+            _check_weights(folder / WEIGHTS, weights, build_model(config, spec, target, longest))
         saved = SavedModel(
-            build_model(config, spec, len(classes), longest),
+            build_model(config, spec, target, longest),
             config,
             spec,
             classes,

@@ -14,6 +14,7 @@ _KINDS: dict[Any, str] = {str: "a text", float | int: "a number"}
 Missing = Literal["error", "zero", "drop", "interpolate"]
 Header = Literal["auto", "yes", "no"]
 LabelType = Literal["auto", "text"]
+TargetKind = Literal["auto", "class", "classes", "value", "tags"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,10 @@ class ReadingOptions:
 
     Args:
         text: column of the texts.
-        label: column of the labels.
+        label: column of the labels; several, separated by commas, for values or classes.
+        target: what the labels say: one class a sequence ("class"), several ("classes", separated by | or ;, or a
+            column of 0 and 1 for each), numbers ("value") or one class a step ("tags", in long-form tables and
+            arrays). Class when left out, but for a format that says otherwise.
         id: column that says which sequence a row of a long-form table belongs to.
         time: column that orders the rows of one sequence; their order in the file when left out.
         features: columns of the channels of a long-form table, separated by commas; all other numbers when left out.
@@ -39,6 +43,7 @@ class ReadingOptions:
 
     text: str | None = None
     label: str | None = None
+    target: TargetKind = "auto"
     id: str | None = None
     time: str | None = None
     features: str | None = None
@@ -61,6 +66,7 @@ class ReadingOptions:
             ("missing", get_args(Missing)),
             ("header", get_args(Header)),
             ("label_type", get_args(LabelType)),
+            ("target", get_args(TargetKind)),
         ):
             given = getattr(self, name)
             if given not in choices:
@@ -79,9 +85,22 @@ class ReadingOptions:
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        names = () if self.features is None else tuple(name.strip() for name in self.features.split(","))
+        return self._names("features")
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        return self._names("label")
+
+    @property
+    def kind(self) -> str:
+        """Of the target: class where nothing is said."""
+        return "class" if self.target == "auto" else self.target
+
+    def _names(self, option: str) -> tuple[str, ...]:
+        given = getattr(self, option)
+        names = () if given is None else tuple(name.strip() for name in given.split(","))
         if len(set(names)) < len(names) or "" in names:
-            raise InputError(f"Expected --features as different names separated by commas, got {self.features!r}.")
+            raise InputError(f"Expected --{option} as different names separated by commas, got {given!r}.")
         return names
 
     @property

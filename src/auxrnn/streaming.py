@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,7 @@ class Stream:
             raise InputError(f"Expected at least one sequence, got a batch of {batch_size}.")
         self.batch_size = batch_size
         self.spec: InputSpec = network.encoder.spec
+        self.target = network.target
         self._encoder = _frozen(network.encoder)
         self._head = _frozen(network.supervised.head)
         with torch.inference_mode():
@@ -73,32 +74,47 @@ class Stream:
             self._last: Tensor | None = None  # the last output (B, H)
 
     def push(self, chunk: Tensor) -> Tensor:
-        """Read a chunk (B, t, C), or (B, t) characters, and say the classes' probabilities so far, (B, classes).
+        """Read a chunk (B, t, C), or (B, t) characters, and say what the network says so far, (B, size).
 
+        Probabilities or values, as `target.shares` has them. Of a label a step, of each of the chunk: (B, t, size).
         t may be 0. In the compact type of the inputs: uint8 pixels, float values, integers for characters. InputError
         for anything else, and for a question before the first step.
         """
-        self.advance(chunk)
-        return self.probabilities()
+        if not self.target.per_step:
+            self.advance(chunk)
+            return self.probabilities()
+        with torch.inference_mode():
+            parts = [self.target.shares(self._head(outputs)) for outputs in self._read(chunk)]
+            return torch.cat(parts, dim=1) if parts else torch.empty(self.batch_size, 0, self.target.size)
 
     def advance(self, chunk: Tensor) -> None:
         """Read a chunk without asking for an answer."""
-        self._check(chunk)
         with torch.inference_mode():
-            if chunk.shape[1] == 1 and self._one_step is not None:
-                self._last, self._state = self._one_step(self._encoder.features(chunk)[:, 0], self._state)
-            else:
-                for piece in chunk.split(MAX_PIECE, dim=1) if chunk.shape[1] else ():
-                    outputs, self._state = self._encoder(piece, self._state)
-                    self._last = outputs[:, -1]
-        self._steps += chunk.shape[1]
+            for _ in self._read(chunk):
+                pass
+
+    def _read(self, chunk: Tensor) -> Iterator[Tensor]:
+        """The outputs (B, t, H) of the pieces of a chunk, one after the other."""
+        self._check(chunk)
+        if chunk.shape[1] == 1 and self._one_step is not None:
+            self._last, self._state = self._one_step(self._encoder.features(chunk)[:, 0], self._state)
+            self._steps += 1
+            yield self._last.unsqueeze(1)
+            return
+        for piece in chunk.split(MAX_PIECE, dim=1) if chunk.shape[1] else ():
+            outputs, self._state = self._encoder(piece, self._state)
+            self._last = outputs[:, -1]
+            self._steps += piece.shape[1]
+            yield outputs
 
     def probabilities(self) -> Tensor:
-        """Of each class after what has been read, (B, classes); each row sums to 1."""
+        """After what has been read, (B, size): of each class, where each row sums to 1; or the values. Of the last step
+        where every step has a label.
+        """
         if self._last is None:
             raise InputError("Expected at least one step before a question, got none since the stream began.")
         with torch.inference_mode():
-            return torch.softmax(self._head(self._last), dim=1)
+            return self.target.shares(self._head(self._last))
 
     def state_dict(self) -> dict[str, Tensor]:
         """Where the stream stands, as tensors: to go on from there in another process with the same network."""

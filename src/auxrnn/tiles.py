@@ -103,7 +103,9 @@ def _add_up(
         weights = losses[index].weights
         gradients: Gradients = [None] * len(weights)
         if loss.total.requires_grad and weights:
-            gradients = list(torch.autograd.grad(loss.total, weights, allow_unused=True))
+            found_here = torch.autograd.grad(loss.total, weights, allow_unused=True)
+            # That of a plain sum is one number seen many times, which cannot be added to in place.
+            gradients = [None if gradient is None else gradient.contiguous() for gradient in found_here]
         torch.clear_autocast_cache()  # weights cast for this part belong to its graph, which is gone
         loss = replace(loss, total=loss.total.detach())
         if index in found:

@@ -114,7 +114,7 @@ def test_losses_are_the_supervised_one_alone() -> None:
     logits = network(batch)
     torch.testing.assert_close(loss.mean, torch.nn.functional.cross_entropy(logits, batch.labels))
     assert loss.count == 3
-    assert int(loss.correct) == int((logits.argmax(1) == batch.labels).sum())
+    assert torch.equal(loss.tally, network.target.tally(logits, batch.labels))
     loss.mean.backward()
     assert all(weight.grad is not None for weight in network.parameters())
     assert network.classifier_parameters() == sum(weight.numel() for weight in network.parameters())

@@ -10,8 +10,10 @@ from auxrnn.config import AuxiliaryConfig
 from auxrnn.errors import InputError
 from auxrnn.experiments.arms import differing, gather_arms, read_run, settings
 from auxrnn.runs.folder import RunFolder
-from auxrnn.training.history import COLUMNS
+from auxrnn.training.history import columns
 from small_runs import SMALL
+
+COLUMNS = columns("accuracy")
 
 
 def lay(folder, config=SMALL, *, accuracy=None, rows=2):

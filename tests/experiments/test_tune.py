@@ -54,7 +54,7 @@ def test_the_best_configuration_gives_the_best_accuracy_again(tmp_path):
     best, _ = tuned(2, file)
     train, validation = tuning.split_data(load_data(TINY).sequences, TINY)
     with without_tensorboard():
-        assert tuning._validation_accuracy(best, train, validation) == max(values(file))
+        assert tuning._validation_score(best, train, validation) == max(values(file))
 
 
 def test_the_test_set_is_not_read(monkeypatch):
@@ -71,14 +71,14 @@ def test_the_test_set_is_not_read(monkeypatch):
 
 
 def test_a_trial_that_diverges_counts(tmp_path, monkeypatch):
-    plain, calls = tuning._validation_accuracy, iter(range(9))
+    plain, calls = tuning._validation_score, iter(range(9))
 
     def first_diverges(*given):
         if next(calls) == 0:
             raise DivergedError("no longer finite")
         return plain(*given)
 
-    monkeypatch.setattr(tuning, "_validation_accuracy", first_diverges)
+    monkeypatch.setattr(tuning, "_validation_score", first_diverges)
     _, lines = tuned(2, tmp_path / "study")
     assert "diverged" in lines[0]
     assert values(tmp_path / "study")[0] is None
@@ -88,7 +88,7 @@ def test_all_trials_diverge(monkeypatch):
     def diverges(*given):
         raise DivergedError("no longer finite")
 
-    monkeypatch.setattr(tuning, "_validation_accuracy", diverges)
+    monkeypatch.setattr(tuning, "_validation_score", diverges)
     with pytest.raises(InputError, match="more --trials"):
         tuned(1)
 

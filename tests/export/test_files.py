@@ -18,6 +18,7 @@ from auxrnn.export.files import export_model, largest_difference
 from auxrnn.export.served import Served
 from auxrnn.persistence import SavedModel
 from auxrnn.preprocessing import Preprocessing
+from auxrnn.targets import ClassesTarget, TagsTarget, ValueTarget
 
 pytest.importorskip("onnxruntime")
 
@@ -168,3 +169,28 @@ def test_program_of_recurrent_models(tmp_path, name):
     assert exported.difference < 2e-6
     if name == "urnn":
         assert set(run_example(tmp_path)) == {"a", "b", "c"}
+
+
+TARGETS = {
+    "classes": ClassesTarget(("a", "b", "c")),
+    "values": ValueTarget(("x", "y"), (1e4, -3.0), (250.0, 0.01)),
+    "tags": TagsTarget(("a", "b")),
+}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize(
+    ("form", "model"), [("onnx", "r-lstm"), ("onnx", "urnn"), ("onnx", "transformer"), ("pt2", "lstm")]
+)
+def test_every_target(tmp_path, target, form, model):
+    config = ModelConfig(**{**SMALL, "model": model}, transformer=TINY)
+    torch.manual_seed(1)
+    network = build_model(config, VALUES.spec, TARGETS[target])
+    saved = SavedModel(network, config, VALUES.spec, TARGETS[target].names, preprocessing=VALUES)
+    exported = export_model(saved, tmp_path, form)
+    assert exported.difference < 2e-6
+    page = (tmp_path / "README.md").read_text()
+    assert ("batch, steps, 2)`, of each class at every step" in page) == (target == "tags")
+    assert ("`values`" in page) == (target == "values")
+    if form == "onnx":
+        assert set(run_example(tmp_path)) == set(TARGETS[target].names)

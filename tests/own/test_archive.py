@@ -43,7 +43,7 @@ def test_a_pair_and_skip(tmp_path):
 @pytest.mark.parametrize(
     ("cases", "told"),
     [
-        (["1,2:3,4:up", "1,2:up"], "row 9: expected 2 dimensions and a class, got 1"),
+        (["1,2:3,4:up", "1,2:up"], "row 9: expected 2 dimensions and a label, got 1"),
         (["1,2:3:up"], r"row 8: expected dimensions of one length, got \[1, 2\]"),
         (["1,two:up"], "row 8: expected a number as value, got 'two'"),
         (["1,inf:up"], "row 8: expected a finite number"),
@@ -60,8 +60,8 @@ def test_broken_cases(tmp_path, cases, told):
 @pytest.mark.parametrize(
     ("header", "label", "told"),
     [
-        (HEADER, "@classLabel false", "expected a class for each case"),
-        (HEADER, "@targetLabel true", "expected a class for each case"),
+        (HEADER, "@classLabel false", "expected a label for each case"),
+        (HEADER, "@targetLabel false", "expected a label for each case"),
         (["@timeStamps true"], "@classLabel true a", "without time stamps"),
         (["@"], "@targetLabel true", "expected a class for each case"),
         (["1,2,3:up"], "@classLabel true a", "row 1: expected a header line"),
@@ -87,3 +87,24 @@ def test_no_data_line_wrong_bytes_and_pairs_that_differ(tmp_path):
 
 def test_an_empty_series_has_no_steps(tmp_path):
     assert rows_of(write(tmp_path / "a.ts", [":up"]))[0].sequence.shape == (0, 1)
+
+
+def test_numbers_where_the_header_says_so(tmp_path):
+    path = write(tmp_path / "a.ts", ["1,2:0.5", "3:-4e2", "5:?"], label="@targetLabel true")
+    assert [row.label for row in rows_of(path)] == [(0.5,), (-400.0,), None]
+    form = find_ts([(path, None)]).form
+    assert (form.target, form.labels) == ("value", ("value",))
+    assert find_ts([(path, None)], target="value").form == form
+    with pytest.raises(InputError, match="expected --target value as its header says, got class"):
+        find_ts([(path, None)], target="class")
+    classes = write(tmp_path / "b.ts", ["1:up", "2:down"])
+    with pytest.raises(InputError, match="expected --target class as its header says, got value"):
+        find_ts([(classes, None)], target="value")
+    with pytest.raises(InputError, match="expected classes or numbers as in"):
+        find_ts([(path, "train"), (classes, "test")])
+
+
+def test_a_number_that_is_none(tmp_path):
+    path = write(tmp_path / "a.ts", ["1:high"], label="@targetLabel true")
+    with pytest.raises(InputError, match="expected a number as target, got 'high'"):
+        rows_of(path)

@@ -149,3 +149,45 @@ def test_a_million_fold_expansion_is_read_in_pieces(tmp_path):
         archive.writestr("y.npy", header_of((2,)) + bytes(16))
     with pytest.raises(InputError, match="at most 2 GiB"):
         rows_of(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(
+    ("kind", "y", "labels", "names"),
+    [
+        ("classes", [[1, 0, 1], [0, 0, 0]], [("0", "2"), ()], ("0", "1", "2")),
+        ("value", [0.5, -3], [(0.5,), (-3.0,)], ("value",)),
+        ("value", [[0.5, 1], [np.nan, 2]], [(0.5, 1.0), None], ("value_1", "value_2")),
+        ("tags", [[0, -1, 2, 2], [1, 1, -1, 0]], [("0", None, "2"), ("1", "1", None, "0")], ()),
+        ("tags", [["a", "", "b", "b"], ["b"] * 4], [("a", None, "b"), ("b",) * 4], ()),
+    ],
+)
+def test_targets(tmp_path, kind, y, labels, names):
+    np.savez(tmp_path / "a.npz", X=np.zeros((2, 4, 1)), y=np.array(y), lengths=[3, 4])
+    assert [row.label for row in rows_of(tmp_path / "a.npz", kind=kind)] == labels
+    assert rows_of(tmp_path / "a.npz", skip=1, kind=kind)[0].label == labels[1]
+    form = find_arrays(tmp_path / "a.npz", kind=kind).form
+    assert (form.target, form.labels) == (kind, names)
+
+
+@pytest.mark.parametrize(
+    ("kind", "y", "message"),
+    [
+        (
+            "class",
+            np.zeros((2, 4)),
+            r"one label a sequence.*--target classes .* value .* or tags \(one a step, \(2, 4\)\)",
+        ),
+        ("class", np.array([0.5, 1.5]), "measured values. To predict them as numbers say --target value"),
+        ("tags", np.zeros((2, 3), int), r"a label for each step, \(2, 4\), found shape \(2, 3\)"),
+        ("tags", np.full((2, 4), 0.5), "measured values"),
+        ("classes", np.zeros(2, int), r"0 and 1 for each class, \(2, K\)"),
+        ("classes", np.full((2, 2), 2), "expected 0 or 1 for each class"),
+        ("value", np.array(["a", "b"]), "expected numbers, found <U1"),
+        ("value", np.array([np.inf, 1]), "expected finite values"),
+        ("value", np.zeros((2, 2, 2)), r"\(2,\) or \(2, K\) numbers"),
+    ],
+)
+def test_targets_that_do_not_fit(tmp_path, kind, y, message):
+    np.savez(tmp_path / "a.npz", X=np.zeros((2, 4, 1)), y=y)
+    with pytest.raises(InputError, match=message):
+        rows_of(tmp_path / "a.npz", kind=kind)

@@ -2,8 +2,7 @@
 
 import pytest
 
-from auxrnn.errors import InputError
-from auxrnn.own.columns import label_cell, label_column, named, numeric_columns, split_column
+from auxrnn.own.columns import label_cell, named, numeric_columns, split_column
 from auxrnn.own.tables import open_table
 from auxrnn.reading import ReadingOptions
 from own_files import write_csv
@@ -16,13 +15,6 @@ def table_of(folder, *lines):
 def test_names_in_any_case_but_not_two(tmp_path):
     assert named(table_of(tmp_path, "Label,x", "a,b"), ("label", "class")) == "Label"
     assert named(table_of(tmp_path, "label,class", "a,b"), ("label", "class")) is None
-
-
-def test_the_only_column_left_is_the_label(tmp_path):
-    table = table_of(tmp_path, "words,kind", "a,b")
-    assert label_column(table, None, used=["words"]) == "kind"
-    with pytest.raises(InputError, match=r"expected --label COLUMN.*words, kind"):
-        label_column(table, None)
 
 
 def test_a_split_needs_name_and_content(tmp_path):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from auxrnn.errors import InputError
+from auxrnn.own.importing import read_source
 from auxrnn.own.longform import find_long_form_reader, is_long_form
 from auxrnn.own.tables import open_table
 from auxrnn.reading import ReadingOptions
@@ -95,3 +96,29 @@ def test_what_counts_as_long_form(tmp_path):
     other = open_table(write_csv(tmp_path / "b.csv", "who,text,label", "1,a,x"), ReadingOptions())
     assert not is_long_form(other, ReadingOptions())
     assert is_long_form(other, ReadingOptions(id="who"))
+
+
+def test_tags_follow_their_steps_in_time_and_those_left_out(tmp_path):
+    lines = ["7,2,0.5,b", "7,1,0.25,", "7,3,,c", "8,1,1,b", "8,2,2,a"]
+    path = write_csv(tmp_path / "a.csv", "id,t,u,label", *lines)
+    first, second = reader_of(path, target="tags").rows()
+    assert first.label == (None, "b", "c")
+    assert second.label == ("b", "a")
+    form = reader_of(path, target="tags").form
+    assert (form.target, form.labels, form.channel_names) == ("tags", (), ("u",))
+    kept = read_source(path, ReadingOptions(target="tags", missing="drop"))
+    assert kept.labels.tolist() == [-1, 1, 1, 0]  # the step without a value went with its tag
+    assert kept.target.names == ("a", "b")
+
+
+def test_a_label_that_changes_names_the_option(tmp_path):
+    path = write_csv(tmp_path / "a.csv", "id,t,u,label", "7,1,0.5,b", "7,2,0.5,c")
+    with pytest.raises(InputError, match=r"got 'c' after 'b'. For a class at every step say --target tags\."):
+        list(reader_of(path).rows())
+
+
+def test_several_values_of_a_sequence(tmp_path):
+    path = write_csv(tmp_path / "a.csv", "id,t,u,mass,age", "7,1,0.5,2.5,3", "7,2,0.5,2.5,3", "8,1,1,4,5")
+    reader = reader_of(path, target="value", label="mass,age")
+    assert [row.label for row in reader.rows()] == [(2.5, 3.0), (4.0, 5.0)]
+    assert (reader.features, reader.form.labels) == (("u",), ("mass", "age"))

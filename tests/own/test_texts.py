@@ -23,7 +23,7 @@ def test_named_columns_and_a_split(tmp_path):
 
 def test_two_columns_of_which_one_holds_texts(tmp_path):
     reader = reader_of(write_csv(tmp_path / "a.csv", "mood,words", "x,one two", "y,three four"))
-    assert (reader.text, reader.label) == ("words", "mood")
+    assert (reader.text, reader.label.names) == ("words", ("mood",))
 
 
 def test_without_a_header(tmp_path):

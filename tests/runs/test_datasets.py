@@ -69,7 +69,7 @@ def test_a_long_form_table_from_file_to_prediction(tmp_path):
     assert found["accuracy"] == pytest.approx(result["test_accuracy"])
     answers = list(predict_file(tmp_path / "run", path))
     assert len(answers) == 30
-    assert set(answers[0].probabilities) == {"even", "odd"}
+    assert set(answers[0].entry["probabilities"]) == {"even", "odd"}
     assert answers[3].name == f"{path}, id 3 (row 11)"
 
 

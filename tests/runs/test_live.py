@@ -55,8 +55,8 @@ def test_the_same_as_predict_on_the_whole(tmp_path, config):
     for number, label, shares in found:
         np.save(tmp_path / "a.npy", steps[None, :number])
         (answer,) = predict_file(tmp_path, tmp_path / "a.npy")
-        assert label == answer.label
-        assert shares == pytest.approx(list(answer.probabilities.values()), abs=1e-6)
+        assert label == answer.entry["class"]
+        assert shares == pytest.approx(list(answer.shares), abs=1e-6)
 
 
 def test_characters_as_predict_has_them(tmp_path):
@@ -67,7 +67,7 @@ def test_characters_as_predict_has_them(tmp_path):
     (answer,) = predict_file(tmp_path, tmp_path / "a.txt")
     ((number, _, shares),) = said(saved, tmp_path / "a.txt")
     assert number == len(text)
-    assert shares == pytest.approx(list(answer.probabilities.values()), abs=1e-6)
+    assert shares == pytest.approx(list(answer.shares), abs=1e-6)
 
 
 def test_raw_pixels_are_lines_of_pixels():

@@ -198,7 +198,7 @@ def test_killed_again_and_again(tmp_path, monkeypatch, finished_run):
     assert model_bytes(tmp_path / "run") == model_bytes(finished_run)
 
 
-@pytest.mark.parametrize("place", ["predict_logits", "save_model", "write_json"])
+@pytest.mark.parametrize("place", ["measure", "save_model", "write_json"])
 def test_killed_after_training_before_the_end(tmp_path, monkeypatch, finished_run, place):
     plain = getattr(runs, place)
 
@@ -428,12 +428,12 @@ def test_a_full_disk_keeps_what_was_good_and_says_so(tmp_path, monkeypatch, fini
         resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
         return plain(*given, **named)
 
-    plain = runs.predict_logits
+    plain = runs.measure
     with monkeypatch.context() as patched:
         if moment == "checkpoint":
             at_step(patched, 4, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1])))
         else:
-            patched.setattr(runs, "predict_logits", fill)
+            patched.setattr(runs, "measure", fill)
         try:
             code = main(["train", *as_words(SMALL, tmp_path / "run")])
         finally:

@@ -21,6 +21,7 @@ from auxrnn.persistence import SavedModel, load_model, save_model
 from auxrnn.preprocessing import Preprocessing
 from auxrnn.runs import datasets
 from auxrnn.runs.use import Answer, evaluate, open_model, predict_file, write_predictions
+from auxrnn.targets import ClassTarget
 from small_runs import run_small
 
 MODEL = ModelConfig(model="lstm", hidden_size=5, projection_size=None, bptt=2)
@@ -55,10 +56,10 @@ def test_answers_are_the_softmax_of_the_logits(tmp_path, images):
     np.save(tmp_path / "a.npy", images)
     answers = list(predict_file(tmp_path, tmp_path / "a.npy"))
     expected = predict_logits(saved.network, as_set(images)).double().softmax(1)
-    assert [list(answer.probabilities.values()) for answer in answers] == expected.tolist()
-    assert [answer.label for answer in answers] == ["abc"[index] for index in expected.argmax(1)]
+    assert [list(answer.shares) for answer in answers] == expected.tolist()
+    assert [answer.entry["class"] for answer in answers] == ["abc"[index] for index in expected.argmax(1)]
     assert [answer.name for answer in answers] == [f"a.npy[{index}]" for index in range(4)]
-    assert list(answers[0].probabilities) == ["a", "b", "c"]
+    assert list(answers[0].entry["probabilities"]) == ["a", "b", "c"]
 
 
 def test_the_pixel_order_of_a_permuted_model_is_applied(tmp_path, images):
@@ -67,7 +68,7 @@ def test_the_pixel_order_of_a_permuted_model_is_applied(tmp_path, images):
     answers = list(predict_file(tmp_path, tmp_path / "a.npy"))
     in_order = predict_logits(saved.network, as_set(images, ORDER)).double().softmax(1)
     row_by_row = predict_logits(saved.network, as_set(images)).double().softmax(1)
-    found = torch.tensor([list(answer.probabilities.values()) for answer in answers], dtype=torch.float64)
+    found = torch.tensor([list(answer.shares) for answer in answers], dtype=torch.float64)
     assert torch.equal(found, in_order)
     assert not torch.allclose(found, row_by_row)
 
@@ -77,7 +78,7 @@ def test_the_preprocessing_of_an_estimator_is_applied(tmp_path):
     preprocessing = Preprocessing("values", 2, mean=(5.0, 4.0), scale=(3.0, 2.0))
     saved = saved_model(tmp_path, spec=preprocessing.spec, image_shape=None, preprocessing=preprocessing)
     np.save(tmp_path / "a.npy", sequences)
-    found = torch.tensor([list(answer.probabilities.values()) for answer in predict_file(tmp_path, tmp_path / "a.npy")])
+    found = torch.tensor([list(answer.shares) for answer in predict_file(tmp_path, tmp_path / "a.npy")])
     standard = torch.from_numpy((sequences - [5.0, 4.0]) / [3.0, 2.0]).float()
     expected = predict_logits(saved.network, SequenceData("x", preprocessing.spec, standard)).softmax(1)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
@@ -113,9 +114,9 @@ def test_evaluate(tmp_path, monkeypatch, images):
     [
         (
             {"spec": InputSpec("pixels", 1, levels=10)},
-            "steps of 1 pixels of 9 levels and classes a, b, c, got 1 pixels of 10 levels",
+            r"steps of 1 pixels of 9 levels and 3 classes \(a, b, c\), got 1 pixels of 10 levels",
         ),
-        ({"classes": ("a", "b", "d")}, "and classes a, b, d"),
+        ({"classes": ("a", "b", "d")}, r"and 3 classes \(a, b, d\)"),
         ({"image_shape": (3, 2)}, r"expected images of \(2, 3\) as in training, got \(3, 2\)"),
         ({"pixel_order": torch.tensor(ORDER)}, "in the order that the model was trained on"),
     ],
@@ -165,7 +166,7 @@ def test_a_model_of_texts_from_training_to_a_file(small_texts, tmp_path):
     answers = list(predict_file(tmp_path / "run", tmp_path / "a.txt"))
     sequences = [torch.tensor([1] * 5), torch.tensor([2, 0, 2])]
     expected = predict_logits(saved.network, SequenceData("x", saved.spec, sequences)).double().softmax(1)
-    assert [list(answer.probabilities.values()) for answer in answers] == expected.tolist()
+    assert [list(answer.shares) for answer in answers] == expected.tolist()
     with (small_texts / "dbpedia" / "train.csv").open("w") as file:
         file.write('1,"","ac"\n2,"","ca"\n' * 4)
     with pytest.raises(InputError, match="expected the training texts that the model was trained on"):
@@ -192,7 +193,7 @@ def test_where_a_model_is_looked_for(tmp_path, finished_run):
 
 
 def test_lines_are_csv_and_json_even_for_odd_names():
-    answers = [Answer('a,"b".png', "x;y", {"x;y": 0.75, "z, w": 0.25})]
+    answers = [Answer('a,"b".png', ClassTarget(("x;y", "z, w")), (0.75, 0.25))]
     stream = io.StringIO()
     write_predictions(iter(answers), "csv", stream)
     assert stream.getvalue().splitlines() == [
@@ -213,5 +214,5 @@ def test_digits_of_the_test_set_through_a_file(finished_run, tmp_path):
     test = load("digits").test
     np.save(tmp_path / "a.npy", test.inputs[:3].numpy())
     logits = predict_logits(load_model(finished_run / "model").network, test.subset([0, 1, 2]))
-    labels = [answer.label for answer in predict_file(finished_run, tmp_path / "a.npy")]
+    labels = [answer.entry["class"] for answer in predict_file(finished_run, tmp_path / "a.npy")]
     assert labels == [test.classes[index] for index in logits.argmax(1)]

@@ -214,7 +214,7 @@ def test_resuming_from_every_checkpoint_gives_the_same_bits(tmp_path, monkeypatc
         resumed, resumed_rows, again = resume_tiny(moment, **options)
         assert_same_weights(resumed, weights)
         assert resumed_rows == rows
-        assert (again.best_epoch, again.best_accuracy) == (fitted.best_epoch, fitted.best_accuracy)
+        assert (again.best_epoch, again.best_score) == (fitted.best_epoch, fitted.best_score)
         assert no_seconds((moment / "metrics.csv").read_text()) == no_seconds(curve)
 
 
@@ -371,7 +371,7 @@ def test_the_best_epochs_weights_are_the_ones_kept(tmp_path, epochs):
     config = replace(MODEL, aux=quiet_aux())
     weights, rows, fitted = train_tiny(tmp_path, config=config, training=replace(TRAINING, max_epochs=epochs, lr=0.05))
     accuracies = [row["validation_accuracy"] for row in rows if row["phase"] == "train"]
-    assert fitted.best_accuracy == max(accuracies)
+    assert fitted.best_score == max(accuracies)
     assert fitted.best_epoch == 1 + accuracies.index(max(accuracies))
     stopped_there, _, _ = train_tiny(
         config=config, training=replace(TRAINING, max_epochs=fitted.best_epoch, lr=0.05), validation=False
@@ -388,7 +388,7 @@ def test_an_empty_validation_set_is_as_none():
     expected, rows, other = train_tiny(validation=False)
     assert_same_weights(weights_of(model), expected)
     assert without_seconds(fitted.history) == rows
-    assert (fitted.best_epoch, fitted.best_accuracy) == (other.best_epoch, other.best_accuracy) == (0, None)
+    assert (fitted.best_epoch, fitted.best_score) == (other.best_epoch, other.best_score) == (0, None)
 
 
 def test_interrupting_a_library_call_is_an_ordinary_keyboard_interrupt(monkeypatch):

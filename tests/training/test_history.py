@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch.nn import functional
 
+from auxrnn.targets import ClassTarget
 from auxrnn.training import history as history_module
-from auxrnn.training.history import COLUMNS, History
+from auxrnn.training.history import History, columns
 from auxrnn.training.module import PhaseModule
 from tiny_runs import TRAINING, make_data, make_model, resume_tiny, train_tiny
 
@@ -42,10 +43,15 @@ def test_means_are_those_of_an_obvious_computation(monkeypatch):
             assert row["supervised"] == pytest.approx(
                 sum(float(parts["supervised"][0]) for _, _, parts, _ in epoch) / 20
             )
-            assert row["train_accuracy"] == sum(int(parts["supervised"][2]) for _, _, parts, _ in epoch) / 20
+            assert row["train_accuracy"] == sum(_right(parts["supervised"][2]) for _, _, parts, _ in epoch) / 20
     seconds = [row["seconds"] for row in fitted.history]
     assert seconds == sorted(seconds)
     assert 0 < seconds[0] < seconds[-1] <= fitted.seconds + 0.001  # rows are rounded
+
+
+def _right(tally):
+    """Of classes: how often each was labelled, answered, both."""
+    return int(tally.view(3, -1)[2].sum())
 
 
 def test_validation_is_the_mean_over_all_its_sequences():
@@ -81,8 +87,8 @@ def test_the_file_holds_the_rows(tmp_path):
     found = read(tmp_path / "metrics.csv")
     assert len(found) == 5
     for row, expected in zip(found, fitted.history, strict=True):
-        assert tuple(row) == COLUMNS
-        assert row == {name: str(expected.get(name, "")) for name in COLUMNS}
+        assert tuple(row) == columns("accuracy")
+        assert row == {name: str(expected.get(name, "")) for name in row}
 
 
 def test_resumed_rows_are_not_doubled(tmp_path, monkeypatch):
@@ -109,16 +115,16 @@ def test_resumed_rows_are_not_doubled(tmp_path, monkeypatch):
 
 def test_a_failure_while_writing_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "metrics.csv"
-    history_module.write_rows(path, [{"phase": "train", "epoch": 1}])
+    history_module.write_rows(path, [{"phase": "train", "epoch": 1}], "accuracy")
     before = path.read_text()
     with pytest.raises(ValueError, match="unknown"):
-        history_module.write_rows(path, [{"phase": "train", "epoch": 1}, {"unknown": 2}])
+        history_module.write_rows(path, [{"phase": "train", "epoch": 1}, {"unknown": 2}], "accuracy")
     assert path.read_text() == before
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_pauses_do_not_count(tmp_path, monkeypatch):
-    history = History()
+    history = History(ClassTarget(("a", "b")))
     moments = iter([10.0, 13.0, 100.0, 104.0])
     monkeypatch.setattr(history_module.time, "monotonic", lambda: next(moments))
     for _ in range(2):  # started at 10, a step until 13; killed; started at 100, a step until 104
@@ -128,8 +134,9 @@ def test_pauses_do_not_count(tmp_path, monkeypatch):
 
 
 def test_running_means():
-    history = History()
+    history = History(ClassTarget(("a", "b")))
     for loss, right in ((6.0, 1), (3.0, 2)):
-        parts = {"supervised": (torch.tensor(loss), 3, torch.tensor(right)), "predict": (torch.tensor(loss), 6, None)}
+        tally = torch.tensor([3.0, 0.0, 3.0, 0.0, right, 0.0])  # three of class a, so many of them answered so
+        parts = {"supervised": (torch.tensor(loss), 3, tally), "predict": (torch.tensor(loss), 6, None)}
         history.on_train_batch_end(None, None, {"value": torch.tensor(loss), "parts": parts}, None, 0)
     assert history.running() == {"supervised": 1.5, "predict": 0.75, "accuracy": 0.5}

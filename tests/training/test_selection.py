@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from auxrnn.targets import ClassTarget
 from auxrnn.training.history import History
 from auxrnn.training.module import PhaseModule
 from auxrnn.training.phases import Phase
@@ -16,7 +17,7 @@ class Walk:
     """Epochs with given accuracies; the bias of the classifier tells which epoch's weights were kept."""
 
     def __init__(self, patience=None):
-        self.history = History()
+        self.history = History(ClassTarget(("a", "b")))
         self.best = BestModel(self.history, patience)
         self.module = PhaseModule(
             make_model(), Phase("train", ("supervised",), 9), 0, TRAINING, MODEL.aux,
@@ -44,7 +45,7 @@ def test_the_first_of_equals_is_kept(accuracies, chosen):
     walk = Walk()
     for accuracy in accuracies:
         assert not walk.epoch(accuracy)
-    assert (walk.best.epoch, walk.best.accuracy) == (chosen, max(accuracies))
+    assert (walk.best.epoch, walk.best.score) == (chosen, max(accuracies))
     assert walk.kept() == chosen
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, get_args
 
 import torch
@@ -14,7 +14,8 @@ from auxrnn.encoder import StepFeatures
 from auxrnn.errors import InputError
 from auxrnn.heads import FeedForward
 from auxrnn.model import Classifier
-from auxrnn.objectives import Loss, label_loss
+from auxrnn.objectives import Loss
+from auxrnn.targets import Target, as_target
 
 PositionKind = Literal["learned", "sinusoidal"]
 
@@ -56,7 +57,8 @@ class TransformerClassifier(Classifier):
     norm before each part (pre-norm trains without warm-up), GELU, a norm at the end. Attention is torch's
     scaled-dot-product attention, and its weights are not dropped, so that no (T, T) matrix has to be kept. Not causal:
     the head reads the mean over each sequence's own steps. causal: a step sees only those before it, and the head reads
-    the last. longest: steps of the longest sequence, for learned positions. head: options of `heads.FeedForward`.
+    the last; of a label a step it reads every step. num_classes: as of `SequenceClassifier`. longest: steps of the
+    longest sequence, for learned positions. head: options of `heads.FeedForward`.
 
     It has the supervised loss alone, over all steps: truncation means nothing here.
     """
@@ -64,7 +66,7 @@ class TransformerClassifier(Classifier):
     def __init__(
         self,
         spec: InputSpec,
-        num_classes: int,
+        num_classes: int | Target,
         *,
         layers: int = 3,
         width: int = 64,
@@ -79,7 +81,7 @@ class TransformerClassifier(Classifier):
         super().__init__()
         if width % heads:
             raise ValueError(f"Expected a width that is a multiple of the heads, got {width} and {heads}.")
-        self.num_classes, self.causal = num_classes, causal
+        self.target, self.causal = as_target(num_classes), causal
         self.longest = longest if positions == "learned" else None
         self.features = StepFeatures(spec, width)
         self.projection = nn.Identity() if spec.kind == "characters" else nn.Linear(self.features.size, width)
@@ -93,10 +95,10 @@ class TransformerClassifier(Classifier):
         for module in self.layers.modules():
             if isinstance(module, nn.MultiheadAttention):
                 module.dropout = 0.0
-        self.head = FeedForward(width, num_classes, **head)
+        self.head = FeedForward(width, self.target.size, **head)
 
     def forward(self, batch: SequenceBatch) -> Tensor:
-        """Logits (B, classes)."""
+        """Outputs (B, size), or (B, T, size) where every step has a label."""
         device = batch.inputs.device
         steps = int(batch.lengths.max())  # padding beyond the longest is not looked at
         lengths = batch.lengths.to(device)
@@ -112,19 +114,24 @@ class TransformerClassifier(Classifier):
         return self.head(self._read(hidden, lengths, outside))
 
     def _read(self, hidden: Tensor, lengths: Tensor, outside: Tensor | None) -> Tensor:
-        """What the head reads of the steps (B, T, width): the last of each sequence, or the mean. (B, width)."""
+        """What the head reads of the steps (B, T, width): the last of each, or the mean, (B, width); or all."""
+        if self.target.per_step:
+            return hidden
         if self.causal:
             return hidden[torch.arange(len(lengths), device=lengths.device), lengths - 1]
         if outside is not None:
             hidden = hidden.masked_fill(outside.unsqueeze(-1), 0.0)
         return hidden.sum(1) / lengths.unsqueeze(1).to(hidden.dtype)
 
+    def pieces(self, batch: SequenceBatch) -> Iterator[Tensor]:
+        yield self(batch)  # it sees a sequence as a whole
+
     def losses(
         self, batch: SequenceBatch, names: Sequence[str], truth_share: float, generator: torch.Generator
     ) -> dict[str, Loss]:
         """The supervised loss; `truth_share` and `generator` are for models with auxiliary losses."""
         self.parts(names)
-        return {"supervised": label_loss(self(batch), batch)}
+        return {"supervised": self.measured(batch)}
 
     def parts(self, names: Sequence[str]) -> list[nn.Module]:
         """The network itself: it has the supervised objective alone."""

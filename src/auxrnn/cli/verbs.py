@@ -100,7 +100,7 @@ def evaluate(options: argparse.Namespace) -> int:
     from auxrnn.runs.use import evaluate
 
     for name, value in evaluate(Path(options.run), options.data, options.data_dir).items():
-        print(f"{name:<10} {value}")
+        print(f"{name:<13} {value}")
     return 0
 
 

@@ -85,7 +85,7 @@ def _load_texts(preset: Preset, folder: Path, options: DataOptions, seed: int, d
 def _fitted(data: SequenceData, options: DataOptions, limit: int | None, seed: int) -> SequenceData:
     """A set of images by the options; a permuted one is permuted at its final size."""
     assert data.labels is not None
-    kept = choose(data.labels, options.limit_classes, limit, seed)
+    kept = choose(data.target.strata(data.labels), options.limit_classes, limit, seed)
     if kept is not None:
         data = replace(data.subset(kept), classes=data.classes[: options.limit_classes])
     if data.name != "stanford-dogs":  # decoded to size and colour
@@ -246,7 +246,7 @@ def _per_class(labels: Iterable[int], classes: int) -> tuple[int, ...]:
 def _verify_embedded(name: str, split: pixels.Split) -> FileCheck:
     data = _EMBEDDED[name](split)
     assert data.labels is not None
-    per_class = tuple(torch.bincount(data.labels, minlength=len(data.classes)).tolist())
+    per_class = tuple(torch.bincount(data.target.strata(data.labels), minlength=len(data.classes)).tolist())
     return FileCheck(
         f"{name} ({split})", None, "ok", "comes with an installed package", count=len(data), per_class=per_class
     )

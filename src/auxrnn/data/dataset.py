@@ -1,4 +1,4 @@
-"""A set of sequences in memory, in their compact type, with one label each.
+"""A set of sequences in memory, in their compact type, with a label each, or one for every step.
 
 Letters: N sequences in the set, B in a batch, T steps, C channels. Knows nothing of files, networks or devices.
 """
@@ -14,6 +14,7 @@ import torch
 from auxrnn.batch import InputSpec, SequenceBatch
 from auxrnn.data.lazy import LazySequences
 from auxrnn.errors import InputError
+from auxrnn.targets import UNLABELLED, ClassTarget, Labels, Target
 from auxrnn.vocabulary import vocabulary_size
 
 Indices = Sequence[int] | torch.Tensor
@@ -28,13 +29,14 @@ class SequenceData:
     inputs: (N, T, C) for sequences of one length ((N, T) characters), or N tensors (T_i, C) ((T_i,) characters) of any
         lengths of at least one step. `LazySequences` are taken as checked. Type by `spec.kind`: pixels uint8 in
         0..levels-1, values finite floating point, characters any integer type in 0..size-1.
-    labels: (N,) int64 in 0..len(classes)-1, or None where there are none.
-    classes: the name of each class, in the order of the labels.
+    labels: as the target has them: (N,) int64 in 0..len(classes)-1 by default; None where there are none.
+    classes: the name of each class, in the order of the labels; the target's own where none are given.
     note: what a reader of results must know besides the name, e.g. `permutation seed 0`.
     image_shape: (rows, columns) where a sequence is an image, so that it can be drawn again.
     pixel_order: step t shows pixel pixel_order[t] of the image, (T,) int64; row by row where None.
     characters: what the numbers of texts stand for: n is characters[n - 1], 0 any other.
     class_weights: of each class in the supervised loss, (classes,) float; all 1 where None.
+    target: what the labels say; one of `classes` for each sequence where none is given.
 
     A tensor over a memory-mapped file stays on the disk until it is read; `subset` copies what it takes.
 
@@ -44,13 +46,14 @@ class SequenceData:
     name: str
     spec: InputSpec
     inputs: torch.Tensor | Sequence[torch.Tensor]
-    labels: torch.Tensor | None = None
+    labels: Labels | None = None
     classes: tuple[str, ...] = ()
     note: str = ""
     image_shape: tuple[int, int] | None = None
     pixel_order: torch.Tensor | None = None
     characters: str = ""
     class_weights: torch.Tensor | None = None
+    target: Target = None  # type: ignore[assignment]  # never None once made
 
     def __post_init__(self) -> None:
         if isinstance(self.inputs, torch.Tensor):
@@ -73,7 +76,13 @@ class SequenceData:
                     raise InputError(
                         f"{where}: expected the type of sequence 0, {self.inputs[0].dtype}, got {sequence.dtype}."
                     )
-        self._check_labels()
+        target = ClassTarget(self.classes) if self.target is None else self.target
+        if self.classes and self.classes != target.names:
+            target = target.named(self.classes)
+        object.__setattr__(self, "target", target)
+        object.__setattr__(self, "classes", target.names)
+        if self.labels is not None and not isinstance(self.labels, LazySequences):
+            target.check(self.labels, self.lengths, self.name)
         if self.characters and vocabulary_size(self.characters) != self.spec.size:
             raise InputError(
                 f"{self.name}: expected {self.spec.size - 1} characters besides the unknown, "
@@ -102,44 +111,34 @@ class SequenceData:
     def subset(self, indices: Indices) -> SequenceData:
         """The sequences at `indices` in that order, as a set of its own (images are copied, lists are shared)."""
         chosen = self._checked(indices)
-        inputs: torch.Tensor | Sequence[torch.Tensor]
-        if isinstance(self.inputs, torch.Tensor):
-            inputs = self.inputs[chosen]
-        elif isinstance(self.inputs, LazySequences):
-            inputs = self.inputs.subset(chosen)
-        else:
-            inputs = [self.inputs[index] for index in chosen.tolist()]
-        return replace(self, inputs=inputs, labels=None if self.labels is None else self.labels[chosen])
+        labels = None if self.labels is None else _chosen(self.labels, chosen)
+        return replace(self, inputs=_chosen(self.inputs, chosen), labels=labels)
 
     def batch(self, indices: Indices) -> SequenceBatch:
         """The sequences at `indices` side by side, shorter ones padded with zeros to the longest of them.
 
-        inputs (B, T, C) in the type of the set, characters (B, T) int64; lengths (B,) int64; labels (B,) int64 or None.
+        inputs (B, T, C) in the type of the set, characters (B, T) int64; lengths (B,) int64; labels (B, ...) or None,
+        a label a step (B, T) padded with -1.
         """
         chosen = self._checked(indices)
         if not len(chosen):
             raise InputError(f"{self.name}: expected at least one sequence in a batch, got none.")
-        if isinstance(self.inputs, torch.Tensor):
-            inputs = self.inputs[chosen]
-        else:
-            sequences = [self.inputs[index] for index in chosen.tolist()]
-            inputs = torch.nn.utils.rnn.pad_sequence(sequences, batch_first=True)
+        inputs = _side_by_side(self.inputs, chosen, 0)
         if self.spec.kind == "characters":
             inputs = inputs.long()
-        labels = None if self.labels is None else self.labels[chosen]
-        weights = None if self.class_weights is None or labels is None else self.class_weights[labels]
+        labels = None if self.labels is None else _side_by_side(self.labels, chosen, UNLABELLED)
+        weights = None if self.class_weights is None or labels is None else self.class_weights[labels.clamp(min=0)]
         return SequenceBatch(inputs, self.lengths[chosen], labels, weights)
 
     def balanced(self) -> SequenceData:
         """The same set with weights by which every class counts as much as any other in the supervised loss.
 
-        N / (classes that occur * sequences of the class), as scikit-learn's "balanced": their mean over the set is 1.
+        N / (classes that occur * labels of the class), as scikit-learn's "balanced": their mean over the set is 1.
+        InputError where there are no classes, or several a sequence.
         """
         if self.labels is None:
             raise InputError(f"{self.name}: expected labels to balance the classes, got none.")
-        counts = torch.bincount(self.labels, minlength=len(self.classes))
-        weights = len(self.labels) / (int((counts > 0).sum()) * counts.clamp(min=1).float())
-        return replace(self, class_weights=weights)
+        return replace(self, class_weights=self.target.balanced(self.labels, self.name))
 
     def _checked(self, indices: Indices) -> torch.Tensor:
         chosen = torch.as_tensor(indices)
@@ -156,26 +155,6 @@ class SequenceData:
             raise InputError(f"{self.name}: expected indices from 0 to {len(self) - 1}, got {wrong}.")
         return chosen.long()
 
-    def _check_labels(self) -> None:
-        if self.labels is None:
-            return
-        if self.labels.dtype != torch.int64 or self.labels.dim() != 1:
-            raise InputError(
-                f"{self.name}: expected labels (N,) of int64, got {tuple(self.labels.shape)} of {self.labels.dtype}."
-            )
-        if len(self.labels) != len(self.inputs):
-            raise InputError(
-                f"{self.name}: expected one label a sequence, got {len(self.inputs)} sequences and "
-                f"{len(self.labels)} labels."
-            )
-        outside = ((self.labels < 0) | (self.labels >= len(self.classes))).nonzero()
-        if len(outside):
-            first = int(outside[0])
-            raise InputError(
-                f"{self.name}: expected labels from 0 to {len(self.classes) - 1} for {len(self.classes)} classes, "
-                f"got {int(self.labels[first])} at sequence {first}."
-            )
-
 
 @dataclass(frozen=True)
 class TrainTest:
@@ -187,6 +166,23 @@ class TrainTest:
     train: SequenceData
     test: SequenceData
     remarks: tuple[str, ...] = ()
+
+
+def _chosen(items: Labels, indices: torch.Tensor) -> Labels:
+    """Those at `indices`, in the same form."""
+    if isinstance(items, torch.Tensor):
+        return items[indices]
+    if isinstance(items, LazySequences):
+        return items.subset(indices)
+    return [items[index] for index in indices.tolist()]
+
+
+def _side_by_side(items: Labels, indices: torch.Tensor, padding: int) -> torch.Tensor:
+    """Those at `indices` in one tensor, shorter ones padded to the longest of them."""
+    if isinstance(items, torch.Tensor):
+        return items[indices]
+    parts = [items[index] for index in indices.tolist()]
+    return torch.nn.utils.rnn.pad_sequence(parts, batch_first=True, padding_value=padding)
 
 
 def _shape_after(leading: str, spec: InputSpec) -> str:

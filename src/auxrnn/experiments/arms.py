@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from auxrnn.config import RunConfig
 from auxrnn.errors import InputError
-from auxrnn.runs.folder import FREE, RunFolder, flat_settings, read_config, read_curve, read_json
+from auxrnn.runs.folder import FREE, RunFolder, flat_settings, read_config, read_curve, read_json, read_score
+from auxrnn.targets import KINDS
 from auxrnn.training.phases import plan_phases
 
 UNLIKE = ("seed", *FREE)
@@ -34,6 +36,12 @@ class StoredRun:
     def all_epochs(self) -> int:
         return sum(phase.epochs for phase in plan_phases(self.config, self.config))
 
+    @cached_property
+    def score(self) -> str:
+        """What its best epoch is chosen by: as its curve says, or its target; accuracy before there is any."""
+        kind = (self.result or {}).get("target")
+        return (KINDS[kind].score if kind in KINDS else None) or read_score(self.folder) or "accuracy"
+
     def curve(self, column: str, scale: float = 1.0) -> list[tuple[float, float]]:
         """(epoch, value) of a column of metrics.csv; nothing before the end of the first epoch."""
         return read_curve(self.folder, column, scale) if self.folder.metrics.is_file() else []
@@ -50,6 +58,11 @@ class Arm:
     @property
     def finished(self) -> list[StoredRun]:
         return [run for run in self.runs if run.result is not None]
+
+    @property
+    def score(self) -> str:
+        """What the best epoch of its runs is chosen by."""
+        return self.runs[0].score
 
     def values(self, name: str) -> dict[int, float]:
         """An entry of the results by seed, of the finished runs that have it."""

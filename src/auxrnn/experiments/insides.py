@@ -14,17 +14,17 @@ import torch
 from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
 from auxrnn.experiments.arms import Arm, StoredRun
-from auxrnn.experiments.probes import confusion, gradient_norms, memory_probe
-from auxrnn.inference import predict_logits
+from auxrnn.experiments.mistakes import Asked, mistakes
+from auxrnn.experiments.probes import gradient_norms, memory_probe
 from auxrnn.model import SequenceClassifier
 from auxrnn.persistence import SavedModel
-from auxrnn.report.figures import Point, draw_confusion, draw_images, draw_points
-from auxrnn.report.page import Figure, Section
+from auxrnn.report.figures import Point, draw_images, draw_points
+from auxrnn.report.page import Figure, Section, Table
 from auxrnn.runs.datasets import load_data
 from auxrnn.runs.use import open_model
 
 PROBED_STEPS = 2_000_000
-"""Steps of test sequences that a confusion matrix reads at most."""
+"""Steps of test sequences that are looked through for mistakes at most."""
 
 REACH = 2_048
 """Steps that the gradient is followed back at most."""
@@ -49,10 +49,15 @@ def probe_sections(arms: list[Arm], data_dir: str | None, say: Callable[[str], N
         models[arm.name] = (run, open_model(run.folder.path), test)
     if not models:
         return [Section("Inside the models", missing)] if missing else []
-    figures = [_confusion(index, name, *found) for index, (name, found) in enumerate(models.items())]
+    tables: list[Table] = []
+    figures: list[Figure] = []
+    for index, (name, opened) in enumerate(models.items()):
+        more_tables, more_figures = _mistakes(index, name, *opened)
+        tables += more_tables
+        figures += more_figures
     order = [arm.name for arm in arms]
     inner = [_memory(models, order), _gradients(models, order)]
-    return [Section("Mistakes", missing, (), figures), *(section for section in inner if section is not None)]
+    return [Section("Mistakes", missing, tables, figures), *(section for section in inner if section is not None)]
 
 
 def _sample(data: SequenceData, count: int) -> SequenceData:
@@ -65,17 +70,12 @@ def _longer(data: SequenceData) -> SequenceData:
     return data.subset((data.lengths >= data.lengths.median()).nonzero().squeeze(1))
 
 
-def _confusion(index: int, name: str, run: StoredRun, saved: SavedModel, test: SequenceData) -> Figure:
+def _mistakes(
+    index: int, name: str, run: StoredRun, saved: SavedModel, test: SequenceData
+) -> tuple[list[Table], list[Figure]]:
     part = _sample(test, max(PROBED_STEPS // int(test.lengths.max()), 10))
-    assert part.labels is not None
-    counts = confusion(predict_logits(saved.network, part), part.labels, len(saved.classes))
     whole = "the whole test set" if len(part) == len(test) else f"{len(part):,} of {len(test):,} test sequences"
-    right = 100 * np.trace(counts) / len(part)
-    caption = (
-        f"{name}, seed {run.config.seed}: true classes against answers on {whole}, {right:.1f} % right. "
-        f"Darker: a larger share of the row."
-    )
-    return Figure(caption, draw_confusion(counts, saved.classes, title=name), f"confusion-{index + 1}")
+    return mistakes(Asked(index, f"{name}, seed {run.config.seed}", saved, part, whole))
 
 
 def _memory(models: dict[str, Opened], order: list[str]) -> Section | None:

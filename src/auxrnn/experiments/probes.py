@@ -14,7 +14,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from auxrnn.anchors import Segments
 from auxrnn.batch import SequenceBatch
@@ -126,6 +125,9 @@ def gradient_norms(network: SequenceClassifier, batch: SequenceBatch, reach: int
     reach = shortest if reach is None else reach
     if not 1 <= reach <= shortest:
         raise ValueError(f"Expected a reach from 1 to the shortest sequence's {shortest} steps, got {reach}.")
+    last_labels = batch.labels
+    if network.target.per_step:  # what the last step is asked
+        last_labels = last_labels.gather(1, (batch.lengths - 1).unsqueeze(1).to(last_labels.device)).squeeze(1)
     first = batch.lengths - reach  # (B,)
     at = (first.unsqueeze(1) + torch.arange(reach)).to(batch.inputs.device)
     inputs = batch.inputs[torch.arange(len(batch), device=at.device).unsqueeze(1), at]  # (B, reach, ...)
@@ -138,8 +140,8 @@ def gradient_norms(network: SequenceClassifier, batch: SequenceBatch, reach: int
                 leaf = map_state(lambda tensor: tensor.detach().requires_grad_(), state)
                 outputs, following = network.encoder(step, leaf)
                 if arriving is None:
-                    logits = network.supervised.head(outputs[:, -1])
-                    reached, weights = [functional.cross_entropy(logits, batch.labels, reduction="sum")], None
+                    said = network.supervised.head(outputs[:, -1])
+                    reached, weights = [network.target.loss(said, last_labels).total], None
                 else:
                     reached, weights = state_tensors(following), arriving
                 leaves = state_tensors(leaf)

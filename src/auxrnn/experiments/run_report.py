@@ -9,12 +9,15 @@ from typing import Any
 
 from auxrnn.config import RunConfig
 from auxrnn.errors import InputError
-from auxrnn.experiments.arms import Arm, differing, gather_arms, read_run, settings
+from auxrnn.experiments.arms import Arm, StoredRun, differing, gather_arms, read_run, settings
 from auxrnn.experiments.insides import probe_sections
 from auxrnn.report.comparisons import compare_all, reach_note
 from auxrnn.report.figures import draw_curves
 from auxrnn.report.page import Cell, Figure, Page, Section, Table, relative_link, write_page
 from auxrnn.report.statistics import bootstrap_interval, spread
+from auxrnn.scores import SCORES, Score
+
+LOSSES = {"reconstruct": "Reconstruction", "predict": "Prediction"}
 
 Curves = dict[str, list[list[tuple[float, float]]]]
 
@@ -48,28 +51,40 @@ def report_runs(
 
 
 def _results(arms: list[Arm], place: Path) -> Section:
-    tested = {arm.name: arm.values("test_accuracy") for arm in arms}
+    name = arms[0].score  # others are not comparable with it
+    score = SCORES[name]
+    tested = {arm.name: arm.values(f"test_{name}") for arm in arms}
     base = arms[0].name
     comparable = len({arm.config.data for arm in arms}) == 1 and len(arms) > 1 and bool(tested[base])
     against = compare_all(tested, base) if comparable else {}
-    header = ["model", "seeds", "test accuracy, %", "validation, %", "BPTT", "parameters", "seconds"]
+    header = [
+        "model",
+        "seeds",
+        f"test {score.unit}",
+        "validation, %" if score.percent else "validation",
+        "BPTT",
+        "parameters",
+        "seconds",
+    ]
     if comparable:
-        header += [f"points against {base}", "effect (g)", "real?"]
+        header += [f"{'points' if score.percent else 'difference'} against {base}", "effect (g)", "real?"]
     rows: list[list[Cell | str]] = []
     for arm in arms:
-        accuracies, seconds = list(tested[arm.name].values()), list(arm.values("seconds").values())
-        interval = bootstrap_interval(accuracies) if accuracies else None
+        values, seconds = list(tested[arm.name].values()), list(arm.values("seconds").values())
+        interval = bootstrap_interval(values) if values else None
         row: list[Cell | str] = [
             arm.name,
             f"{len(arm.finished)} of {len(arm.runs)}",
-            Cell(_spread_text(accuracies), f"bootstrap {interval}" if interval else "", strong=True),
-            _spread_text(list(arm.values("validation_accuracy").values())),
+            Cell(
+                _spread_text(values, score), f"bootstrap {interval}" if interval and score.percent else "", strong=True
+            ),
+            _spread_text(list(arm.values(f"validation_{name}").values()), score),
             "–" if arm.config.model == "transformer" else str(arm.config.bptt),
             f"{arm.values('parameters')[arm.finished[0].config.seed]:,.0f}" if arm.finished else "–",
             f"{spread(seconds).mean:,.0f}" if seconds else "–",
         ]
         if comparable:
-            row += _against(against.get(arm.name))
+            row += _against(against.get(arm.name), score)
         rows.append(row)
     pairs = [found.count for found in against.values()]
     note = (
@@ -81,19 +96,32 @@ def _results(arms: list[Arm], place: Path) -> Section:
     elif pairs and max(pairs) > 1:
         note += f" {reach_note(max(pairs), sum(found.p is not None for found in against.values()))}"
     return Section(
-        "Results", (), [Table("Accuracy on the test set, at the epoch chosen on validation", header, rows, note)]
+        "Results",
+        (),
+        [Table(f"{_titled(score)} on the test set, at the epoch chosen on validation", header, rows, note)],
     )
 
 
-def _spread_text(values: Sequence[float]) -> str:
-    return str(spread(values)) if values else "–"
+def _titled(score: Score) -> str:
+    return score.words[0].upper() + score.words[1:]
 
 
-def _against(found: Any) -> list[Cell | str]:
+def _spread_text(values: Sequence[float], score: Score) -> str:
+    if not values:
+        return "–"
+    found = spread(values)
+    if score.percent:
+        return str(found)
+    return f"{found.mean:.4g}" + ("" if found.half_width is None else f" ± {found.half_width:.2g}")
+
+
+def _against(found: Any, score: Score) -> list[Cell | str]:
     if found is None:
         return ["–"] * 3
     return [
-        Cell(f"{100 * found.difference:+.1f}", str(found.interval) if found.interval else ""),
+        Cell(f"{100 * found.difference:+.1f}", str(found.interval) if found.interval else "")
+        if score.percent
+        else f"{found.difference:+.4g}",
         "–" if found.effect is None else f"{found.effect:.2f}",
         Cell(found.real, "" if found.p_corrected is None else f"p {found.p_corrected:.3g}, corrected"),
     ]
@@ -109,10 +137,10 @@ def _runs(arms: list[Arm], place: Path) -> Section:
             rows.append(
                 [
                     name,
-                    f"{100 * result['test_accuracy']:.2f}"
+                    _scored(result[f"test_{run.score}"], run)
                     if result
                     else Cell("not finished", shlex.join(["auxrnn", "resume", str(folder)])),
-                    f"{100 * result['validation_accuracy']:.2f}" if result.get("validation_accuracy") else "–",
+                    "–" if (chosen := result.get(f"validation_{run.score}")) is None else _scored(chosen, run),
                     f"{run.epochs} of {run.all_epochs}",
                     str(result.get("best_epoch") or "–"),
                     f"{result['seconds']:,.0f}" if result else "–",
@@ -120,8 +148,13 @@ def _runs(arms: list[Arm], place: Path) -> Section:
                     Cell(str(hardware), f"torch {(run.environment.get('packages') or {}).get('torch', '–')}"),
                 ]
             )
-    header = ["run", "test, %", "validation, %", "epochs", "chosen", "seconds", "commit", "hardware"]
+    scores = dict.fromkeys(SCORES[arm.score].unit for arm in arms)
+    header = ["run", f"test {' or '.join(scores)}", "validation", "epochs", "chosen", "seconds", "commit", "hardware"]
     return Section("Runs", (), [Table("Every run and its folder", header, rows)])
+
+
+def _scored(value: float, run: StoredRun) -> str:
+    return f"{100 * value:.2f}" if SCORES[run.score].percent else f"{value:.4g}"
 
 
 def _settings(arms: list[Arm]) -> Section:
@@ -138,14 +171,20 @@ def _setting(value: Any) -> str:
 
 def _curves(arms: list[Arm]) -> Section | None:
     wanted = [
-        ("validation_accuracy", 100.0, "Validation", "validation accuracy, %"),
-        ("train_accuracy", 100.0, "Training", "training accuracy, %"),
-        ("reconstruct", 1.0, "Reconstruction", "loss a token"),
-        ("predict", 1.0, "Prediction", "loss a token"),
+        *(
+            (f"{part}_{name}", SCORES[name].scale, title, f"{title.lower()} {SCORES[name].unit}")
+            for name in dict.fromkeys(arm.score for arm in arms)
+            for part, title in (("validation", "Validation"), ("train", "Training"))
+        ),
+        *((column, 1.0, title, "loss a token") for column, title in LOSSES.items()),
     ]
     figures = []
     for column, scale, title, ylabel in wanted:
-        curves: Curves = {arm.name: [run.curve(column, scale) for run in arm.runs] for arm in arms}
+        curves: Curves = {
+            arm.name: [run.curve(column, scale) for run in arm.runs]
+            for arm in arms
+            if column in (*LOSSES, f"validation_{arm.score}", f"train_{arm.score}")
+        }
         curves = {name: [one for one in found if one] for name, found in curves.items()}
         curves = {name: found for name, found in curves.items() if found}
         if curves:

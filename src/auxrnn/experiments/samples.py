@@ -61,9 +61,9 @@ Forms = dict[str, npt.NDArray[Any]]
 
 def _images(name: str, data_dir: str | None, count: int) -> tuple[Forms, list[str], int]:
     data = load(name, data_dir).train
-    assert data.labels is not None
+    assert isinstance(data.labels, torch.Tensor)
     shown = data.subset(first_of_each(data.labels.tolist(), count))
-    assert shown.labels is not None
+    assert isinstance(shown.labels, torch.Tensor)
     names = [data.classes[label] for label in shown.labels.tolist()]
     if shown.pixel_order is None:
         return {"": _as_images(shown)}, names, data.spec.levels

@@ -18,6 +18,7 @@ import yaml
 
 from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
+from auxrnn.card import shown
 from auxrnn.config import OWN_CORE, RunConfig
 from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
@@ -73,13 +74,13 @@ def tune(
         study.sampler = _sampler(config.seed, trial.number)
         candidate = suggest(trial, config, train.spec, longest)
         try:
-            accuracy = _validation_accuracy(candidate, train, validation)
+            score = _validation_score(candidate, train, validation)
         except DivergedError:
             study.tell(trial, state=_states().FAIL)
             say(f"trial {trial.number:<4} diverged  {_in_words(trial.params)}")
             continue
-        study.tell(trial, accuracy)
-        say(f"trial {trial.number:<4} {100 * accuracy:5.2f} %   {_in_words(trial.params)}")
+        study.tell(trial, score)
+        say(f"trial {trial.number:<4} {shown(train.target.score, score)}   {_in_words(trial.params)}")
     whole = [trial for trial in _finished(study) if trial.value is not None]
     if not whole:
         raise InputError("Expected at least one trial that does not diverge, found none; try more --trials.")
@@ -174,12 +175,12 @@ def _replayed(trial: Any) -> Any:
     return FixedTrial(trial.params)
 
 
-def _validation_accuracy(config: RunConfig, train: SequenceData, validation: SequenceData) -> float:
+def _validation_score(config: RunConfig, train: SequenceData, validation: SequenceData) -> float:
     torch.manual_seed(config.seed)
-    network = build_model(config, train.spec, len(train.classes), int(train.lengths.max()))
+    network = build_model(config, train.spec, train.target, int(train.lengths.max()))
     fitted = fit(network, train, validation, config.model_config(), config, quiet=True)
-    assert fitted.best_accuracy is not None
-    return fitted.best_accuracy
+    assert fitted.best_score is not None
+    return fitted.best_score
 
 
 def _in_words(settings: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Class probabilities from the model.onnx beside this file, with numpy and onnxruntime alone.
+"""What the model says, from the model.onnx beside this file, with numpy and onnxruntime alone.
 
 python example.py               random input, in two pieces
 python example.py FILE.npy      one sequence of pixels or values, (T, C) or (T,)
@@ -28,9 +28,9 @@ def first_state(batch):
 
 
 def advance(steps, state):
-    """Probabilities (batch, classes) after `steps`, and the state to go on from."""
-    probabilities, *after = session.run(None, {"inputs": steps, **state})
-    return probabilities, dict(zip(state, after, strict=True))
+    """Answers (batch, names) after `steps`, or (batch, steps, names) of each; and the state to go on from."""
+    answers, *after = session.run(None, {"inputs": steps, **state})
+    return answers, dict(zip(state, after, strict=True))
 
 
 def read(word):
@@ -56,10 +56,12 @@ steps = read(sys.argv[1]) if len(sys.argv) > 1 else random_steps(min(100, about[
 state = first_state(batch=1)
 if state:
     half = (steps.shape[1] + 1) // 2
-    probabilities, state = advance(steps[:, :half], state)
+    answers, state = advance(steps[:, :half], state)
     if half < steps.shape[1]:
-        probabilities, state = advance(steps[:, half:], state)
+        answers, state = advance(steps[:, half:], state)
 else:
-    probabilities, state = advance(steps, state)
-for place in np.argsort(-probabilities[0])[:5]:
-    print(f"{about['classes'][place]}: {probabilities[0, place]:.6f}")
+    answers, state = advance(steps, state)
+last = answers[0, -1] if about["per_step"] else answers[0]  # the tags of the last step
+places = range(len(last)) if about["target"] == "value" else np.argsort(-last)[:5]
+for place in places:
+    print(f"{about['classes'][place]}: {last[place]:.6f}")

@@ -23,7 +23,7 @@ from torch import Tensor
 from auxrnn.batch import as_batch
 from auxrnn.card import described
 from auxrnn.errors import InputError, did_you_mean
-from auxrnn.export.served import INPUT_TYPES, INPUTS, PROBABILITIES, Served, description
+from auxrnn.export.served import INPUT_TYPES, INPUTS, Served, description
 from auxrnn.files import write_atomically
 from auxrnn.persistence import SavedModel
 
@@ -34,7 +34,7 @@ ABOUT = "auxrnn"
 """The entry of a file's own notes that holds `served.description` as JSON."""
 
 LARGEST_DIFFERENCE = 1e-4
-"""Of a probability or a state, from the model's own; more is taken for a fault, and nothing is written."""
+"""Of an answer or a state, from the model's own; more is taken for a fault, and nothing is written."""
 
 CASES = ((1, 1), (3, 2), (2, 33), (5, 150))
 """Batch and length of what is compared; none of them is that of the export's own example."""
@@ -42,7 +42,7 @@ CASES = ((1, 1), (3, 2), (2, 33), (5, 150))
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written, and the largest difference from the model's own probabilities and states."""
+    """What was written, and the largest difference from the model's own answers and states."""
 
     model: Path
     files: tuple[Path, ...]
@@ -84,9 +84,9 @@ def export_model(saved: SavedModel, folder: Path, form: Form) -> Exported:
 def largest_difference(run: Run, served: Served) -> float:
     """Between `run(inputs, *state)` and the model, over `CASES`: from the first state and from a random one.
 
-    Of a state that goes beyond 1 in size, relative to its largest entry.
+    Of answers or a state that go beyond 1 in size, relative to its largest entry.
 
-    From the first state the probabilities are compared with the network's own, which plans its windows for unequal
+    From the first state the answers are compared with the network's own, which plans its windows for unequal
     lengths and shares nothing with the export.
     """
     generator = torch.Generator().manual_seed(0)
@@ -101,8 +101,7 @@ def largest_difference(run: Run, served: Served) -> float:
             with torch.no_grad():
                 expected = list(served(inputs, *state))
                 if number == 0:
-                    logits = served.network(as_batch(served.standardised(inputs)))
-                    expected[0] = torch.softmax(logits, 1)
+                    expected[0] = served.told(served.network(as_batch(served.standardised(inputs))))
             for one, other in zip(found, expected, strict=True):
                 difference = float((one - other).abs().max() / other.abs().max().clamp(min=1.0))
                 worst = max(worst, math.inf if math.isnan(difference) else difference)
@@ -135,7 +134,7 @@ def _onnx_bytes(served: Served, about: str) -> bytes:
                 exported_program(served),
                 dynamo=True,
                 input_names=[INPUTS],
-                output_names=[PROBABILITIES],
+                output_names=[served.answer],
                 verbose=False,
             )
         assert made is not None
@@ -220,15 +219,23 @@ def _page(saved: SavedModel, served: Served, form: Form, difference: float) -> s
 | name | what |
 |---|---|
 | `{INPUTS}` | {inputs} |
-{state}| `{PROBABILITIES}` | `float32 (batch, {len(saved.classes)})`, of each class after the last step |
+{state}| `{served.answer}` | {_answers(served)} |
 
 {pieces} All sequences of a batch have the same number of steps.
 
-The file's own notes (entry `{ABOUT}`, JSON) hold the classes, the characters, the order of pixels and the first state.
+The file's own notes (entry `{ABOUT}`, JSON) hold the names of the answers, the characters, the order of pixels and
+the first state.
 
 Compared with the model on random input of {len(CASES)} other lengths and batch sizes, from the first state and from
-a random one: the largest difference of a probability or a state is {difference:.2g}.
+a random one: the largest difference of an answer or a state is {difference:.2g}.
 """
+
+
+def _answers(served: Served) -> str:
+    size, what = served.target.size, "each value" if served.target.kind == "value" else "each class"
+    if served.target.per_step:
+        return f"`float32 (batch, steps, {size})`, of {what} at every step"
+    return f"`float32 (batch, {size})`, of {what} after the last step"
 
 
 def _lengths(served: Served) -> str:

@@ -6,7 +6,7 @@ tracing is deprecated. ONNX has the three cells as operators, and runtimes have 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,8 +16,9 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from auxrnn.baselines.urnn import SMALLEST, UnitaryRNN
-from auxrnn.export.served import INPUTS, PROBABILITIES, Layer, Served, layers_of, unitary_of
+from auxrnn.export.served import INPUTS, Layer, Served, layers_of, unitary_of
 from auxrnn.model import SequenceClassifier
+from auxrnn.targets import ValueTarget
 
 OPSET, IR_VERSION = 17, 8
 ELEMENTS = {"pixels": TensorProto.UINT8, "values": TensorProto.FLOAT, "characters": TensorProto.INT64}
@@ -34,14 +35,15 @@ def recurrent_graph(served: Served) -> onnx.ModelProto:
     steps = graph.node("Transpose", _features(graph, served), perm=[1, 0, 2])  # (T, B, F)
     core = network.encoder.core
     if isinstance(core, UnitaryRNN):
-        last = _unitary(graph, served, steps)
+        last, outputs = _unitary(graph, served, steps)
     else:
-        last = _cells(graph, core, layers_of(network.encoder), steps)
+        last, outputs = _cells(graph, core, layers_of(network.encoder), steps)
     head = network.supervised.head
     assert isinstance(head.first, nn.Linear)
     assert isinstance(head.second, nn.Linear)
-    hidden = graph.node("Relu", graph.linear(last, head.first.weight, head.first.bias))
-    graph.node("Softmax", graph.linear(hidden, head.second.weight, head.second.bias), axis=1, out=PROBABILITIES)
+    read = graph.node("Transpose", outputs, perm=[1, 0, 2]) if served.target.per_step else last
+    hidden = graph.node("Relu", graph.linear(read, head.first.weight, head.first.bias))
+    ANSWERS[served.target.kind](graph, served, graph.linear(hidden, head.second.weight, head.second.bias))
     return _model(graph, served)
 
 
@@ -58,14 +60,42 @@ class _Graph:
         self.nodes.append(helper.make_node(operator, list(inputs), [name], **attributes))
         return name
 
-    def constant(self, values: Tensor | Sequence[int] | float, dtype: Any = np.float32) -> str:
+    def constant(self, values: Tensor | Sequence[float] | float, dtype: Any = np.float32) -> str:
         array = np.asarray(values.numpy() if isinstance(values, Tensor) else values, dtype=dtype)
         name = f"constant_{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
         return name
 
     def linear(self, inputs: str, weight: Tensor, bias: Tensor) -> str:
-        return self.node("Gemm", inputs, self.constant(weight), self.constant(bias), transB=1)
+        """inputs (..., F), of any number of dimensions."""
+        return self.node("Add", self.node("MatMul", inputs, self.constant(weight.T)), self.constant(bias))
+
+
+def _likeliest(graph: _Graph, served: Served, outputs: str) -> None:
+    graph.node("Softmax", outputs, axis=-1, out=served.answer)
+
+
+def _each(graph: _Graph, served: Served, outputs: str) -> None:
+    graph.node("Sigmoid", outputs, out=served.answer)
+
+
+def _values(graph: _Graph, served: Served, outputs: str) -> None:
+    """In their own units, computed in float64."""
+    assert isinstance(served.target, ValueTarget)
+    size = served.target.size
+    values = graph.node("Cast", outputs, to=TensorProto.DOUBLE)
+    values = graph.node("Mul", values, graph.constant(served.target.scale or (1.0,) * size, np.float64))
+    values = graph.node("Add", values, graph.constant(served.target.mean or (0.0,) * size, np.float64))
+    graph.node("Cast", values, to=TensorProto.FLOAT, out=served.answer)
+
+
+ANSWERS: dict[str, Callable[[_Graph, Served, str], None]] = {
+    "class": _likeliest,
+    "classes": _each,
+    "value": _values,
+    "tags": _likeliest,
+}
+"""The nodes from the head's outputs to the answers, by the kind of target."""
 
 
 def _features(graph: _Graph, served: Served) -> str:
@@ -85,8 +115,8 @@ def _features(graph: _Graph, served: Served) -> str:
     return graph.node("Cast", values, to=TensorProto.FLOAT)
 
 
-def _cells(graph: _Graph, core: nn.Module, layers: list[Layer], steps: str) -> str:
-    """One operator a layer over steps (T, B, F); the last output of the uppermost (B, H)."""
+def _cells(graph: _Graph, core: nn.Module, layers: list[Layer], steps: str) -> tuple[str, str]:
+    """One operator a layer over steps (T, B, F); the last output of the uppermost (B, H), and all (T, B, H)."""
     assert isinstance(core, nn.RNNBase)
     names = ["hidden", "cell"] if core.mode == "LSTM" else ["hidden"]
     options: dict[str, Any] = {"hidden_size": core.hidden_size}
@@ -106,11 +136,10 @@ def _cells(graph: _Graph, core: nn.Module, layers: list[Layer], steps: str) -> s
         graph.nodes.append(helper.make_node(OPERATORS[core.mode], inputs, outputs, **options))
         for name, found in zip(names, last, strict=True):
             after[name].append(found)
-        if index + 1 < len(layers):
-            steps = graph.node("Squeeze", outputs[0], graph.constant([1], np.int64))
+        steps = graph.node("Squeeze", outputs[0], graph.constant([1], np.int64))
     for name, parts in after.items():
         graph.node("Concat", *parts, axis=0, out=f"next_{name}")
-    return graph.node("Squeeze", after["hidden"][-1], graph.constant([0], np.int64))
+    return graph.node("Squeeze", after["hidden"][-1], graph.constant([0], np.int64)), steps
 
 
 def _ordered(weight: Tensor, mode: str) -> Tensor:
@@ -119,8 +148,8 @@ def _ordered(weight: Tensor, mode: str) -> Tensor:
     return gates[list(GATES[mode])].flatten(0, 1)
 
 
-def _unitary(graph: _Graph, served: Served, steps: str) -> str:
-    """A Scan over the steps of a uRNN: `modReLU(given + state @ W)`; the last state (B, 2H)."""
+def _unitary(graph: _Graph, served: Served, steps: str) -> tuple[str, str]:
+    """A Scan over the steps of a uRNN: `modReLU(given + state @ W)`; the last state (B, 2H), and all (T, B, 2H)."""
     assert isinstance(served.network, SequenceClassifier)
     weights = unitary_of(served.network.encoder)
     units = len(weights.bias)
@@ -139,15 +168,20 @@ def _unitary(graph: _Graph, served: Served, steps: str) -> str:
     def value(name: str) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 2 * units])
 
-    body = helper.make_graph(step.nodes, "step", [value("step_before"), value("step_given")], [value("step_after")])
-    return graph.node("Scan", "hidden", given, body=body, num_scan_inputs=1, out="next_hidden")
+    step.node("Identity", "step_after", out="step_said")
+    taken, left = [value("step_before"), value("step_given")], [value("step_after"), value("step_said")]
+    body = helper.make_graph(step.nodes, "step", taken, left)
+    outputs = ["next_hidden", "hidden_steps"]
+    graph.nodes.append(helper.make_node("Scan", ["hidden", given], outputs, body=body, num_scan_inputs=1))
+    return outputs[0], outputs[1]
 
 
 def _model(graph: _Graph, served: Served) -> onnx.ModelProto:
     kind, size = served.spec.kind, served.spec.size
     shape: list[Any] = ["batch", "steps"] if kind == "characters" else ["batch", "steps", size]
     inputs = [helper.make_tensor_value_info(INPUTS, ELEMENTS[kind], shape)]
-    outputs = [helper.make_tensor_value_info(PROBABILITIES, TensorProto.FLOAT, ["batch", served.network.num_classes])]
+    answered: list[Any] = ["batch", *(["steps"] if served.target.per_step else []), served.target.size]
+    outputs = [helper.make_tensor_value_info(served.answer, TensorProto.FLOAT, answered)]
     for part in served.state:
         own: list[Any] = list(part.first.shape)
         own[part.batch_dim] = "batch"

@@ -50,7 +50,8 @@ class Scanned(nn.Module):
             carry, steps = scan(STEPS[self.mode](layer), before, given)
             after.append(tuple(carry))
         whole = after[0] if self.unitary else tuple(torch.stack(parts) for parts in zip(*after, strict=True))
-        return (torch.softmax(self.head(after[-1][0]), 1), *whole)
+        read = steps.transpose(0, 1) if self.served.target.per_step else after[-1][0]
+        return (self.served.told(self.head(read)), *whole)
 
 
 class _Weights(nn.Module):

@@ -1,4 +1,4 @@
-"""A trained model as another program calls it: raw steps and a state in, class probabilities and the next state out.
+"""A trained model as another program calls it: raw steps and a state in, answers and the next state out.
 
 `Served` is what every exported file is measured against; the parts below it are what the files are made of. Knows no
 file format.
@@ -20,7 +20,7 @@ from auxrnn.model import SequenceClassifier
 from auxrnn.persistence import SavedModel
 from auxrnn.recurrent import State, state_tensors
 
-INPUTS, PROBABILITIES = "inputs", "probabilities"
+INPUTS = "inputs"
 INPUT_TYPES = {"pixels": torch.uint8, "values": torch.float32, "characters": torch.int64}
 
 
@@ -45,8 +45,9 @@ class StateTensor:
 
 
 class Served(nn.Module):
-    """inputs (B, T, C) or (B, T), state tensors -> probabilities (B, classes), next state tensors.
+    """inputs (B, T, C) or (B, T), state tensors -> answers (B, size), or (B, T, size) per step; next state tensors.
 
+    The answers are what the target's `shares` are: probabilities, or values in their own units. answer: their name.
     inputs as `INPUT_TYPES` has it: pixel levels, values as they are measured (they are standardised here, as in
     training), or the numbers of characters. All sequences have T steps, at least one. A transformer has no state.
     """
@@ -54,7 +55,8 @@ class Served(nn.Module):
     def __init__(self, saved: SavedModel) -> None:
         super().__init__()
         self.network = saved.network.eval().requires_grad_(False).float()
-        self.spec = saved.spec
+        self.spec, self.target = saved.spec, saved.target
+        self.answer = saved.target.share_name
         learned = saved.preprocessing
         numbers = learned is not None and learned.mean
         self.mean: Tensor | None
@@ -68,11 +70,16 @@ class Served(nn.Module):
     def forward(self, inputs: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         inputs = self.standardised(inputs)
         if isinstance(self.network, TransformerClassifier):
-            return (torch.softmax(whole(self.network, inputs), 1),)
+            return (self.told(whole(self.network, inputs)),)
         assert isinstance(self.network, SequenceClassifier)
         given: State = state if len(state) > 1 else state[0]
         outputs, after = self.network.encoder(inputs, given)
-        return (torch.softmax(self.network.supervised.head(outputs[:, -1]), 1), *state_tensors(after))
+        read = outputs if self.target.per_step else outputs[:, -1]
+        return (self.told(self.network.supervised.head(read)), *state_tensors(after))
+
+    def told(self, outputs: Tensor) -> Tensor:
+        """The answers from the head's outputs, float32."""
+        return self.target.shares(outputs).float()
 
     def standardised(self, inputs: Tensor) -> Tensor:
         """Values less the mean and divided by the scale of training, in float64 as `Preprocessing` does it."""
@@ -91,11 +98,13 @@ def state_of(encoder: Encoder) -> tuple[StateTensor, ...]:
 
 
 def whole(network: TransformerClassifier, inputs: Tensor) -> Tensor:
-    """Logits of sequences that all have T steps, without the plan for unequal ones that `forward` makes."""
+    """Outputs on sequences that all have T steps, without the plan for unequal ones that `forward` makes."""
     steps = inputs.shape[1]
     hidden = network.projection(network.features(inputs)) * network.scale + network.positions(steps)
     later = nn.Transformer.generate_square_subsequent_mask(steps, hidden.device, torch.bool) if network.causal else None
     hidden = network.layers(hidden, later, None, is_causal=network.causal)
+    if network.target.per_step:
+        return network.head(hidden)
     return network.head(hidden[:, -1] if network.causal else hidden.mean(1))
 
 
@@ -162,6 +171,9 @@ def description(saved: SavedModel, served: Served) -> dict[str, Any]:
         "model": saved.config.model,
         "input": saved.spec.to_dict(),
         "classes": list(saved.classes),
+        "target": saved.target.kind,
+        "per_step": saved.target.per_step,
+        "output": served.answer,
         "characters": "" if preprocessing is None else preprocessing.characters,
         "pixel_order": None if saved.pixel_order is None else list(saved.pixel_order),
         "state": {

@@ -8,5 +8,6 @@ from auxrnn.objectives.base import objective_losses as objective_losses
 from auxrnn.objectives.prediction import Prediction as Prediction
 from auxrnn.objectives.reconstruction import Reconstruction as Reconstruction
 from auxrnn.objectives.supervised import Supervised as Supervised
-from auxrnn.objectives.supervised import classifier_head as classifier_head
 from auxrnn.objectives.supervised import label_loss as label_loss
+from auxrnn.objectives.supervised import output_head as output_head
+from auxrnn.objectives.tagging import SupervisedSteps as SupervisedSteps

@@ -1,7 +1,8 @@
 """The .ts format of the UCR/UEA archive (timeseriesclassification.com): one case a line, dimensions separated by `:`.
 
-A header of `@` lines, `@data`, then `1.0,2.0,?:3.0,4.0,5.0:class`. Equal and unequal lengths, univariate and
-multivariate, `?` and NaN for missing values. Series with time stamps and regression sets are refused.
+A header of `@` lines, `@data`, then `1.0,2.0,?:3.0,4.0,5.0:class`, or a number behind the last `:` where the header
+says `@targetLabel true`. Equal and unequal lengths, univariate and multivariate, `?` and NaN for missing values. Series
+with time stamps are refused.
 """
 
 from __future__ import annotations
@@ -13,12 +14,16 @@ from pathlib import Path
 import numpy as np
 
 from auxrnn.errors import InputError
-from auxrnn.own.rows import Array, Form, Row, Split, number_of
+from auxrnn.own.rows import Array, Form, Label, Row, Split, number_of
+from auxrnn.reading import TargetKind
 
 
 @dataclass(frozen=True)
 class TsFile:
-    """One file: where its data start (line of the first case), how many dimensions a case has, its class labels."""
+    """One file: where its data start (line of the first case), how many dimensions a case has, its class labels.
+
+    value: whether a case has a number in place of a class.
+    """
 
     path: Path
     first: int
@@ -26,6 +31,7 @@ class TsFile:
     labels: tuple[str, ...]
     split: Split | None = None
     encoding: str = "utf-8"
+    value: bool = False
 
     def rows(self) -> Iterator[Row]:
         for number, line in _lines(self.path, self.encoding):
@@ -34,14 +40,18 @@ class TsFile:
             where = f"{self.path}, row {number}"
             *series, label = line.split(":")
             if len(series) != self.dimensions:
-                raise InputError(f"{where}: expected {self.dimensions} dimensions and a class, got {len(series)}.")
+                raise InputError(f"{where}: expected {self.dimensions} dimensions and a label, got {len(series)}.")
             if self.labels and label.strip() not in self.labels:
                 raise InputError(f"{where}: expected a class of the header's @classLabel, got {label.strip()!r}.")
             channels = [_numbers(part, where) for part in series]
             lengths = {len(channel) for channel in channels}
             if len(lengths) > 1:
                 raise InputError(f"{where}: expected dimensions of one length, got {sorted(lengths)}.")
-            yield Row(where, np.stack(channels, 1), label.strip() or None, self.split)
+            found: Label | None = label.strip() or None
+            if self.value:
+                measured = number_of(label, where, "target")
+                found = None if np.isnan(measured) else (measured,)
+            yield Row(where, np.stack(channels, 1), found, self.split)
 
 
 @dataclass(frozen=True)
@@ -54,7 +64,8 @@ class TsReader:
     def form(self) -> Form:
         pair = " (train and test)" if len(self.parts) == 2 else ""
         kind = "univariate" if self.parts[0].dimensions == 1 else f"{self.parts[0].dimensions} dimensions"
-        return Form(f"UCR/UEA .ts{pair}, {kind}", "values", self.parts[0].dimensions)
+        target = {"target": "value", "labels": ("value",)} if self.parts[0].value else {}
+        return Form(f"UCR/UEA .ts{pair}, {kind}", "values", self.parts[0].dimensions, **target)  # type: ignore[arg-type]
 
     @property
     def files(self) -> list[Path]:
@@ -69,20 +80,25 @@ class TsReader:
                 yield row
 
 
-def find_ts(paths: list[tuple[Path, Split | None]], encoding: str = "utf-8") -> TsReader:
-    """Read the headers; InputError where a pair does not fit together."""
+def find_ts(paths: list[tuple[Path, Split | None]], encoding: str = "utf-8", target: TargetKind = "auto") -> TsReader:
+    """Read the headers; InputError where a pair does not fit together, or the header not the `target` asked for."""
     parts = tuple(_read_header(path, split, encoding) for path, split in paths)
     for part in parts[1:]:
         if part.dimensions != parts[0].dimensions:
             raise InputError(
                 f"{part.path}: expected {parts[0].dimensions} dimensions as in {parts[0].path}, got {part.dimensions}."
             )
+        if part.value != parts[0].value:
+            raise InputError(f"{part.path}: expected classes or numbers as in {parts[0].path}, got the other.")
+    told = "value" if parts[0].value else "class"
+    if target not in ("auto", told):
+        raise InputError(f"{parts[0].path}: expected --target {told} as its header says, got {target}; leave it out.")
     return TsReader(parts)
 
 
 def _read_header(path: Path, split: Split | None, encoding: str) -> TsFile:
     labels: tuple[str, ...] = ()
-    started = 0
+    started, value, unlabelled = 0, False, ""
     for number, line in _lines(path, encoding):
         if not line or line.startswith("#"):
             continue
@@ -91,19 +107,22 @@ def _read_header(path: Path, split: Split | None, encoding: str) -> TsFile:
                 raise InputError(
                     f"{path}, row {number}: expected dimensions and a class with `:` between, got {line[:40]!r}."
                 )
-            return TsFile(path, started, line.count(":"), labels, split, encoding)
+            return TsFile(path, started, line.count(":"), labels, split, encoding, value)
         if not line.startswith("@"):
             raise InputError(f"{path}, row {number}: expected a header line beginning with @, got {line[:40]!r}.")
         word, *values = line[1:].split() or [""]
         word = word.lower()
         if word == "data":
             started = number + 1
+            if unlabelled and not (labels or value):
+                raise InputError(unlabelled)
         elif word == "timestamps" and values[:1] and values[0].lower() == "true":
             raise InputError(f"{path}, row {number}: expected series without time stamps, found @timeStamps true.")
-        elif word == "targetlabel" or (word == "classlabel" and (not values or values[0].lower() != "true")):
-            raise InputError(f"{path}, row {number}: expected a class for each case, found {line[:40]!r}.")
-        elif word == "classlabel":
-            labels = tuple(values[1:])
+        elif word in ("targetlabel", "classlabel") and values[:1] and values[0].lower() == "true":
+            value = word == "targetlabel"
+            labels = () if value else tuple(values[1:])
+        elif word in ("targetlabel", "classlabel"):
+            unlabelled = f"{path}, row {number}: expected a label for each case, found {line[:40]!r}."
     raise InputError(f"{path}: expected cases after @data, found {'none' if started else 'no @data line'}.")
 
 

@@ -1,4 +1,6 @@
-"""NumPy files: X (N, T, C) or (N, T) and y (N,), inside one .npz or as .npy files side by side.
+"""NumPy files: X (N, T, C) or (N, T) and y, inside one .npz or as .npy files side by side.
+
+y is (N,) classes or values, (N, K) values or 0 and 1 for each of several classes, or (N, T) a class for each step.
 
 Read sequence by sequence from the file itself, so that memory does not grow with it. Nothing is ever unpickled.
 """
@@ -9,17 +11,20 @@ import math
 import warnings
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.lib import format as npy
 
 from auxrnn.errors import InputError
-from auxrnn.own.rows import Array, Form, Row, Split
+from auxrnn.own.rows import Array, Form, Label, Row, Split
+
+if TYPE_CHECKING:
+    from auxrnn.batch import InputKind
 
 INPUT_NAMES = ("X", "x", "inputs", "data")
 LABEL_NAMES = ("y", "Y", "labels", "label", "target")
@@ -107,9 +112,13 @@ class Part:
 
 @dataclass(frozen=True)
 class ArrayReader:
-    """Sequences along the first dimension of arrays; uint8 counts as pixels, other numbers as values."""
+    """Sequences along the first dimension of arrays; uint8 counts as pixels, other numbers as values.
+
+    kind: of the target that y is.
+    """
 
     parts: tuple[Part, ...]
+    kind: str = "class"
 
     @property
     def form(self) -> Form:
@@ -118,7 +127,12 @@ class ArrayReader:
         pixels = array.dtype == np.uint8
         shapes = ", ".join(f"{part.inputs.member or part.inputs.path.name} {part.inputs.shape}" for part in self.parts)
         dtype = array.dtype.name if array.dtype.kind in "fiu" and array.dtype.itemsize <= 8 else "float64"
-        return Form(f"NumPy arrays: {shapes}", "pixels" if pixels else "values", channels, dtype)
+        found = self.parts[0].labels
+        size = 1 if found is None or len(found.shape) == 1 else found.shape[1]
+        names = {"classes": [str(place) for place in range(size)], "value": [f"value_{n}" for n in range(1, size + 1)]}
+        labels = ("value",) if self.kind == "value" and size == 1 else tuple(names.get(self.kind, ()))
+        kind: InputKind = "pixels" if pixels else "values"
+        return Form(f"NumPy arrays: {shapes}", kind, channels, dtype, target=self.kind, labels=labels)
 
     @property
     def files(self) -> list[Path]:
@@ -131,7 +145,7 @@ class ArrayReader:
             if skip >= number:
                 skip -= number
                 continue
-            labels = None if part.labels is None else part.labels.whole()
+            labels = None if part.labels is None else part.labels.items(skip)
             lengths = None if part.lengths is None else part.lengths.whole()
             for index, item in enumerate(part.inputs.items(skip), skip):
                 where = f"{part.inputs.where}, sequence {index}"
@@ -140,11 +154,16 @@ class ArrayReader:
                     if not 0 <= lengths[index] <= len(values):
                         raise InputError(f"{where}: expected a length of 0 to {len(values)}, got {lengths[index]}.")
                     values = values[: int(lengths[index])]
-                yield Row(where, values, None if labels is None else _label(labels[index], where), part.split)
+                label: Label | None = None
+                if labels is not None:
+                    label = LABELS[self.kind](
+                        next(labels)[: len(values)] if self.kind == "tags" else next(labels), where
+                    )
+                yield Row(where, values, label, part.split)
             skip = 0
 
 
-def find_arrays(path: Path, *, labelled: bool = True) -> ArrayReader:
+def find_arrays(path: Path, *, labelled: bool = True, kind: str = "class") -> ArrayReader:
     """The arrays in an .npz file, in an .npy file with its labels beside it, or in a folder of .npy files."""
     if path.is_dir():
         arrays = {file.stem: _read_header(file) for file in sorted(path.glob("*.npy"))}
@@ -158,7 +177,11 @@ def find_arrays(path: Path, *, labelled: bool = True) -> ArrayReader:
                 for name, file in _beside(path).items()
                 if file.is_file()
             }
-    return ArrayReader(tuple(_checked(part) for part in _parts(arrays, path, labelled)))
+    parts = tuple(_checked(part, kind) for part in _parts(arrays, path, labelled))
+    sizes = {part.labels.shape[1:] for part in parts if part.labels is not None}
+    if kind in ("classes", "value") and len(sizes) > 1:
+        raise InputError(f"{path}: expected as many labels a sequence to train and to test, found {sizes}.")
+    return ArrayReader(parts, kind if labelled else "class")
 
 
 def _beside(path: Path) -> dict[str, Path]:
@@ -193,22 +216,63 @@ def _one(arrays: dict[str, ArrayFile], names: list[str], path: Path) -> ArrayFil
     return arrays[found[0]] if found else None
 
 
-def _checked(part: Part) -> Part:
+def _checked(part: Part, kind: str) -> Part:
     array = part.inputs
     if array.dtype.kind not in "fiub":
         raise InputError(f"{array.where}: expected numbers, found {array.dtype}.")
     if len(array.shape) not in (2, 3) or 0 in array.shape[1:]:
         raise InputError(f"{array.where}: expected an array (N, T, C) or (N, T), found shape {array.shape}.")
-    for name, other in (("label", part.labels), ("length", part.lengths)):
-        if other is not None and other.shape not in ((array.shape[0],), (array.shape[0], 1)):
-            raise InputError(
-                f"{other.where}: expected one {name} a sequence, ({array.shape[0]},), found shape {other.shape}."
-            )
-    if part.labels is not None and part.labels.dtype.kind not in "fiubUS":
-        raise InputError(f"{part.labels.where}: expected texts or whole numbers, found {part.labels.dtype}.")
+    number, steps = array.shape[:2]
+    if part.lengths is not None and part.lengths.shape not in ((number,), (number, 1)):
+        raise InputError(
+            f"{part.lengths.where}: expected one length a sequence, ({number},), found shape {part.lengths.shape}."
+        )
+    if part.labels is not None:
+        _check_labels(part.labels, number, steps, kind)
     if part.lengths is not None and part.lengths.dtype.kind not in "iu":
         raise InputError(f"{part.lengths.where}: expected whole numbers, found {part.lengths.dtype}.")
     return part
+
+
+def _check_labels(labels: ArrayFile, number: int, steps: int, kind: str) -> None:
+    shape = labels.shape
+    expected, fits = {
+        "class": (f"one label a sequence, ({number},)", shape in ((number,), (number, 1))),
+        "classes": (f"0 and 1 for each class, ({number}, K)", len(shape) == 2 and shape[0] == number),
+        "value": (f"({number},) or ({number}, K) numbers", len(shape) in (1, 2) and shape[0] == number),
+        "tags": (f"a label for each step, ({number}, {steps})", shape == (number, steps)),
+    }[kind]
+    if not fits or 0 in shape[1:]:
+        hint = ""
+        if kind == "class" and len(shape) == 2 and shape[0] == number:
+            hint = (
+                " Say what they are: --target classes (0 and 1 for each class), value (numbers) or tags (one a step, "
+                f"({number}, {steps}))."
+            )
+        raise InputError(f"{labels.where}: expected {expected}, found shape {shape}.{hint}")
+    types = {"class": "fiubUS", "classes": "fiub", "value": "fiu", "tags": "fiubUS"}[kind]
+    if labels.dtype.kind not in types:
+        what = "texts or whole numbers" if "U" in types else "numbers"
+        raise InputError(f"{labels.where}: expected {what}, found {labels.dtype}.")
+
+
+def _several(label: Array, where: str) -> tuple[str, ...]:
+    """The places of the classes whose entry is 1."""
+    if not np.isin(label, (0, 1)).all():
+        raise InputError(f"{where}: expected 0 or 1 for each class, got {label.tolist()[:8]}.")
+    return tuple(str(place) for place in np.flatnonzero(label).tolist())
+
+
+def _values(label: Array, where: str) -> tuple[float, ...] | None:
+    numbers = label.reshape(-1).astype(np.float64)
+    if np.isinf(numbers).any():
+        raise InputError(f"{where}: expected finite values in y, got {numbers.tolist()[:8]}.")
+    return None if np.isnan(numbers).any() else tuple(numbers.tolist())
+
+
+def _tags(label: Array, where: str) -> tuple[str | None, ...]:
+    """The class of each step; none for -1, NaN and the empty text."""
+    return tuple(None if tag == "-1" else tag for tag in (_label(one, where) for one in label))
 
 
 def _label(label: Any, where: str) -> str | None:
@@ -219,9 +283,21 @@ def _label(label: Any, where: str) -> str | None:
         if np.isnan(label):
             return None
         if not label.is_integer():
-            raise InputError(f"{where}: expected a class as label, got {label}: these look like measured values.")
+            raise InputError(
+                f"{where}: expected a class as label, got {label}: these look like measured values. To predict them as "
+                "numbers say --target value."
+            )
         label = int(label)
     return str(label).strip() or None
+
+
+LABELS: dict[str, Callable[[Any, str], Label | None]] = {
+    "class": _label,
+    "classes": _several,
+    "value": _values,
+    "tags": _tags,
+}
+"""From an item of y to a label, by the kind of target."""
 
 
 def _members(path: Path) -> dict[str, ArrayFile]:

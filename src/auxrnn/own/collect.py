@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from auxrnn.errors import InputError
-from auxrnn.own.labelling import Labelling
+from auxrnn.own.keepers import KEEPERS
 from auxrnn.own.missing import fill_missing
 from auxrnn.own.rows import Array, Form, Row
 from auxrnn.reading import ReadingOptions
@@ -21,8 +21,8 @@ MOST_CHARACTERS = 65_536  # different ones; each is kept as uint16
 
 
 class Collection:
-    """What was collected: `ends` (steps up to the end of each sequence), `labels` in the order of first appearance,
-    `splits`, all arrays; `characters` in that order too; counts of what was missing.
+    """What was collected: `ends` (steps up to the end of each sequence), `labels` as `keeper` keeps them, `splits`, all
+    arrays; `characters` in that order too; counts of what was missing.
 
     file: takes the numbers. state: what `state` gave, to go on from there.
     """
@@ -37,8 +37,8 @@ class Collection:
         self.missing: int = state["missing"]
         self.with_missing: int = state["with_missing"]
         self.left_out: int = state["left_out"]
-        self.labelling = Labelling(options.label_type, state["labels"])
-        self.ends, self.labels, self.splits = array("q"), array("i"), array("b")
+        self.keeper = KEEPERS[form.target](form, options, state["labels"])
+        self.ends, self.labels, self.splits = array("q"), array(self.keeper.typecode), array("b")
         self._places = np.full(0x110000, -1, np.int32)  # of each code point
         self.characters = ""
         self._learn(state.get("characters", ""))
@@ -52,15 +52,21 @@ class Collection:
                 raise InputError(f"{row.where}: expected {what}, got none. --missing drop leaves such rows out.")
             self.left_out += 1
             return
-        numbers = self._encoded(row) if isinstance(row.sequence, str) else self._checked(row.sequence, row.where)
+        kept: Array | None = None
+        if isinstance(row.sequence, str):
+            numbers = self._encoded(row)
+        else:
+            numbers = self._checked(row.sequence, row.where)
+            if len(numbers) < len(row.sequence):
+                kept = np.flatnonzero(~np.isnan(row.sequence).any(1))
         if not len(numbers):
             self.left_out += 1
             return
-        label = self.labelling.place(row.label, row.where)
+        label = self.keeper.numbers(row.label, row.where, kept)
         self._file.write(np.ascontiguousarray(numbers, dtype=self.form.dtype).data)
         self.steps += len(numbers)
         self.ends.append(self.steps)
-        self.labels.append(label)
+        self.labels.extend(label)  # type: ignore[arg-type]
         self.splits.append(SPLIT_NUMBERS[row.split])
 
     def state(self) -> dict[str, Any]:
@@ -71,7 +77,7 @@ class Collection:
             "missing": self.missing,
             "with_missing": self.with_missing,
             "left_out": self.left_out,
-            "labels": self.labelling.state(),
+            "labels": self.keeper.state(),
             "characters": self.characters,
         }
 

@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from auxrnn.errors import InputError
 from auxrnn.own.rows import MISSING_WORDS
 from auxrnn.own.tables import Table
 
@@ -22,20 +21,6 @@ def named(table: Table, names: Sequence[str]) -> str | None:
     """The one column called like one of `names`; None where there is none or more than one."""
     found = [column for column in table.columns if column.strip().lower() in names]
     return found[0] if len(found) == 1 else None
-
-
-def label_column(table: Table, given: str | None, *, used: Sequence[str] = ()) -> str:
-    """The column of the labels; the only one left beside `used` counts as it."""
-    found = given or named(table, LABEL_NAMES)
-    left = [column for column in table.columns if column not in used]
-    if found is None and len(left) == 1 and used:
-        found = left[0]
-    if found is None:
-        raise InputError(
-            f"{table.path}: expected --label COLUMN, the column of the labels, among {', '.join(table.columns[:20])}."
-        )
-    table.place(found, "label")
-    return found
 
 
 def split_column(table: Table, given: str | None) -> str | None:

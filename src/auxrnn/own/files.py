@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from auxrnn.errors import InputError
-from auxrnn.own.columns import PATH_NAMES, label_cell, label_column, named, split_column
+from auxrnn.own.columns import PATH_NAMES, label_cell, named, split_column
+from auxrnn.own.labels import label_columns
 from auxrnn.own.media import KINDS, Medium, kind_of, medium_of
-from auxrnn.own.rows import Form, Row, Split, split_of
+from auxrnn.own.rows import Form, Label, Row, Split, split_of
 from auxrnn.own.tables import Table
 from auxrnn.reading import ReadingOptions
 
@@ -20,7 +21,7 @@ class Entry:
     """One file of a source."""
 
     path: Path
-    label: str | None = None
+    label: Label | None = None
     split: Split | None = None
     where: str = ""
 
@@ -33,6 +34,8 @@ class FileReader:
     medium: Medium
     source: str
     notes: tuple[str, ...] = ()
+    target: str = "class"
+    labels: tuple[str, ...] = ()
 
     @property
     def form(self) -> Form:
@@ -46,6 +49,8 @@ class FileReader:
             form.image_shape,
             form.rate,
             self.notes,
+            target=self.target,
+            labels=self.labels,
         )
 
     @property
@@ -59,6 +64,11 @@ class FileReader:
 
 def find_class_folder(folder: Path, options: ReadingOptions) -> FileReader:
     """A folder with one subfolder a class; or with `train` and `test`, each of them such a folder."""
+    if options.kind != "class":
+        raise InputError(
+            f"{folder}: expected one class a file in a folder of classes, got --target {options.target}. Make a table "
+            "with a column of paths and columns of labels instead."
+        )
     subfolders = visible_folders(folder)
     names = {path.name.lower(): path for path in subfolders}
     entries: list[Entry] = []
@@ -88,8 +98,10 @@ def find_list_reader(table: Table, options: ReadingOptions) -> FileReader:
     column = named(table, PATH_NAMES)
     assert column is not None
     split = split_column(table, options.split)
-    label = label_column(table, options.label, used=[column, *([split] if split else [])])
-    places = {name: table.columns.index(name) for name in (column, label, *([split] if split else []))}
+    if options.kind == "tags":
+        raise InputError(f"{table.path}: expected one step a row for --target tags, found a list of files.")
+    label = label_columns(table, options, used=[column, *([split] if split else [])])
+    places = {name: table.columns.index(name) for name in (column, *([split] if split else []))}
     entries = []
     for number, cells in table.rows():
         where = f"{table.path}, row {number}"
@@ -100,7 +112,7 @@ def find_list_reader(table: Table, options: ReadingOptions) -> FileReader:
         entries.append(
             Entry(
                 path,
-                label_cell(cells[places[label]]),
+                label.label(cells, where),
                 split_of(str(cells[places[split]]), where) if split else None,
                 f"{where} ({name})",
             )
@@ -110,7 +122,9 @@ def find_list_reader(table: Table, options: ReadingOptions) -> FileReader:
     return FileReader(
         tuple(entries),
         medium_of([entry.path for entry in entries], options),
-        f"list of files (path {column!r}, label {label!r}" + (f", split {split!r})" if split else ")"),
+        f"list of files (path {column!r}, {label}" + (f", split {split!r})" if split else ")"),
+        target=label.kind,
+        labels=label.values,
     )
 
 

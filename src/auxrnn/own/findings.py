@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,26 +14,79 @@ IMBALANCE = 3.0  # largest class to smallest from which accuracy alone misleads
 
 
 def describe_findings(stored: SequenceSet) -> list[str]:
-    """One line each: what it is, classes and counts, lengths, missing values, and a warning where one class is rare."""
-    counts = np.bincount(stored.labels, minlength=len(stored.classes))
+    """One line each: what it is, labels and counts, lengths, missing values, and a warning where one class is rare."""
     lengths = stored.lengths
     shortest, middle, longest = int(lengths.min()), float(np.median(lengths)), int(lengths.max())
     steps = "characters" if stored.form.kind == "characters" else "steps"
-    lines = [
+    labels, *warnings = DESCRIBED[stored.target.kind](stored)
+    return [
         f"{stored.source}: {stored.form.description}; {len(stored):,} sequences, {int(stored.ends[-1]):,} {steps}"
         + (f" of {_channels(stored)}" if stored.form.kind != "characters" else ""),
-        f"Classes: {len(stored.classes)} ({_counted(stored.classes, counts)})",
+        labels,
         f"Lengths: {shortest:,} / {middle:,.0f} / {longest:,} {steps} (min / median / max)",
         f"Missing values: {_missing(stored)}",
         *stored.form.notes,
+        *warnings,
     ]
-    if counts.max() >= IMBALANCE * counts.min():
-        large, small = int(counts.argmax()), int(counts.argmin())
-        lines.append(
-            f"Warning: class {stored.classes[large]!r} has {counts[large] / counts[small]:.1f} times as many sequences "
-            f"as {stored.classes[small]!r}; look at macro-F1 beside accuracy, and consider --class_weights balanced."
-        )
+
+
+def _classes(stored: SequenceSet) -> list[str]:
+    counts = np.bincount(stored.labels, minlength=len(stored.classes))
+    lines = [
+        f"Classes: {len(stored.classes)} ({_counted(stored.classes, counts)})",
+        *_imbalance(stored, counts, "sequences"),
+    ]
+    joined = next((name for name in stored.classes if "|" in name or ";" in name), None)
+    if joined is not None:
+        lines.append(f"Note: {joined!r} counts as one class; if it is several, say --target classes.")
     return lines
+
+
+def _several(stored: SequenceSet) -> list[str]:
+    counts = stored.labels.sum(0, dtype=np.int64)
+    each = stored.labels.sum(1)
+    return [
+        f"Classes: {len(stored.classes)}, any number of them a sequence ({_counted(stored.classes, counts)}); "
+        f"{each.mean():.2g} a sequence, {int(each.min())} to {int(each.max())}"
+    ]
+
+
+def _values(stored: SequenceSet) -> list[str]:
+    shown = ", ".join(
+        f"{name} {column.mean():.4g} ± {column.std():.4g} ({column.min():.4g} to {column.max():.4g})"
+        for name, column in zip(stored.classes[:MOST_SHOWN], stored.labels.T, strict=False)
+    )
+    return [f"Values to predict: {shown}{' ...' if len(stored.classes) > MOST_SHOWN else ''}; learned standardised"]
+
+
+def _tags(stored: SequenceSet) -> list[str]:
+    there = stored.labels[stored.labels >= 0]
+    counts = np.bincount(there, minlength=len(stored.classes))
+    without = len(stored.labels) - len(there)
+    told = f"; {without:,} steps without, which are not learned from" if without else ""
+    return [
+        f"Tags: {len(stored.classes)}, one a step ({_counted(stored.classes, counts)}){told}",
+        *_imbalance(stored, counts, "steps"),
+    ]
+
+
+DESCRIBED: dict[str, Callable[[SequenceSet], list[str]]] = {
+    "class": _classes,
+    "classes": _several,
+    "value": _values,
+    "tags": _tags,
+}
+"""The line on the labels, and warnings, by the kind of target."""
+
+
+def _imbalance(stored: SequenceSet, counts: npt.NDArray[np.int64], what: str) -> list[str]:
+    if counts.max() < IMBALANCE * counts.min():
+        return []
+    large, small = int(counts.argmax()), int(counts.argmin())
+    return [
+        f"Warning: class {stored.classes[large]!r} has {counts[large] / counts[small]:.1f} times as many {what} "
+        f"as {stored.classes[small]!r}; look at macro-F1 beside accuracy, and consider --class_weights balanced."
+    ]
 
 
 def describe_preprocessing(stored: SequenceSet, mean: Sequence[float], scale: Sequence[float], known: int) -> str:

@@ -24,6 +24,7 @@ import numpy as np
 from auxrnn.errors import InputError
 from auxrnn.files import write_atomically
 from auxrnn.own.collect import Collection
+from auxrnn.own.keepers import KEEPERS
 from auxrnn.own.recognise import recognise
 from auxrnn.own.rows import Reader
 from auxrnn.own.stored import (
@@ -41,7 +42,7 @@ from auxrnn.own.stored import (
 from auxrnn.reading import ReadingOptions
 
 JOURNAL, LOCK = "journal.json", "lock"
-FIRST_LABELS = "labels.first"  # classes numbered in the order of their first row
+FIRST_LABELS = "labels.first"  # as `LabelKeeper` keeps them while they come
 BLOCK = 2**26  # bytes of numbers between two entries of the journal
 BLOCK_ROWS = 100_000
 
@@ -142,11 +143,12 @@ class _Import:
     def finish(self, source: str) -> SequenceSet:
         """The set; its labels rewritten in the order in which classes are shown."""
         form = self.collection.form
-        parts = {ENDS: "int64", FIRST_LABELS: "int32", SPLITS: "int8"}
+        parts = {ENDS: "int64", FIRST_LABELS: self.collection.labels.typecode, SPLITS: "int8"}
         ends, labels, splits = (np.fromfile(self._folder / name, dtype) for name, dtype in parts.items())
         none = np.empty((0, *flat_shape(form)), form.dtype)
         found = set_of(self.collection, source, none, labels, ends, splits)
-        write_atomically(self._folder / LABELS, lambda place: found.labels.astype(np.int32).tofile(place))
+        kept = found.labels.astype(KEEPERS[found.target.kind].dtype)
+        write_atomically(self._folder / LABELS, kept.tofile)
         return found
 
 

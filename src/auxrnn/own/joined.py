@@ -17,11 +17,7 @@ class JoinedReader:
         self._parts = parts
         forms = [reader.form for reader, _ in parts]
         for (reader, _), form in zip(parts, forms, strict=True):
-            if (form.kind, form.channels, form.channel_names) != (
-                forms[0].kind,
-                forms[0].channels,
-                forms[0].channel_names,
-            ):
+            if _alike(form) != _alike(forms[0]):
                 raise InputError(
                     f"{reader.files[0]}: expected {forms[0].description} as in {parts[0][0].files[0]}, "
                     f"found {form.description}."
@@ -43,3 +39,8 @@ class JoinedReader:
                 index += 1
                 if index > skip:
                     yield replace(row, split=split)
+
+
+def _alike(form: Form) -> tuple[object, ...]:
+    """What must be the same in both parts."""
+    return form.kind, form.channels, form.channel_names, form.target, form.labels

@@ -52,14 +52,14 @@ class Labelling:
             "kind": self._kind,
         }
 
-    def check(self) -> None:
-        """InputError unless there are at least two classes of at least two sequences each."""
+    def check(self, least: int = 2) -> None:
+        """InputError unless there are at least two classes of at least `least` sequences each."""
         if len(self.classes) < 2:
             found = f"1 class, {self.classes[0]!r}" if self.classes else "none"
             raise InputError(f"Expected labels of at least 2 classes, got {found}.")
         for name, first, count in zip(self.classes, self.first_rows, self.counts, strict=True):
-            if count < 2:
-                lonely = sum(count < 2 for count in self.counts)
+            if count < least:
+                lonely = sum(count < least for count in self.counts)
                 others = f", and so {lonely - 1:,} other classes" if lonely > 1 else ""
                 raise InputError(
                     f"{first}: expected at least 2 sequences of class {name!r}, to learn from and to test on, got 1"
@@ -84,8 +84,8 @@ class Labelling:
         kind = "number" if whole else "word"
         if not whole and _is_measure(label):
             raise InputError(
-                f"{where}: expected a class as label, got {label}: these look like measured values. If they are names, "
-                "say --label_type text."
+                f"{where}: expected a class as label, got {label}: these look like measured values. To predict "
+                "them as numbers say --target value; if they are names, say --label_type text."
             )
         if self._kind not in (None, kind):
             raise InputError(

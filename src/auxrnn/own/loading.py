@@ -13,11 +13,12 @@ from auxrnn.data.splits import limit_stratified, stratified_split
 from auxrnn.errors import InputError
 from auxrnn.own.findings import describe_findings, describe_preprocessing
 from auxrnn.own.importing import read_source
-from auxrnn.own.prepared import Indices, PreparedSequences, learn_preprocessing
+from auxrnn.own.prepared import Indices, PreparedSequences, labels_at, learn_preprocessing
 from auxrnn.own.rows import Form
 from auxrnn.own.stored import SequenceSet, is_set, open_set
 from auxrnn.preprocessing import Preprocessing
 from auxrnn.reading import ReadingOptions
+from auxrnn.targets import Target
 
 SPLIT_SEED = 0  # of the test split, whatever the run's own seed: all runs are measured on the same sequences
 
@@ -45,7 +46,15 @@ class OwnData:
 
 def open_source(path: Path, options: ReadingOptions) -> SequenceSet:
     """A stored set mapped from the disk, anything else read into memory."""
-    return open_set(path) if is_set(path) else read_source(path, options)
+    if not is_set(path):
+        return read_source(path, options)
+    stored = open_set(path)
+    if options.target not in ("auto", stored.target.kind):
+        raise InputError(
+            f"{path}: expected --target {stored.target.kind} as it was imported with, got {options.target}; import it "
+            "again for another."
+        )
+    return stored
 
 
 def load_own(
@@ -57,31 +66,36 @@ def load_own(
     validation_fraction: float = 0.0,
     seed: int = 0,
     preprocessing: Preprocessing | None = None,
+    target: Target | None = None,
 ) -> OwnData:
     """The sequences of a file, a folder or a stored set.
 
     The test split is the source's own, else `options.test_fraction` of each class drawn with a fixed seed. limit_train,
     limit_test: keep so many, by class. preprocessing: that of a trained model; learned where None, from the training
-    sequences without the `validation_fraction` that `stratified_split` takes off with `seed`.
+    sequences without the `validation_fraction` that `stratified_split` takes off with `seed`. target: likewise, with
+    the numbers that a model has learned; used where the labels are of that target.
     """
     stored = open_source(path, options)
     train, test, told = _split(stored, options)
     if limit_train is not None:
-        train = train[limit_stratified(stored.labels[train], limit_train, seed).numpy()]
+        train = train[limit_stratified(_strata(stored, train), limit_train, seed).numpy()]
     if limit_test is not None:
-        test = test[limit_stratified(stored.labels[test], limit_test, seed).numpy()]
+        test = test[limit_stratified(_strata(stored, test), limit_test, seed).numpy()]
     if limit_train is not None or limit_test is not None:
         told += f"; limited to {len(train):,} and {len(test):,}"
+    kept, _ = stratified_split(_strata(stored, train), validation_fraction, seed)
+    learned = train[kept.numpy()]
     if preprocessing is None:
-        kept, _ = stratified_split(stored.labels[train], validation_fraction, seed)
-        preprocessing = learn_preprocessing(stored, train[kept.numpy()])
+        preprocessing = learn_preprocessing(stored, learned)
+    if target is None or (target.kind, target.names) != (stored.target.kind, stored.target.names):
+        target = stored.target.fitted(labels_at(stored, learned))
     findings = [
         *describe_findings(stored),
         told,
         describe_preprocessing(stored, preprocessing.mean, preprocessing.scale, len(preprocessing.characters)),
     ]
     return OwnData(
-        TrainTest(_data(stored, train, preprocessing, path), _data(stored, test, preprocessing, path)),
+        TrainTest(_data(stored, train, preprocessing, target, path), _data(stored, test, preprocessing, target, path)),
         preprocessing,
         stored.form,
         stored.options,
@@ -96,16 +110,16 @@ def _split(stored: SequenceSet, options: ReadingOptions) -> tuple[Indices, Indic
     if len(test):
         if not len(train):
             raise InputError(f"{stored.source}: expected training sequences beside the test split, found none.")
-        absent = np.setdiff1d(stored.labels[test], stored.labels[train])
-        if len(absent):
+        absent = stored.target.absent(labels_at(stored, train), labels_at(stored, test))
+        if absent is not None:
             raise InputError(
                 f"{stored.source}: expected every class of the test split in the training split too, "
-                f"found {stored.classes[int(absent[0])]!r} in the test split alone."
+                f"found {absent!r} in the test split alone."
             )
         return train, test, f"Test split: the source's own, {len(train):,} to train and {len(test):,} to test"
     everything = np.arange(len(stored)) if not len(named) else train
     kept, held_out = (
-        part.numpy() for part in stratified_split(stored.labels[everything], options.test_fraction, SPLIT_SEED)
+        part.numpy() for part in stratified_split(_strata(stored, everything), options.test_fraction, SPLIT_SEED)
     )
     if not len(held_out):
         raise InputError(
@@ -113,23 +127,30 @@ def _split(stored: SequenceSet, options: ReadingOptions) -> tuple[Indices, Indic
             f"got {len(everything)}. Take more with --test_fraction."
         )
     train, test = everything[kept], everything[held_out]
+    each = " of each class" if stored.target.kind == "class" else ""
     return (
         train,
         test,
         (
-            f"Test split: none named (--split COLUMN would), so {options.test_fraction:.0%} of each class, "
+            f"Test split: none named (--split COLUMN would), so {options.test_fraction:.0%}{each}, "
             f"always the same: {len(train):,} to train and {len(test):,} to test"
         ),
     )
 
 
-def _data(stored: SequenceSet, indices: Indices, preprocessing: Preprocessing, path: Path) -> SequenceData:
+def _strata(stored: SequenceSet, indices: Indices) -> torch.Tensor:
+    return stored.target.strata(labels_at(stored, indices))
+
+
+def _data(
+    stored: SequenceSet, indices: Indices, preprocessing: Preprocessing, target: Target, path: Path
+) -> SequenceData:
     return SequenceData(
         str(path),
         preprocessing.spec,
         PreparedSequences(stored, indices, preprocessing),
-        torch.from_numpy(stored.labels[indices]),
-        stored.classes,
+        labels_at(stored, indices),
+        target=target,
         image_shape=stored.form.image_shape,
         characters=preprocessing.characters,
     )

@@ -13,32 +13,38 @@ from typing import Any
 import numpy as np
 
 from auxrnn.errors import InputError
-from auxrnn.own.columns import ID_NAMES, TIME_NAMES, label_cell, label_column, named, numeric_columns, split_column
-from auxrnn.own.rows import Form, Row, number_of, split_of
+from auxrnn.own.columns import ID_NAMES, TIME_NAMES, label_cell, named, numeric_columns, split_column
+from auxrnn.own.labels import LabelColumns, label_columns
+from auxrnn.own.rows import Form, Label, Row, number_of, split_of
 from auxrnn.own.tables import Table
 from auxrnn.reading import ReadingOptions
 
 
 @dataclass(frozen=True)
 class LongFormReader:
-    """Sequences of a table whose rows are steps. Rows of one id must follow each other; `time` orders them."""
+    """Sequences of a table whose rows are steps. Rows of one id must follow each other; `time` orders them.
+
+    All rows of one have the same label, but for a label a step.
+    """
 
     table: Table
     id: str
     time: str | None
     features: tuple[str, ...]
-    label: str | None
+    label: LabelColumns | None
     split: str | None = None
 
     @property
     def form(self) -> Form:
         by = f", time {self.time!r}" if self.time else ", in the order of the rows"
         return Form(
-            f"long-form table (id {self.id!r}{by}, label {self.label!r})",
+            f"long-form table (id {self.id!r}{by}, {self.label or 'no label'})",
             "values",
             len(self.features),
             channel_names=self.features,
             columns={"id": self.id, "features": ",".join(self.features)} | ({"time": self.time} if self.time else {}),
+            target=self.label.kind if self.label else "class",
+            labels=self.label.values if self.label else (),
         )
 
     @property
@@ -83,7 +89,10 @@ class _Steps:
         columns = reader.table.columns
         self._features = [(columns.index(name), name) for name in reader.features]
         self._places = [place for place, _ in self._features]
-        self._constants = [columns.index(name) for name in (reader.label, reader.split) if name]
+        self._tagged = reader.label is not None and reader.label.kind == "tags"
+        self._tags: list[Label | None] = []
+        self._labels = () if reader.label is None or self._tagged else reader.label.places
+        self._constants = [*self._labels, *([columns.index(reader.split)] if reader.split else [])]
         self._time = None if reader.time is None else columns.index(reader.time)
         self._first: Sequence[Any] = ()
 
@@ -104,6 +113,8 @@ class _Steps:
         self.values.extend(values)
         if self._time is not None:
             self.times.append(_time_of(cells[self._time], self, number))
+        if self._tagged and self.reader.label is not None:
+            self._tags.append(self.reader.label.label(cells, self.where(number)))
         self.numbers.append(number)
 
     def row(self) -> Row:
@@ -121,8 +132,11 @@ class _Steps:
                     "got one twice."
                 )
             values = values[order]
+            self._tags = [self._tags[step] for step in order.tolist()] if self._tagged else []
         columns = reader.table.columns
-        label = None if reader.label is None else label_cell(self._first[columns.index(reader.label)])
+        label: Label | None = tuple(map(_as_tag, self._tags))
+        if not self._tagged:
+            label = None if reader.label is None else reader.label.label(self._first, where)
         split = None
         if reader.split is not None:
             split = split_of(label_cell(self._first[columns.index(reader.split)]) or "", where)
@@ -131,9 +145,10 @@ class _Steps:
     def _check_constant(self, number: int, place: int, cells: Sequence[Any]) -> None:
         first, found = label_cell(self._first[place]), label_cell(cells[place])
         if found != first:
+            hint = " For a class at every step say --target tags." if place in self._labels else ""
             raise InputError(
                 f"{self.where(number)}: expected one {self.reader.table.columns[place]} for all rows of a sequence, "
-                f"got {found!r} after {first!r}."
+                f"got {found!r} after {first!r}.{hint}"
             )
 
     def where(self, number: int) -> str:
@@ -157,13 +172,14 @@ def find_long_form_reader(table: Table, options: ReadingOptions, *, labelled: bo
     for name in features:
         table.place(name, "features")
     used = [key, *([time] if time else []), *([split] if split else []), *features]
-    label = label_column(table, options.label, used=used if features else ()) if labelled else None
+    label = label_columns(table, options, used=used if features else ()) if labelled else None
+    names = label.names if label else ()
     if not features:
-        leave = {*used, *([label] if label else []), *([options.label] if options.label else [])}
+        leave = {*used, *names, *options.label_names, *([options.label] if options.label else [])}
         features = numeric_columns(table, used=sorted(leave))
     if not features:
         raise InputError(f"{table.path}: expected --features A,B,..., the columns of numbers, found none by itself.")
-    roles = [name for name in (key, time, label, split, *features) if name]
+    roles = [name for name in (key, time, *names, split, *features) if name]
     if len(set(roles)) < len(roles):
         twice = next(name for name in roles if roles.count(name) > 1)
         raise InputError(f"{table.path}: expected a different column for each option, got {twice!r} twice.")
@@ -175,6 +191,11 @@ def is_long_form(table: Table, options: ReadingOptions) -> bool:
     if options.id is not None or options.features is not None or options.time is not None:
         return True
     return options.text is None and named(table, ID_NAMES) is not None and named(table, TIME_NAMES) is not None
+
+
+def _as_tag(label: Label | None) -> str | None:
+    assert label is None or isinstance(label, str)
+    return label
 
 
 def _time_of(cell: Any, steps: _Steps, row: int) -> float:

@@ -13,6 +13,7 @@ from auxrnn.errors import InputError
 from auxrnn.own.rows import Array
 from auxrnn.own.stored import SequenceSet
 from auxrnn.preprocessing import Preprocessing, channel_moments
+from auxrnn.targets import Labels
 from auxrnn.vocabulary import encode
 
 BLOCK = 2**18  # steps whose sums are taken at once
@@ -38,6 +39,28 @@ class PreparedSequences(LazySequences):
 
     def subset(self, indices: torch.Tensor) -> PreparedSequences:
         return PreparedSequences(self._stored, self._indices[indices.numpy()], self._preprocessing)
+
+
+class PreparedTags(LazySequences):
+    """The labels of the steps of the sequences at `indices` (N,) of a set, (T_i,) int64 each."""
+
+    def __init__(self, stored: SequenceSet, indices: Indices) -> None:
+        self._stored, self._indices = stored, indices
+        self.lengths = torch.from_numpy(stored.lengths[indices])
+
+    def at(self, index: int) -> torch.Tensor:
+        tags = self._stored.labels[self._stored.steps(int(self._indices[index]))]
+        return torch.from_numpy(tags.astype(np.int64))
+
+    def subset(self, indices: torch.Tensor) -> PreparedTags:
+        return PreparedTags(self._stored, self._indices[indices.numpy()])
+
+
+def labels_at(stored: SequenceSet, indices: Indices) -> Labels:
+    """The labels of the sequences at `indices` as their target has them."""
+    if stored.target.per_step:
+        return PreparedTags(stored, indices)
+    return torch.from_numpy(np.array(stored.labels[indices]))
 
 
 def learn_preprocessing(stored: SequenceSet, indices: Indices) -> Preprocessing:

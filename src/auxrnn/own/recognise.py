@@ -35,9 +35,9 @@ def _file(path: Path, options: ReadingOptions) -> Reader:
     if suffix in TABLE_SUFFIXES:
         return _table(path, options)
     if suffix in (".npz", ".npy"):
-        return find_arrays(path)
+        return find_arrays(path, kind=options.kind)
     if suffix == ".ts":
-        return find_ts(_ts_pair(path), options.encoding)
+        return find_ts(_ts_pair(path), options.encoding, options.target)
     raise InputError(f"{path}: expected {KNOWN}, found a file ending in {suffix or 'nothing'}.")
 
 
@@ -61,10 +61,10 @@ def _folder(folder: Path, options: ReadingOptions) -> Reader:
         if set(found) == {"train", "test"}:
             pair: list[tuple[Path, Split | None]] = [(found["train"], "train"), (found["test"], "test")]
             if suffixes == (".ts",):
-                return find_ts(pair, options.encoding)
+                return find_ts(pair, options.encoding, options.target)
             return JoinedReader(tuple((_file(path, options), split) for path, split in pair))
     if not subfolders and any(path.suffix.lower() == ".npy" for path in files):
-        return find_arrays(folder)
+        return find_arrays(folder, kind=options.kind)
     if len(subfolders) >= 2:
         return find_class_folder(folder, options)
     names = ", ".join(path.name for path in [*subfolders, *files][:6]) or "nothing"

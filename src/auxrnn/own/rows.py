@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 Split = Literal["train", "test"]
+Label = str | tuple[str | float | None, ...]
 
 SPLIT_WORDS: dict[str, Split] = {
     "train": "train",
@@ -35,13 +36,14 @@ SPLIT_WORDS: dict[str, Split] = {
 class Row:
     """One sequence as it stands in a file.
 
-    where: file and row, for messages. sequence: (T, C) numbers, NaN where a value is missing, or a text. label: None
-    where there is none. split: None where the files do not say.
+    where: file and row, for messages. sequence: (T, C) numbers, NaN where a value is missing, or a text. label: a
+    class; the names of several; numbers; or a class, or None, for each step; None where there is none. split: None
+    where the files do not say.
     """
 
     where: str
     sequence: Array | str
-    label: str | None = None
+    label: Label | None = None
     split: Split | None = None
 
 
@@ -52,7 +54,7 @@ class Form:
     description: for people, e.g. "CSV of texts". kind, channels: as in `InputSpec`, channels 1 for characters.
     dtype: of the numbers as they are kept. channel_names: of a table's features. image_shape: (rows, columns). rate:
     samples a second. notes: what the reader decided by itself, one line each. columns: what each named or found column
-    is for.
+    is for. target: kind of what the labels say. labels: what the source calls its values or classes, where it does.
     """
 
     description: str
@@ -64,6 +66,8 @@ class Form:
     rate: int | None = None
     notes: tuple[str, ...] = ()
     columns: Mapping[str, str] = field(default_factory=dict)
+    target: str = "class"
+    labels: tuple[str, ...] = ()
 
 
 class Reader(Protocol):

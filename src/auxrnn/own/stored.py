@@ -2,9 +2,10 @@
 
 ```
 set.json     what it is, classes, how it was read        ends.bin    steps up to the end of each sequence, int64
-values.bin   all steps of all sequences, one after the   labels.bin  class of each sequence, int32
+values.bin   all steps of all sequences, one after the   labels.bin  class of each sequence, int32 (*)
              other, in the type that set.json names      splits.bin  0 not said, 1 train, 2 test, int8
 ```
+(*) or of each step, int32, -1 for none; or 0 and 1 for each class, uint8; or values, float64: as set.json says.
 Numbers are little-endian. Nothing in it is ever executed.
 """
 
@@ -21,8 +22,10 @@ import numpy.typing as npt
 
 from auxrnn.errors import InputError
 from auxrnn.own.collect import Collection
+from auxrnn.own.keepers import KEEPERS
 from auxrnn.own.rows import Array, Form
 from auxrnn.reading import ReadingOptions
+from auxrnn.targets import Target, target_of
 
 FORMAT, VERSION = "auxrnn-sequences", 1
 META, VALUES, ENDS, LABELS, SPLITS = "set.json", "values.bin", "ends.bin", "labels.bin", "splits.bin"
@@ -35,17 +38,18 @@ DTYPES = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int6
 class SequenceSet:
     """N labelled sequences as they were read, before anything is learned from them.
 
-    values: all steps, (steps, C), or (steps,) places in `characters`. ends, labels, splits: (N,). source: the path they
+    values: all steps, (steps, C), or (steps,) places in `characters`. ends, splits: (N,). labels: (N,) classes,
+    (N, size) 0 and 1 or values, or (steps,) classes and -1: as `target` has them. source: the path they
     were read from. missing, with_missing, left_out: values that were missing, sequences with such, rows left out.
     """
 
     source: str
     form: Form
     options: ReadingOptions
-    classes: tuple[str, ...]
+    target: Target
     values: Array = field(repr=False)
     ends: npt.NDArray[np.int64] = field(repr=False)
-    labels: npt.NDArray[np.int64] = field(repr=False)
+    labels: Array = field(repr=False)
     splits: npt.NDArray[np.int8] = field(repr=False)
     characters: str = ""
     missing: int = 0
@@ -59,9 +63,18 @@ class SequenceSet:
     def lengths(self) -> npt.NDArray[np.int64]:
         return np.diff(self.ends, prepend=0)
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The names of the target."""
+        return self.target.names
+
     def sequence(self, index: int) -> Array:
         """(T, C), or (T,) places in `characters`; a view."""
-        return self.values[int(self.ends[index - 1]) if index else 0 : int(self.ends[index])]
+        return self.values[self.steps(index)]
+
+    def steps(self, index: int) -> slice:
+        """Where the steps of a sequence lie in the flat arrays."""
+        return slice(int(self.ends[index - 1]) if index else 0, int(self.ends[index]))
 
 
 def set_of(
@@ -74,20 +87,18 @@ def set_of(
     if not len(ends):
         raise InputError(f"{source}: expected at least one sequence, found none.")
     try:
-        collection.labelling.check()
+        collection.keeper.check()
     except InputError as error:
         raise InputError(f"{source}: {error}" if source not in str(error) else str(error)) from error
-    order = collection.labelling.order()
-    places = np.empty(len(order), np.int64)
-    places[order] = np.arange(len(order))
+    target, kept = collection.keeper.finished(labels)
     return SequenceSet(
         source,
         collection.form,
         collection.options,
-        tuple(collection.labelling.classes[place] for place in order),
+        target,
         values,
         ends,
-        places[labels],
+        kept,
         splits,
         collection.characters,
         collection.missing,
@@ -113,6 +124,7 @@ def describe_set(content: SequenceSet) -> str:
             "form": asdict(content.form),
             "options": content.options.to_dict(),
             "classes": list(content.classes),
+            "target": content.target.to_dict(),
             "characters": content.characters,
             "missing": content.missing,
             "with_missing": content.with_missing,
@@ -137,12 +149,12 @@ def open_set(folder: Path) -> SequenceSet:
     try:
         form = form_of(content["form"])
         number, steps = int(content["sequences"]), int(content["steps"])
-        classes = tuple(str(name) for name in content["classes"])
+        target = target_of(tuple(str(name) for name in content["classes"]), content.get("target"))
         options = ReadingOptions.from_dict(content["options"])
         counts = {name: int(content[name]) for name in ("missing", "with_missing", "left_out")}
         characters, source = str(content["characters"]), str(content["source"])
-        if number < 1 or steps < number or len(classes) < 2:
-            raise InputError(f"{number} sequences of {steps} steps and {len(classes)} classes")
+        if number < 1 or steps < number or target.size < KEEPERS[target.kind].fewest:
+            raise InputError(f"{number} sequences of {steps} steps and {target.described()}")
         if counts["missing"] and options.missing == "error":
             raise InputError(f"{counts['missing']} missing values that would have been refused")
     except UNFIT as error:
@@ -150,15 +162,18 @@ def open_set(folder: Path) -> SequenceSet:
             f"{folder / META}: expected the description of a set, found one that does not fit: {error}"
         ) from error
     ends = _mapped(folder / ENDS, "int64", (number,))
-    labels = _mapped(folder / LABELS, "int32", (number,)).astype(np.int64)
+    keeper = KEEPERS[target.kind]
+    labels = _mapped(folder / LABELS, keeper.dtype, keeper.shape(number, steps, target.size))
     splits = _mapped(folder / SPLITS, "int8", (number,))
     values = _mapped(folder / VALUES, form.dtype, (steps, *flat_shape(form)))
     ends = np.array(ends)
     if ends[0] < 1 or (np.diff(ends) < 1).any() or ends[-1] != steps:
         raise InputError(f"{folder / ENDS}: expected rising ends up to {steps:,} steps, found others; import it again.")
-    if set(np.unique(labels).tolist()) != set(range(len(classes))) or splits.min() < 0 or splits.max() > 2:
-        raise InputError(f"{folder}: expected labels of {len(classes)} classes, found others; import it again.")
-    return SequenceSet(source, form, options, classes, values, ends, labels, np.array(splits), characters, **counts)
+    if not keeper.valid(labels, target.size) or splits.min() < 0 or splits.max() > 2:
+        raise InputError(f"{folder}: expected labels of {target.described()}, found others; import it again.")
+    if target.kind == "class":
+        labels = labels.astype(np.int64)
+    return SequenceSet(source, form, options, target, values, ends, labels, np.array(splits), characters, **counts)
 
 
 def form_of(content: dict[str, Any]) -> Form:
@@ -174,6 +189,8 @@ def form_of(content: dict[str, Any]) -> Form:
         None if rate is None else int(rate),
         tuple(str(note) for note in content["notes"]),
         {str(name): str(column) for name, column in content["columns"].items()},
+        str(content.get("target", "class")),
+        tuple(str(name) for name in content.get("labels", ())),
     )
     dtypes = {"pixels": ("uint8",), "characters": ("uint16",), "values": DTYPES}
     if form.kind not in dtypes or form.dtype not in dtypes[form.kind] or form.channels < 1:

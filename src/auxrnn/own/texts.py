@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from auxrnn.errors import InputError
-from auxrnn.own.columns import TEXT_NAMES, label_cell, label_column, named, split_column
+from auxrnn.own.columns import TEXT_NAMES, named, split_column
+from auxrnn.own.labels import LabelColumns, label_columns
 from auxrnn.own.rows import Form, Row, split_of
 from auxrnn.own.tables import LARGEST_CELL, Table
 from auxrnn.reading import ReadingOptions
@@ -19,17 +20,19 @@ class TextReader:
 
     table: Table
     text: str
-    label: str | None
+    label: LabelColumns | None
     split: str | None = None
 
     @property
     def form(self) -> Form:
-        names = f"text {self.text!r}" + (f", label {self.label!r}" if self.label else "")
+        names = f"text {self.text!r}" + (f", {self.label}" if self.label else "")
         return Form(
             f"table of texts ({names}" + (f", split {self.split!r})" if self.split else ")"),
             "characters",
             dtype="uint16",
             columns={"text": self.text},
+            target=self.label.kind if self.label else "class",
+            labels=self.label.values if self.label else (),
         )
 
     @property
@@ -39,7 +42,6 @@ class TextReader:
     def rows(self, skip: int = 0) -> Iterator[Row]:
         columns, path = self.table.columns, self.table.path
         text = columns.index(self.text)
-        label = None if self.label is None else columns.index(self.label)
         split = None if self.split is None else columns.index(self.split)
         for number, cells in self.table.rows(skip):
             where = f"{path}, row {number}"
@@ -53,7 +55,7 @@ class TextReader:
             yield Row(
                 where,
                 content,
-                None if label is None else label_cell(cells[label]),
+                None if self.label is None else self.label.label(cells, where),
                 None if split is None else split_of(str(cells[split]), where),
             )
 
@@ -63,7 +65,7 @@ def find_text_reader(table: Table, options: ReadingOptions, *, labelled: bool = 
     split = split_column(table, options.split) if labelled else None
     text = options.text or named(table, TEXT_NAMES)
     if text is None:
-        known = {options.label, split}
+        known = {*options.label_names, options.label, split}
         left = [column for column in table.columns if column not in known and _holds_texts(table, column)]
         if len(left) != 1 or (labelled and options.label is None and len(table.columns) > 2 + (split is not None)):
             raise InputError(
@@ -72,8 +74,10 @@ def find_text_reader(table: Table, options: ReadingOptions, *, labelled: bool = 
             )
         text = left[0]
     table.place(text, "text")
-    label = label_column(table, options.label, used=[text, *([split] if split else [])]) if labelled else None
-    if label == text:
+    if labelled and options.kind == "tags":
+        raise InputError(f"{table.path}: expected one step a row for --target tags, found a table of texts.")
+    label = label_columns(table, options, used=[text, *([split] if split else [])]) if labelled else None
+    if label and text in label.names:
         raise InputError(f"{table.path}: expected different columns as --text and --label, got {text!r} for both.")
     return TextReader(table, text, label, split)
 

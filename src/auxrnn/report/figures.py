@@ -145,6 +145,20 @@ def draw_confusion(counts: npt.ArrayLike, classes: Sequence[str], *, title: str)
     return canvas.drawing
 
 
+def draw_scatter(true: npt.ArrayLike, answered: npt.ArrayLike, *, title: str) -> Drawing:
+    """A dot for each answer against the true value, and the line on which both are the same."""
+    x, y = np.asarray(true, dtype=float), np.asarray(answered, dtype=float)
+    canvas = Canvas(WIDTH, WIDTH, description=f"{title}: {len(x):,} answers against true values")
+    with canvas as figure:
+        axes = figure.subplots()
+        ends = [float(min(x.min(), y.min())), float(max(x.max(), y.max()))]
+        axes.plot(ends, ends, color=INK, linewidth=1, linestyle=":")
+        few = len(x) <= 200
+        axes.scatter(x, y, s=14 if few else 5, color=COLOURS[0], alpha=0.7 if few else 0.35, linewidths=0)
+        _finish(figure, axes, title, "true value", "answer", legend=0)
+    return canvas.drawing
+
+
 def draw_images(
     rows: Mapping[str, npt.NDArray[Any]], *, title: str, levels: int, missing: npt.NDArray[Any] | None = None
 ) -> Drawing:

@@ -18,6 +18,7 @@ from auxrnn.own.rows import Form
 from auxrnn.own.stored import UNFIT, form_of
 from auxrnn.preprocessing import Preprocessing
 from auxrnn.reading import ReadingOptions
+from auxrnn.targets import Target
 
 FOR_OWN = ("limit_train", "limit_test")
 
@@ -88,9 +89,16 @@ def source_of(facts: Mapping[str, Any]) -> tuple[Form, ReadingOptions] | None:
 
 
 def load_again(
-    data: str, facts: Mapping[str, Any], data_dir: str | None, preprocessing: Preprocessing | None
+    data: str,
+    facts: Mapping[str, Any],
+    data_dir: str | None,
+    preprocessing: Preprocessing | None,
+    target: Target | None = None,
 ) -> TrainTest:
-    """A set as a trained model needs it: read and prepared as its own training data were."""
+    """A set as a trained model needs it: read and prepared as its own training data were.
+
+    target: the model's own, whose learned numbers are used.
+    """
     try:
         options, seed = DataOptions.from_dict(facts.get("data_options", {})), int(facts.get("seed", 0))
     except (TypeError, ValueError, AttributeError) as error:  # InputError is a ValueError
@@ -100,4 +108,6 @@ def load_again(
     source = source_of(facts)
     reading = ReadingOptions() if source is None else source[1]
     limit = facts.get("own", {}).get("limit_test")
-    return load_own(Path(data), reading, limit_test=limit, seed=seed, preprocessing=preprocessing).sequences
+    return load_own(
+        Path(data), reading, limit_test=limit, seed=seed, preprocessing=preprocessing, target=target
+    ).sequences

@@ -22,6 +22,7 @@ import yaml
 from auxrnn.config import RunConfig, with_groups
 from auxrnn.errors import InputError
 from auxrnn.files import write_atomically
+from auxrnn.scores import SCORES
 
 STARTED_WITH = "started_with"
 """The entry of env.json that holds the configuration at the start."""
@@ -138,6 +139,15 @@ def read_curve(
         return [(float(index), scale * float(row[column])) for index, row in enumerate(rows, 1) if row[column]]
     except (KeyError, ValueError, csv.Error) as error:
         raise InputError(f"{folder.metrics}: expected a learning curve, found something else: {error}") from error
+
+
+def read_score(folder: RunFolder) -> str | None:
+    """The score that a run's learning curve has, by its columns; None where there is no curve."""
+    if not folder.metrics.is_file():
+        return None
+    with open(folder.metrics, newline="", encoding="utf-8", errors="replace") as file:
+        header = next(csv.reader(file), [])
+    return next((name for name in SCORES if f"validation_{name}" in header), None)
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

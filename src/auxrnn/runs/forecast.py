@@ -10,6 +10,7 @@ from auxrnn.data.dataset import SequenceData
 from auxrnn.heads import FeedForward, StepHead
 from auxrnn.model import Classifier, SequenceClassifier
 from auxrnn.objectives import Objective
+from auxrnn.targets import Target
 from auxrnn.training.phases import plan_phases
 
 FLOATS_PER_UNIT = 14
@@ -33,11 +34,11 @@ def describe_run(
     device = _device(config.accelerator)
     note = f" ({train.note})" if train.note else ""
     return [
-        f"Task        {config.data}{note}: {len(train.classes)} classes, {described(config)}",
+        f"Task        {config.data}{note}: {train.target.described()}, {described(config)}",
         f"Sequences   {len(train):,} to train, {len(validation):,} to validate, {len(test):,} to test, read at the end",
         f"Lengths     min {int(lengths.min())}, median {int(lengths.median())}, max {int(lengths.max())} steps "
         f"of {train.spec.size} {train.spec.kind}",
-        f"Windows     {_windows(config, int(lengths.max()))}",
+        f"Windows     {_windows(config, train.target, int(lengths.max()))}",
         f"Training    {_phases(config)}, batch {config.batch_size}, {config.optimizer} {config.lr:g}",
         f"Parameters  {weights:,} trainable",
         f"Memory      about {expected_bytes(network, train, config) / 2**20:,.0f} MiB for a step, beside torch itself",
@@ -78,9 +79,9 @@ def _output_nets(network: SequenceClassifier) -> list[FeedForward]:
     return [module.net for module in network.auxiliaries.modules() if isinstance(module, StepHead)]
 
 
-def _windows(config: RunConfig, longest: int) -> str:
+def _windows(config: RunConfig, target: Target, longest: int) -> str:
     bptt = None if config.model == "transformer" else steps_or_none(config.bptt)
-    supervised = "all steps" if bptt is None else f"the last {bptt} steps" if bptt else "none, the classifier alone"
+    supervised = "all steps" if bptt is None else target.window.format(bptt) if bptt else "none, the classifier alone"
     if not config.auxiliaries:
         return f"gradient over {supervised}"
     names = " and ".join(config.auxiliaries)

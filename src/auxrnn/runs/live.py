@@ -27,6 +27,7 @@ from auxrnn.vocabulary import encode
 
 SECONDS_BETWEEN_SAVES = 1.0
 SECONDS_BETWEEN_LOOKS = 0.2
+DIGITS = 8
 
 
 @dataclass(frozen=True)
@@ -123,21 +124,19 @@ class _Answers:
     """One line an answer: a CSV with a header, or JSON lines."""
 
     def __init__(self, saved: SavedModel, form: str, out: TextIO) -> None:
-        self.classes, self.form, self.out = saved.classes, form, out
+        self.target, self.form, self.out = saved.target, form, out
         self.writer: Any = csv.writer(out, lineterminator="\n")
         self.begun = False
 
     def write(self, stream: Stream) -> None:
-        shares = [round(value, 8) for value in stream.probabilities()[0].double().tolist()]
-        best = max(range(len(shares)), key=shares.__getitem__)
+        shares = stream.probabilities()[0].double().tolist()
         if self.form == "jsonl":
-            every = dict(zip(self.classes, shares, strict=True))
-            line = {"step": stream.steps, "class": self.classes[best], "probability": shares[best]}
-            self.out.write(json.dumps({**line, "probabilities": every}) + "\n")
+            self.out.write(json.dumps({"step": stream.steps, **self.target.entry(shares, DIGITS)}) + "\n")
         else:
+            row = self.target.row(shares, DIGITS)
             if not self.begun:
-                self.writer.writerow(["step", "class", "probability", *(f"p({name})" for name in self.classes)])
-            self.writer.writerow([stream.steps, self.classes[best], *(f"{v:.8f}" for v in (shares[best], *shares))])
+                self.writer.writerow(["step", *row])
+            self.writer.writerow([stream.steps, *row.values()])
         self.begun = True
         self.out.flush()
 

@@ -11,14 +11,13 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from torch.nn.functional import cross_entropy
 
 from auxrnn.build import build_model
 from auxrnn.config import RunConfig
 from auxrnn.data.dataset import SequenceData, TrainTest
 from auxrnn.data.splits import stratified_split
 from auxrnn.errors import InputError, did_you_mean
-from auxrnn.inference import accuracy, macro_f1, predict_logits
+from auxrnn.inference import measure
 from auxrnn.model import Classifier
 from auxrnn.persistence import SavedModel, save_model
 from auxrnn.runs.datasets import RunData, is_own, load_data, run_name
@@ -36,6 +35,7 @@ from auxrnn.runs.forecast import describe_run
 from auxrnn.runs.launch import launch
 from auxrnn.runs.lock import lock_run
 from auxrnn.runs.sensible import sensible_settings
+from auxrnn.scores import SCORES
 from auxrnn.training.checkpoints import find_checkpoints, is_whole
 from auxrnn.training.fit import Fitted, fit
 from auxrnn.training.interrupt import InterruptedRun
@@ -80,6 +80,8 @@ def start_run(config: RunConfig, say: Say = print, *, given: Collection[str] | N
         )
     _check_engine(config)
     config, data = _chosen(config, load_data(config), given)
+    if config.class_weights == "balanced":
+        data.sequences.train.balanced()  # refused before anything is written where there is nothing to balance
     with lock_run(folder.path):
         _check_new(folder)
         try:
@@ -199,7 +201,9 @@ def _newest_whole(folder: RunFolder, say: Say, *, put_aside: bool = True) -> tup
 def split_data(data: TrainTest, config: RunConfig) -> tuple[SequenceData, SequenceData]:
     """Training and validation sequences, stratified and seeded."""
     assert data.train.labels is not None
-    kept, held_out = stratified_split(data.train.labels, config.validation_fraction, config.seed)
+    kept, held_out = stratified_split(
+        data.train.target.strata(data.train.labels), config.validation_fraction, config.seed
+    )
     return data.train.subset(kept), data.train.subset(held_out)
 
 
@@ -220,7 +224,7 @@ def _train(
     data = loaded.sequences
     train, validation = split_data(data, config)
     torch.manual_seed(config.seed)
-    network = build_model(config, train.spec, len(train.classes), int(train.lengths.max()))
+    network = build_model(config, train.spec, train.target, int(train.lengths.max()))
     for line in describe_run(config, train, validation, data.test, network) if ranks.is_first else ():
         say(line)
     for remark in data.remarks if ranks.is_first else ():
@@ -247,16 +251,18 @@ def _train(
     if not ranks.is_first:
         return {}
     network.cpu()
-    logits = predict_logits(network, data.test)  # the test set is read here and nowhere else
-    assert data.test.labels is not None
-    result = _result(config, fitted, train, logits, data.test.labels, network)
+    loss, scores, _ = measure(network, data.test)  # the test set is read here and nowhere else
+    tested = {**{f"test_{name}": value for name, value in scores.items()}, "test_loss": loss}
+    result = _result(config, fitted, train, tested, network)
     try:
         _save(folder, network, config, loaded, result)
         write_json(folder.result, result)
     except (OSError, SafetensorError) as error:
         raise _unwritten(folder, error) from error
-    best = f", validation accuracy {fitted.best_accuracy:.4f} at epoch {fitted.best_epoch}" if fitted.best_epoch else ""
-    say(f"Test accuracy {result['test_accuracy']:.4f}{best}. Model in {folder.model}.")
+    score = train.target.score
+    words = SCORES[score].words
+    best = f", validation {words} {fitted.best_score:.4f} at epoch {fitted.best_epoch}" if fitted.best_epoch else ""
+    say(f"Test {words} {result[f'test_{score}']:.4f}{best}. Model in {folder.model}.")
     return result
 
 
@@ -277,8 +283,7 @@ def _result(
     config: RunConfig,
     fitted: Fitted,
     train: SequenceData,
-    logits: torch.Tensor,
-    labels: torch.Tensor,
+    tested: dict[str, float],
     network: Classifier,
 ) -> dict[str, Any]:
     return {
@@ -286,13 +291,12 @@ def _result(
         "model": config.model,
         "bptt": config.bptt,
         "seed": config.seed,
+        "target": train.target.kind,
         "train_sequences": len(train),
         "epochs": len(fitted.history),
         "best_epoch": fitted.best_epoch or None,
-        "validation_accuracy": fitted.best_accuracy,
-        "test_accuracy": accuracy(logits, labels),
-        "test_macro_f1": macro_f1(logits, labels),
-        "test_loss": float(cross_entropy(logits, labels)),
+        f"validation_{train.target.score}": fitted.best_score,
+        **tested,
         "parameters": sum(weight.numel() for weight in network.parameters()),
         "classifier_parameters": network.classifier_parameters(),
         "seconds": round(fitted.seconds, 1),

@@ -17,24 +17,45 @@ from auxrnn.card import wilson_interval
 from auxrnn.data.dataset import SequenceData
 from auxrnn.data.inputs import read_inputs, read_texts
 from auxrnn.errors import InputError
-from auxrnn.inference import accuracy, predict_logits
+from auxrnn.inference import measure, predict_logits, predict_steps
 from auxrnn.own.rows import Form
 from auxrnn.own.unlabelled import read_unlabelled
 from auxrnn.persistence import CONFIG, SavedModel, load_model
 from auxrnn.preprocessing import RawSequences
 from auxrnn.reading import ReadingOptions
 from auxrnn.runs.datasets import load_again, source_of
+from auxrnn.targets import Target
 
 BLOCK = 256  # sequences of one's own that are held at once
+GROUP_STEPS = 2**18  # steps of several sequences whose answers are held at once
+DIGITS = 6  # of a probability
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model says of one sequence: its class and the probability of each."""
+    """What a model says of one sequence, or of one of its steps (counted from 1).
+
+    shares: of each of the target's names, the probability or the value.
+    """
 
     name: str
-    label: str
-    probabilities: dict[str, float]
+    target: Target
+    shares: tuple[float, ...]
+    step: int | None = None
+
+    @property
+    def entry(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {"name": self.name, **self._place, **self.target.entry(self.shares, DIGITS)}
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """As a row of a table, by column."""
+        return {"name": self.name, **self._place, **self.target.row(self.shares, DIGITS)}
+
+    @property
+    def _place(self) -> dict[str, int]:
+        return {} if self.step is None else {"step": self.step}
 
 
 def open_model(path: Path) -> SavedModel:
@@ -50,7 +71,7 @@ def open_model(path: Path) -> SavedModel:
 
 
 def evaluate(path: Path, data: str | None = None, data_dir: str | None = None) -> dict[str, Any]:
-    """Accuracy on the test set of `data`, by default the set that the model was trained on.
+    """The scores on the test set of `data`, by default the set that the model was trained on.
 
     The set is loaded with the options that the model was trained with (image size, classes, limits). `interval` is for
     the drawing of the test sequences alone, as in the model card.
@@ -59,12 +80,12 @@ def evaluate(path: Path, data: str | None = None, data_dir: str | None = None) -
     name = data or saved.facts.get("data")
     if name is None:
         raise InputError(f"{path}: expected --data, for the model does not say what it was trained on.")
-    loaded = load_again(name, saved.facts, data_dir, saved.preprocessing)
+    loaded = load_again(name, saved.facts, data_dir, saved.preprocessing, saved.target)
     test = loaded.test
-    if test.spec != saved.spec or test.classes != saved.classes:
+    if test.spec != saved.spec or test.target != saved.target:
         raise InputError(
-            f"{name}: expected steps of {_described(saved.spec)} and classes {', '.join(saved.classes)}, "
-            f"got {_described(test.spec)} and classes {', '.join(test.classes)}."
+            f"{name}: expected steps of {_described(saved.spec)} and {_labels(saved.target)}, "
+            f"got {_described(test.spec)} and {_labels(test.target)}."
         )
     if saved.image_shape is not None and test.image_shape != saved.image_shape:
         raise InputError(
@@ -75,19 +96,23 @@ def evaluate(path: Path, data: str | None = None, data_dir: str | None = None) -
     order = None if test.pixel_order is None else tuple(test.pixel_order.tolist())
     if order != saved.pixel_order:
         raise InputError(f"{name}: expected pixels in the order that the model was trained on, got another.")
-    assert test.labels is not None
-    logits = predict_logits(saved.network, test)
-    loss = torch.nn.functional.cross_entropy(logits, test.labels)
-    share = accuracy(logits, test.labels)
-    low, high = wilson_interval(share, len(test))
+    loss, scores, _ = measure(saved.network, test)
+    interval = {}
+    if "accuracy" in scores:
+        low, high = wilson_interval(scores["accuracy"], len(test))
+        interval = {"interval": f"{low:.4f} to {high:.4f} (95 %, Wilson)"}
     return {
         "data": name,
         "sequences": len(test),
-        "accuracy": round(share, 6),
-        "interval": f"{low:.4f} to {high:.4f} (95 %, Wilson)",
-        "loss": round(float(loss), 6),
+        **{score: round(value, 6) for score, value in scores.items()},
+        **interval,
+        "loss": round(loss, 6),
         **({"note": "; ".join(loaded.remarks)} if loaded.remarks else {}),
     }
+
+
+def _labels(target: Target) -> str:
+    return f"{target.described()} ({', '.join(target.names)})"
 
 
 def _described(spec: InputSpec) -> str:
@@ -125,32 +150,39 @@ def _predict_own(saved: SavedModel, path: Path, form: Form, options: ReadingOpti
 
 
 def _answers(saved: SavedModel, data: SequenceData, names: Sequence[str]) -> Iterator[Answer]:
-    probabilities = torch.softmax(predict_logits(saved.network, data).double(), dim=1)
-    for name, row in zip(names, probabilities.tolist(), strict=True):
-        best = max(range(len(row)), key=row.__getitem__)
-        yield Answer(name, saved.classes[best], dict(zip(saved.classes, row, strict=True)))
+    target = saved.target
+    if target.per_step:
+        for group in _groups(data.lengths.tolist()):
+            found = predict_steps(saved.network, data.subset(group), target.shares)
+            for index, steps in zip(group, found, strict=True):
+                for step, shares in enumerate(steps.double().tolist(), 1):
+                    yield Answer(names[index], target, tuple(shares), step)
+        return
+    for name, shares in zip(names, target.shares(predict_logits(saved.network, data).double()).tolist(), strict=True):
+        yield Answer(name, target, tuple(shares))
+
+
+def _groups(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Sequences whose steps are answered at once: as many as have GROUP_STEPS padded ones, at least one."""
+    group: list[int] = []
+    longest = 0
+    for index, length in enumerate(lengths):
+        longest = max(longest, length)
+        if group and longest * (len(group) + 1) > GROUP_STEPS:
+            yield group
+            group, longest = [], length
+        group.append(index)
+    yield group
 
 
 def write_predictions(answers: Iterator[Answer], form: str, stream: TextIO) -> None:
-    """One line a sequence, as CSV with a header or as JSON lines."""
+    """One line a sequence, or a step where every step has a label, as CSV with a header or as JSON lines."""
     writer = csv.writer(stream, lineterminator="\n")
     for index, answer in enumerate(answers):
-        share = answer.probabilities[answer.label]
         if form == "jsonl":
-            stream.write(
-                json.dumps(
-                    {
-                        "name": answer.name,
-                        "class": answer.label,
-                        "probability": round(share, 6),
-                        "probabilities": {name: round(value, 6) for name, value in answer.probabilities.items()},
-                    }
-                )
-                + "\n"
-            )
+            stream.write(json.dumps(answer.entry) + "\n")
             continue
+        row = answer.row
         if index == 0:
-            writer.writerow(["name", "class", "probability", *(f"p({name})" for name in answer.probabilities)])
-        writer.writerow(
-            [answer.name, answer.label, f"{share:.6f}", *(f"{v:.6f}" for v in answer.probabilities.values())]
-        )
+            writer.writerow(row)
+        writer.writerow(row.values())

@@ -32,11 +32,11 @@ from auxrnn.training.selection import BestModel
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a training left: the curve, the chosen epoch (0: none was validated, the last is used), its accuracy."""
+    """What a training left: the curve, the chosen epoch (0: none was validated, the last is used), its score."""
 
     history: list[Row]
     best_epoch: int
-    best_accuracy: float | None
+    best_score: float | None
     seconds: float
 
 
@@ -68,7 +68,7 @@ def fit(
         raise InputError(
             f"Expected {ranks.number} processes for as many devices, got one; `auxrnn train` and torchrun start them."
         )
-    history = History(None if folder is None else folder / "metrics.csv", ranks)
+    history = History(model.target, None if folder is None else folder / "metrics.csv", ranks)
     best = BestModel(history, training.patience)
     first, checkpoint = resume if resume is not None else (0, None)
 
@@ -146,7 +146,7 @@ def fit(
                 stop.raise_if_asked()
     if best.weights is not None:
         model.load_state_dict(best.weights)
-    return Fitted(history.rows, best.epoch, best.accuracy if best.epoch else None, history.seconds)
+    return Fitted(history.rows, best.epoch, best.score if best.epoch else None, history.seconds)
 
 
 def _trainer(

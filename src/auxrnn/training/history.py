@@ -8,35 +8,44 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+import torch
 from lightning.pytorch.callbacks import Callback
 
 from auxrnn.files import write_atomically
+from auxrnn.targets import Target
 from auxrnn.training.module import PhaseModule
 from auxrnn.training.ranks import ALONE, Ranks
 
 Row = dict[str, Any]
 
-COLUMNS = (
-    "phase", "epoch", "step", "loss", "supervised", "reconstruct", "predict", "train_accuracy",
-    "validation_loss", "validation_accuracy", "gradient_norm", "lr", "seconds",
-)  # fmt: skip
-"""seconds: of training and validation since the start of the run, pauses left out. Empty where it does not apply."""
+
+def columns(score: str) -> tuple[str, ...]:
+    """Of a learning curve by the target's `score`; empty where one does not apply.
+
+    seconds: of training and validation since the start of the run, pauses left out.
+    """
+    return (
+        "phase", "epoch", "step", "loss", "supervised", "reconstruct", "predict", f"train_{score}",
+        "validation_loss", f"validation_{score}", "gradient_norm", "lr", "seconds",
+    )  # fmt: skip
 
 
 class History(Callback):
-    """Collects a row an epoch; writes `path` (CSV) anew after each, whole or not at all. No file where path is None.
+    """Collects a row an epoch of the losses and of how `target` scores; writes `path` (CSV) anew after each, whole
+    or not at all. No file where path is None.
 
     Over several ranks every row is of all their sequences, and the same on each of them.
     """
 
-    def __init__(self, path: Path | None = None, ranks: Ranks = ALONE) -> None:
-        self.path, self.ranks = path, ranks
+    def __init__(self, target: Target, path: Path | None = None, ranks: Ranks = ALONE) -> None:
+        self.target, self.path, self.ranks = target, path, ranks
         self.rows: list[Row] = []
         self.seconds = 0.0
-        self.sums: dict[str, list[float]] = {}  # objective -> [total, count, correct] of the epoch so far
+        self.sums: dict[str, list[float]] = {}  # objective -> [total, count] of the epoch so far
+        self.tally: list[float] = []  # of its answers, as the target counts them
         self.loss_sum = 0.0
         self.steps = 0
-        self.validation: dict[str, float] = {}
+        self.validation: list[float] = []  # [total, count, tally ...]
         self._since = time.monotonic()
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -48,13 +57,13 @@ class History(Callback):
         self._count_time()
         self.steps += 1
         self.loss_sum += float(outputs["value"])
-        for name, (total, count, correct) in outputs["parts"].items():
-            sums = self.sums.setdefault(name, [0.0, 0.0, 0.0])
-            for index, value in enumerate((total, count, 0 if correct is None else correct)):
-                sums[index] += float(value)
+        for name, (total, count, tally) in outputs["parts"].items():
+            self.sums[name] = _added(self.sums.get(name, []), [float(total), float(count)])
+            if tally is not None:
+                self.tally = _added(self.tally, tally.tolist())
 
     def on_validation_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self.validation = {"total": 0.0, "correct": 0.0, "count": 0.0}
+        self.validation = []
 
     def on_validation_batch_end(
         self,
@@ -65,8 +74,8 @@ class History(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        for name in self.validation:
-            self.validation[name] += float(outputs[name])
+        new = [float(outputs["total"]), float(outputs["count"]), *outputs["tally"].tolist()]
+        self.validation = _added(self.validation, new)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         assert isinstance(pl_module, PhaseModule)
@@ -80,29 +89,31 @@ class History(Callback):
             "lr": trainer.optimizers[0].param_groups[0]["lr"],
             "seconds": round(self.seconds, 3),
         }
-        for name, (total, count, correct) in self.sums.items():
-            row[name] = total / max(count, 1)
-            if name == "supervised":
-                row["train_accuracy"] = correct / max(count, 1)
-        total, correct, count = self.ranks.sum([self.validation.get(key, 0.0) for key in ("total", "correct", "count")])
+        row |= {name: total / max(count, 1) for name, (total, count) in self.sums.items()}
+        if self.tally:
+            row[f"train_{self.target.score}"] = self._score(self.tally)
+        # A rank without a sequence to validate has no tally; what all have is known from training.
+        total, count, *tally = self.ranks.sum(self.validation or [0.0] * (2 + len(self.tally)))
         if count:
             row["validation_loss"] = total / count
-            row["validation_accuracy"] = correct / count
+            row[f"validation_{self.target.score}"] = self._score(tally)
         self.rows.append(row)
-        self.sums, self.loss_sum, self.steps, self.validation = {}, 0.0, 0, {}
+        self.sums, self.tally, self.loss_sum, self.steps, self.validation = {}, [], 0.0, 0, []
         if self.path is not None and trainer.is_global_zero:
-            write_rows(self.path, self.rows)
+            write_rows(self.path, self.rows, self.target.score)
 
     def running(self) -> dict[str, float]:
-        """Mean losses and training accuracy of the epoch so far."""
-        found = {name: total / max(count, 1) for name, (total, count, _) in self.sums.items()}
-        if "supervised" in self.sums:
-            _, count, correct = self.sums["supervised"]
-            found["accuracy"] = correct / max(count, 1)
+        """Mean losses and the training score of the epoch so far."""
+        found = {name: total / max(count, 1) for name, (total, count) in self.sums.items()}
+        if self.tally:
+            found[self.target.score] = self._score(self.tally)
         return found
 
+    def _score(self, tally: list[float]) -> float:
+        return self.target.scores(torch.tensor(tally, dtype=torch.float64))[self.target.score]
+
     def state_dict(self) -> dict[str, Any]:
-        names = ("rows", "seconds", "sums", "loss_sum", "steps")
+        names = ("rows", "seconds", "sums", "tally", "loss_sum", "steps")
         return {name: getattr(self, name) for name in names}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -114,12 +125,17 @@ class History(Callback):
         self.seconds, self._since = self.seconds + now - self._since, now
 
 
-def write_rows(path: Path, rows: list[Row]) -> None:
+def _added(sums: list[float], new: list[float]) -> list[float]:
+    """Entry by entry; nothing so far counts as zeros."""
+    return [one + other for one, other in zip(sums, new, strict=True)] if sums else new
+
+
+def write_rows(path: Path, rows: list[Row], score: str) -> None:
     """The learning curve as CSV, whole or as it was."""
 
     def write(aside: Path) -> None:
         with open(aside, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, COLUMNS)
+            writer = csv.DictWriter(file, columns(score))
             writer.writeheader()
             writer.writerows(rows)
 

@@ -84,7 +84,7 @@ class PhaseModule(L.LightningModule):
         if not torch.isfinite(value):
             terms = ", ".join(f"{name} {float(loss.mean.detach()):.4g}" for name, loss in everywhere.items())
             raise DivergedError(self._diverged(f"the loss is not finite ({terms})"))
-        parts = {name: (loss.total.detach(), loss.count, loss.correct) for name, loss in everywhere.items()}
+        parts = {name: (loss.total.detach(), loss.count, loss.tally) for name, loss in everywhere.items()}
         return {"loss": total, "value": value, "parts": parts}
 
     def _weighted(self, losses: dict[str, Loss]) -> Tensor:
@@ -99,14 +99,19 @@ class PhaseModule(L.LightningModule):
         over all tokens, however unequal the shares. One exchange a step carries the wishes too.
         """
         sent = [float(value) for loss in losses.values() for value in (loss.total.detach(), loss.count)]
-        sent += [float(0 if loss.correct is None else loss.correct) for loss in losses.values()]
+        sent += [value for loss in losses.values() if loss.tally is not None for value in loss.tally.tolist()]
         sent += [float(wish) for wish in self.wishes.values()]
         received = iter(self.ranks.sum(sent))
         sums = {name: (next(received), int(next(received))) for name in losses}
-        correct = {name: torch.tensor(next(received)) for name in losses}
+        tallies = {
+            name: None
+            if loss.tally is None
+            else torch.tensor([next(received) for _ in loss.tally], dtype=torch.float64)
+            for name, loss in losses.items()
+        }
         self.wishes = {name: next(received) > 0 for name in self.wishes}
         mine = {name: Loss(loss.total * self.ranks.number, sums[name][1]) for name, loss in losses.items()}
-        everywhere = {name: Loss(torch.tensor(total), count, correct[name]) for name, (total, count) in sums.items()}
+        everywhere = {name: Loss(torch.tensor(total), count, tallies[name]) for name, (total, count) in sums.items()}
         return mine, everywhere
 
     def configure_gradient_clipping(
@@ -144,11 +149,9 @@ class PhaseModule(L.LightningModule):
         )
 
     def validation_step(self, batch: SequenceBatch, index: int) -> dict[str, Any]:
-        """Summed supervised loss and right answers of a batch with labels."""
-        logits = self.model(batch)
-        assert batch.labels is not None
-        total = nn.functional.cross_entropy(logits, batch.labels, reduction="sum")
-        return {"total": total, "correct": (logits.argmax(1) == batch.labels).sum(), "count": len(batch)}
+        """The supervised loss of a batch with labels, summed, and the sums that its scores need."""
+        loss = self.model.measured(batch)
+        return {"total": loss.total, "count": loss.count, "tally": loss.tally}
 
     def configure_optimizers(self) -> Any:
         weights = [weight for weight in self.model.parameters() if id(weight) in self._used]

@@ -13,11 +13,10 @@ from auxrnn.training.history import History
 from auxrnn.training.module import PhaseModule
 
 LINE_EVERY = 30.0  # seconds between plain lines within an epoch
-FIRST = {"supervised": "loss", "accuracy": "accuracy"}  # on the bar, before the auxiliary losses: 80 columns are few
 
 
 class ProgressReport(Callback):
-    """Loss terms, accuracy, steps a second and remaining time of the phase. Comes after `History` in the callbacks."""
+    """Loss terms, score, steps a second and remaining time of the phase. Comes after `History` in the callbacks."""
 
     def __init__(self, history: History) -> None:
         self.history = history
@@ -55,7 +54,9 @@ class ProgressReport(Callback):
         assert isinstance(pl_module, PhaseModule)
         if self.bar is not None:
             running = self.history.running()
-            first = {name: running.pop(key) for key, name in FIRST.items() if key in running}
+            score = self.history.target.score
+            names = {"supervised": "loss", score: score}  # before the auxiliary losses: 80 columns are few
+            first = {name: running.pop(key) for key, name in names.items() if key in running}
             numbers = f"{self._speed(trainer):.3g} steps/s {_numbers({**first, **running}, digits=3)}"
             self.bar.update(self.task, completed=trainer.global_step, numbers=numbers)
         elif time.monotonic() - self._last_line >= LINE_EVERY:
@@ -66,7 +67,8 @@ class ProgressReport(Callback):
             return
         assert isinstance(pl_module, PhaseModule)
         row = self.history.rows[-1]
-        shown = ("supervised", "reconstruct", "predict", "train_accuracy", "validation_accuracy")
+        score = self.history.target.score
+        shown = ("supervised", "reconstruct", "predict", f"train_{score}", f"validation_{score}")
         self._line(trainer, pl_module, f"epoch {row['epoch']}", {name: row[name] for name in shown if name in row})
 
     def _line(self, trainer: L.Trainer, module: PhaseModule, where: str, values: dict[str, float]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import lightning as L
@@ -20,7 +21,7 @@ class BestModel(Callback):
 
     def __init__(self, history: History, patience: int | None = None) -> None:
         self.history, self.patience = history, patience
-        self.accuracy = -1.0
+        self.score = -math.inf
         self.epoch = 0
         self.waited = 0
         self.weights: dict[str, Tensor] | None = None
@@ -30,11 +31,11 @@ class BestModel(Callback):
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         assert isinstance(pl_module, PhaseModule)
-        accuracy = self.history.rows[-1].get("validation_accuracy")
-        if accuracy is None:
+        score = self.history.rows[-1].get(f"validation_{self.history.target.score}")
+        if score is None:
             return
-        if accuracy > self.accuracy:
-            self.accuracy, self.epoch, self.waited = accuracy, trainer.current_epoch + 1, 0
+        if score > self.score:
+            self.score, self.epoch, self.waited = score, trainer.current_epoch + 1, 0
             pl_module.check_weights()
             self.weights = {
                 name: weight.detach().cpu().clone() for name, weight in pl_module.model.state_dict().items()
@@ -48,7 +49,7 @@ class BestModel(Callback):
             trainer.should_stop = True
 
     def state_dict(self) -> dict[str, Any]:
-        names = ("accuracy", "epoch", "waited", "weights")
+        names = ("score", "epoch", "waited", "weights")
         return {name: getattr(self, name) for name in names}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -1,0 +1,143 @@
+"""What the network is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Literal
+
+from auxrnn.config.auxiliary import AuxiliaryConfig
+from auxrnn.config.checks import MOST_LAYERS, at_least, at_most, check_types, within
+from auxrnn.errors import InputError
+
+MODELS: dict[str, tuple[str, ...]] = {
+    "lstm": (),
+    "r-lstm": ("reconstruct",),
+    "p-lstm": ("predict",),
+    "rp-lstm": ("reconstruct", "predict"),
+    "sa-lstm": ("reconstruct",),
+    "lm-lstm": ("predict",),
+    "transformer": (),
+    "irnn": (),
+    "urnn": (),
+}
+"""Models by name, and the auxiliary objectives of each."""
+
+OWN_CORE = ("transformer", "irnn", "urnn")
+"""Models that are no matter of `cell`."""
+
+
+@dataclass(frozen=True)
+class TransformerConfig:
+    """The sizes of a transformer. The paper says no more of them than "comparable size".
+
+    The defaults have about the weights of an LSTM of 128 cells with its projection to 128.
+
+    Args:
+        layers: encoder layers.
+        width: size of a step within it.
+        heads: attention heads; they share the width.
+        feed_forward: units of each layer's feed-forward net.
+        positions: sinusoidal, for any length; or learned, up to the longest training sequence.
+        causal: whether a step sees only those before it; the last step answers then, else the mean of all.
+        dropout: the share dropped behind attention and feed-forward nets, and of the inputs.
+    """
+
+    layers: int = 3
+    width: int = 64
+    heads: int = 4
+    feed_forward: int = 256
+    positions: Literal["learned", "sinusoidal"] = "sinusoidal"
+    causal: bool = False
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        check_types(self, TransformerConfig, "transformer.")
+        for name in ("layers", "width", "heads", "feed_forward"):
+            at_least(f"transformer.{name}", getattr(self, name), 1)
+        at_most("transformer.layers", self.layers, MOST_LAYERS)
+        within("transformer.dropout", self.dropout, 0, 0.95)
+        if self.width % self.heads:
+            raise InputError(
+                f"Expected transformer.width to be a multiple of transformer.heads, got {self.width} and {self.heads}."
+            )
+        if self.positions == "sinusoidal" and self.width % 2:
+            raise InputError(f"Expected an even transformer.width with sinusoidal positions, got {self.width}.")
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What the network is.
+
+    Args:
+        model: lstm, or with reconstruction (r-lstm), prediction (p-lstm) or both (rp-lstm); pretrained as a sequence
+            autoencoder (sa-lstm) or a language model (lm-lstm) and then trained on the labels alone (Dai & Le 2015);
+            transformer; irnn (Le et al. 2015); urnn (Arjovsky et al. 2016).
+        bptt: truncation of the supervised loss in steps; "full" for all of them, 0 trains the classifier only. A
+            transformer always reads all of them.
+        cell: recurrent cell of the main network and the decoders; transformer, irnn and urnn have their own.
+        hidden_size: cells of the main network; a urnn's are complex. A transformer's size is its `width`.
+        projection_size: size to which a step is projected; none when null.
+        num_layers: layers of the main network.
+        initialisation: torch's own, a forget bias of 1 ("forget"), or chrono (Tallec & Ollivier 2018) over the longest
+            training sequence (?).
+        identity_scale: of an irnn: the recurrent weights begin as so many times the identity.
+        num_anchors: random anchors a sequence and step (n).
+        segment_length: steps reconstructed or predicted at each anchor (l).
+        regulariser: what is dropped on the second layer of the output nets.
+        dropout: the share dropped there.
+        aux: finer options of the auxiliary losses.
+        transformer: sizes of a transformer.
+    """
+
+    model: Literal["lstm", "r-lstm", "p-lstm", "rp-lstm", "sa-lstm", "lm-lstm", "transformer", "irnn", "urnn"] = (
+        "r-lstm"
+    )
+    bptt: int | Literal["full"] = 300
+    cell: Literal["lstm", "gru", "rnn"] = "lstm"
+    hidden_size: int = 128
+    projection_size: int | None = 128
+    num_layers: int = 1
+    initialisation: Literal["torch", "forget", "chrono"] = "torch"
+    identity_scale: float = 1.0
+    num_anchors: int = 1
+    segment_length: int = 600
+    regulariser: Literal["dropconnect", "dropout", "none"] = "dropconnect"
+    dropout: float = 0.5
+    aux: AuxiliaryConfig = field(default_factory=AuxiliaryConfig)
+    transformer: TransformerConfig = field(default_factory=TransformerConfig)
+
+    def __post_init__(self) -> None:
+        check_types(self, ModelConfig)
+        at_least("bptt", self.bptt, 0)
+        for name in ("hidden_size", "projection_size", "num_layers", "num_anchors", "segment_length"):
+            at_least(name, getattr(self, name), 1)
+        at_most("num_layers", self.num_layers, MOST_LAYERS)
+        within("dropout", self.dropout, 0, 0.95)
+        at_least("identity_scale", self.identity_scale, 0)
+        if self.model in OWN_CORE and self.cell != "lstm":
+            raise InputError(f"Expected no cell with model {self.model}, which has its own, got {self.cell}.")
+        if self.model == "urnn" and self.num_layers > 1:
+            raise InputError(f"Expected num_layers 1 with model urnn, got {self.num_layers}.")
+        if self.initialisation != "torch" and (self.cell == "rnn" or self.model in OWN_CORE):
+            got = self.model if self.model in OWN_CORE else self.cell
+            raise InputError(
+                f"Expected cell lstm or gru with initialisation {self.initialisation}, got {got}: no gates."
+            )
+
+    @property
+    def auxiliaries(self) -> tuple[str, ...]:
+        return MODELS[self.model]
+
+    @property
+    def auxiliary_options(self) -> AuxiliaryConfig:
+        """`aux` as it is in effect for this model."""
+        return self.aux.filled(self.model)
+
+    def model_config(self) -> ModelConfig:
+        """This part of a larger config, alone."""
+        return ModelConfig(**{item.name: getattr(self, item.name) for item in fields(ModelConfig)})
+
+
+def steps_or_none(bptt: int | Literal["full"]) -> int | None:
+    """A truncation length as the components take it: None for "full"."""
+    return None if bptt == "full" else bptt

@@ -1,0 +1,63 @@
+"""Everything of one run, and its settings that are groups of settings."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from auxrnn.config.auxiliary import AuxiliaryConfig
+from auxrnn.config.checks import at_least, check_types
+from auxrnn.config.model import ModelConfig, TransformerConfig
+from auxrnn.config.training import TrainingConfig
+from auxrnn.reading import ReadingOptions
+
+
+@dataclass(frozen=True)
+class RunConfig(TrainingConfig, ModelConfig):
+    """Everything of one run: the data, the network, the training.
+
+    Args:
+        data: a preset, as `auxrnn data list` shows them, or the path of a file, a folder or an imported set.
+        data_dir: folder of the data; else $AUXRNN_DATA_DIR, else the user's cache folder.
+        limit_train: use only so many training sequences, stratified and seeded.
+        out: the run folder; runs/DATA-MODEL-SEED when left out.
+        limit_test: test on so many sequences only, stratified and seeded.
+        limit_classes: the first so many classes only, to train and to test.
+        image_size: side of square images in pixels, made by area averaging; as they are when null.
+        grey: colour images as one channel of luminance.
+        max_length: texts: cut longer ones at so many characters (the run says how many it touches).
+        max_vocabulary: texts: know the most frequent so many characters of the training texts; all when null.
+        reading: how files of one's own are read; `--text NAME` is short for `--reading.text NAME`, and so for all.
+    """
+
+    data: str = "digits"
+    data_dir: str | None = None
+    limit_train: int | None = None
+    out: str | None = None
+    limit_test: int | None = None
+    limit_classes: int | None = None
+    image_size: int | None = None
+    grey: bool = False
+    max_length: int | None = None
+    max_vocabulary: int | None = None
+    reading: ReadingOptions = field(default_factory=ReadingOptions)
+
+    def __post_init__(self) -> None:
+        check_types(self, RunConfig)
+        ModelConfig.__post_init__(self)
+        TrainingConfig.__post_init__(self)
+        for name in ("limit_train", "limit_test", "image_size", "max_length", "max_vocabulary"):
+            at_least(name, getattr(self, name), 1)
+        at_least("limit_classes", self.limit_classes, 2)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+GROUPS: dict[str, type] = {"aux": AuxiliaryConfig, "transformer": TransformerConfig, "reading": ReadingOptions}
+"""The settings that are groups of settings."""
+
+
+def with_groups(settings: dict[str, Any]) -> dict[str, Any]:
+    """Plain settings, as files hold them, with their groups as what the configs take; a group may be left out."""
+    return settings | {name: group(**settings[name]) for name, group in GROUPS.items() if name in settings}

@@ -1,0 +1,73 @@
+"""How a network is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from auxrnn.config.checks import at_least, check_types, within
+from auxrnn.errors import InputError
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a network is trained.
+
+    Args:
+        pretrain_epochs: epochs on the auxiliary losses alone, before training (0 for a model without).
+        max_epochs: epochs on the labels and the auxiliary losses together.
+        batch_size: sequences a step (a device).
+        optimizer: by name.
+        lr: learning rate (the paper: 0.001).
+        lr_schedule: constant, step (divided by 10 after each third) or cosine (to 0), over the steps of each phase (?).
+        gradient_clip: largest norm of the gradient; none when null (?).
+        patience: stop when validation accuracy has not risen for so many epochs; never when null.
+        class_weights: "balanced" makes every class count as much as any other in the supervised loss.
+        validation_fraction: share of the training data kept for choosing the best epoch, stratified; at 0 the last is.
+        seed: of everything random.
+        accelerator: auto, cpu, gpu.
+        devices: how many.
+        num_nodes: machines.
+        strategy: Lightning's name, for example ddp.
+        precision: Lightning's name, for example 32-true or bf16-mixed.
+        num_threads: CPU threads of a process; torch's own choice when null. One is the default, for two beside a busy
+            neighbour can slow a step many times over, and the same bits come out on every machine of one kind.
+        num_workers: loader processes.
+        checkpoint_steps: save every so many steps; never when null.
+        checkpoint_minutes: and every so many minutes; never when null.
+    """
+
+    pretrain_epochs: int = 5
+    max_epochs: int = 20
+    batch_size: int = 128
+    optimizer: Literal["rmsprop", "adam", "adamw", "sgd"] = "rmsprop"
+    lr: float = 1e-3
+    lr_schedule: Literal["constant", "step", "cosine"] = "constant"
+    gradient_clip: float | None = 1.0
+    patience: int | None = None
+    class_weights: Literal["none", "balanced"] = "none"
+    validation_fraction: float = 0.1
+    seed: int = 0
+    accelerator: str = "auto"
+    devices: int = 1
+    num_nodes: int = 1
+    strategy: str = "auto"
+    precision: str = "32-true"
+    num_threads: int | None = 1
+    num_workers: int = 0
+    checkpoint_steps: int | None = 500
+    checkpoint_minutes: float | None = 10.0
+
+    def __post_init__(self) -> None:
+        check_types(self, TrainingConfig)
+        for name in ("pretrain_epochs", "max_epochs", "seed", "num_workers"):
+            at_least(name, getattr(self, name), 0)
+        if self.seed >= 2**63:
+            raise InputError(f"Expected seed below 2**63, got {self.seed}.")
+        for name in ("batch_size", "devices", "num_nodes", "num_threads", "patience", "checkpoint_steps"):
+            at_least(name, getattr(self, name), 1)
+        for name in ("lr", "gradient_clip", "checkpoint_minutes"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise InputError(f"Expected {name} above 0, got {value}.")
+        within("validation_fraction", self.validation_fraction, 0, 0.9)

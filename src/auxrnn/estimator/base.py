@@ -1,0 +1,239 @@
+"""What the estimators share: parameters, training, folders. Arrays in; each says for itself what comes out.
+
+Everything is done by the rooms below: `preprocessing` reads the sequences, `training` trains, `inference` predicts,
+`persistence` keeps. Lightning loads when something is trained, not before.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from auxrnn.build import build_model
+from auxrnn.card import KINDS
+from auxrnn.config import ModelConfig, TrainingConfig
+from auxrnn.data.dataset import SequenceData
+from auxrnn.data.splits import stratified_split
+from auxrnn.errors import InputError
+from auxrnn.estimator.parameters import SequenceParameters
+from auxrnn.estimator.settings import configs_of, parameters_of
+from auxrnn.estimator.stream import SequenceStream
+from auxrnn.persistence import SavedModel, load_model, save_model
+from auxrnn.preprocessing import Preprocessing, RawSequences, read_sequences
+from auxrnn.targets import Labels, Target
+
+Array = npt.NDArray[Any]
+
+
+class LongSequenceEstimator(SequenceParameters, ABC):
+    __doc__ = SequenceParameters.__doc__
+
+    kinds: ClassVar[tuple[str, ...]]
+    """Of the targets that this estimator learns."""
+
+    def fit(self, X: Any, y: Any, eval_set: tuple[Any, Any] | None = None) -> Self:
+        """Train on N sequences `X` and their labels `y`, as the class says.
+
+        eval_set: (X, y) to choose the best epoch by, in place of a share of the training data. Raises InputError (a
+        ValueError) for input or parameters that cannot be used, and `training.module.DivergedError` where the loss is
+        no longer finite.
+        """
+        model_config, training = self._configs()
+        if y is None:
+            raise InputError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
+        raw = read_sequences(X)
+        target, labels = self._learn_labels(y, raw)
+        self._record_features(X, raw)
+
+        held_out, held_out_labels = self._read_eval_set(eval_set)
+        if held_out is None:
+            kept, other = stratified_split(target.strata(labels), training.validation_fraction, training.seed)
+            if len(other):
+                held_out, held_out_labels = raw.subset(other), _chosen(labels, other)
+                raw, labels = raw.subset(kept), _chosen(labels, kept)
+        preprocessing = Preprocessing.learn(raw, tuple(map(str, getattr(self, "feature_names_in_", ()))))
+        target = target.fitted(labels)
+        inputs = preprocessing.apply(raw)
+        train = SequenceData("X", preprocessing.spec, inputs, labels, target=target)
+        train = replace(train, class_weights=self._class_weights(train))
+        validation = None
+        if held_out is not None:
+            inputs = preprocessing.apply(held_out, "X of eval_set")
+            validation = SequenceData("eval_set", preprocessing.spec, inputs, held_out_labels, target=target)
+
+        from auxrnn.training.fit import fit
+
+        with _own_random_numbers(training.accelerator):
+            torch.manual_seed(training.seed)
+            network = build_model(model_config, train.spec, target, int(train.lengths.max()))
+            fitted = fit(network, train, validation, model_config, training, quiet=not self.verbose)
+        self.history_, self.best_epoch_ = fitted.history, fitted.best_epoch
+        facts = {
+            "target": target.kind,
+            "train_sequences": len(train),
+            "validation_sequences": 0 if validation is None else len(validation),
+            "longest_sequence": int(train.lengths.max()),
+            "optimizer": training.optimizer,
+            "lr": training.lr,
+            "batch_size": training.batch_size,
+            "epochs": len(fitted.history),
+            "best_epoch": fitted.best_epoch or None,
+            f"validation_{target.score}": fitted.best_score,
+        }
+        known = {name: fact for name, fact in facts.items() if fact is not None}
+        self.model_ = SavedModel(
+            network.cpu().eval(), model_config, train.spec, target.names, facts=known, preprocessing=preprocessing
+        )
+        return self
+
+    def stream(self) -> SequenceStream:
+        """Read one sequence as it comes, in pieces of any size, at constant memory: `stream.push(chunk)`.
+
+        With the weights as they are now. Raises InputError for a network that has to see a sequence as a whole.
+        """
+        check_is_fitted(self)
+        return SequenceStream(self.model_)
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """Write config.json, model.safetensors and README.md into `folder`; no pickle.
+
+        Keeps the network, the preprocessing and the classes; not the settings of training, of which README.md tells.
+        Raises InputError for labels other than texts and whole numbers, and where the folder cannot be written to.
+        """
+        check_is_fitted(self)
+        saved = replace(self.model_, label_type=self._label_type())
+        try:
+            save_model(Path(folder), saved)
+        except OSError as error:
+            raise InputError(f"{folder}: expected a folder that can be written to: {error}.") from error
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> Self:
+        """A fitted estimator from a folder of `save_pretrained` or of `auxrnn train`; nothing in it is executed.
+
+        The settings of training are at their defaults. A network of `auxrnn train` reads images as they are in their
+        files: their pixels row by row as uint8 steps, whatever order it was trained on. Raises InputError for a folder
+        that is missing, damaged, of another format, or of a model that another estimator is for.
+        """
+        saved = load_model(Path(folder))
+        if saved.target.kind not in cls.kinds:
+            raise InputError(
+                f"{folder}: expected a {KINDS[cls.kinds[0]][0]}, found a {KINDS[saved.target.kind][0]}; open it with "
+                f"{KINDS[saved.target.kind][2]}."
+            )
+        found = cls(**parameters_of(saved.config))
+        found._remember_labels(saved, folder)
+        preprocessing = saved.preprocessing or Preprocessing(saved.spec.kind, saved.spec.size)
+        found.n_features_in_ = preprocessing.columns or preprocessing.channels
+        if preprocessing.column_names:
+            found.feature_names_in_ = np.array(preprocessing.column_names, dtype=object)
+        best = saved.facts.get("best_epoch")
+        found.history_, found.best_epoch_ = [], best if isinstance(best, int) else 0
+        found.model_ = replace(saved, preprocessing=preprocessing)
+        return found
+
+    def __sklearn_tags__(self) -> Any:
+        # input_tags.string stays False: texts come as a list, and an array of mixed objects is still refused.
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.target_tags.required = True
+        return tags
+
+    @property
+    def _target(self) -> Target:
+        """What the network's outputs stand for."""
+        check_is_fitted(self)
+        return self.model_.target
+
+    @abstractmethod
+    def _learn_labels(self, y: Any, raw: RawSequences) -> tuple[Target, Labels]:
+        """The target and the labels of the training data; sets the attributes that tell of them."""
+
+    @abstractmethod
+    def _known_labels(self, y: Any, raw: RawSequences, name: str) -> Labels:
+        """Further labels in terms of what was learned; InputError for others."""
+
+    def _remember_labels(self, saved: SavedModel, folder: str | Path) -> None:
+        """Set the attributes that tell of the labels from a stored model; none by default."""
+
+    def _label_type(self) -> str:
+        """What config.json calls the type of the labels."""
+        return "str"
+
+    def _class_weights(self, train: SequenceData) -> torch.Tensor | None:
+        """Of each class in the loss; all 1 by default."""
+        return None
+
+    def _read(self, X: Any) -> SequenceData:
+        """Sequences to predict from, as the network reads them."""
+        check_is_fitted(self)
+        raw = read_sequences(X)
+        saved = self.model_
+        assert saved.preprocessing is not None
+        if raw.table and saved.preprocessing.columns is not None:
+            validate_data(self, X, reset=False, skip_check_array=True)
+        return SequenceData("X", saved.spec, _in_order(saved.preprocessing.apply(raw), saved.pixel_order))
+
+    @contextmanager
+    def _network(self) -> Iterator[Any]:
+        """The network, on the accelerator where there is one; it stays on the CPU otherwise."""
+        network = self.model_.network
+        gpu = self.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+        try:
+            yield network.to("cuda" if gpu else "cpu")
+        finally:
+            network.to("cpu")
+
+    def _record_features(self, X: Any, raw: RawSequences) -> None:
+        """Set `n_features_in_`, and `feature_names_in_` for a table whose columns have names."""
+        if raw.table:
+            validate_data(self, X, reset=True, skip_check_array=True)
+            return
+        self.n_features_in_ = raw.channels
+        if hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+
+    def _read_eval_set(self, eval_set: Any) -> tuple[RawSequences | None, Labels | None]:
+        if eval_set is None:
+            return None, None
+        if not (isinstance(eval_set, tuple | list) and len(eval_set) == 2):
+            raise InputError(f"Expected eval_set to be a pair (X, y), got {type(eval_set).__name__}.")
+        raw = read_sequences(eval_set[0], "X of eval_set")
+        return raw, self._known_labels(eval_set[1], raw, "y of eval_set")
+
+    def _configs(self) -> tuple[ModelConfig, TrainingConfig]:
+        return configs_of(self.get_params(deep=False))
+
+
+def _chosen(labels: Labels, indices: torch.Tensor) -> Labels:
+    return labels[indices] if isinstance(labels, torch.Tensor) else [labels[index] for index in indices.tolist()]
+
+
+def _in_order(
+    inputs: torch.Tensor | list[torch.Tensor], order: tuple[int, ...] | None
+) -> torch.Tensor | list[torch.Tensor]:
+    """Step t becomes step order[t], as for the images that the network was trained on."""
+    if order is None:
+        return inputs
+    steps = torch.tensor(order)
+    lengths = {inputs.shape[1]} if isinstance(inputs, torch.Tensor) else {len(item) for item in inputs}
+    if lengths != {len(order)}:
+        raise InputError(f"X: expected sequences of {len(order)} steps as in training, got {sorted(lengths)[:5]}.")
+    return inputs[:, steps] if isinstance(inputs, torch.Tensor) else [item[steps] for item in inputs]
+
+
+@contextmanager
+def _own_random_numbers(accelerator: str) -> Iterator[None]:
+    """Leaves torch's global random state as it was; a GPU that nothing has used yet is not woken for it."""
+    gpus = range(torch.cuda.device_count()) if accelerator != "cpu" or torch.cuda.is_initialized() else ()
+    with torch.random.fork_rng(devices=list(gpus)):
+        yield

@@ -1,0 +1,97 @@
+"""`LongSequenceClassifier`: one class a sequence, or several."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from sklearn.base import ClassifierMixin
+
+from auxrnn.data.dataset import SequenceData
+from auxrnn.estimator.base import Array, LongSequenceEstimator
+from auxrnn.estimator.settings import and_parameters_of
+from auxrnn.inference import predict_logits
+from auxrnn.labels import class_weights, label_type, labels_of, learn_labels, place_labels, read_indicator, read_labels
+from auxrnn.persistence import SavedModel
+from auxrnn.preprocessing import RawSequences
+from auxrnn.targets import ClassesTarget, ClassTarget, Labels, Target
+
+
+class LongSequenceClassifier(ClassifierMixin, LongSequenceEstimator):
+    """Recurrent classifier of sequences that are too long to back-propagate through.
+
+    `y` is (N,), labels of any type that can be sorted, at least two classes; or (N, K) of 0 and 1, where a sequence may
+    be of several classes (multi-label, as scikit-learn has it: `predict` gives such a matrix, and `score` is the share
+    of sequences of which every class is right). `X` and the parameters are those of `LongSequenceEstimator`, and
+
+    Parameters
+    ----------
+    class_weight : None, "balanced" or dict
+        How much each class counts in the loss: all alike; so that every class counts as much as any other; or by label,
+        1 where one is left out. For one class a sequence.
+
+    Attributes
+    ----------
+    classes_ : array (classes,)
+        The labels, sorted; of several a sequence their places 0..K-1.
+
+    Notes
+    -----
+    Every check of scikit-learn's `check_estimator` applies and holds; all of them are on tables, none knows input of
+    three dimensions, lists or texts.
+    """
+
+    kinds: ClassVar[tuple[str, ...]] = ("class", "classes")
+
+    @and_parameters_of(LongSequenceEstimator)
+    def __init__(self, *, class_weight: str | Mapping[Any, float] | None = None, **parameters: Any) -> None:
+        super().__init__(**parameters)
+        self.class_weight = class_weight
+
+    def predict(self, X: Any) -> Array:
+        """The most likely class of each sequence, (N,), of the type of `classes_`; of several 0 and 1, (N, K)."""
+        answers = self._target.answers(self._logits(X)).numpy()
+        return answers if answers.ndim == 2 else self.classes_[answers]
+
+    def predict_proba(self, X: Any) -> Array:
+        """Probabilities (N, classes), in the order of `classes_`; each row sums to 1, but for several a sequence."""
+        return self._target.shares(self._logits(X).double()).numpy()
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    def _logits(self, X: Any) -> torch.Tensor:
+        data = self._read(X)
+        with self._network() as network:
+            return predict_logits(network, data)
+
+    def _learn_labels(self, y: Any, raw: RawSequences) -> tuple[Target, Labels]:
+        matrix = read_indicator(y, len(raw), "y")
+        if matrix is not None:
+            self.classes_ = torch.arange(matrix.shape[1]).numpy()
+            return ClassesTarget(_names(self.classes_)), torch.from_numpy(matrix)
+        self.classes_, labels = learn_labels(read_labels(y, len(raw), "y"))
+        return ClassTarget(_names(self.classes_)), labels
+
+    def _known_labels(self, y: Any, raw: RawSequences, name: str) -> Labels:
+        matrix = read_indicator(y, len(raw), name)
+        if matrix is not None:
+            return torch.from_numpy(matrix)
+        return place_labels(read_labels(y, len(raw), name), self.classes_, name)
+
+    def _remember_labels(self, saved: SavedModel, folder: str | Path) -> None:
+        self.classes_ = labels_of(saved.classes, saved.label_type, folder)
+
+    def _label_type(self) -> str:
+        return label_type(self.classes_)
+
+    def _class_weights(self, train: SequenceData) -> torch.Tensor | None:
+        return class_weights(self.class_weight, train, self.classes_)
+
+
+def _names(classes: Array) -> tuple[str, ...]:
+    return tuple(map(str, classes.tolist()))

@@ -1,0 +1,64 @@
+"""`LongSequenceRegressor`: one or several numbers a sequence."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from sklearn.base import RegressorMixin
+
+from auxrnn.errors import InputError
+from auxrnn.estimator.base import Array, LongSequenceEstimator
+from auxrnn.inference import predict_logits
+from auxrnn.labels import read_values
+from auxrnn.preprocessing import RawSequences
+from auxrnn.targets import Labels, Target, ValueTarget
+
+ALONE = "value"
+"""The name of the value of a `y` of one dimension."""
+
+
+class LongSequenceRegressor(RegressorMixin, LongSequenceEstimator):
+    """Recurrent regressor on sequences that are too long to back-propagate through.
+
+    `y` is (N,) or (N, K) of finite numbers, which are learned standardised as the training split was; `predict` answers
+    in their own units and in the same form. The loss is the squared error; `score` is R2. `X` and the parameters are
+    those of `LongSequenceEstimator`.
+
+    Notes
+    -----
+    Every check of scikit-learn's `check_estimator` applies and holds, on tables.
+    """
+
+    kinds: ClassVar[tuple[str, ...]] = ("value",)
+
+    def predict(self, X: Any) -> Array:
+        """The values of each sequence, (N,) or (N, K) as in training."""
+        data = self._read(X)
+        with self._network() as network:
+            outputs = predict_logits(network, data)
+        target = self.model_.target
+        values = target.answers(outputs).numpy()
+        return values if target.size > 1 or target.names == _names(1) else values[:, 0]
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def _learn_labels(self, y: Any, raw: RawSequences) -> tuple[Target, Labels]:
+        values = read_values(y, len(raw), "y")
+        names = (ALONE,) if values.ndim == 1 else _names(values.shape[1])
+        self._names = names
+        return ValueTarget(names), torch.from_numpy(values.reshape(len(values), -1))
+
+    def _known_labels(self, y: Any, raw: RawSequences, name: str) -> Labels:
+        values = read_values(y, len(raw), name)
+        values = values.reshape(len(values), -1)
+        if values.shape[1] != len(self._names):
+            raise InputError(f"{name}: expected {len(self._names)} values a sequence, got {values.shape[1]}.")
+        return torch.from_numpy(values)
+
+
+def _names(size: int) -> tuple[str, ...]:
+    return tuple(f"value_{number}" for number in range(1, size + 1))

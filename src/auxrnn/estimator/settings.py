@@ -1,0 +1,102 @@
+"""From an estimator's parameters to the settings of a model and of a training, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
+from inspect import Parameter, Signature, signature
+from numbers import Integral
+from types import NoneType
+from typing import Any, TypeVar
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from auxrnn.config import AuxiliaryConfig, ModelConfig, TrainingConfig, TransformerConfig, checked_setting
+from auxrnn.errors import InputError, did_you_mean
+
+Group = TypeVar("Group", AuxiliaryConfig, TransformerConfig)
+
+AUXILIARIES = {None: "lstm", "reconstruct": "r-lstm", "predict": "p-lstm", "both": "rp-lstm"}
+"""The values of `aux`, and the model that each one is."""
+
+
+def configs_of(given: Mapping[str, Any]) -> tuple[ModelConfig, TrainingConfig]:
+    """The parameters as the rooms below take them; InputError for one that cannot be used."""
+    aux, named = given["aux"], given["model"]
+    if not isinstance(aux, str | NoneType) or aux not in AUXILIARIES:
+        names = [name for name in AUXILIARIES if name]
+        raise InputError(f"Expected aux of {', '.join(names)} or None, got {aux!r}.{did_you_mean(str(aux), names)}")
+    if named is not None and aux not in (None, "reconstruct"):
+        raise InputError(f"Expected aux or model, got aux={aux!r} and model={named!r}; leave one out.")
+    model: dict[str, Any] = {
+        "model": AUXILIARIES[aux] if named is None else named,
+        "aux": _group("aux_options", given["aux_options"], AuxiliaryConfig),
+        "transformer": _group("transformer", given["transformer"], TransformerConfig),
+    }
+    training: dict[str, Any] = {
+        "seed": _seed(given["random_state"]), "checkpoint_steps": None, "checkpoint_minutes": None,
+    }  # fmt: skip
+    for owner, settings in ((ModelConfig, model), (TrainingConfig, training)):
+        for item in fields(owner):
+            if item.name in given and item.name not in settings:
+                settings[item.name] = given[item.name]  # the owner checks it
+    return ModelConfig(**model), TrainingConfig(**training)
+
+
+def parameters_of(config: ModelConfig) -> dict[str, Any]:
+    """The parameters that give such a model, those of training at their defaults."""
+    found = asdict(config)
+    options = _changed(found.pop("aux"), AuxiliaryConfig)
+    sizes = _changed(found.pop("transformer"), TransformerConfig)
+    by_aux = {model: aux for aux, model in AUXILIARIES.items()}
+    named = found.pop("model")
+    kind = {"aux": by_aux[named]} if named in by_aux else {"model": named}
+    return {**found, **kind, "aux_options": options or None, "transformer": sizes or None}
+
+
+def and_parameters_of(base: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """For an `__init__` that hands its other parameters on to that of `base`: they are its own for scikit-learn."""
+
+    def decorate(init: Callable[..., None]) -> Callable[..., None]:
+        own = [one for one in signature(init).parameters.values() if one.kind is not Parameter.VAR_KEYWORD]
+        handed_on = list(signature(base.__init__).parameters.values())[1:]  # type: ignore[misc]
+        init.__signature__ = Signature([*own, *handed_on])  # type: ignore[attr-defined]
+        return init
+
+    return decorate
+
+
+def _seed(state: Any) -> int:
+    if state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    if isinstance(state, Integral) and not isinstance(state, bool):
+        if state < 0:
+            raise InputError(f"Expected random_state of at least 0, got {state}.")
+        return int(state)
+    try:
+        return int(check_random_state(state).randint(2**31 - 1))
+    except (ValueError, AttributeError) as error:
+        raise InputError(
+            f"Expected random_state to be a whole number, a RandomState or None, got {state!r}."
+        ) from error
+
+
+def _group(name: str, options: Any, kind: type[Group]) -> Group:
+    """A group of settings from the dict that the parameter `name` holds."""
+    if not isinstance(options, dict | NoneType):
+        raise InputError(f"Expected {name} to be a dict or None, got {options!r}.")
+    allowed = [item.name for item in fields(kind)]
+    for option in options or {}:
+        if option not in allowed:
+            hint = did_you_mean(str(option), allowed)
+            raise InputError(f"Expected {name} of {', '.join(allowed)}, got {option!r}.{hint}")
+    return kind(
+        **{option: checked_setting(kind, option, value, f"{name}.") for option, value in (options or {}).items()}
+    )
+
+
+def _changed(settings: dict[str, Any], kind: type[Group]) -> dict[str, Any]:
+    """The settings of a group that are not at their default."""
+    default = asdict(kind())
+    return {name: value for name, value in settings.items() if value != default[name]}

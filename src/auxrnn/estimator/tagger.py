@@ -1,0 +1,106 @@
+"""`LongSequenceTagger`: one class for every step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+
+from auxrnn.data.dataset import SequenceData
+from auxrnn.errors import InputError
+from auxrnn.estimator.base import Array, LongSequenceEstimator
+from auxrnn.estimator.settings import and_parameters_of
+from auxrnn.inference import predict_steps
+from auxrnn.labels import class_weights, label_type, labels_of, learn_labels, place_labels, read_tags
+from auxrnn.persistence import SavedModel
+from auxrnn.preprocessing import RawSequences
+from auxrnn.targets import UNLABELLED, Labels, TagsTarget, Target
+
+
+class LongSequenceTagger(LongSequenceEstimator):
+    """Recurrent tagger of sequences that are too long to back-propagate through: a class for every step.
+
+    `y` is (N, T), or a list of (T_i,), labels of any type that can be sorted; a step has none where there is -1 among
+    whole numbers, or None or an empty text among texts. Such steps are neither learned from nor counted. A tag follows
+    from its step and those before it. The loss of an update is that of a random stretch of `bptt` steps of each
+    sequence, so that its cost does not depend on the length. `X` and the parameters are those of
+    `LongSequenceEstimator`, and
+
+    Parameters
+    ----------
+    class_weight : None, "balanced" or dict
+        How much each class counts in the loss: all alike; so that every class counts as much as any other; or by label,
+        1 where one is left out.
+
+    Attributes
+    ----------
+    classes_ : array (classes,)
+        The tags, sorted.
+    """
+
+    kinds: ClassVar[tuple[str, ...]] = ("tags",)
+
+    @and_parameters_of(LongSequenceEstimator)
+    def __init__(self, *, class_weight: str | Mapping[Any, float] | None = None, **parameters: Any) -> None:
+        super().__init__(**parameters)
+        self.class_weight = class_weight
+
+    def predict(self, X: Any) -> Any:
+        """The most likely class of each step, (N, T) for an array and a list of (T_i,) for a list."""
+        return self._steps(X, lambda places: self.classes_[places.numpy()], self._target.answers)
+
+    def predict_proba(self, X: Any) -> Any:
+        """Probabilities (N, T, classes) for an array and a list of (T_i, classes) for a list."""
+        return self._steps(X, lambda shares: shares.numpy(), lambda outputs: self._target.shares(outputs.double()))
+
+    def score(self, X: Any, y: Any) -> float:
+        """The share of right answers among the steps that have a tag."""
+        tags = self._known_labels(y, self._read(X), "y")
+        answers = [np.searchsorted(self.classes_, found) for found in self.predict(X)]
+        found, known = torch.from_numpy(np.concatenate(answers)), torch.cat(list(tags))
+        there = known != UNLABELLED
+        return float((found == known)[there].double().mean())
+
+    def _steps(
+        self, X: Any, told: Callable[[torch.Tensor], Array], read: Callable[[torch.Tensor], torch.Tensor]
+    ) -> Any:
+        data = self._read(X)
+        with self._network() as network:
+            found = [told(steps) for steps in predict_steps(network, data, read)]
+        return np.stack(found) if isinstance(data.inputs, torch.Tensor) else found
+
+    def _learn_labels(self, y: Any, raw: RawSequences) -> tuple[Target, Labels]:
+        tags, there = read_tags(y, _lengths(raw), "y")
+        if not any(known.any() for known in there):
+            raise InputError("y: expected at least one step with a tag, got none.")
+        self.classes_, _ = learn_labels(np.concatenate([one[known] for one, known in zip(tags, there, strict=True)]))
+        return TagsTarget(tuple(map(str, self.classes_.tolist()))), self._places(tags, there, "y")
+
+    def _known_labels(self, y: Any, raw: RawSequences | SequenceData, name: str) -> Labels:
+        return self._places(*read_tags(y, _lengths(raw), name), name)
+
+    def _places(self, tags: list[Array], there: list[Array], name: str) -> Labels:
+        found = []
+        for index, (one, known) in enumerate(zip(tags, there, strict=True)):
+            places = torch.full((len(one),), UNLABELLED)
+            places[torch.from_numpy(known)] = place_labels(one[known], self.classes_, f"{name}, sequence {index}")
+            found.append(places)
+        return found
+
+    def _remember_labels(self, saved: SavedModel, folder: str | Path) -> None:
+        self.classes_ = labels_of(saved.classes, saved.label_type, folder)
+
+    def _label_type(self) -> str:
+        return label_type(self.classes_)
+
+    def _class_weights(self, train: SequenceData) -> torch.Tensor | None:
+        return class_weights(self.class_weight, train, self.classes_)
+
+
+def _lengths(sequences: RawSequences | SequenceData) -> list[int]:
+    if isinstance(sequences, SequenceData):
+        return sequences.lengths.tolist()
+    return [len(item) for item in sequences.items]

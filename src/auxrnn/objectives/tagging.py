@@ -1,0 +1,64 @@
+"""The supervised loss of a label a step: a head on every output of a random window."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from auxrnn.batch import SequenceBatch
+from auxrnn.losses import Loss
+from auxrnn.objectives.base import Draw, Objective, checked_bptt
+from auxrnn.targets import UNLABELLED, Target, as_target
+from auxrnn.truncation import WindowPlan, Windows
+
+
+class SupervisedSteps(Objective):
+    """The target's loss of a head on the outputs of a random window of at most `bptt` steps, one a sequence and update.
+
+    The paper is silent on labels for every step. A window lies at any place that overlaps the sequence, its ends cut
+    off, each place as likely as the others: so every step is in K of T + K - 1 windows, and the windows' sums count
+    (T + K - 1) / K times. Over the draws the loss is then the mean over all labelled steps of the batch, and its cost
+    does not depend on T. Values are exact; the gradient goes back to the window's start. None, or K >= T: all steps. 0
+    trains the head alone, on one step. head: a module (..., H) -> (..., outputs). Labels (B, T), -1 for none.
+    """
+
+    def __init__(self, head: nn.Module, *, bptt: int | None = 300, target: Target | None = None) -> None:
+        super().__init__()
+        self.head, self.bptt, self.target = head, checked_bptt(bptt), target
+
+    def draw(self, lengths: Tensor, generator: torch.Generator) -> Draw:
+        steps = self._steps(lengths)
+        chance = torch.rand(lengths.shape, generator=generator, dtype=torch.float64)
+        first = (chance * (lengths + steps - 1)).long() - (steps - 1)  # -(K - 1) .. T - 1
+        whole = steps >= lengths
+        start = torch.where(whole, 0, first.clamp(min=0))
+        stop = torch.where(whole, lengths, torch.minimum(first + steps, lengths))
+        return Draw(WindowPlan(start.unsqueeze(1), stop.unsqueeze(1)))
+
+    def loss(
+        self, batch: SequenceBatch, draw: Draw, windows: Windows, truth_share: float, generator: torch.Generator
+    ) -> Loss:
+        if batch.labels is None:
+            raise ValueError("Expected a batch with labels for the supervised loss, got none.")
+        hidden = windows.outputs.squeeze(1)  # (B, L, H)
+        outputs = self.head(hidden.detach() if self.bptt == 0 else hidden)  # (B, L, outputs)
+        at = draw.windows.start + torch.arange(outputs.shape[1])  # (B, L)
+        inside = (at < draw.windows.stop).to(outputs.device)
+        at = torch.minimum(at, batch.lengths.unsqueeze(1) - 1).to(outputs.device)
+        labels = batch.labels.gather(1, at).masked_fill(~inside, UNLABELLED)
+        factor = self._factor(batch.lengths).to(outputs.device, outputs.dtype).unsqueeze(1)  # (B, 1)
+        weights = factor.expand(labels.shape)
+        if batch.weights is not None:
+            weights = weights * batch.weights.gather(1, at)
+        target = as_target(outputs.shape[-1]) if self.target is None else self.target
+        found = target.loss(outputs, labels, weights)
+        return Loss(found.total, int((batch.labels != UNLABELLED).sum()), found.tally)
+
+    def _steps(self, lengths: Tensor) -> Tensor:
+        """The longest window of each sequence, (B,)."""
+        return lengths if self.bptt is None else torch.full_like(lengths, max(self.bptt, 1))
+
+    def _factor(self, lengths: Tensor) -> Tensor:
+        """One over the chance of each step to be in the window, (B,)."""
+        steps = self._steps(lengths)
+        return torch.where(steps >= lengths, 1.0, (lengths + steps - 1).double() / steps)

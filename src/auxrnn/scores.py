@@ -1,0 +1,36 @@
+"""The scores by which answers are judged: what each is called, and whether it is a share. Knows nothing of networks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Score:
+    """words: for people. percent: a share of 1, shown in percent; else in its own units."""
+
+    words: str
+    percent: bool = True
+
+    @property
+    def scale(self) -> float:
+        """What a value is multiplied by to be shown."""
+        return 100.0 if self.percent else 1.0
+
+    @property
+    def unit(self) -> str:
+        """What stands behind the words in a heading."""
+        return f"{self.words}, %" if self.percent else self.words
+
+
+SCORES = {
+    "accuracy": Score("accuracy"),
+    "macro_f1": Score("macro-F1"),
+    "micro_f1": Score("micro-F1"),
+    "exact_match": Score("exact match"),
+    "step_accuracy": Score("step accuracy"),
+    "r2": Score("R2", percent=False),
+    "rmse": Score("RMSE", percent=False),
+    "mae": Score("MAE", percent=False),
+}
+"""By their name in files. Higher is better but for RMSE and MAE."""

@@ -1,0 +1,135 @@
+"""What a target is: all that training, inference, storage and reports ask about what is learned of a sequence."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from auxrnn.errors import InputError
+from auxrnn.losses import Loss
+
+Labels = Tensor | Sequence[Tensor]
+"""The labels of a set of N sequences: a tensor (N, ...), or for a label a step N tensors (T_i,)."""
+
+
+@dataclass(frozen=True)
+class Target(ABC):
+    """What is said of a sequence, or of each of its steps.
+
+    names: of the outputs, one each. kind: as `--target` and config.json call it. per_step: whether every step has a
+    label. score: what the best epoch is chosen by; higher is better. scores_told: of every result, `score` first.
+    window: the steps whose gradient the supervised loss has, with {} for how many. share_name: what `shares` are.
+    """
+
+    names: tuple[str, ...]
+
+    kind: ClassVar[str]
+    per_step: ClassVar[bool] = False
+    score: ClassVar[str]
+    scores_told: ClassVar[tuple[str, ...]]
+    window: ClassVar[str] = "the last {} steps"
+    share_name: ClassVar[str] = "probabilities"
+
+    @property
+    def size(self) -> int:
+        """Outputs of the head."""
+        return len(self.names)
+
+    @abstractmethod
+    def loss(self, outputs: Tensor, labels: Tensor, weights: Tensor | None = None) -> Loss:
+        """The supervised loss of a batch, summed, with its tally: outputs (B, size), or (B, L, size) per step.
+
+        weights: of each label, in its shape; all 1 where None.
+        """
+
+    @abstractmethod
+    def tally(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """Sums from which `scores` follow, a float64 vector: those of two batches together are their sum."""
+
+    @abstractmethod
+    def scores(self, tally: Tensor) -> dict[str, float]:
+        """The scores by name; a share of nothing is 0."""
+
+    @abstractmethod
+    def shares(self, outputs: Tensor) -> Tensor:
+        """What is told of each output, (..., size): probabilities, or values in their own units."""
+
+    @abstractmethod
+    def answers(self, outputs: Tensor) -> Tensor:
+        """What is answered: the place of a class (...), or 0 and 1 for each (..., size), or values (..., size)."""
+
+    @abstractmethod
+    def entry(self, shares: Sequence[float], digits: int) -> dict[str, Any]:
+        """An answer as JSON holds it, from the shares of one sequence or step."""
+
+    @abstractmethod
+    def row(self, shares: Sequence[float], digits: int) -> dict[str, str]:
+        """An answer as a row of a table, by column."""
+
+    @abstractmethod
+    def described(self) -> str:
+        """What is said, in a few words: "3 classes"."""
+
+    @abstractmethod
+    def check(self, labels: Labels, lengths: Tensor, where: str) -> None:
+        """InputError where the labels of a set of sequences of `lengths` (N,) are none of this target's."""
+
+    def labelled(self, labels: Labels) -> int:
+        """How many labels a set has."""
+        return len(labels)
+
+    def strata(self, labels: Labels) -> Tensor:
+        """A group for each sequence, (N,) int64, whose shares a split keeps; one for all by default."""
+        return torch.zeros(len(labels), dtype=torch.int64)
+
+    def absent(self, train: Labels, test: Labels) -> str | None:
+        """The name of a class that is to be tested on and never learned; None where there is none."""
+        return None
+
+    def fitted(self, labels: Labels) -> Self:
+        """With the numbers that are learned from training labels; none by default."""
+        return self
+
+    def balanced(self, labels: Labels, where: str) -> Tensor:
+        """Weights (size,) by which every class counts as much as any other; InputError where there are no classes."""
+        raise InputError(f"{where}: expected one class a sequence or step to balance, got {self.described()}.")
+
+    def named(self, names: tuple[str, ...]) -> Self:
+        """The same with other names."""
+        return replace(self, names=names)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it, without the names."""
+        return {"kind": self.kind}
+
+    @classmethod
+    def from_dict(cls, names: tuple[str, ...], content: Mapping[str, Any]) -> Self:
+        """The reverse of `to_dict`; InputError for what does not fit."""
+        if set(content) != {"kind"}:
+            raise InputError(f"expected no entries of target {cls.kind} but its kind, found {sorted(content)}")
+        return cls(names)
+
+
+def check_finite_sequence_labels(labels: Labels, lengths: Tensor, size: int, where: str, what: str) -> Tensor:
+    """Labels as the (N, size) tensor that they must be."""
+    if not isinstance(labels, Tensor) or labels.dim() != 2 or labels.shape[1] != size:
+        found = tuple(labels.shape) if isinstance(labels, Tensor) else f"{len(labels)} tensors"
+        raise InputError(f"{where}: expected {what} of shape (N, {size}), got {found}.")
+    check_number(labels, lengths, where)
+    if not bool(torch.isfinite(labels).all()):
+        first = int((~torch.isfinite(labels)).nonzero()[0, 0])
+        raise InputError(f"{where}: expected finite {what}, got {labels[first].tolist()} at sequence {first}.")
+    return labels
+
+
+def check_number(labels: Labels, lengths: Tensor, where: str) -> None:
+    """InputError unless there is one label, or one row of them, for each sequence."""
+    if len(labels) != len(lengths):
+        raise InputError(
+            f"{where}: expected one label a sequence, got {len(lengths)} sequences and {len(labels)} labels."
+        )

@@ -1,0 +1,99 @@
+"""One class for every step (tagging)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from auxrnn.errors import InputError
+from auxrnn.losses import Loss
+from auxrnn.targets.base import Labels, Target, check_number
+from auxrnn.targets.classes import (
+    UNLABELLED,
+    balanced_weights,
+    class_entry,
+    class_row,
+    class_scores,
+    count_classes,
+    first_absent,
+    summed_cross_entropy,
+)
+
+
+@dataclass(frozen=True)
+class TagsTarget(Target):
+    """One of several classes at every step, labels (N, T) or N tensors (T_i,) int64; -1 where a step has none.
+
+    Cross-entropy, its mean over the labelled steps. The tag of a step follows from it and the steps before. The paper
+    has no such task: what it truncates, the last steps, would leave all others without a loss. Here the supervised
+    window is a random stretch of `bptt` steps, drawn afresh every update for every sequence, so that an update costs
+    the same at any length and every step is as likely as any other to be learned from.
+    """
+
+    kind: ClassVar[str] = "tags"
+    per_step: ClassVar[bool] = True
+    score: ClassVar[str] = "step_accuracy"
+    scores_told: ClassVar[tuple[str, ...]] = ("step_accuracy", "macro_f1")
+    window: ClassVar[str] = "a random stretch of {} steps"
+
+    def loss(self, outputs: Tensor, labels: Tensor, weights: Tensor | None = None) -> Loss:
+        flat, known = outputs.flatten(0, -2), labels.flatten()
+        total = summed_cross_entropy(flat, known, None if weights is None else weights.flatten())
+        return Loss(total, int((known != UNLABELLED).sum()), self.tally(outputs, labels))
+
+    def tally(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        there = labels != UNLABELLED
+        return count_classes(outputs.detach()[there], labels[there])
+
+    def scores(self, tally: Tensor) -> dict[str, float]:
+        return dict(zip(self.scores_told, class_scores(tally), strict=True))
+
+    def shares(self, outputs: Tensor) -> Tensor:
+        return outputs.softmax(-1)
+
+    def answers(self, outputs: Tensor) -> Tensor:
+        return outputs.argmax(-1)
+
+    def entry(self, shares: Sequence[float], digits: int) -> dict[str, Any]:
+        return class_entry(self.names, shares, digits)
+
+    def row(self, shares: Sequence[float], digits: int) -> dict[str, str]:
+        return class_row(self.names, shares, digits)
+
+    def described(self) -> str:
+        return f"one of {self.size} classes at every step"
+
+    def check(self, labels: Labels, lengths: Tensor, where: str) -> None:
+        check_number(labels, lengths, where)
+        for index, (tags, length) in enumerate(zip(labels, lengths.tolist(), strict=True)):
+            if tags.dtype != torch.int64 or tags.shape != (length,):
+                raise InputError(
+                    f"{where}, sequence {index}: expected a tag for each of its {length} steps, int64, got "
+                    f"{tuple(tags.shape)} of {tags.dtype}."
+                )
+            least, greatest = int(tags.min()), int(tags.max())
+            if least < UNLABELLED or greatest >= self.size:
+                raise InputError(
+                    f"{where}, sequence {index}: expected tags from 0 to {self.size - 1}, or {UNLABELLED} for none, "
+                    f"got {least if least < UNLABELLED else greatest}."
+                )
+
+    def labelled(self, labels: Labels) -> int:
+        return sum(int((part != UNLABELLED).sum()) for part in _parts(labels))
+
+    def absent(self, train: Labels, test: Labels) -> str | None:
+        return first_absent(self.names, train, test)
+
+    def balanced(self, labels: Labels, where: str) -> Tensor:
+        counts = torch.zeros(self.size, dtype=torch.int64)
+        for part in _parts(labels):
+            counts += torch.bincount(part[part != UNLABELLED], minlength=self.size)
+        return balanced_weights(counts)
+
+
+def _parts(labels: Labels) -> Iterator[Tensor]:
+    yield from ([labels] if isinstance(labels, Tensor) else labels)

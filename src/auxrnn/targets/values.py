@@ -1,0 +1,121 @@
+"""One or several numbers a sequence (regression)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from auxrnn.errors import InputError
+from auxrnn.losses import Loss
+from auxrnn.targets.base import Labels, Target, check_finite_sequence_labels
+
+DIGITS = 8
+"""Significant digits of a value in an answer."""
+
+
+@dataclass(frozen=True)
+class ValueTarget(Target):
+    """Numbers in their own units, labels (N, size) float64.
+
+    mean, scale: of each on the training split; the network learns (value - mean) / scale, and its answers are given in
+    the units of the labels. As they are where both are empty. Squared error of what is learned, its mean over the
+    values. Scores in the units of the labels, each the mean over the values as scikit-learn has it: R2, root mean
+    squared error, mean absolute error. The paper has no such task.
+    """
+
+    mean: tuple[float, ...] = ()
+    scale: tuple[float, ...] = ()
+
+    kind: ClassVar[str] = "value"
+    score: ClassVar[str] = "r2"
+    scores_told: ClassVar[tuple[str, ...]] = ("r2", "rmse", "mae")
+    share_name: ClassVar[str] = "values"
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "scale"):
+            found = getattr(self, name)
+            known = bool(self.mean or self.scale)
+            if len(found) != self.size * known or not bool(torch.isfinite(torch.tensor(found)).all()):
+                raise InputError(f"Expected one finite {name} a value ({self.size}), got {found}.")
+        if any(scale <= 0 for scale in self.scale):
+            raise InputError(f"Expected scales above 0, got {self.scale}.")
+
+    def loss(self, outputs: Tensor, labels: Tensor, weights: Tensor | None = None) -> Loss:
+        outputs = outputs.to(torch.promote_types(outputs.dtype, torch.float32))
+        each = (outputs - self._standardised(labels).to(outputs.dtype)).square().mean(-1)  # (B,)
+        total = each.sum() if weights is None else (each * weights).sum()
+        return Loss(total, len(labels), self.tally(outputs, labels))
+
+    def tally(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """The number of sequences; of each value the sums of squared and absolute errors, labels and their squares.
+
+        All of standardised numbers, so that a mean far from zero costs no digits.
+        """
+        known = self._standardised(labels)
+        error = outputs.detach().double() - known
+        sums = [error.square().sum(0), error.abs().sum(0), known.sum(0), known.square().sum(0)]
+        return torch.cat([known.new_full((1,), len(known)), *sums])
+
+    def scores(self, tally: Tensor) -> dict[str, float]:
+        number = tally[0].clamp(min=1)
+        squared, absolute, sums, squares = tally[1:].view(4, -1)
+        spread = (squares - sums.square() / number).clamp(min=0.0)
+        spread = torch.where(spread > 1e-12 * squares, spread, 0.0)  # labels that never change
+        r2 = torch.where(spread > 0, 1 - squared / spread, (squared == 0).double())
+        scale = tally.new_tensor(self.scale or (1.0,) * self.size)
+        found = (r2, (squared / number).sqrt() * scale, absolute / number * scale)
+        return {name: float(value.mean()) for name, value in zip(self.scores_told, found, strict=True)}
+
+    def shares(self, outputs: Tensor) -> Tensor:
+        if not self.mean:
+            return outputs.double()
+        return outputs.double() * outputs.new_tensor(self.scale, dtype=torch.float64) + outputs.new_tensor(
+            self.mean, dtype=torch.float64
+        )
+
+    def answers(self, outputs: Tensor) -> Tensor:
+        return self.shares(outputs)
+
+    def entry(self, shares: Sequence[float], digits: int) -> dict[str, Any]:
+        return {"values": {name: float(text) for name, text in self.row(shares, digits).items()}}
+
+    def row(self, shares: Sequence[float], digits: int) -> dict[str, str]:
+        return {name: f"{value:.{DIGITS}g}" for name, value in zip(self.names, shares, strict=True)}
+
+    def described(self) -> str:
+        return "1 value" if self.size == 1 else f"{self.size} values"
+
+    def check(self, labels: Labels, lengths: Tensor, where: str) -> None:
+        check_finite_sequence_labels(labels, lengths, self.size, where, "values")
+
+    def fitted(self, labels: Labels) -> Self:
+        """With mean and standard deviation of training labels; the deviation of a value that never changes is 1."""
+        assert isinstance(labels, Tensor)
+        numbers = labels.double()
+        mean = numbers.mean(0)
+        deviation = (numbers - mean).square().mean(0).sqrt()
+        if not bool((torch.isfinite(mean) & torch.isfinite(deviation)).all()):
+            raise InputError("y: expected values that can be squared and summed, got some too large. Scale them first.")
+        rounding = 10 * torch.finfo(torch.float64).eps * mean.abs()
+        scale = torch.where(deviation > rounding, deviation, 1.0)
+        return replace(self, mean=tuple(mean.tolist()), scale=tuple(scale.tolist()))
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"kind": self.kind, "mean": list(self.mean), "scale": list(self.scale)}
+
+    @classmethod
+    def from_dict(cls, names: tuple[str, ...], content: Mapping[str, Any]) -> Self:
+        if set(content) != {"kind", "mean", "scale"}:
+            raise InputError(f"expected the entries kind, mean and scale of target value, found {sorted(content)}")
+        mean, scale = (tuple(float(value) for value in content[name]) for name in ("mean", "scale"))
+        return cls(names, mean, scale)
+
+    def _standardised(self, labels: Tensor) -> Tensor:
+        numbers = labels.double()
+        if not self.mean:
+            return numbers
+        return (numbers - numbers.new_tensor(self.mean)) / numbers.new_tensor(self.scale)
