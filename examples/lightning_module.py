@@ -23,7 +23,8 @@ class LongSequences(lightning.LightningModule):
         sequences = SequenceBatch(inputs, lengths, labels)
         generator = step_generator(0, self.global_step, self.global_rank)  # other anchors at each step and rank
         losses = self.network.losses(sequences, ["supervised", "reconstruct"], 0.5, generator)
-        self.log("accuracy", losses["supervised"].correct / len(inputs), prog_bar=True)
+        scores = self.network.target.scores(losses["supervised"].tally)
+        self.log("accuracy", scores["accuracy"], prog_bar=True)
         return losses["supervised"].mean + 0.5 * losses["reconstruct"].mean
 
     def configure_optimizers(self):

@@ -400,7 +400,7 @@ def test_misspelt_parameter_of_set_params() -> None:
         (np.zeros((4, 3)), None, "requires y to be passed"),
         (np.zeros((4, 3)), [0, 0, 0, 0], "at least 2 classes, got 1 class"),
         (np.zeros((4, 3)), [0.1, 0.2, 0.3, 0.45], "Unknown label type"),
-        (np.zeros((4, 3)), [[0, 1], [1, 0], [0, 1], [1, 0]], "1d array"),
+        (np.zeros((4, 3)), [[0, 2], [1, 0], [0, 1], [1, 0]], "1d array"),
         (np.zeros((4, 3)), np.array([0, "a", 0, "a"], dtype=object), "label"),
         ([np.zeros(3), np.zeros(0)], [0, 1], "at least one step"),
         (["a", ""], [0, 1], "at least one character"),

@@ -285,7 +285,7 @@ BAD_FILES = {
     "npy alone": (lambda f: (arrays(f, "X.npy"), (f / "y.npy").unlink())[0], "y.npy"),
     "npy wrongly encoded": (lambda f: changed(arrays(f, "X.npy"), 1, 6, b"numpy"), "expected a NumPy"),
     # .ts
-    "ts broken": (lambda f: series(f, "1,2:3,4:a"), "expected 1 dimensions and a class, got 2"),
+    "ts broken": (lambda f: series(f, "1,2:3,4:a"), "expected 1 dimensions and a label, got 2"),
     "ts empty": (lambda f: write_csv(f / "s.ts"), "found an empty file"),
     "ts without cases": (
         lambda f: write_csv(f / "s.ts", "@classLabel true a b", "@data"),

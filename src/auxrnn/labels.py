@@ -61,8 +61,9 @@ def place_labels(labels: Array, classes: Array, name: str) -> torch.Tensor:
 def read_indicator(y: Any, number: int, name: str) -> Array | None:
     """0 and 1 for each of several classes, (N, K) int64; None for what is no such matrix."""
     try:
-        if type_of_target(y, input_name=name) != "multilabel-indicator":
-            return None
+        with np.errstate(invalid="ignore"):  # it casts before it looks for NaN
+            if type_of_target(y, input_name=name) != "multilabel-indicator":
+                return None
         matrix = check_array(y, accept_sparse=False, dtype="int64", input_name=name)
     except (ValueError, TypeError) as error:
         if isinstance(error, TypeError) and "sparse" in str(error).lower():

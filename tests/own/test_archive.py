@@ -63,7 +63,7 @@ def test_broken_cases(tmp_path, cases, told):
         (HEADER, "@classLabel false", "expected a label for each case"),
         (HEADER, "@targetLabel false", "expected a label for each case"),
         (["@timeStamps true"], "@classLabel true a", "without time stamps"),
-        (["@"], "@targetLabel true", "expected a class for each case"),
+        (["@"], "@targetLabel true", "expected a number as target, got 'a'"),
         (["1,2,3:up"], "@classLabel true a", "row 1: expected a header line"),
     ],
 )

@@ -439,7 +439,7 @@ def test_a_full_disk_keeps_what_was_good_and_says_so(tmp_path, monkeypatch, fini
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
     said = capsys.readouterr().err
-    assert code == 1
+    assert code == 2
     assert "could not be read or written" in said
     assert f"auxrnn resume {tmp_path / 'run'}" in said
     assert "Traceback" not in said

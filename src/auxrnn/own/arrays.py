@@ -64,6 +64,8 @@ class ArrayFile:
                     data = stream.read(size)
                     if len(data) != size:
                         raise InputError(f"{self.where}: expected {self.shape[0]} items, the file ends at {index}.")
+                    if self.dtype.kind == "U" and (np.frombuffer(data, np.uint32) > MOST_CODE_POINT).any():
+                        raise InputError(f"{self.where}: expected texts, found numbers that are no characters.")
                     yield np.frombuffer(data, self.dtype).reshape(self.shape[1:])
         except (OSError, zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise InputError(f"{self.where}: expected a whole NumPy file, found: {error}.") from error
@@ -74,8 +76,6 @@ class ArrayFile:
         if count * self.dtype.itemsize > LARGEST_SEQUENCE:
             raise InputError(f"{self.where}: expected at most 2 GiB of labels, got shape {self.shape}.")
         found = list(self.items())
-        if self.dtype.kind == "U" and any((item.view(np.uint32) > MOST_CODE_POINT).any() for item in found):
-            raise InputError(f"{self.where}: expected texts, found numbers that are no characters.")
         return np.array(found, self.dtype).reshape(self.shape) if found else np.empty(self.shape, self.dtype)
 
     def _opened(self) -> Any:

@@ -48,7 +48,7 @@ class LabelKeeper(ABC):
     @staticmethod
     def valid(labels: Array, size: int) -> bool:
         """Whether finished labels are those of a target of `size`."""
-        return bool(labels.min() >= 0 and labels.max() < size)
+        return np.array_equal(np.unique(labels), np.arange(size))
 
     def state(self) -> dict[str, Any]:
         """As JSON can hold it."""
