@@ -46,7 +46,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("vocabulary", "losses", "scores"),
     ("batch", "config"),
     ("reading",),
-    ("errors", "files", "processes"),
+    ("errors", "files", "processes", "fingerprint"),
 )
 
 

@@ -34,6 +34,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from auxrnn.cli import main
 from auxrnn.data.catalogue import load
@@ -393,6 +394,11 @@ def other_weights(folder, finished_run):
     shutil.rmtree(folder / "other")
 
 
+def retrained_weights(folder, finished_run):
+    path = folder / "model" / "model.safetensors"
+    save_file({name: weight + 1 for name, weight in load_file(path).items()}, path)
+
+
 def replaced(old, new):
     def change(folder, finished_run):
         path = folder / "model" / "config.json"
@@ -417,6 +423,9 @@ BAD_MODELS = {
         lambda f, _: changed(f / "model" / "model.safetensors", 900, 10**9),
         "expected weights in safetensors form",
     ),
+    "weights of the same shapes": (retrained_weights, "as they were saved together"),
+    "another use": (replaced('"label_type": "str"', '"label_type": "int64"'), "as they were saved together"),
+    "a class twice": (replaced('"9"', '"8"'), "distinct texts"),
     "swapped weights": (other_weights, "expected the weights that config.json describes"),
     "a pickle as weights": (
         lambda f, _: torch.save({"a": torch.ones(1)}, f / "model" / "model.safetensors"),

@@ -103,9 +103,13 @@ def test_refuses_states_of_others(tmp_path):
     stream.push(random_inputs(PIXELS, 2, 3))
     path = tmp_path / "stream.safetensors"
     stream.save(path)
+    retrained = make_network()
+    with torch.no_grad():
+        next(retrained.parameters()).add_(1e-3)
     for other, message in (
         (Stream(make_network(), 1), "batch of 1"),
-        (Stream(make_network(cell="gru"), 2), "got .*state.1"),
+        (Stream(make_network(cell="gru"), 2), "that of another"),
+        (Stream(retrained, 2), "of other weights"),
         (Stream(make_network(VALUES), 2), "of InputSpec"),
     ):
         with pytest.raises(InputError, match=message):
@@ -116,6 +120,8 @@ def test_refuses_states_of_others(tmp_path):
     with pytest.raises(InputError, match="found something else"):
         stream.load(path)
     content = stream.state_dict()
+    with pytest.raises(InputError, match=r"got .*state\.1"):
+        Stream(make_network(cell="gru"), 2).load_state_dict(content)
     with pytest.raises(InputError, match="last output beside"):
         stream.load_state_dict({**content, "steps": torch.tensor(0)})
     with pytest.raises(InputError, match="last output of 2"):

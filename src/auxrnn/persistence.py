@@ -20,6 +20,7 @@ from auxrnn.card import model_card
 from auxrnn.config import ModelConfig, with_groups
 from auxrnn.errors import InputError
 from auxrnn.files import write_atomically
+from auxrnn.fingerprint import fingerprint
 from auxrnn.model import Classifier
 from auxrnn.preprocessing import Preprocessing
 from auxrnn.targets import Target, target_of
@@ -77,6 +78,7 @@ def save_model(folder: Path, saved: SavedModel) -> None:
         "longest": saved.network.longest,
     }
     weights = {name: weight.detach().cpu().contiguous() for name, weight in saved.network.state_dict().items()}
+    content["digest"] = _digest(content, weights)
     write_atomically(folder / WEIGHTS, lambda aside: safetensors.torch.save_file(weights, aside, {"format": "pt"}))
     text = json.dumps(content, indent=2) + "\n"
     write_atomically(folder / CONFIG, lambda aside: aside.write_text(text, encoding="utf-8"))
@@ -94,6 +96,8 @@ def load_model(folder: Path) -> SavedModel:
         classes = tuple(str(name) for name in content["classes"])
         if not classes or not isinstance(content["classes"], list):
             raise InputError("expected a list of at least one class")
+        if len(set(classes)) < len(classes) or list(classes) != content["classes"]:
+            raise InputError(f"expected classes as distinct texts, got {content['classes'][:10]}")
         shape, order = content["image_shape"], content["pixel_order"]
         if order is not None and sorted(order) != list(range(len(order))):
             raise InputError("pixel_order is not an order of the pixels")
@@ -117,6 +121,11 @@ def load_model(folder: Path) -> SavedModel:
             preprocessing,
             str(content.get("label_type", "str")),
         )
+        if content.get("digest", _digest(content, weights)) != _digest(content, weights):
+            raise UnfitError(
+                f"{folder}: expected {CONFIG} and {WEIGHTS} as they were saved together, found another digest: one of "
+                "them was changed or comes from another model; copy the folder anew."
+            )
     except UnfitError:
         raise
     except KeyError as error:
@@ -127,6 +136,12 @@ def load_model(folder: Path) -> SavedModel:
     saved.network.load_state_dict(weights)
     saved.network.eval()
     return saved
+
+
+def _digest(content: dict[str, Any], weights: dict[str, torch.Tensor]) -> str:
+    """Of the weights and of all that says how they are used; not of the facts, which a person may add to."""
+    apart = ("digest", "facts")
+    return fingerprint(weights, json.dumps({k: v for k, v in content.items() if k not in apart}, sort_keys=True))
 
 
 def _read_config(path: Path) -> dict[str, Any]:

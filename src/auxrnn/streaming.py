@@ -22,6 +22,7 @@ from auxrnn.batch import InputSpec
 from auxrnn.encoder import Encoder
 from auxrnn.errors import InputError
 from auxrnn.files import write_atomically
+from auxrnn.fingerprint import fingerprint
 from auxrnn.model import Classifier, SequenceClassifier
 from auxrnn.recurrent import State, map_state, state_tensors
 
@@ -150,7 +151,12 @@ class Stream:
 
     def save(self, path: str | Path) -> None:
         """Write where the stream stands to a safetensors file, whole or as it was; no pickle."""
-        about = {"format": FORMAT, "input": json.dumps(self.spec.to_dict()), "batch_size": str(self.batch_size)}
+        about = {
+            "format": FORMAT,
+            "input": json.dumps(self.spec.to_dict()),
+            "batch_size": str(self.batch_size),
+            "network": self._fingerprint(),
+        }
         tensors = {name: tensor.cpu().contiguous() for name, tensor in self.state_dict().items()}
         write_atomically(Path(path), lambda aside: safetensors.torch.save_file(tensors, aside, about))
 
@@ -166,10 +172,18 @@ class Stream:
             raise InputError(f"{path}: expected the state of a stream, found something else: {error}") from error
         if about.get("format") != FORMAT or about.get("input") != json.dumps(self.spec.to_dict()):
             raise InputError(f"{path}: expected the state of a stream of {self.spec}, found another file.")
+        if about.get("network") != self._fingerprint():
+            raise InputError(
+                f"{path}: expected a state left by this model, found that of another or of other weights; begin anew "
+                "with another file."
+            )
         try:
             self.load_state_dict(content)
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
+
+    def _fingerprint(self) -> str:
+        return fingerprint(nn.ModuleDict({"encoder": self._encoder, "head": self._head}).state_dict())
 
     def _check(self, chunk: Tensor) -> None:
         size = () if self.spec.kind == "characters" else (self.spec.size,)
