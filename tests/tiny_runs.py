@@ -62,11 +62,12 @@ def train_tiny(
     init=0,
     size=20,
     held_out=7,
+    steps=STEPS,
 ):
     """(weights, curve without seconds, what fit returned) of one training."""
     model = make_model(config, init=init) if model is None else model
-    train = make_data(size=size, unequal=unequal)
-    held_out = make_data("validation", held_out, unequal=unequal) if validation else None
+    train = make_data(size=size, unequal=unequal, steps=steps)
+    held_out = make_data("validation", held_out, unequal=unequal, steps=steps) if validation else None
     with without_tensorboard():
         fitted = fit(model, train, held_out, config, training, folder=folder, resume=resume, quiet=True)
     return weights_of(model), without_seconds(fitted.history), fitted

@@ -123,7 +123,7 @@ def test_what_cannot_be_probed():
     with pytest.raises(ValueError, match="reconstruction objective"):
         memory_probe(network_for(model="p-lstm"), images())
     with pytest.raises(ValueError, match="at least 2 steps"):
-        memory_probe(network_for(length=1), images())
+        memory_probe(network_for(), images(rows=1, columns=1))
     with pytest.raises(ValueError, match="distances from 0 to 8"):
         memory_probe(network_for(length=4), images(), distances=[9])
 

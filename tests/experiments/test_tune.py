@@ -162,6 +162,7 @@ def test_short_sequences_values_and_full_back_propagation():
     trial = optuna.create_study().ask()
     found = suggest(trial, RunConfig(bptt="full"), InputSpec("values", 1), 3)
     assert (found.bptt, found.segment_length, found.aux.target) == ("full", 3, None)
+    assert suggest(optuna.create_study().ask(), RunConfig(), InputSpec("values", 1), 1).segment_length == 2
 
 
 def test_yaml_to_train_with(tmp_path, capsys):

@@ -25,7 +25,8 @@ def chosen(data, given=(), **settings):
         ([40] * 6400, (40, 2, 10, 64)),  # all of it; 40 / 4; 40 / 20; 6,400 / 100
         ([400] * 3300, (200, 2, 100, 32)),  # half of it; at most 100; 400 / 200
         ([8000] * 100, (300, 10, 100, 8)),  # the paper's; at most 10 anchors; at least 8
-        ([1] * 100, (1, 1, 1, 8)),
+        ([7] * 100, (7, 1, 2, 8)),  # a reconstruction of one step would have nothing to say
+        ([1] * 100, (1, 1, 2, 8)),
     ],
 )
 def test_by_hand(lengths, expected):
@@ -39,6 +40,10 @@ def test_memory_bounds_the_batch():
     assert chosen(data_of(*[8000] * 400), hidden_size=2000)[3] == 2
     assert chosen(data_of(*[8000] * 400), hidden_size=2000, model="p-lstm")[3] == 4
     assert chosen(data_of(*[8000] * 400), hidden_size=2000, model="rp-lstm")[3] == 1
+
+
+def test_a_prediction_may_be_of_one_step():
+    assert chosen(data_of(*[7] * 100), model="p-lstm")[2] == 1
 
 
 def test_what_was_said_stays():

@@ -270,7 +270,7 @@ def test_a_scaler_of_half_precision_is_left_to_skip_its_own_step():
 
 def test_a_batch_without_a_token_trains_without_harm():
     assert Loss(torch.zeros(()), 0).mean == 0
-    train_tiny(config=replace(MODEL, model="r-lstm", segment_length=1))
+    train_tiny(config=replace(MODEL, model="r-lstm"), steps=1)
 
 
 # Labels alone ---------------------------------------------------------------------------------------------------------

@@ -82,7 +82,7 @@ class ModelConfig:
             training sequence (?).
         identity_scale: of an irnn: the recurrent weights begin as so many times the identity.
         num_anchors: random anchors a sequence and step (n).
-        segment_length: steps reconstructed or predicted at each anchor (l).
+        segment_length: steps reconstructed or predicted at each anchor (l); at least 2 to reconstruct.
         regulariser: what is dropped on the second layer of the output nets.
         dropout: the share dropped there.
         aux: finer options of the auxiliary losses.
@@ -111,6 +111,11 @@ class ModelConfig:
         at_least("bptt", self.bptt, 0)
         for name in ("hidden_size", "projection_size", "num_layers", "num_anchors", "segment_length"):
             at_least(name, getattr(self, name), 1)
+        if self.segment_length < self.shortest_segment:
+            raise InputError(
+                f"Expected segment_length of at least 2 with model {self.model}, got {self.segment_length}: "
+                "a reconstruction is given the first step of its segment."
+            )
         at_most("num_layers", self.num_layers, MOST_LAYERS)
         within("dropout", self.dropout, 0, 0.95)
         at_least("identity_scale", self.identity_scale, 0)
@@ -127,6 +132,11 @@ class ModelConfig:
     @property
     def auxiliaries(self) -> tuple[str, ...]:
         return MODELS[self.model]
+
+    @property
+    def shortest_segment(self) -> int:
+        """Steps; a reconstruction is given the first one, and so has nothing to say of a segment of one step."""
+        return 2 if "reconstruct" in self.auxiliaries else 1
 
     @property
     def auxiliary_options(self) -> AuxiliaryConfig:

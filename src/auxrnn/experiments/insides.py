@@ -86,7 +86,7 @@ def _memory(models: dict[str, Opened], order: list[str]) -> Section | None:
         network = saved.network
         if not isinstance(network, SequenceClassifier) or "reconstruct" not in network.auxiliaries:
             continue
-        if saved.config.segment_length < 2 or saved.config.aux.direction == "future":
+        if saved.config.aux.direction == "future":
             continue  # there is no memory in what it says
         part = _sample(_longer(test), 64)
         probe = memory_probe(network, part)

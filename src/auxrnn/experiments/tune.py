@@ -101,6 +101,7 @@ def suggest(trial: Any, config: RunConfig, spec: InputSpec, longest: int) -> Run
         chosen["initialisation"] = trial.suggest_categorical("initialisation", ["torch", "forget", "chrono"])
     if config.auxiliaries:
         chosen["num_anchors"] = _whole(trial, "num_anchors", 1, MOST_ANCHORS)
+        longest = max(longest, config.shortest_segment)
         chosen["segment_length"] = _whole(trial, "segment_length", 4, min(longest, MOST_SEGMENT))
         epochs = config.pretrain_epochs + config.max_epochs
         share = trial.suggest_categorical("pretrain_share", PRETRAIN_SHARES)

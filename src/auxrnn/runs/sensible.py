@@ -44,8 +44,10 @@ def sensible_settings(config: RunConfig, train: SequenceData, given: Collection[
     )
     bptt = chosen.get("bptt", config.bptt)
     if config.auxiliaries:
-        segment = max(min(LONGEST_SEGMENT, median // 4, longest if bptt == "full" else max(bptt, 1)), 1)
-        choose("segment_length", segment, f"a quarter of the median length, at most {LONGEST_SEGMENT} and bptt")
+        least = config.shortest_segment
+        segment = max(min(LONGEST_SEGMENT, median // 4, longest if bptt == "full" else bptt), least)
+        bounds = f"at most {LONGEST_SEGMENT} and bptt, at least {least}"
+        choose("segment_length", segment, f"a quarter of the median length, {bounds}")
         segment = chosen.get("segment_length", config.segment_length)
         anchors = max(min(MOST_ANCHORS, median // (2 * segment)), 1)
         choose("num_anchors", anchors, f"segments cover half of the median length, at most {MOST_ANCHORS} of them")
