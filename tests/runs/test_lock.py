@@ -7,7 +7,8 @@ import textwrap
 import pytest
 
 from auxrnn.errors import InputError
-from auxrnn.runs.lock import NAME, lock_run
+from auxrnn.runs.lock import NAME, holder, lock_run
+from auxrnn.runs.use import open_model
 from small_runs import run_small
 
 HOLDER = """
@@ -21,7 +22,7 @@ HOLDER = """
 
 
 @pytest.fixture
-def holder(tmp_path):
+def other(tmp_path):
     """Another process that holds the lock of a run folder until its input ends."""
     command = [sys.executable, "-c", textwrap.dedent(HOLDER), str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -32,17 +33,38 @@ def holder(tmp_path):
             process.kill()
 
 
-def test_the_second_process_is_told_who_holds_it(tmp_path, holder):
-    with pytest.raises(InputError, match=f"nobody is working on, but process {holder.pid} on "), lock_run(tmp_path):
+def test_the_second_process_is_told_who_holds_it(tmp_path, other):
+    with pytest.raises(InputError, match=f"nobody is working on, but process {other.pid} on "), lock_run(tmp_path):
         pass
-    with pytest.raises(InputError, match=f"nobody is working on, but process {holder.pid} on "):
+    with pytest.raises(InputError, match=f"nobody is working on, but process {other.pid} on "):
         run_small(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {NAME}
 
 
-def test_a_killed_holder_leaves_it_free(tmp_path, holder):
-    holder.kill()
-    holder.wait()
+def test_neither_resume_nor_another_folder_is_advised_for_a_run_that_goes_on(tmp_path, other):
+    (tmp_path / "config.yaml").write_text("data: digits")
+    with pytest.raises(InputError, match=f"nobody is working on, but process {other.pid} on "):
+        run_small(tmp_path)
+    with pytest.raises(InputError, match=rf"a finished run, found one that process {other.pid} on \S+ is working on\."):
+        open_model(tmp_path)
+
+
+def test_who_holds_it_by_looking_alone(tmp_path, other):
+    assert holder(tmp_path).startswith(f"process {other.pid} on ")
+    other.kill()
+    other.wait()
+    assert holder(tmp_path) is None
+    with lock_run(tmp_path):
+        assert holder(tmp_path) == "this process"
+        command = [sys.executable, "-c", textwrap.dedent(HOLDER), str(tmp_path)]
+        found = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+        assert "nobody is working on" in found.stderr  # looking has not set it free
+    assert holder(tmp_path / "nothing") is None
+
+
+def test_a_killed_holder_leaves_it_free(tmp_path, other):
+    other.kill()
+    other.wait()
     assert (tmp_path / NAME).exists()
     with lock_run(tmp_path):
         pass

@@ -13,6 +13,7 @@ from pathlib import Path
 from auxrnn.errors import InputError
 
 NAME = "run.lock"
+TAKEN = (errno.EACCES, errno.EAGAIN)
 _held: set[Path] = set()  # the kernel tells processes apart, not two threads of one
 
 
@@ -35,6 +36,29 @@ def lock_run(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+def holder(folder: Path) -> str | None:
+    """Who is working on a run; None where nobody is, or where that cannot be known."""
+    path = folder.resolve() / NAME
+    if path in _held:
+        return "this process"  # opening the file here would set its lock free
+    try:
+        with open(path, "rb") as file:
+            try:
+                fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError as error:
+                return _name_in(file.fileno()) if error.errno in TAKEN else None
+    except OSError:
+        pass
+    return None
+
+
+def check_unlocked(folder: Path) -> None:
+    """InputError where somebody is working on the run."""
+    who = holder(folder)
+    if who is not None:
+        raise _in_use(folder, who)
+
+
 def _locked(folder: Path, path: Path) -> int:
     """The file, open and locked, holding who has it."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,9 +67,9 @@ def _locked(folder: Path, path: Path) -> int:
         try:
             fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            who = os.read(descriptor, 200).decode(errors="replace") or "another process"
+            who = _name_in(descriptor)
             os.close(descriptor)
-            if error.errno in (errno.EACCES, errno.EAGAIN):
+            if error.errno in TAKEN:
                 raise _in_use(folder, who) from error
             raise
         try:
@@ -57,6 +81,10 @@ def _locked(folder: Path, path: Path) -> int:
     os.truncate(descriptor, 0)
     os.write(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode())
     return descriptor
+
+
+def _name_in(descriptor: int) -> str:
+    return os.read(descriptor, 200).decode(errors="replace") or "another process"
 
 
 def _in_use(folder: Path, who: str) -> InputError:

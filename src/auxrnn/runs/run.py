@@ -33,7 +33,7 @@ from auxrnn.runs.folder import (
 )
 from auxrnn.runs.forecast import describe_run
 from auxrnn.runs.launch import launch
-from auxrnn.runs.lock import lock_run
+from auxrnn.runs.lock import check_unlocked, lock_run
 from auxrnn.runs.sensible import sensible_settings
 from auxrnn.scores import SCORES
 from auxrnn.training.checkpoints import find_checkpoints, is_whole
@@ -71,6 +71,7 @@ def start_run(config: RunConfig, say: Say = print, *, given: Collection[str] | N
     if not ranks.is_first:
         config, data = _chosen(config, load_data(config), given)
         return _train(config, folder, data, None, say)
+    check_unlocked(folder.path)
     _check_new(folder)
     if folder.path.is_file():
         raise InputError(f"{folder.path}: expected a folder to write the run to, found a file; choose another --out.")

@@ -24,6 +24,7 @@ from auxrnn.persistence import CONFIG, SavedModel, load_model
 from auxrnn.preprocessing import RawSequences
 from auxrnn.reading import ReadingOptions
 from auxrnn.runs.datasets import load_again, source_of
+from auxrnn.runs.lock import holder
 from auxrnn.targets import Target
 
 BLOCK = 256  # sequences of one's own that are held at once
@@ -64,6 +65,8 @@ def open_model(path: Path) -> SavedModel:
         if (folder / CONFIG).is_file():
             return load_model(folder)
     if (path / "config.yaml").is_file():
+        if who := holder(path):
+            raise InputError(f"{path}: expected a finished run, found one that {who} is working on. Wait for it.")
         raise InputError(f"{path}: expected a finished run, found one without a model; auxrnn resume {path} goes on.")
     raise InputError(
         f"{path}: expected a run folder or a model folder, found {'none' if path.exists() else 'nothing'}."
