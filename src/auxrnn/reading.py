@@ -84,6 +84,11 @@ class ReadingOptions:
         self.image_size  # noqa: B018 - checked here
 
     @property
+    def given(self) -> list[str]:
+        """The names of those that are not as when left out."""
+        return [item.name for item in fields(self) if getattr(self, item.name) != item.default]
+
+    @property
     def feature_names(self) -> tuple[str, ...]:
         return self._names("features")
 

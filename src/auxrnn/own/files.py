@@ -28,7 +28,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class FileReader:
-    """One sequence a file. source: what lists them, e.g. "folder of classes"."""
+    """One sequence a file. source: what lists them, e.g. "folder of classes". table: the list, where it is one."""
 
     entries: tuple[Entry, ...]
     medium: Medium
@@ -36,6 +36,7 @@ class FileReader:
     notes: tuple[str, ...] = ()
     target: str = "class"
     labels: tuple[str, ...] = ()
+    table: Table | None = None
 
     @property
     def form(self) -> Form:
@@ -125,6 +126,7 @@ def find_list_reader(table: Table, options: ReadingOptions) -> FileReader:
         f"list of files (path {column!r}, {label}" + (f", split {split!r})" if split else ")"),
         target=label.kind,
         labels=label.values,
+        table=table,
     )
 
 

@@ -39,6 +39,7 @@ from auxrnn.own.stored import (
     open_set,
     set_of,
 )
+from auxrnn.own.unused import check_used
 from auxrnn.reading import ReadingOptions
 
 JOURNAL, LOCK = "journal.json", "lock"
@@ -47,9 +48,14 @@ BLOCK = 2**26  # bytes of numbers between two entries of the journal
 BLOCK_ROWS = 100_000
 
 
-def read_source(path: Path, options: ReadingOptions) -> SequenceSet:
-    """All sequences of a source in memory, in their compact type."""
+def read_source(path: Path, options: ReadingOptions, *, like: bool = False) -> SequenceSet:
+    """All sequences of a source in memory, in their compact type.
+
+    like: the options are those of another source, and what means nothing for this one is no mistake of anybody.
+    """
     reader = recognise(path, options)
+    if not like:
+        check_used(path, reader, options)
     numbers = BytesIO()
     collection = Collection(reader.form, options, numbers)
     for row in reader.rows():
@@ -72,6 +78,7 @@ def import_source(
     if out.exists():
         raise InputError(f"{out}: expected a new folder for the set, found one there; choose another --out.")
     reader = recognise(path, options)
+    check_used(path, reader, options)
     aside = out.with_name(f".{out.name}.importing")
     aside.mkdir(parents=True, exist_ok=True)
     lock = _lock(aside)

@@ -25,6 +25,10 @@ class JoinedReader:
         self._form = replace(forms[0], description=f"train and test, each a {forms[0].description}")
 
     @property
+    def readers(self) -> list[Reader]:
+        return [reader for reader, _ in self._parts]
+
+    @property
     def form(self) -> Form:
         return self._form
 

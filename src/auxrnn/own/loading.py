@@ -16,6 +16,7 @@ from auxrnn.own.importing import read_source
 from auxrnn.own.prepared import Indices, PreparedSequences, labels_at, learn_preprocessing
 from auxrnn.own.rows import Form
 from auxrnn.own.stored import SequenceSet, is_set, open_set
+from auxrnn.own.unused import check_used_of_set
 from auxrnn.preprocessing import Preprocessing
 from auxrnn.reading import ReadingOptions
 from auxrnn.targets import Target
@@ -44,10 +45,12 @@ class OwnData:
         return self.sequences.test
 
 
-def open_source(path: Path, options: ReadingOptions) -> SequenceSet:
-    """A stored set mapped from the disk, anything else read into memory."""
+def open_source(path: Path, options: ReadingOptions, *, like: bool = False) -> SequenceSet:
+    """A stored set mapped from the disk, anything else read into memory. like: as for `read_source`."""
     if not is_set(path):
-        return read_source(path, options)
+        return read_source(path, options, like=like)
+    if not like:
+        check_used_of_set(path, options)
     stored = open_set(path)
     if options.target not in ("auto", stored.target.kind):
         raise InputError(
@@ -75,7 +78,7 @@ def load_own(
     sequences without the `validation_fraction` that `stratified_split` takes off with `seed`. target: likewise, with
     the numbers that a model has learned; used where the labels are of that target.
     """
-    stored = open_source(path, options)
+    stored = open_source(path, options, like=preprocessing is not None)
     train, test, told = _split(stored, options)
     if limit_train is not None:
         train = train[limit_stratified(_strata(stored, train), limit_train, seed).numpy()]

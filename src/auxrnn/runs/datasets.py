@@ -50,6 +50,8 @@ def load_data(config: RunConfig) -> RunData:
     """The data of a run; InputError for options that mean nothing for them."""
     options = DataOptions.of_run(config)
     if not is_own(config.data):
+        for name in config.reading.given:
+            raise InputError(f"{config.data}: expected no --{name}, which is for files of your own; leave it out.")
         sequences = load(config.data, config.data_dir, options, seed=config.seed)
         characters = sequences.test.characters
         preprocessing = Preprocessing("characters", characters=characters) if characters else None
