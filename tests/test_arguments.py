@@ -34,6 +34,22 @@ def test_nothing_gives_the_defaults():
     assert parse_run_config([]) == RunConfig()
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--taget", "tags"], r"got --taget\. Did you mean '--target'\?"),
+        (["--tagret", "tags"], r"got --tagret\. Did you mean '--target'\?"),
+        (["--encodng=latin-1"], r"got --encodng\. Did you mean '--encoding'\?"),
+        (["--target", "valu"], r"Expected --target to be .* got 'valu'"),
+        (["--reading.missing", "zer"], r"Expected --missing to be "),
+        (["--test_fraction", "half"], r"Expected --test_fraction to be a number"),
+    ],
+)
+def test_options_of_reading_are_told_as_they_are_said(words, message):
+    with pytest.raises(InputError, match=message):
+        parse_run_config(words)
+
+
 def test_options_of_every_kind():
     words = ["--model=p-lstm", "--bptt", "full", "--lr", "1e-2", "--limit_train=40", "--projection_size=null"]
     found = parse_run_config([*words, "--aux.truth_end=0.25", "--aux.bptt=7", "--out", "runs/a-b"])

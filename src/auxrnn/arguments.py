@@ -42,10 +42,10 @@ class _ConfigParser(ArgumentParser):
     """Says what is wrong in one line, with the nearest right option beside a misspelt one."""
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        options = [option for option in self._option_string_actions if option.startswith("--")]
+        options = [_as_said(option) for option in self._option_string_actions if option.startswith("--")]
         misspelt = re.match(r"unrecognized arguments: (\S+)", message)
         if misspelt:
-            word = misspelt[1].split("=")[0]
+            word = _as_said(misspelt[1].split("=")[0])
             raise InputError(f"Expected an option of auxrnn train, got {word}.{did_you_mean(word, options)}")
         entry = re.search(r"(?:Group '(\w+)' does not accept option|Option) '([\w.]+)'", message)
         if entry:
@@ -53,18 +53,25 @@ class _ConfigParser(ArgumentParser):
             names = [option.removeprefix("--") for option in options]
             raise InputError(f"Expected entries as --print_config shows, got {word!r}.{did_you_mean(word, names)}")
         value = re.match(r"Parser key \"([\w.]+)\":(.*)", message, re.DOTALL)
+        said = _as_said(f"--{value[1]}") if value else ""
         if value and "Given value:" in message:
             kinds = re.findall(r"- Expected an? (.+)", message)
             given = message.rsplit("Given value:", 1)[1].strip()
-            raise InputError(f"Expected --{value[1]} to be {' or '.join(map(_kind, kinds))}, got {given!r}.")
+            raise InputError(f"Expected {said} to be {' or '.join(map(_kind, kinds))}, got {given!r}.")
         if value and "Got value:" in message:
             kind, given = re.split(r"\. Got value: ", value[2].strip().removeprefix("Expected a "), maxsplit=1)
             choices = re.findall(r"'([^']+)'", kind) if "Literal" in kind else []
-            raise InputError(f"Expected --{value[1]} to be {_kind(kind)}, got {given!r}.{did_you_mean(given, choices)}")
+            raise InputError(f"Expected {said} to be {_kind(kind)}, got {given!r}.{did_you_mean(given, choices)}")
         group = re.match(r"Parser key \"([\w.]+)\":\s+Unable to load config '(.*?)'", message)
         if group:
             raise InputError(f"Expected --{group[1]}.OPTION VALUE, got --{group[1]} {group[2]}.")
         raise InputError(" ".join(message.split()))
+
+
+def _as_said(option: str) -> str:
+    """`--reading.text` as people say it, `--text`; all others as they are."""
+    short = option.replace("--reading.", "--", 1)
+    return short if short in SHORT else option
 
 
 def _kind(text: str) -> str:
