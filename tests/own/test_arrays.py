@@ -179,7 +179,7 @@ def test_targets(tmp_path, kind, y, labels, names):
         ),
         ("class", np.array([0.5, 1.5]), "measured values. To predict them as numbers say --target value"),
         ("tags", np.zeros((2, 3), int), r"a label for each step, \(2, 4\), found shape \(2, 3\)"),
-        ("tags", np.full((2, 4), 0.5), "measured values"),
+        ("tags", np.full((2, 4), 0.5), r"expected tags, one class a step as a whole number or a text, got 0\.5"),
         ("classes", np.zeros(2, int), r"0 and 1 for each class, \(2, K\)"),
         ("classes", np.full((2, 2), 2), "expected 0 or 1 for each class"),
         ("value", np.array(["a", "b"]), "expected numbers, found <U1"),

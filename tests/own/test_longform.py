@@ -71,6 +71,22 @@ def test_broken_rows(tmp_path, lines, told):
 
 
 @pytest.mark.parametrize(
+    ("first", "second", "target", "told"),
+    [
+        ("NaN", "19.6", "value", r"row 2: expected a label in label, got none, .* has '19\.6'.*every row"),
+        ("19.6", "", "value", r"row 3: expected a label in label, got none, .* has '19\.6'"),
+        ("", "x", "class", r"row 2: expected a label in label, got none, .* has 'x'"),
+        ("none", "x", "class", r"row 3: expected one label .* 'x' after 'none'\. For a class at every step say"),
+        ("1", "2", "value", r"got '2' after '1'\.$"),
+    ],
+)
+def test_labels_of_one_sequence_that_differ(tmp_path, first, second, target, told):
+    path = write_csv(tmp_path / "a.csv", "id,time,u,label", f"1,1,5,{first}", f"1,2,5,{second}")
+    with pytest.raises(InputError, match=told):
+        list(reader_of(path, target=target).rows())
+
+
+@pytest.mark.parametrize(
     ("header", "given", "told"),
     [
         ("case_no,u,label", {}, "expected --id COLUMN"),

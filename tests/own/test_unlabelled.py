@@ -32,7 +32,7 @@ def test_long_form_by_the_columns_of_training_in_their_order(tmp_path):
     form = form_of(write_long_form(tmp_path), features="b,a")
     new = write_csv(tmp_path / "new.csv", "a,b,time,id", "1,2,1,7", "3,4,0,7")
     assert sequences(new, form)[0].tolist() == [[4, 3], [2, 1]]
-    with pytest.raises(InputError, match="--features to be one of its columns"):
+    with pytest.raises(InputError, match=r"expected a column .b. as in training, found a, time, id"):
         sequences(write_csv(tmp_path / "b.csv", "a,time,id", "1,1,7"), form)
 
 

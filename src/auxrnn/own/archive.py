@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from auxrnn.errors import InputError
+from auxrnn.own.encodings import encoding_hint
 from auxrnn.own.rows import Array, Form, Label, Row, Split, number_of
 from auxrnn.reading import TargetKind
 
@@ -135,7 +136,7 @@ def _lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
     except UnicodeError as error:
         raise InputError(
             f"{path}, after row {number}: expected text in {encoding}, found other bytes ({error.args[-1]}). "
-            "Name the right one, for example --encoding latin-1."
+            f"{encoding_hint(path)}"
         ) from error
     except OSError as error:
         raise InputError(f"{path}: expected a file that can be read, found: {error.strerror}.") from error

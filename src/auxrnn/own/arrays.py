@@ -272,6 +272,11 @@ def _values(label: Array, where: str) -> tuple[float, ...] | None:
 
 def _tags(label: Array, where: str) -> tuple[str | None, ...]:
     """The class of each step; none for -1, NaN and the empty text."""
+    if label.dtype.kind == "f" and (broken := label[np.isfinite(label) & (label != np.floor(label))]).size:
+        raise InputError(
+            f"{where}: expected tags, one class a step as a whole number or a text, got {float(broken[0])}. "
+            "Numbers at each step cannot be predicted; --target value is for those of a whole sequence."
+        )
     return tuple(None if tag == "-1" else tag for tag in (_label(one, where) for one in label))
 
 

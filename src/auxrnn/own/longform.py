@@ -15,7 +15,7 @@ import numpy as np
 from auxrnn.errors import InputError
 from auxrnn.own.columns import ID_NAMES, TIME_NAMES, label_cell, named, numeric_columns, split_column
 from auxrnn.own.labels import LabelColumns, label_columns
-from auxrnn.own.rows import Form, Label, Row, number_of, split_of
+from auxrnn.own.rows import MISSING_WORDS, Form, Label, Row, number_of, split_of
 from auxrnn.own.tables import Table
 from auxrnn.reading import ReadingOptions
 
@@ -145,11 +145,23 @@ class _Steps:
     def _check_constant(self, number: int, place: int, cells: Sequence[Any]) -> None:
         first, found = label_cell(self._first[place]), label_cell(cells[place])
         if found != first:
-            hint = " For a class at every step say --target tags." if place in self._labels else ""
+            column = self.reader.table.columns[place]
+            hint = self._label_hint(number, column, first, found) if place in self._labels else ""
             raise InputError(
-                f"{self.where(number)}: expected one {self.reader.table.columns[place]} for all rows of a sequence, "
+                f"{self.where(number)}: expected one {column} for all rows of a sequence, "
                 f"got {found!r} after {first!r}.{hint}"
             )
+
+    def _label_hint(self, number: int, column: str, first: str | None, found: str | None) -> str:
+        """What to do about labels of one sequence that differ; InputError where a row lacks what another has."""
+        kind = "" if self.reader.label is None else self.reader.label.kind
+        for row, label, other in ((self.numbers[0], first, found), (number, found, first)):
+            if label is None or (kind == "value" and label.lower() in MISSING_WORDS):
+                raise InputError(
+                    f"{self.where(row)}: expected a label in {column}, got none, where another row of the sequence "
+                    f"has {other!r}. Give every row of a sequence its label."
+                )
+        return " For a class at every step say --target tags." if kind == "class" else ""
 
     def where(self, number: int) -> str:
         return f"{self.reader.table.path}, row {number}"
@@ -163,14 +175,14 @@ def find_long_form_reader(table: Table, options: ReadingOptions, *, labelled: bo
             f"{table.path}: expected --id COLUMN, which sequence a row belongs to, "
             f"among {', '.join(table.columns[:20])}."
         )
-    table.place(key, "id")
+    table.place(key, "id" if labelled else None)
     time = options.time or named(table, TIME_NAMES)
     if time is not None:
-        table.place(time, "time")
+        table.place(time, "time" if labelled else None)
     split = split_column(table, options.split) if labelled else None
     features = options.feature_names
     for name in features:
-        table.place(name, "features")
+        table.place(name, "features" if labelled else None)
     used = [key, *([time] if time else []), *([split] if split else []), *features]
     label = label_columns(table, options, used=used if features else ()) if labelled else None
     names = label.names if label else ()

@@ -15,6 +15,7 @@ import numpy as np
 
 from auxrnn.data.pictures import opened_image
 from auxrnn.errors import InputError
+from auxrnn.own.encodings import encoding_hint
 from auxrnn.own.rows import Array, Form
 from auxrnn.reading import ReadingOptions
 
@@ -252,7 +253,7 @@ class Documents:
         except UnicodeError as error:
             raise InputError(
                 f"{path}: expected text in {self._encoding}, found other bytes ({error.args[-1]}). "
-                "Name the right one, for example --encoding latin-1."
+                f"{encoding_hint(path)}"
             ) from error
         except OSError as error:
             raise InputError(f"{path}: expected a file that can be read, found: {error.strerror}.") from error

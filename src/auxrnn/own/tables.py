@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from auxrnn.errors import InputError, did_you_mean
+from auxrnn.own.encodings import encoding_hint
 from auxrnn.reading import ReadingOptions
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
@@ -54,10 +55,18 @@ class Table:
                 break
         return found
 
-    def place(self, name: str, option: str) -> int:
-        """Where the column `name` stands; InputError naming the columns there are."""
+    def place(self, name: str, option: str | None) -> int:
+        """Where the column `name` stands; InputError naming the columns there are.
+
+        option: the one that named it; None where the training file did.
+        """
         if name not in self.columns:
             columns = ", ".join(self.columns[:20])
+            if option is None:
+                raise InputError(
+                    f"{self.path}: expected a column {name!r} as in training, found {columns}."
+                    f"{did_you_mean(name, self.columns)}"
+                )
             raise InputError(
                 f"{self.path}: expected --{option} to be one of its columns ({columns}), "
                 f"got {name!r}.{did_you_mean(name, self.columns)}"
@@ -107,7 +116,7 @@ def csv_rows(path: Path, delimiter: str, encoding: str) -> Iterator[tuple[int, l
     except UnicodeError as error:
         raise InputError(
             f"{path}, row {number} or soon after: expected text in {encoding}, found other bytes ({error.args[-1]}). "
-            "Name the right one, for example --encoding latin-1."
+            f"{encoding_hint(path)}"
         ) from error
     except OSError as error:
         raise InputError(f"{path}: expected a file that can be read, found: {error.strerror}.") from error

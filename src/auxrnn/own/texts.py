@@ -73,7 +73,7 @@ def find_text_reader(table: Table, options: ReadingOptions, *, labelled: bool = 
                 f"{', '.join(table.columns[:20])} (or --id and --features for a table of one step a row)."
             )
         text = left[0]
-    table.place(text, "text")
+    table.place(text, "text" if labelled else None)
     if labelled and options.kind == "tags":
         raise InputError(f"{table.path}: expected one step a row for --target tags, found a table of texts.")
     label = label_columns(table, options, used=[text, *([split] if split else [])]) if labelled else None
