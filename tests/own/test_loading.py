@@ -93,3 +93,14 @@ def test_splits_that_cannot_be_learned_from(tmp_path, rows, told):
 def test_too_few_for_a_test_split(tmp_path):
     with pytest.raises(InputError, match="--test_fraction"):
         load_own(write_texts(tmp_path, 4), ReadingOptions(test_fraction=0.1))
+
+
+def test_a_limit_that_is_refused_is_named(tmp_path):
+    with pytest.raises(InputError, match="Expected --limit_train of at least 2, one sequence for each class, got 1"):
+        load_own(write_texts(tmp_path), OPTIONS, limit_train=1)
+
+
+def test_one_class_alone_is_told_in_one_sentence(tmp_path):
+    path = write_csv(tmp_path / "one.csv", "text,label", "a b,x", "c d,x")
+    with pytest.raises(InputError, match=r"one\.csv: expected labels of at least 2 classes, got 1 class"):
+        load_own(path, OPTIONS)

@@ -28,7 +28,7 @@ def test_nothing_said_is_a_class_a_sequence():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ({"kind": "tag"}, "Did you mean 'tags'"),
+        ({"kind": "tag"}, r"found 'tag'\. Did you mean 'tags'"),
         ({"kind": "class", "mean": []}, "no entries of target class but its kind"),
         ({"kind": "value"}, "the entries kind, mean and scale"),
     ],

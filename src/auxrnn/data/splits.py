@@ -39,18 +39,18 @@ def stratified_split(labels: Labels, fraction: float, seed: int) -> tuple[torch.
     return torch.from_numpy(train), torch.from_numpy(validation)
 
 
-def limit_stratified(labels: Labels, number: int, seed: int) -> torch.Tensor:
+def limit_stratified(labels: Labels, number: int, seed: int, *, option: str = "a limit") -> torch.Tensor:
     """Sorted int64 indices of exactly `number` of `labels` (N,), each class by its share and with at least one.
 
-    Raises InputError unless the number of classes <= number <= N.
+    option: what asks for the number, for messages. Raises InputError unless the number of classes <= number <= N.
     """
     numbers = _as_array(labels)
     classes, counts = np.unique(numbers, return_counts=True)
     if number > len(numbers):
-        raise InputError(f"Expected a limit of at most the {len(numbers)} sequences there are, got {number}.")
+        raise InputError(f"Expected {option} of at most the {len(numbers)} sequences there are, got {number}.")
     if number < max(len(classes), 1):
         raise InputError(
-            f"Expected a limit of at least {max(len(classes), 1)}, one sequence for each class, got {number}."
+            f"Expected {option} of at least {max(len(classes), 1)}, one sequence for each class, got {number}."
         )
     rare = np.zeros(len(classes), dtype=bool)  # classes whose exact share is below one: they get one
     while True:

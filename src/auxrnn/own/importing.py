@@ -76,7 +76,7 @@ def import_source(
     if sys.byteorder != "little":
         raise InputError(f"{out}: expected a little-endian machine to store a set on.")
     if out.exists():
-        raise InputError(f"{out}: expected a new folder for the set, found one there; choose another --out.")
+        raise InputError(f"{out}: expected a new folder for the set, found something there; choose another --out.")
     reader = recognise(path, options)
     check_used(path, reader, options)
     aside = out.with_name(f".{out.name}.importing")

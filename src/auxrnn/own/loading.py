@@ -81,9 +81,9 @@ def load_own(
     stored = open_source(path, options, like=preprocessing is not None)
     train, test, told = _split(stored, options)
     if limit_train is not None:
-        train = train[limit_stratified(_strata(stored, train), limit_train, seed).numpy()]
+        train = train[limit_stratified(_strata(stored, train), limit_train, seed, option="--limit_train").numpy()]
     if limit_test is not None:
-        test = test[limit_stratified(_strata(stored, test), limit_test, seed).numpy()]
+        test = test[limit_stratified(_strata(stored, test), limit_test, seed, option="--limit_test").numpy()]
     if limit_train is not None or limit_test is not None:
         told += f"; limited to {len(train):,} and {len(test):,}"
     kept, _ = stratified_split(_strata(stored, train), validation_fraction, seed)

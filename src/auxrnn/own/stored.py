@@ -89,7 +89,8 @@ def set_of(
     try:
         collection.keeper.check()
     except InputError as error:
-        raise InputError(f"{source}: {error}" if source not in str(error) else str(error)) from error
+        said = str(error)
+        raise InputError(said if source in said else f"{source}: {said[0].lower()}{said[1:]}") from error
     target, kept = collection.keeper.finished(labels)
     return SequenceSet(
         source,

@@ -97,7 +97,9 @@ class Target(ABC):
 
     def balanced(self, labels: Labels, where: str) -> Tensor:
         """Weights (size,) by which every class counts as much as any other; InputError where there are no classes."""
-        raise InputError(f"{where}: expected one class a sequence or step to balance, got {self.described()}.")
+        raise InputError(
+            f"{where}: expected one class a sequence or step to balance by class_weights, got {self.described()}."
+        )
 
     def named(self, names: tuple[str, ...]) -> Self:
         """The same with other names."""

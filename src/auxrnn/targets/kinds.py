@@ -29,5 +29,5 @@ def target_of(names: tuple[str, ...], content: Mapping[str, Any] | None) -> Targ
         return ClassTarget(names)
     kind = content["kind"]
     if kind not in KINDS:
-        raise InputError(f"expected a target of {', '.join(KINDS)}, found {kind!r}{did_you_mean(str(kind), KINDS)}")
+        raise InputError(f"expected a target of {', '.join(KINDS)}, found {kind!r}.{did_you_mean(str(kind), KINDS)}")
     return KINDS[kind].from_dict(names, content)
