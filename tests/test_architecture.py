@@ -26,7 +26,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("runs",),
     ("report",),
     ("estimator",),
-    ("streaming", "export"),
+    ("streaming", "export", "opening"),
     ("training", "persistence"),
     ("build", "inference", "card"),
     ("baselines",),
