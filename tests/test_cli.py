@@ -88,6 +88,20 @@ def test_help_lists_every_verb(run):
     assert listed == list(VERBS)
 
 
+@pytest.mark.parametrize(
+    ("verb", "words"),
+    [
+        ("evaluate", "Scores of a trained model"),
+        ("predict", "values or tags"),
+        ("predict", "Parquet"),
+        ("stream", "what it looks like so far"),
+        ("train", "the validation score has not risen"),
+    ],
+)
+def test_help_speaks_of_every_target_and_form(run, verb, words):
+    assert words in " ".join(run(verb, "--help")[1].split())
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help(run, verb):
     code, out, err = run(verb, "--help")
