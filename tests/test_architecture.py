@@ -46,7 +46,8 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("vocabulary", "losses", "scores"),
     ("batch", "config"),
     ("reading",),
-    ("errors", "files", "processes", "fingerprint"),
+    ("files", "processes", "fingerprint"),
+    ("errors",),
 )
 
 
