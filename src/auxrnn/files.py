@@ -44,5 +44,5 @@ def check_place(path: Path) -> None:
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(
-            f"{path}: expected a place that can be written to, found that {near} cannot: {reason}. Choose another place."
+            f"{path}: expected a place that can be written to, found that {near} cannot: {reason}. Choose another."
         ) from error
