@@ -26,7 +26,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("runs",),
     ("report",),
     ("estimator",),
-    ("streaming", "export"),
+    ("streaming", "export", "opening"),
     ("training", "persistence"),
     ("build", "inference", "card"),
     ("baselines",),
@@ -46,7 +46,8 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("vocabulary", "losses", "scores"),
     ("batch", "config"),
     ("reading",),
-    ("errors", "files", "processes", "fingerprint"),
+    ("files", "processes", "fingerprint"),
+    ("errors",),
 )
 
 

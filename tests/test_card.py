@@ -5,7 +5,8 @@ import pytest
 from auxrnn.batch import InputSpec
 from auxrnn.card import model_card, wilson_interval
 from auxrnn.config import ModelConfig
-from auxrnn.targets import ClassTarget
+from auxrnn.reading import ReadingOptions
+from auxrnn.targets import ClassesTarget, ClassTarget, TagsTarget, ValueTarget
 
 SPEC = InputSpec("pixels", 1)
 
@@ -61,3 +62,33 @@ def test_many_classes_are_cut():
     card = model_card(ModelConfig(), SPEC, ClassTarget(tuple(f"c{index}" for index in range(60))), {})
     assert "60 classes: c0, " in card
     assert "c49, ..." in card
+
+
+@pytest.mark.parametrize(
+    ("target", "score"), [(ClassesTarget, "micro_f1"), (ValueTarget, "r2"), (TagsTarget, "step_accuracy")]
+)
+def test_no_word_of_an_interval_where_there_is_none(target, score):
+    card = model_card(ModelConfig(), SPEC, target(("a", "b")), {f"test_{score}": 0.5, "test_sequences": 50})
+    assert "interval" not in card
+    assert "worse than its scores say" in card
+
+
+def test_the_limits_speak_of_the_interval_that_is_there():
+    card = model_card(ModelConfig(), SPEC, ClassTarget(("a", "b")), {"test_accuracy": 0.5, "test_sequences": 50})
+    assert "The interval is for the drawing of test sequences alone." in card
+
+
+def test_how_own_files_were_read():
+    own = {
+        "form": {"description": "long-form table (id 'id')", "channels": 2},
+        "reading": ReadingOptions(target="value", label="mass").to_dict(),
+        "limit_train": 9,
+    }
+    card = model_card(ModelConfig(), SPEC, ClassTarget(("a",)), {"own": own})
+    told = "- options of reading: `--label mass`, `--target value`, `--limit_train 9`\n"
+    assert "- read as: long-form table (id 'id')\n" + told in card
+
+
+@pytest.mark.parametrize("own", ["hi", {"form": 3}, {"form": {"description": "x"}, "reading": None}, None])
+def test_what_was_recorded_otherwise_is_told_as_it_is(own):
+    assert "- own: " in model_card(ModelConfig(), SPEC, ClassTarget(("a",)), {"own": own})

@@ -88,6 +88,20 @@ def test_help_lists_every_verb(run):
     assert listed == list(VERBS)
 
 
+@pytest.mark.parametrize(
+    ("verb", "words"),
+    [
+        ("evaluate", "Scores of a trained model"),
+        ("predict", "values or tags"),
+        ("predict", "Parquet"),
+        ("stream", "what it looks like so far"),
+        ("train", "the validation score has not risen"),
+    ],
+)
+def test_help_speaks_of_every_target_and_form(run, verb, words):
+    assert words in " ".join(run(verb, "--help")[1].split())
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help(run, verb):
     code, out, err = run(verb, "--help")
@@ -215,7 +229,7 @@ def test_what_cannot_be_evaluated(refused, finished_run, tmp_path):
     assert "found nothing" in refused("evaluate", tmp_path / "none")
     assert "a run folder or a model folder" in refused("evaluate", tmp_path)
     shutil.copy(finished_run / "config.yaml", tmp_path)
-    assert f"auxrnn resume {tmp_path} goes on" in refused("evaluate", tmp_path)
+    assert f"auxrnn resume {tmp_path} says which, and goes on" in refused("evaluate", tmp_path)
     assert "Did you mean 'digits'" in refused("evaluate", finished_run, "--data", "digitz")
 
 

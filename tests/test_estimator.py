@@ -475,6 +475,12 @@ def test_folder_keeps_the_network_s_parameters(tmp_path: Path) -> None:
     clone(again).fit(X, y)
 
 
+def test_a_run_folder_is_opened_like_the_model_in_it(finished_run: Path) -> None:
+    image = np.random.default_rng(0).integers(0, 17, (2, 64, 1)).astype(np.uint8)
+    of_run, of_model = (LongSequenceClassifier.from_pretrained(path) for path in (finished_run, finished_run / "model"))
+    np.testing.assert_array_equal(of_run.predict_proba(image), of_model.predict_proba(image))
+
+
 @pytest.mark.parametrize("labels", [np.array([1.0, 2.0]), np.array([False, True])])
 def test_labels_that_would_not_come_back_are_refused(labels: Any, tmp_path: Path) -> None:
     X, y = rising_or_falling(20)
@@ -515,7 +521,7 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="file"):
         tiny().fit(*rising_or_falling(20)).save_pretrained(tmp_path / "file")
-    with pytest.raises(InputError, match="found nothing"):
+    with pytest.raises(InputError, match="expected a run folder or a model folder, found none"):
         LongSequenceClassifier.from_pretrained(tmp_path)
 
 

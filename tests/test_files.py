@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from auxrnn.files import write_atomically
+from auxrnn.errors import InputError
+from auxrnn.files import check_place, write_atomically
 
 
 def test_writes_into_folders_that_are_not_there_yet(tmp_path):
@@ -61,3 +62,14 @@ def test_the_bytes_are_on_the_disk_before_the_name_is(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "replace", lambda *names: (events.append("rename"), plain_replace(*names)))
     write_atomically(tmp_path / "a.txt", lambda aside: aside.write_text("new"))
     assert events == ["flush", "rename", "flush"]  # the file, its name, the folder that holds the name
+
+
+def test_a_place_is_asked_for_without_a_trace(tmp_path):
+    check_place(tmp_path / "a" / "b.txt")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file" / "a.txt", tmp_path / "file" / "folder" / "a.txt"):
+        with pytest.raises(
+            InputError, match=r"a\.txt: expected a place that can be written to, found that .*file cannot"
+        ):
+            check_place(path)

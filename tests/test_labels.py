@@ -2,9 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 
+from auxrnn.batch import InputSpec
+from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
-from auxrnn.labels import label_type, labels_of, learn_labels, read_labels
+from auxrnn.labels import class_weights, label_type, labels_of, learn_labels, read_indicator, read_labels
+from auxrnn.targets import ClassesTarget, ClassTarget
 
 
 @pytest.mark.parametrize(
@@ -31,3 +35,28 @@ def test_what_cannot_be_used():
         labels_of(("0.5",), "float64", "folder")
     with pytest.raises(InputError, match="found others"):
         labels_of(("many",), "int64", "folder")
+
+
+def test_y_is_named_where_y_is_at_fault():
+    with pytest.raises(InputError, match="y: expected labels of one type"):
+        learn_labels(read_labels(np.array(["a", 1] * 5, dtype=object), 10, "y"))
+    with pytest.raises(InputError, match=r"y: expected one class a sequence, or 0 and 1 .* \(2, 3\) with 5"):
+        read_indicator(np.array([[5, 6, 5], [6, 6, 5]]), 2, "y")
+    with pytest.raises(InputError, match="got 1 class, 1\\."):
+        learn_labels(np.array([1, 1]))
+
+
+@pytest.mark.parametrize(
+    ("target", "given", "message"),
+    [
+        (ClassTarget, {0: 0, 1: 0}, "above 0 for at least one class"),
+        (ClassTarget, {np.int64(2): 1.0}, "got 2\\."),
+        (ClassTarget, {np.int64(1): np.float64(-1)}, "got -1.0 for 1\\."),
+        (ClassesTarget, "balanced", "None where a sequence has several classes, got 'balanced'"),
+    ],
+)
+def test_class_weights_that_cannot_be_used(target, given, message):
+    labels = torch.tensor([0, 1]) if target is ClassTarget else torch.eye(2).long()
+    train = SequenceData("X", InputSpec("values", 1), torch.zeros(2, 3, 1), labels, target=target(("0", "1")))
+    with pytest.raises(InputError, match=message):
+        class_weights(given, train, np.array([0, 1]))

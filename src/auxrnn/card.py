@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, TypeGuard
 
 from auxrnn.batch import InputSpec
 from auxrnn.config import ModelConfig
+from auxrnn.reading import ReadingOptions
 from auxrnn.scores import SCORES
 from auxrnn.targets import Target
 
@@ -20,6 +22,7 @@ SURE = 1.959963984540054
 
 DATA = ("data", "data_options", "own", "train_sequences", "validation_sequences", "test_sequences", "longest_sequence")
 LABELS = ("target", "test_labels")
+USUAL = asdict(ReadingOptions())
 MOST_CLASSES = 50
 
 KINDS = {
@@ -72,9 +75,7 @@ model.predict(X)
 
 ## Limits
 
-- Measured on one split of one data set; sequences from elsewhere may be answered worse than the interval says.
-- It answers whatever it is shown; its {target.share_name} have not been calibrated.
-- The interval is for the drawing of test sequences alone. Another seed of training gives another model.
+{_limits(target, facts)}
 """
 
 
@@ -115,9 +116,29 @@ def _scores(target: Target, facts: Mapping[str, Any]) -> str:
     return "\n".join(lines) or "Not measured."
 
 
+def _limits(target: Target, facts: Mapping[str, Any]) -> str:
+    calibration = f"- It answers whatever it is shown; its {target.share_name} have not been calibrated."
+    number = facts.get("test_sequences")
+    if any(_interval(name, facts.get(f"test_{name}"), number) for name in target.scores_told):
+        told, drawing = "the interval says", "The interval is for the drawing of test sequences alone. "
+    else:
+        told, drawing = "its scores say", ""
+    return f"""- Measured on one split of one data set; sequences from elsewhere may be answered worse than {told}.
+{calibration}
+- {drawing}Another seed of training gives another model."""
+
+
+def _interval(name: str, value: Any, number: Any) -> tuple[float, float] | None:
+    """Of a share of the test sequences, which the accuracy of single classes alone is."""
+    if name != "accuracy" or not isinstance(number, int) or number < 1 or not _is_number(value) or not 0 <= value <= 1:
+        return None
+    return wilson_interval(value, number)
+
+
 def _told(name: str, value: float, number: Any) -> str:
-    if name == "accuracy" and isinstance(number, int) and number > 0 and 0 <= value <= 1:
-        low, high = wilson_interval(value, number)
+    interval = _interval(name, value, number)
+    if interval is not None:
+        low, high = interval
         return (
             f"Test accuracy {100 * value:.2f} %, 95 % interval {100 * low:.2f} to {100 * high:.2f} % (Wilson) over "
             f"{number:,} test sequences, which were read once, at the end."
@@ -138,8 +159,22 @@ def _is_number(value: Any) -> TypeGuard[float]:
 
 
 def _listed(facts: Mapping[str, Any], names: list[str]) -> str:
-    lines = [f"- {name.replace('_', ' ')}: {_in_words(facts[name])}" for name in names]
+    lines = []
+    for name in names:
+        lines += _reading(facts[name]) if name == "own" else [f"- {name.replace('_', ' ')}: {_in_words(facts[name])}"]
     return "\n".join(lines) or "- none recorded"
+
+
+def _reading(own: Any) -> list[str]:
+    """How a person's own files were read: what they are, and the options that are not at their defaults."""
+    try:
+        description, reading = own["form"]["description"], own["reading"]
+        options = {name: value for name, value in reading.items() if value != USUAL.get(name)}
+        options |= {name: value for name, value in own.items() if name not in ("form", "reading")}
+    except (LookupError, TypeError, AttributeError):  # written by something else
+        return [f"- own: {_in_words(own)}"]
+    told = ", ".join(f"`--{name} {value}`" for name, value in options.items())
+    return [f"- read as: {description}", *([f"- options of reading: {told}"] if told else [])]
 
 
 def _in_words(value: Any) -> str:

@@ -1,11 +1,14 @@
-"""Writing a file so that it is whole or as it was, whatever happens in between."""
+"""Writing a file so that it is whole or as it was, whatever happens in between; and asking first whether it can be."""
 
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from auxrnn.errors import InputError
 
 
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
@@ -28,3 +31,18 @@ def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def check_place(path: Path) -> None:
+    """InputError unless files can be made where `path` is or will be: to be asked before long work. Leaves nothing."""
+    near = next(
+        folder for folder in path.absolute().parents if os.path.exists(folder)
+    )  # False, too, where one may not look
+    try:
+        with tempfile.TemporaryFile(dir=near):
+            return
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(
+            f"{path}: expected a place that can be written to, found that {near} cannot: {reason}. Choose another."
+        ) from error

@@ -31,6 +31,8 @@ def read_labels(y: Any, number: int, name: str) -> Array:
         if labels.dtype.kind == "f":
             assert_all_finite(labels, input_name=name)
         check_classification_targets(labels)
+    except TypeError as error:
+        raise InputError(f"{name}: expected labels of one type, that can be sorted, got: {error}.") from error
     except ValueError as error:
         raise InputError(str(error)) from error
     if len(labels) != number:
@@ -45,7 +47,7 @@ def learn_labels(labels: Array) -> tuple[Array, torch.Tensor]:
     except TypeError as error:
         raise InputError(f"y: expected labels that can be sorted, got: {error}.") from error
     if len(classes) < 2:
-        raise InputError(f"y: expected labels of at least 2 classes, got 1 class, {classes[0]!r}.")
+        raise InputError(f"y: expected labels of at least 2 classes, got 1 class, {_plain(classes[0])!r}.")
     return classes, torch.from_numpy(places.astype(np.int64))
 
 
@@ -71,6 +73,12 @@ def read_indicator(y: Any, number: int, name: str) -> Array | None:
         return None  # what it is instead, the reading of single labels says
     if len(matrix) != number:
         raise InputError(f"{name}: expected one row a sequence, got {number} sequences and {len(matrix)} rows.")
+    others = matrix[(matrix != 0) & (matrix != 1)]
+    if len(others):
+        raise InputError(
+            f"{name}: expected one class a sequence, or 0 and 1 for each of several, got "
+            f"{matrix.shape} with {others[0]}; for a class at every step there is LongSequenceTagger."
+        )
     return matrix
 
 
@@ -130,18 +138,30 @@ def class_weights(given: Any, train: SequenceData, classes: Array) -> torch.Tens
     """The weight of each class in the loss, (classes,), from a parameter `class_weight`; None for all 1."""
     if given is None:
         return None
+    if train.target.kind == "classes":
+        raise InputError(f"Expected class_weight to be None where a sequence has several classes, got {given!r}.")
     if isinstance(given, str) and given == "balanced":
         return train.balanced().class_weights
-    if not isinstance(given, Mapping) or train.target.kind == "classes":
-        expected = "None" if train.target.kind == "classes" else "None, 'balanced' or a dict from labels to weights"
-        raise InputError(f"Expected class_weight to be {expected}, got {given!r}.")
+    if not isinstance(given, Mapping):
+        raise InputError(
+            f"Expected class_weight to be None, 'balanced' or a dict from labels to weights, got {given!r}."
+        )
     known = classes.tolist()
     for label, weight in given.items():
         if label not in known:
-            raise InputError(f"Expected class_weight of labels of the training data, got {label!r}.")
+            raise InputError(f"Expected class_weight of labels of the training data, got {_plain(label)!r}.")
         if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < np.inf:
-            raise InputError(f"Expected class_weight to be finite numbers of at least 0, got {weight!r} for {label!r}.")
+            raise InputError(
+                f"Expected class_weight to be finite numbers of at least 0, got {_plain(weight)!r} for {_plain(label)}."
+            )
+    if not any(given.get(label, 1.0) for label in known):
+        raise InputError("Expected class_weight above 0 for at least one class, got 0 for all.")
     return torch.tensor([float(given.get(label, 1.0)) for label in known])
+
+
+def _plain(value: Any) -> Any:
+    """Python's own number or text for numpy's, for messages."""
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def label_type(classes: Array) -> str:

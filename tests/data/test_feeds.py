@@ -42,7 +42,11 @@ def test_raw_numbers_in_any_pieces(size):
     [
         (b"1,2\n3\n", VALUES, "line 2: expected 2 numbers, found '3'"),
         (b"1,2\n\n", VALUES, "line 2: expected 2 numbers, found ''"),
-        (b"1,2\n3,x\n", VALUES, "line 2: expected 2 numbers, found '3,x'"),
+        (
+            b"1,2\n3,x\n",
+            VALUES,
+            "line 2: expected 2 numbers, found '3,x'. One step a line, its numbers separated by commas",
+        ),
         (b"a,b\nc,d\n", VALUES, "line 2: expected 2 numbers"),
         (b"a,1\n", VALUES, "line 1: expected 2 numbers"),
         (b"a,b\n1,2\n3,nan", VALUES, "line 3: expected finite numbers; fill in missing values first, found 3, nan"),

@@ -97,3 +97,9 @@ def test_tags_that_are_none(change: Any, message: str) -> None:
     X, y = signs(8)
     with pytest.raises(InputError, match=message):
         tiny().fit(X, change(y))
+
+
+def test_no_score_without_a_tag() -> None:
+    X, y = signs()
+    with pytest.raises(InputError, match="at least one step with a tag"):
+        tiny().fit(X, y).score(X[:2], np.full((2, X.shape[1]), "", dtype=object))

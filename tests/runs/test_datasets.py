@@ -9,11 +9,12 @@ import pytest
 from auxrnn.arguments import parse_given
 from auxrnn.config import RunConfig
 from auxrnn.errors import InputError
+from auxrnn.opening import open_model
 from auxrnn.own.importing import import_source
 from auxrnn.reading import ReadingOptions
 from auxrnn.runs.datasets import is_own, load_data, run_name
 from auxrnn.runs.run import resume_run, start_run
-from auxrnn.runs.use import evaluate, open_model, predict_file, write_predictions
+from auxrnn.runs.use import evaluate, predict_file, write_predictions
 from own_files import write_csv, write_long_form, write_texts
 
 SMALL = ["--max_epochs", "1", "--pretrain_epochs", "0", "--hidden_size", "4", "--projection_size", "null"]

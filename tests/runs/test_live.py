@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -145,7 +146,9 @@ def test_a_growing_file(tmp_path, monkeypatch):
     [
         ({"pixel_order": (1, 0)}, {}, "row by row"),
         ({}, {"follow": True}, "Expected a file to follow"),
-        ({}, {}, "at least one step"),
+        ({}, {}, "at least one step, found none. A stream of numbers comes as one step a line"),
+        ({}, {"binary": True}, "With --binary it comes as uint8, 1 a step"),
+        ({}, {"state": Path(__file__) / "state"}, "a place that can be written to"),
     ],
 )
 def test_bad_use(changes, options, message):

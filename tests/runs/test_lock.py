@@ -7,8 +7,8 @@ import textwrap
 import pytest
 
 from auxrnn.errors import InputError
+from auxrnn.opening import open_model
 from auxrnn.runs.lock import NAME, holder, lock_run
-from auxrnn.runs.use import open_model
 from small_runs import run_small
 
 HOLDER = """
@@ -45,7 +45,7 @@ def test_neither_resume_nor_another_folder_is_advised_for_a_run_that_goes_on(tmp
     (tmp_path / "config.yaml").write_text("data: digits")
     with pytest.raises(InputError, match=f"nobody is working on, but process {other.pid} on "):
         run_small(tmp_path)
-    with pytest.raises(InputError, match=rf"a finished run, found one that process {other.pid} on \S+ is working on\."):
+    with pytest.raises(InputError, match="still in training or stopped: auxrnn resume .* says which"):
         open_model(tmp_path)
 
 

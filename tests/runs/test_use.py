@@ -17,10 +17,11 @@ from auxrnn.data.dataset import SequenceData
 from auxrnn.data.options import DataOptions
 from auxrnn.errors import InputError
 from auxrnn.inference import predict_logits
+from auxrnn.opening import open_model
 from auxrnn.persistence import SavedModel, load_model, save_model
 from auxrnn.preprocessing import Preprocessing
 from auxrnn.runs import datasets
-from auxrnn.runs.use import Answer, evaluate, open_model, predict_file, write_predictions
+from auxrnn.runs.use import Answer, evaluate, predict_file, write_predictions
 from auxrnn.targets import ClassTarget
 from small_runs import run_small
 
@@ -177,19 +178,6 @@ def test_a_model_that_does_not_say_what_it_learned_from(tmp_path):
     saved_model(tmp_path)
     with pytest.raises(InputError, match="expected --data"):
         evaluate(tmp_path)
-
-
-def test_where_a_model_is_looked_for(tmp_path, finished_run):
-    expected = load_model(finished_run / "model")
-    for folder in (finished_run, finished_run / "model"):
-        assert open_model(folder).facts == expected.facts
-    with pytest.raises(InputError, match="found nothing"):
-        open_model(tmp_path / "none")
-    with pytest.raises(InputError, match="found none"):
-        open_model(tmp_path)
-    (tmp_path / "config.yaml").touch()
-    with pytest.raises(InputError, match="expected a finished run"):
-        open_model(tmp_path)
 
 
 def test_lines_are_csv_and_json_even_for_odd_names():

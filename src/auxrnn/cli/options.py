@@ -51,17 +51,22 @@ def build_parser() -> argparse.ArgumentParser:
         "search for settings on validation data: auxrnn tune DATA --trials N [options]",
     )
 
-    evaluate = verb("evaluate", verbs.evaluate, "accuracy of a trained model on a test set")
+    evaluate = verb("evaluate", verbs.evaluate, "scores of a trained model on a test set, as its target has them")
     evaluate.add_argument("run", help="a run folder or a model folder")
-    evaluate.add_argument("--data", help="a data set; the model's own when left out")
+    evaluate.add_argument("--data", help="a data set, a file or a folder; the model's own when left out")
     evaluate.add_argument("--data_dir", help="folder of the data")
 
-    predict = verb("predict", verbs.predict, "classes and probabilities for a file of your own")
+    predict = verb("predict", verbs.predict, "classes and probabilities, values or tags for files of your own")
     predict.add_argument("run", help="a run folder or a model folder")
-    predict.add_argument("file", help="PNG, JPEG (extra: image), IDX, NPY or NPZ; TXT or CSV for texts")
+    predict.add_argument(
+        "file",
+        help="a file or folder in a form that training reads, without labels: images, WAV or FLAC, CSV or Parquet (of "
+        "texts, or a step a row), TS, NPY or NPZ, TXT; for a model of a preset images, IDX, NPY, NPZ, "
+        "TXT or CSV",
+    )
     predict.add_argument("--format", choices=("csv", "jsonl"), default="csv", help="default: csv")
 
-    stream = verb("stream", verbs.stream, "follow one endless sequence: the probabilities so far, at constant memory")
+    stream = verb("stream", verbs.stream, "follow one endless sequence: what it looks like so far, at constant memory")
     stream.add_argument("run", help="a run folder or a model folder")
     stream.add_argument("file", nargs="?", help="lines of numbers (CSV), or a text in UTF-8 (default: standard input)")
     stream.add_argument("--every", type=positive, default=100, help="steps between two answers (default: 100)")

@@ -112,8 +112,8 @@ def predict(options: argparse.Namespace) -> int:
 
 
 def stream(options: argparse.Namespace) -> int:
+    from auxrnn.opening import open_model
     from auxrnn.runs.live import Request, follow_sequence
-    from auxrnn.runs.use import open_model
 
     request = Request(
         options.file and Path(options.file),
@@ -129,7 +129,7 @@ def stream(options: argparse.Namespace) -> int:
 
 def export(options: argparse.Namespace) -> int:
     from auxrnn.export.files import export_model
-    from auxrnn.runs.use import open_model
+    from auxrnn.opening import open_model
 
     saved = open_model(Path(options.run))
     exported = export_model(saved, Path(options.out or Path(options.run) / options.format), options.format)

@@ -21,7 +21,7 @@ class TrainingConfig:
         lr: learning rate (the paper: 0.001).
         lr_schedule: constant, step (divided by 10 after each third) or cosine (to 0), over the steps of each phase (?).
         gradient_clip: largest norm of the gradient; none when null (?).
-        patience: stop when validation accuracy has not risen for so many epochs; never when null.
+        patience: stop when the validation score has not risen for so many epochs; never when null.
         class_weights: "balanced" makes every class count as much as any other in the supervised loss.
         validation_fraction: share of the training data kept for choosing the best epoch, stratified; at 0 the last is.
         seed: of everything random.

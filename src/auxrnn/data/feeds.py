@@ -26,6 +26,9 @@ PIECE = 65_536
 LONGEST_LINE = 1_000_000
 """Bytes of a line; longer ones are taken for a file of another kind."""
 
+LINES = "One step a line, its numbers separated by commas, without other columns; --binary for raw numbers."
+"""What lines of numbers look like, for messages."""
+
 More = Callable[[], bool]
 """Asked at the end of a file: whether to look again, for it may have grown. It may wait before it answers."""
 
@@ -143,7 +146,7 @@ def _row(line: bytes, number: int, spec: InputSpec, name: str) -> list[float]:
         row = []
     if len(row) != spec.size:
         shown = line[:40].decode("utf-8", "replace").strip()
-        raise InputError(f"{name}, line {number:,}: expected {_numbers(spec)}, found {shown!r}.")
+        raise InputError(f"{name}, line {number:,}: expected {_numbers(spec)}, found {shown!r}. {LINES}")
     return row
 
 

@@ -27,7 +27,8 @@ from auxrnn.errors import InputError
 from auxrnn.estimator.parameters import SequenceParameters
 from auxrnn.estimator.settings import configs_of, parameters_of
 from auxrnn.estimator.stream import SequenceStream
-from auxrnn.persistence import SavedModel, load_model, save_model
+from auxrnn.opening import open_model
+from auxrnn.persistence import SavedModel, save_model
 from auxrnn.preprocessing import Preprocessing, RawSequences, read_sequences
 from auxrnn.targets import Labels, Target
 
@@ -118,13 +119,13 @@ class LongSequenceEstimator(SequenceParameters, ABC):
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> Self:
-        """A fitted estimator from a folder of `save_pretrained` or of `auxrnn train`; nothing in it is executed.
+        """A fitted estimator from a folder of `save_pretrained` or a run of `auxrnn train`; nothing is executed.
 
         The settings of training are at their defaults. A network of `auxrnn train` reads images as they are in their
         files: their pixels row by row as uint8 steps, whatever order it was trained on. Raises InputError for a folder
         that is missing, damaged, of another format, or of a model that another estimator is for.
         """
-        saved = load_model(Path(folder))
+        saved = open_model(Path(folder))
         if saved.target.kind not in cls.kinds:
             raise InputError(
                 f"{folder}: expected a {KINDS[cls.kinds[0]][0]}, found a {KINDS[saved.target.kind][0]}; open it with "

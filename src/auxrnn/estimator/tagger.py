@@ -57,8 +57,10 @@ class LongSequenceTagger(LongSequenceEstimator):
         return self._steps(X, lambda shares: shares.numpy(), lambda outputs: self._target.shares(outputs.double()))
 
     def score(self, X: Any, y: Any) -> float:
-        """The share of right answers among the steps that have a tag."""
+        """The share of right answers among the steps that have a tag; InputError where none has."""
         tags = self._known_labels(y, self._read(X), "y")
+        if not any(bool((part != UNLABELLED).any()) for part in tags):
+            raise InputError("y: expected at least one step with a tag, got none.")
         answers = [np.searchsorted(self.classes_, found) for found in self.predict(X)]
         found, known = torch.from_numpy(np.concatenate(answers)), torch.cat(list(tags))
         there = known != UNLABELLED

@@ -124,7 +124,7 @@ def _verdict(by_name: dict[str, list[dict[str, Any]]]) -> str:
 def _draw(out: Path, example: RunConfig, runs: Path, names: list[str], seeds: int) -> None:
     from auxrnn.data.catalogue import load
     from auxrnn.experiments.memory import remembered_images
-    from auxrnn.runs.use import open_model
+    from auxrnn.opening import open_model
 
     curves = {name: [read_curve(RunFolder(runs / f"{name}-{seed}")) for seed in range(seeds)] for name in names}
     drawn = draw_curves(curves, title=f"{example.data}: supervised window of {example.bptt} steps")

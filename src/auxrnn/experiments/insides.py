@@ -17,11 +17,11 @@ from auxrnn.experiments.arms import Arm, StoredRun
 from auxrnn.experiments.mistakes import Asked, mistakes
 from auxrnn.experiments.probes import gradient_norms, memory_probe
 from auxrnn.model import SequenceClassifier
+from auxrnn.opening import open_model
 from auxrnn.persistence import SavedModel
 from auxrnn.report.figures import Point, draw_images, draw_points
 from auxrnn.report.page import Figure, Section, Table
 from auxrnn.runs.datasets import load_data
-from auxrnn.runs.use import open_model
 
 PROBED_STEPS = 2_000_000
 """Steps of test sequences that are looked through for mistakes at most."""

@@ -11,6 +11,7 @@ from auxrnn.config import RunConfig
 from auxrnn.errors import InputError
 from auxrnn.experiments.arms import Arm, StoredRun, differing, gather_arms, read_run, settings
 from auxrnn.experiments.insides import probe_sections
+from auxrnn.files import check_place
 from auxrnn.report.comparisons import compare_all, reach_note
 from auxrnn.report.figures import draw_curves
 from auxrnn.report.page import Cell, Figure, Page, Section, Table, relative_link, write_page
@@ -34,6 +35,7 @@ def report_runs(
     place = out or (paths[0] / "report.html" if len(paths) == 1 else Path("report.html"))
     if place.is_dir():
         raise InputError(f"{place}: expected a file to write the page to, found a folder; name one with --out.")
+    check_place(place)
     sections = [_results(arms, place), _runs(arms, place), _settings(arms), _curves(arms)]
     sections += probe_sections(arms, data_dir, say)
     sections.append(_repeat(arms))

@@ -24,7 +24,7 @@ from auxrnn.batch import as_batch
 from auxrnn.card import described
 from auxrnn.errors import InputError, did_you_mean
 from auxrnn.export.served import INPUT_TYPES, INPUTS, Served, description
-from auxrnn.files import write_atomically
+from auxrnn.files import check_place, write_atomically
 from auxrnn.persistence import SavedModel
 
 Form = Literal["onnx", "pt2"]
@@ -63,6 +63,7 @@ def export_model(saved: SavedModel, folder: Path, form: Form) -> Exported:
             raise InputError(
                 f"Expected {', '.join(missing)} for ONNX, found none; install with: pip install 'auxrnn[export]'"
             )
+    check_place(folder / f"model.{form}")
     served = Served(replace(saved, network=copy.deepcopy(saved.network).cpu()))
     about = json.dumps(description(saved, served))
     content = _onnx_bytes(served, about) if form == "onnx" else _program_bytes(served, about)

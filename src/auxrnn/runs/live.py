@@ -20,6 +20,7 @@ import torch
 
 from auxrnn.data.feeds import feed_binary, feed_lines, feed_text, no_more, pieces_of
 from auxrnn.errors import InputError
+from auxrnn.files import check_place
 from auxrnn.persistence import SavedModel
 from auxrnn.preprocessing import RawSequences
 from auxrnn.streaming import Stream
@@ -59,8 +60,10 @@ def follow_sequence(saved: SavedModel, request: Request, standard_input: BinaryI
     if request.follow and request.file is None:
         raise InputError("Expected a file to follow, got standard input; leave --follow out, or name a file.")
     stream = Stream(saved.network)
-    if request.state is not None and request.state.exists():
-        stream.load(request.state)
+    if request.state is not None:
+        check_place(request.state)
+        if request.state.exists():
+            stream.load(request.state)
     answers = _Answers(saved, request.form, out)
     with _opened(request.file, standard_input) as (file, name), _ended_by_signals():
         already = stream.steps if request.file is not None else 0
@@ -78,7 +81,7 @@ def follow_sequence(saved: SavedModel, request: Request, standard_input: BinaryI
                         answered = stream.steps
                         keeper.sometimes()
             if stream.steps == 0:
-                raise InputError(f"{name}: expected at least one step, found none.")
+                raise InputError(f"{name}: expected at least one step, found none. {_form(saved, request)}")
             if stream.steps != answered:
                 answers.write(stream)
         finally:
@@ -104,6 +107,16 @@ def _steps(saved: SavedModel, file: BinaryIO, name: str, request: Request) -> It
             applied = learned.apply(RawSequences(steps[np.newaxis]), name)
             assert isinstance(applied, torch.Tensor)
             yield applied
+
+
+def _form(saved: SavedModel, request: Request) -> str:
+    """What a stream is read from, in words."""
+    if saved.spec.kind == "characters":
+        return "A stream of text comes in UTF-8, every character a step."
+    if request.binary:
+        kind = "uint8" if saved.spec.kind == "pixels" else "little-endian float32"
+        return f"With --binary it comes as {kind}, {saved.spec.size} a step."
+    return "A stream of numbers comes as one step a line, numbers separated by commas, or raw with --binary."
 
 
 def _skipped(steps: Iterator[torch.Tensor], number: int, name: str) -> Iterator[torch.Tensor]:

@@ -18,13 +18,13 @@ from auxrnn.data.dataset import SequenceData
 from auxrnn.data.inputs import read_inputs, read_texts
 from auxrnn.errors import InputError
 from auxrnn.inference import measure, predict_logits, predict_steps
+from auxrnn.opening import open_model
 from auxrnn.own.rows import Form
 from auxrnn.own.unlabelled import read_unlabelled
-from auxrnn.persistence import CONFIG, SavedModel, load_model
+from auxrnn.persistence import SavedModel
 from auxrnn.preprocessing import RawSequences
 from auxrnn.reading import ReadingOptions
 from auxrnn.runs.datasets import load_again, source_of
-from auxrnn.runs.lock import holder
 from auxrnn.targets import Target
 
 BLOCK = 256  # sequences of one's own that are held at once
@@ -57,20 +57,6 @@ class Answer:
     @property
     def _place(self) -> dict[str, int]:
         return {} if self.step is None else {"step": self.step}
-
-
-def open_model(path: Path) -> SavedModel:
-    """The model in a run folder or a model folder."""
-    for folder in (path, path / "model"):
-        if (folder / CONFIG).is_file():
-            return load_model(folder)
-    if (path / "config.yaml").is_file():
-        if who := holder(path):
-            raise InputError(f"{path}: expected a finished run, found one that {who} is working on. Wait for it.")
-        raise InputError(f"{path}: expected a finished run, found one without a model; auxrnn resume {path} goes on.")
-    raise InputError(
-        f"{path}: expected a run folder or a model folder, found {'none' if path.exists() else 'nothing'}."
-    )
 
 
 def evaluate(path: Path, data: str | None = None, data_dir: str | None = None) -> dict[str, Any]:
