@@ -45,7 +45,7 @@ def test_neither_resume_nor_another_folder_is_advised_for_a_run_that_goes_on(tmp
     (tmp_path / "config.yaml").write_text("data: digits")
     with pytest.raises(InputError, match=f"nobody is working on, but process {other.pid} on "):
         run_small(tmp_path)
-    with pytest.raises(InputError, match="still in training or stopped: auxrnn resume .* says which"):
+    with pytest.raises(InputError, match=r"still in training or stopped: auxrnn resume .* says which"):
         open_model(tmp_path)
 
 
