@@ -20,7 +20,7 @@ from auxrnn.cli.parsing import with_underscores
 from auxrnn.config import RunConfig
 from auxrnn.data.catalogue import load
 from auxrnn.runs.run import StoppedRunError
-from own_files import write_texts
+from own_files import write_csv, write_texts
 from small_runs import SMALL, as_words
 
 VERBS = (
@@ -337,6 +337,22 @@ def test_data_verify(run, tmp_path):
     code, out, err = run("data", "verify", "mnist", "--data_dir", tmp_path)
     assert (code, err) == (1, "")
     assert "damaged    t10k-labels-idx1-ubyte.gz" in out
+
+
+def test_data_verify_of_own_files_and_an_imported_set(run, tmp_path):
+    table = write_csv(tmp_path / "a.csv", "text,label", *(f"{'ab'[i % 2] * 9},{'xy'[i % 2]}" for i in range(20)))
+    assert run("data", "import", table, "--out", tmp_path / "set")[0] == 0
+    for path in (table, tmp_path / "set"):
+        code, out, err = run("data", "verify", path)
+        assert (code, err) == (0, "")
+        assert "x: 10, y: 10" in out
+    table.write_text("text,label\na,x\nb,y,z\n")
+    code, out, err = run("data", "verify", table)
+    assert (code, out) == (2, "")
+    assert "row 3" in err
+    code, _, err = run("data", "show", tmp_path / "set")
+    assert code == 2
+    assert "data verify" in err
 
 
 def test_data_show(run, tmp_path):

@@ -155,9 +155,12 @@ def data(options: argparse.Namespace) -> int:
     if options.action == "import":
         return _import(options)
     from auxrnn.data.catalogue import fetch_files, verify
+    from auxrnn.runs.datasets import is_own
 
     if options.name is None:
         raise InputError(f"Expected a data set to {options.action}, got none; choose from {', '.join(PRESETS)}.")
+    if options.action in ("verify", "show") and is_own(options.name):
+        return _verify_own(options)
     if options.action == "fetch":
         for path in fetch_files(options.name, options.data_dir):
             print(path)
@@ -177,14 +180,31 @@ def data(options: argparse.Namespace) -> int:
     return 0 if all(check.state == "ok" for check in checks) else FAILED
 
 
+def _verify_own(options: argparse.Namespace) -> int:
+    """Read all of a person's own files or imported set, and say what is there."""
+    from auxrnn.own.loading import load_own
+
+    if options.action == "show":
+        raise InputError(
+            f"Expected one of {', '.join(PRESETS)} to show, got {options.name}; auxrnn data verify {options.name} says "
+            "what is there."
+        )
+    for line in load_own(Path(options.name), _reading(options)).findings:
+        print(line)
+    return 0
+
+
+def _reading(options: argparse.Namespace) -> ReadingOptions:
+    return ReadingOptions(**{item.name: getattr(options, item.name) for item in fields(ReadingOptions)})
+
+
 def _import(options: argparse.Namespace) -> int:
     from auxrnn.own.findings import describe_findings
     from auxrnn.own.importing import import_source
 
     if options.name is None or options.out is None:
         raise InputError("Expected auxrnn data import PATH --out SET, the files to read and the folder to write.")
-    reading = ReadingOptions(**{item.name: getattr(options, item.name) for item in fields(ReadingOptions)})
-    for line in describe_findings(import_source(Path(options.name), Path(options.out), reading)):
+    for line in describe_findings(import_source(Path(options.name), Path(options.out), _reading(options))):
         print(line)
     print(f"Stored in {options.out}; train with: auxrnn train {options.out}")
     return 0
