@@ -64,7 +64,7 @@ def test_labels_that_are_none(labels, message):
 
 
 def test_weights_of_classes_are_refused():
-    with pytest.raises(InputError, match="to balance, got any of 3 classes"):
+    with pytest.raises(InputError, match="to balance by class_weights, got any of 3 classes"):
         TARGET.balanced(drawn()[1], "set")
 
 
