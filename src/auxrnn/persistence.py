@@ -121,7 +121,7 @@ def load_model(folder: Path) -> SavedModel:
             preprocessing,
             str(content.get("label_type", "str")),
         )
-        if content.get("digest", _digest(content, weights)) != _digest(content, weights):
+        if "digest" in content and content["digest"] != _digest(content, weights):
             raise UnfitError(
                 f"{folder}: expected {CONFIG} and {WEIGHTS} as they were saved together, found another digest: one of "
                 "them was changed or comes from another model; copy the folder anew."

@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -155,7 +156,7 @@ class Stream:
             "format": FORMAT,
             "input": json.dumps(self.spec.to_dict()),
             "batch_size": str(self.batch_size),
-            "network": self._fingerprint(),
+            "network": self._fingerprint,
         }
         tensors = {name: tensor.cpu().contiguous() for name, tensor in self.state_dict().items()}
         write_atomically(Path(path), lambda aside: safetensors.torch.save_file(tensors, aside, about))
@@ -172,7 +173,7 @@ class Stream:
             raise InputError(f"{path}: expected the state of a stream, found something else: {error}") from error
         if about.get("format") != FORMAT or about.get("input") != json.dumps(self.spec.to_dict()):
             raise InputError(f"{path}: expected the state of a stream of {self.spec}, found another file.")
-        if about.get("network") != self._fingerprint():
+        if about.get("network") != self._fingerprint:
             raise InputError(
                 f"{path}: expected a state left by this model, found that of another or of other weights; begin anew "
                 "with another file."
@@ -182,7 +183,9 @@ class Stream:
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
 
+    @cached_property
     def _fingerprint(self) -> str:
+        """Of the weights, which stay as they are."""
         return fingerprint(nn.ModuleDict({"encoder": self._encoder, "head": self._head}).state_dict())
 
     def _check(self, chunk: Tensor) -> None:
