@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
 
 from auxrnn.batch import InputSpec
-from auxrnn.encoder import CELLS, StepFeatures, top_state
-from auxrnn.errors import did_you_mean
+from auxrnn.encoder import StepFeatures, check_cell, make_cell, top_state
 from auxrnn.heads import Regulariser, StepHead, Target
 from auxrnn.recurrent import State
 
@@ -53,7 +51,7 @@ class ReconstructionDecoder(nn.Module):
         self.unfed = unfed
         self.features = StepFeatures(spec, hidden_size)
         inputs = self.features.size + (unfed == "blank")
-        self.core = _cell(cell)(inputs, hidden_size, num_layers, batch_first=True)
+        self.core = make_cell(cell, inputs, hidden_size, num_layers)
         own_sizes = [hidden_size] * (2 if cell == "lstm" else 1)
         self.state_map = None if state_sizes == own_sizes else nn.Linear(sum(state_sizes), sum(own_sizes))
         self.head = StepHead(hidden_size, spec, target=target, regulariser=regulariser, rate=rate)
@@ -156,8 +154,8 @@ class PredictionDecoder(nn.Module):
         super().__init__()
         if num_layers < 0:
             raise ValueError(f"Expected at least 0 decoder layers, got {num_layers}.")
-        kind = _cell(cell)
-        self.core = kind(in_features, hidden_size, num_layers, batch_first=True) if num_layers else None
+        check_cell(cell)
+        self.core = make_cell(cell, in_features, hidden_size, num_layers) if num_layers else None
         self.head = StepHead(
             hidden_size if num_layers else in_features, spec, target=target, regulariser=regulariser, rate=rate
         )
@@ -165,9 +163,3 @@ class PredictionDecoder(nn.Module):
     def forward(self, outputs: Tensor) -> Tensor:
         """outputs of the main network on the segment (R, l, H) -> what follows each step, (R, l, ...)."""
         return self.head(outputs if self.core is None else self.core(outputs)[0])
-
-
-def _cell(name: str) -> Callable[..., nn.RNNBase]:
-    if name not in CELLS:
-        raise ValueError(f"Expected a cell of {', '.join(CELLS)}, got {name!r}.{did_you_mean(str(name), CELLS)}")
-    return CELLS[name]

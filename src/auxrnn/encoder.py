@@ -13,10 +13,25 @@ from torch import Tensor, nn
 
 from auxrnn.allocation import limit_kernel_cache
 from auxrnn.batch import InputSpec
+from auxrnn.errors import did_you_mean
 from auxrnn.kernels.lstm import PersistentLSTM
 from auxrnn.recurrent import Core, State, check_core, initial_state, is_divisible, state_tensors
 
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+
+
+def make_cell(name: str, input_size: int, hidden_size: int, num_layers: int = 1) -> nn.RNNBase:
+    """A core of torch's by its name; an LSTM is one that may run on the persistent kernel. ValueError for others."""
+    check_cell(name)
+    if name == "lstm":
+        return PersistentLSTM(input_size, hidden_size, num_layers)
+    return CELLS[name](input_size, hidden_size, num_layers, batch_first=True)
+
+
+def check_cell(name: str) -> None:
+    """ValueError with the nearest right name where none of torch's cells is called so."""
+    if name not in CELLS:
+        raise ValueError(f"Expected a cell of {', '.join(CELLS)}, got {name!r}.{did_you_mean(str(name), CELLS)}")
 
 
 class StepFeatures(nn.Module):
@@ -71,11 +86,7 @@ class Encoder(nn.Module):
         if projection_size is not None and spec.kind != "characters":  # an embedding is a projection already
             self.projection = nn.Linear(size, projection_size)
             size = projection_size
-        if isinstance(cell, str) and cell not in CELLS:
-            raise ValueError(f"Expected a cell of {', '.join(CELLS)} or a module, got {cell!r}.")
-        self.core: nn.Module = (
-            CELLS[cell](size, hidden_size, num_layers, batch_first=True) if isinstance(cell, str) else cell
-        )
+        self.core: nn.Module = make_cell(cell, size, hidden_size, num_layers) if isinstance(cell, str) else cell
         check_core(self.core)
 
     def forward(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:

@@ -30,6 +30,9 @@ class TrainingConfig:
         num_nodes: machines.
         strategy: Lightning's name, for example ddp.
         precision: Lightning's name, for example 32-true or bf16-mixed.
+        lstm_backend: what runs an LSTM on a GPU: torch's own code ("cudnn"), the kernel of this package that keeps the
+            recurrent weights in one multiprocessor ("persistent"; products of fp16, sums of float32), or that kernel
+            where it was measured to be equal and faster on this card ("auto").
         num_threads: CPU threads of a process; torch's own choice when null. One is the default, for two beside a busy
             neighbour can slow a step many times over, and the same bits come out on every machine of one kind.
         num_workers: loader processes.
@@ -53,6 +56,7 @@ class TrainingConfig:
     num_nodes: int = 1
     strategy: str = "auto"
     precision: str = "32-true"
+    lstm_backend: Literal["auto", "cudnn", "persistent"] = "auto"
     num_threads: int | None = 1
     num_workers: int = 0
     checkpoint_steps: int | None = 500

@@ -93,6 +93,14 @@ class PersistentLSTM(nn.LSTM):
         return outputs.squeeze(0), (torch.cat([part[0] for part in last]), torch.cat([part[1] for part in last]))
 
 
+def use_backend(module: nn.Module, backend: str) -> None:
+    """Let every LSTM within `module` that has the choice run on `backend`; InputError for one of another name."""
+    check_names(backend, "fp16")
+    for part in module.modules():
+        if isinstance(part, PersistentLSTM):
+            part.backend = backend
+
+
 def grouped_lstm(
     inputs: Tensor,
     weights: Sequence[Tensor],

@@ -16,6 +16,7 @@ from lightning.pytorch.callbacks import Callback
 from auxrnn.config import ModelConfig, TrainingConfig
 from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
+from auxrnn.kernels.lstm import use_backend
 from auxrnn.model import Classifier
 from auxrnn.training.board import TensorBoardCurve
 from auxrnn.training.checkpoints import AtomicCheckpointIO, Checkpoints
@@ -68,6 +69,7 @@ def fit(
         raise InputError(
             f"Expected {ranks.number} processes for as many devices, got one; `auxrnn train` and torchrun start them."
         )
+    use_backend(model, training.lstm_backend)
     history = History(model.target, None if folder is None else folder / "metrics.csv", ranks)
     best = BestModel(history, training.patience)
     first, checkpoint = resume if resume is not None else (0, None)
