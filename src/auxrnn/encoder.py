@@ -6,6 +6,7 @@ chunk in its compact type and only the chunk at hand is ever turned into floats.
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import torch
@@ -15,7 +16,10 @@ from auxrnn.allocation import limit_kernel_cache
 from auxrnn.batch import InputSpec
 from auxrnn.errors import did_you_mean
 from auxrnn.kernels.lstm import PersistentLSTM
-from auxrnn.recurrent import Core, State, check_core, initial_state, is_divisible, state_tensors
+from auxrnn.recurrent import Core, RaggedCore, State, check_core, initial_state, is_divisible, state_tensors
+
+# Weights that are folded anew in every step lie in no common block; cuDNN gathers them itself, and says so every time.
+warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous chunk")
 
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 
@@ -111,6 +115,25 @@ class Encoder(nn.Module):
 
         return run
 
+    def ragged(self, rows: int, device: torch.device) -> RaggedCore | None:
+        """The same core where rows stop at lengths of their own, if the kernel that can is what runs so many of them.
+
+        See `recurrent.ragged`.
+        """
+        core, projection = self.core, self.projection
+        if not isinstance(core, PersistentLSTM) or core.chosen(rows, device) != "persistent":
+            return None
+        weights = (
+            [weight for layer in core.all_weights for weight in layer]
+            if projection is None
+            else _folded(core, projection)
+        )
+
+        def run(inputs: Tensor, state: State, lengths: Tensor, told: bool) -> tuple[Tensor, State]:
+            return core.run(self.features(inputs), weights, state, lengths, told=told)
+
+        return run
+
     @property
     def divisible(self) -> bool:
         """Whether parts of a batch may run by themselves; see `recurrent.is_divisible`."""
@@ -165,7 +188,7 @@ def _folded(core: nn.RNNBase, projection: nn.Linear) -> list[Tensor]:
 
 def _run(core: nn.RNNBase, weights: list[Tensor], features: Tensor, state: State | None) -> tuple[Tensor, State]:
     """The core with other weights than its own."""
-    if isinstance(core, PersistentLSTM) and core.chosen(features) == "persistent":
+    if isinstance(core, PersistentLSTM) and core.chosen(len(features), features.device) == "persistent":
         return core.run(features, weights, state)
     if state is None:
         cell = features.new_zeros(core.num_layers, len(features), core.hidden_size)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 State = Any  # a tensor or a nested tuple of tensors; Python has no recursive alias that type checkers share
 Core = Callable[..., tuple[Tensor, State]]
+RaggedCore = Callable[[Tensor, State, Tensor, bool], tuple[Tensor, State]]
 
 MAX_STEPS = 32_768
 """Longest single call of a core: cuDNN refuses more than 65,535 steps."""
@@ -80,6 +81,17 @@ def settled(core: Core) -> Core:
     """
     own = getattr(core, "settled", None)
     return core if own is None else own()
+
+
+def ragged(core: Core, rows: int, device: torch.device) -> RaggedCore | None:
+    """The core as a function in which each of `rows` stops at a length of its own, in one call; None if it has none.
+
+    That is what `core.ragged(rows, device)` gives: a function of inputs (R, T, ...), state, lengths (R,) and whether
+    outputs are wanted (without them and without gradient there are none), to the outputs, zero past each row's own end,
+    and the state at that end.
+    """
+    own = getattr(core, "ragged", None)
+    return None if own is None else own(rows, device)
 
 
 def initial_state(core: Core, inputs: Tensor) -> State:

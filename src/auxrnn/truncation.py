@@ -17,12 +17,14 @@ from torch import Tensor
 
 from auxrnn.recurrent import (
     Core,
+    RaggedCore,
     State,
     check_core,
     initial_state,
     is_divisible,
     join_rows,
     put_rows,
+    ragged,
     select_rows,
     settled,
     unroll,
@@ -31,6 +33,9 @@ from auxrnn.threads import even_parts, in_threads
 
 MAX_CHUNK = 128
 """Longest chunk of the prefix: the largest power of two whose outputs stay small beside one window's graph."""
+
+LONG_CHUNK = 1024
+"""Chunk of the prefix where a core lets every row stop at its own step: no outputs are kept, only features of steps."""
 
 CALL_COST = 2.5
 """What one call of a core costs beside its steps, in steps of the batch (measured on a CPU, LSTM 128, batch 32)."""
@@ -171,6 +176,12 @@ def _states_at(core: Core, fixed: Core, inputs: Tensor, sequence: Tensor, start:
     """
     current = initial_state(core, inputs)  # one row a sequence
     state = select_rows(current, sequence)
+    run = ragged(core, len(sequence), inputs.device)
+    if run is not None:
+        for first in range(0, int(start.max()), LONG_CHUNK):
+            steps = (start - first).clamp(0, LONG_CHUNK)
+            _, state = _advance_at_once(run, inputs, sequence, torch.full_like(start, first), steps, state, told=False)
+        return state
     chunk = _chunk_length(int(start.max()), len(start) // len(inputs))
     last_point = start // chunk
     reach = torch.zeros(len(inputs), dtype=torch.int64).scatter_reduce(0, sequence, last_point, "amax")
@@ -211,6 +222,9 @@ def _advance(
 
     Returns the outputs in parts, and the new states.
     """
+    run = ragged(core, len(length), inputs.device)
+    if run is not None:
+        return _advance_at_once(run, inputs, sequence, start, length, state, told=True)
     done = torch.zeros_like(length)
     parts: list[Part] = []
     for rows, steps in _pieces(length):
@@ -221,6 +235,20 @@ def _advance(
         parts.append((rows, done[rows], outputs))
         done[rows] += steps
     return parts, state
+
+
+def _advance_at_once(
+    run: RaggedCore, inputs: Tensor, sequence: Tensor, start: Tensor, length: Tensor, state: State, *, told: bool
+) -> tuple[list[Part], State]:
+    """`_advance` by a core in which every row stops at its own length; outputs only where they are `told`."""
+    rows = (length > 0).nonzero().squeeze(1)
+    if not len(rows):
+        return [], state
+    whole = len(rows) == len(length)
+    piece = _stretch(inputs, sequence[rows], start[rows], int(length.max()))
+    outputs, moved = run(piece, state if whole else select_rows(state, rows), length[rows], told)
+    parts = [(rows, torch.zeros_like(rows), outputs)] if told else []
+    return parts, moved if whole else put_rows(state, rows, moved)
 
 
 def _pieces(length: Tensor) -> Iterator[tuple[Tensor, int]]:
@@ -244,11 +272,15 @@ def _pieces(length: Tensor) -> Iterator[tuple[Tensor, int]]:
 
 
 def _stretch(inputs: Tensor, sequence: Tensor, start: Tensor, steps: int) -> Tensor:
-    """The steps `[start[r], start[r] + steps)` of inputs[sequence[r]] as (R, steps, ...); a view where they line up."""
-    first = int(start[0])
-    if bool((start == first).all()) and torch.equal(sequence, torch.arange(len(inputs))):
+    """The steps `[start[r], start[r] + steps)` of inputs[sequence[r]] as (R, steps, ...); a view where they line up.
+
+    Past the end of a sequence stands its last step, for a row that stops before.
+    """
+    first, last = int(start[0]), inputs.shape[1] - 1
+    together = bool((start == first).all()) and torch.equal(sequence, torch.arange(len(inputs)))
+    if together and first + steps <= last + 1:
         return inputs[:, first : first + steps]
-    at = start.unsqueeze(1) + torch.arange(steps)
+    at = (start.unsqueeze(1) + torch.arange(steps)).clamp(max=last)
     return inputs[sequence.unsqueeze(1).to(inputs.device), at.to(inputs.device)]
 
 
@@ -259,7 +291,7 @@ def _assemble(parts: list[Part], first: int, count: int, longest: int) -> Tensor
         mine = ((rows >= first) & (rows < first + count)).nonzero().squeeze(1)
         if len(mine):
             own = outputs if len(mine) == len(rows) else outputs.index_select(0, mine.to(outputs.device))
-            chosen.append((rows[mine] - first, step[mine], own))
+            chosen.append((rows[mine] - first, step[mine], own[:, :longest]))
     example = chosen[0][2]
     if len(chosen) == 1 and example.shape[:2] == (count, longest):
         return example

@@ -50,7 +50,8 @@ def test_worth_it_needs_equality_and_speed_on_both_sides() -> None:
     above = replace(FASTER, rows=1024)
     assert is_worth_it([FASTER, above], 128, training=True)
     assert not is_worth_it([FASTER, above], 64, training=True)  # fewer rows than anybody measured
-    assert not is_worth_it([FASTER, above], 2048, training=True)
+    assert is_worth_it([FASTER, above], 2048, training=True)  # more: as at the largest number
+    assert not is_worth_it([FASTER, replace(above, kernel_both=7.0)], 2048, training=True)
     assert not is_worth_it([], 128, training=True)
     slow = replace(above, kernel_both=7.0)
     assert not is_worth_it([FASTER, slow], 200, training=True)

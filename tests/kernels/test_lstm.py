@@ -6,12 +6,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from auxrnn import truncation
 from auxrnn.batch import InputSpec
 from auxrnn.encoder import Encoder
 from auxrnn.errors import InputError
 from auxrnn.initialisation import chrono_
 from auxrnn.kernels.lstm import PersistentLSTM, grouped_lstm
-from auxrnn.truncation import encode_windows
+from auxrnn.truncation import WindowPlan, encode_plans
 
 pytest.importorskip("triton")
 
@@ -73,7 +74,7 @@ def test_lengths_stop_each_row(backend: str) -> None:
             assert_near([part[:, row] for part in state], expected)
 
 
-def test_windows_of_an_encoder_are_the_same_on_the_kernel() -> None:
+def test_windows_of_an_encoder_are_the_same_on_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(1)
     kernel = Encoder(
         InputSpec("values", 2), cell=PersistentLSTM(4, 16, backend="persistent", operands="fp32"), projection_size=4
@@ -81,12 +82,19 @@ def test_windows_of_an_encoder_are_the_same_on_the_kernel() -> None:
     plain = copy.deepcopy(kernel)
     plain.core = nn.LSTM(4, 16, batch_first=True).to(DEVICE)
     plain.core.load_state_dict(kernel.core.state_dict())
-    inputs, start, stop = torch.randn(2, 9, 2, device=DEVICE), torch.tensor([[6], [2]]), torch.tensor([[9], [5]])
+    monkeypatch.setattr(truncation, "LONG_CHUNK", 3)  # the prefix in several calls
+    inputs = torch.randn(2, 9, 2, device=DEVICE)
+    unequal = WindowPlan(
+        torch.tensor([[6, 0, 4], [2, 5, 7]]), torch.tensor([[9, 2, 4], [5, 5, 9]])
+    )  # two of them empty
+    last = WindowPlan(torch.tensor([[5], [8]]), torch.tensor([[9], [9]]), outputs=False)
     results = []
     for encoder in (kernel, plain):
-        windows = encode_windows(encoder, inputs, start, stop)
-        parameters = list(encoder.parameters())
-        results.append([windows.outputs, *torch.autograd.grad(windows.outputs.square().sum(), parameters)])
+        first, second = encode_plans(encoder, inputs, [unequal, last])
+        found = [first.outputs, *first.state, *second.state]
+        total = sum((one * torch.linspace(1, 2, one.numel(), device=DEVICE).view_as(one)).sum() for one in found)
+        results.append([*found, *torch.autograd.grad(total, list(encoder.parameters()))])
+        assert second.outputs.shape == (2, 1, 0, 16)
     assert_near(*results)
 
 

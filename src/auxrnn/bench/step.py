@@ -24,6 +24,7 @@ from auxrnn.bench.process import OwnProcess, free_memory
 from auxrnn.build import build_model
 from auxrnn.config import AuxiliaryConfig, ModelConfig
 from auxrnn.heads import FeedForward
+from auxrnn.kernels.lstm import use_backend
 from auxrnn.model import SequenceClassifier
 from auxrnn.objectives import Draw, Loss, Reconstruction, losses_of_draws
 from auxrnn.report.figures import draw_lines
@@ -126,7 +127,9 @@ def our_losses(network: SequenceClassifier, batch: SequenceBatch, anchor: int | 
 def compare(sizes: Sizes) -> dict[str, float]:
     """The relative differences of loss and gradients; prints them; RuntimeError where they are beyond the tolerance."""
     network, plain, batch, anchor = _both(sizes)
-    theirs, ours = plain_step(plain, batch, anchor, sizes), our_step(network, batch, anchor)
+    use_backend(network, "cudnn")
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # all digits, as the tolerance is for
+        theirs, ours = plain_step(plain, batch, anchor, sizes), our_step(network, batch, anchor)
     loss = abs(ours - theirs) / abs(theirs)
     twins = list(twin_gradients(network, plain))
     gradients = {name: float((own - other).norm() / other.norm()) for name, own, other in twins}

@@ -30,6 +30,8 @@ class TrainingConfig:
         num_nodes: machines.
         strategy: Lightning's name, for example ddp.
         precision: Lightning's name, for example 32-true or bf16-mixed.
+        matmul_precision: of float32 matrix products on a GPU, as `torch.set_float32_matmul_precision` has it: "highest"
+            for all digits, "high" for tf32, several times faster, "medium" for bf16. cuDNN's LSTM takes tf32 anyway.
         lstm_backend: what runs an LSTM on a GPU: torch's own code ("cudnn"), the kernel of this package that keeps the
             recurrent weights in one multiprocessor ("persistent"; products of fp16, sums of float32), or that kernel
             where it was measured to be equal and faster on this card ("auto").
@@ -56,6 +58,7 @@ class TrainingConfig:
     num_nodes: int = 1
     strategy: str = "auto"
     precision: str = "32-true"
+    matmul_precision: Literal["highest", "high", "medium"] = "highest"
     lstm_backend: Literal["auto", "cudnn", "persistent"] = "auto"
     num_threads: int | None = 1
     num_workers: int = 0

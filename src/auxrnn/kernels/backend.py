@@ -89,12 +89,15 @@ def check_names(backend: str, operands: str) -> None:
 
 
 def is_worth_it(measurements: Sequence[Measurement], rows: int, training: bool) -> bool:
-    """Whether the kernel was equal and faster at the nearest measured numbers of rows, `rows` between them."""
+    """Whether the kernel was equal and faster at the nearest measured numbers of rows, below and above.
+
+    Beyond the largest number that alone decides: torch's time grows with the rows, the kernel's later and less.
+    """
     below = [row for row in measurements if row.rows <= rows]
     above = [row for row in measurements if row.rows >= rows]
-    if not below or not above:
+    if not below:
         return False
-    neighbours = (max(below, key=lambda row: row.rows), min(above, key=lambda row: row.rows))
+    neighbours = [max(below, key=lambda row: row.rows), *([min(above, key=lambda row: row.rows)] if above else [])]
     return all(_is_equal(row) and _is_faster(row, training) for row in neighbours)
 
 

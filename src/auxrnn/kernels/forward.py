@@ -23,7 +23,7 @@ def forward_kernel(
     hidden_0,  # (G, B, H)
     cell_0,  # (G, B, H)
     lengths,  # (G, B) or None
-    outputs,  # (G, B, T, H), zeros where lengths are given
+    outputs,  # (G, B, T, H), zeros where lengths are given; or None
     gates,  # (G, B, T, 4H), after their functions, or None
     cells,  # (G, B, T + 1, H), the first one the initial state, or None
     hidden_n,  # (G, B, H)
@@ -39,6 +39,7 @@ def forward_kernel(
     EMULATED: tl.constexpr,
     FAST: tl.constexpr,
     SAVED: tl.constexpr,
+    TOLD: tl.constexpr,  # whether outputs are wanted
     HAS_LENGTHS: tl.constexpr,
 ):
     group = tl.program_id(1)
@@ -101,7 +102,8 @@ def forward_kernel(
             tl.store(place + 2 * H, new.to(kind), mask=present)
             tl.store(place + 3 * H, show.to(kind), mask=present)
             tl.store(cells + (sequence * (T + 1) + t + 1) * H + unit, cell, mask=present)
-        tl.store(outputs + (step + t) * H + unit, hidden, mask=present)
+        if TOLD:
+            tl.store(outputs + (step + t) * H + unit, hidden, mask=present)
 
         shown = operand(hidden, OPERAND, EMULATED)
         write = tl.dot(w_write, shown, write_part, input_precision=PRECISION, out_dtype=write_part.dtype)

@@ -38,11 +38,14 @@ def run_layer(
     lengths: Tensor | None,
     operands: str,
     rows_per_program: int = 8,
+    *,
+    told: bool = True,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Outputs (G, B, T, H) and the last hidden and cell state, each (G, B, H), of G layers at once.
 
     inputs (G, B, T, F), weight_ih (G, 4H, F), bias (G, 4H), weight_hh (G, 4H, H), hidden and cell (G, B, H), lengths
-    (G, B) or None; all in float32, or all in float64 for the interpreter.
+    (G, B) or None; all in float32, or all in float64 for the interpreter. told: whether the outputs are wanted; without
+    them and without gradient they are (G, B, 0, H), and nothing is kept that grows with T.
     """
     direct = inputs.shape[-1] <= IN_KERNEL_FEATURES
     if not direct:
@@ -53,7 +56,7 @@ def run_layer(
     saved = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in differentiable)
     own = (weight_ih, bias) if direct else (None, None)
     layer: Any = _Layer
-    return layer.apply(inputs, *own, weight_hh, hidden, cell, lengths, operands, rows_per_program, saved)
+    return layer.apply(inputs, *own, weight_hh, hidden, cell, lengths, operands, rows_per_program, saved, told or saved)
 
 
 class _Layer(torch.autograd.Function):
@@ -72,6 +75,7 @@ class _Layer(torch.autograd.Function):
         operands: str,
         rows: int,
         saved: bool,
+        told: bool,
     ) -> tuple[Tensor, Tensor, Tensor]:
         G, B, T, _ = inputs.shape
         H = hidden.shape[-1]
@@ -79,16 +83,17 @@ class _Layer(torch.autograd.Function):
         weight_ih = None if weight_ih is None else weight_ih.contiguous()
         bias = None if bias is None else bias.contiguous()
         lengths = None if lengths is None else lengths.contiguous()
-        outputs = _room(inputs, (G, B, T, H), lengths)
+        outputs = _room(inputs, (G, B, T if told else 0, H), lengths)
         gates = inputs.new_empty(G, B, T, 4 * H, dtype=_kept(inputs, operands)) if saved else None
         cells = inputs.new_empty(G, B, T + 1, H) if saved else None
         hidden_n, cell_n = torch.empty_like(hidden), torch.empty_like(cell)
         with _device(inputs):
             forward_kernel[(triton.cdiv(B, rows), G)](
                 *(inputs, weight_ih, bias, weight_hh, hidden, cell, lengths),
-                *(outputs, gates, cells, hidden_n, cell_n, B, T),
+                *(outputs if told else None, gates, cells, hidden_n, cell_n, B, T),
                 F=0 if weight_ih is None else weight_ih.shape[-1],
                 SAVED=saved,
+                TOLD=told,
                 **_options(inputs, H, rows, operands, lengths),
             )
         read = inputs if weight_ih is not None else None  # projected ones are not needed again
@@ -121,10 +126,10 @@ class _Layer(torch.autograd.Function):
         before = torch.cat([hidden.unsqueeze(2), outputs[:, :, :-1]], dim=2).view(G, B * T, H)
         d_weight_hh = flat.transpose(1, 2) @ before
         if weight_ih is None:
-            return d_gates, None, None, d_weight_hh, d_hidden, d_cell, None, None, None, None
+            return d_gates, None, None, d_weight_hh, d_hidden, d_cell, *[None] * 5
         d_inputs = (flat @ weight_ih).view_as(inputs) if ctx.needs_input_grad[0] else None
         d_weight_ih = flat.transpose(1, 2) @ inputs.view(G, B * T, -1)
-        return d_inputs, d_weight_ih, flat.sum(1), d_weight_hh, d_hidden, d_cell, None, None, None, None
+        return d_inputs, d_weight_ih, flat.sum(1), d_weight_hh, d_hidden, d_cell, *[None] * 5
 
 
 def units(hidden_size: int) -> int:

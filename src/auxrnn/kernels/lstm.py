@@ -50,7 +50,7 @@ class PersistentLSTM(nn.LSTM):
         at the stop (of a row of no steps, the one given). Raises InputError for other shapes or lengths.
         """
         _check(inputs, (*inputs.shape[:2], self.input_size), lengths)
-        if self.chosen(inputs) == "persistent":
+        if self.chosen(len(inputs), inputs.device) == "persistent":
             return self.run(inputs, [weight for layer in self.all_weights for weight in layer], state, lengths)
         if lengths is None:
             return super().forward(inputs, state)
@@ -64,23 +64,32 @@ class PersistentLSTM(nn.LSTM):
         hidden, cell = (torch.where(moved, new, old) for new, old in zip(last, first, strict=True))
         return outputs * (steps < lengths[:, None]).unsqueeze(2), (hidden, cell)
 
-    def chosen(self, inputs: Tensor) -> str:
-        """ "cudnn" or "persistent": what runs these inputs (B, T, F)."""
+    def chosen(self, rows: int, device: torch.device) -> str:
+        """ "cudnn" or "persistent": what runs so many rows there."""
         weight = self.all_weights[0][1]
         return choose_backend(
             self.backend,
-            device=inputs.device,
+            device=device,
             dtype=weight.dtype,
             hidden_size=self.hidden_size,
-            rows=len(inputs),
+            rows=rows,
             operands=self.operands,
             training=torch.is_grad_enabled() and weight.requires_grad,
         )
 
     def run(
-        self, inputs: Tensor, weights: Sequence[Tensor], state: LSTMState | None = None, lengths: Tensor | None = None
+        self,
+        inputs: Tensor,
+        weights: Sequence[Tensor],
+        state: LSTMState | None = None,
+        lengths: Tensor | None = None,
+        *,
+        told: bool = True,
     ) -> tuple[Tensor, LSTMState]:
-        """The kernel on inputs (B, T, F) with other weights than its own: w_ih, w_hh, b_ih, b_hh of each layer."""
+        """The kernel on inputs (B, T, F) with other weights than its own: w_ih, w_hh, b_ih, b_hh of each layer.
+
+        told: whether the outputs are wanted; without them and without gradient they are (B, 0, H).
+        """
         kind = weights[0].dtype
         hidden, cell = _initial(state, inputs, (self.num_layers, len(inputs), self.hidden_size), kind)
         outputs, last = inputs.to(kind).unsqueeze(0), []
@@ -88,7 +97,8 @@ class PersistentLSTM(nn.LSTM):
         for layer in range(self.num_layers):
             own = [weight.unsqueeze(0) for weight in weights[4 * layer : 4 * layer + 4]]
             start = (hidden[layer : layer + 1], cell[layer : layer + 1])
-            outputs, layer_state = _launch(outputs, own, start, stops, self.operands)
+            wanted = told or layer + 1 < self.num_layers
+            outputs, layer_state = _launch(outputs, own, start, stops, self.operands, told=wanted)
             last.append(layer_state)
         return outputs.squeeze(0), (torch.cat([part[0] for part in last]), torch.cat([part[1] for part in last]))
 
@@ -138,7 +148,13 @@ def grouped_lstm(
 
 
 def _launch(
-    inputs: Tensor, weights: Sequence[Tensor], state: LSTMState, lengths: Tensor | None, operands: str
+    inputs: Tensor,
+    weights: Sequence[Tensor],
+    state: LSTMState,
+    lengths: Tensor | None,
+    operands: str,
+    *,
+    told: bool = True,
 ) -> tuple[Tensor, LSTMState]:
     """One layer in float32 (float64 as it is), the results in the inputs' own type; autocast has no say."""
     from auxrnn.kernels.launch import run_layer
@@ -147,7 +163,7 @@ def _launch(
     with torch.autocast(inputs.device.type, enabled=False):
         w_ih, w_hh, b_ih, b_hh = (weight.to(kind) for weight in weights)
         hidden, cell = (part.to(kind) for part in state)
-        results = run_layer(inputs.to(kind), w_ih, b_ih + b_hh, w_hh, hidden, cell, lengths, operands)
+        results = run_layer(inputs.to(kind), w_ih, b_ih + b_hh, w_hh, hidden, cell, lengths, operands, told=told)
     outputs, *last = (part.to(inputs.dtype) for part in results)
     return outputs, (last[0], last[1])
 

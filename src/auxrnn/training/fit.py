@@ -25,7 +25,7 @@ from auxrnn.training.interrupt import StopOnSignal
 from auxrnn.training.module import PhaseModule
 from auxrnn.training.order import BatchOrder, PlainLoader, ResumableLoader
 from auxrnn.training.phases import plan_phases
-from auxrnn.training.precision import usable_precision
+from auxrnn.training.precision import matmul_precision, usable_precision
 from auxrnn.training.progress import ProgressReport
 from auxrnn.training.ranks import RankCheck, Ranks, find_ranks, noticing_losses, plugins_of, strategy_of
 from auxrnn.training.selection import BestModel
@@ -109,6 +109,7 @@ def fit(
         around.enter_context(_quiet_lightning(ranks))
         precision = usable_precision(training.precision, training.accelerator)
         around.enter_context(_threads(training.num_threads))
+        around.enter_context(matmul_precision(training.matmul_precision))
         around.enter_context(torch.random.fork_rng(devices=[]))  # every step sets the global generator
         if stop is not None:
             around.enter_context(stop.listening())

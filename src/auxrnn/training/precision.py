@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import torch
@@ -31,6 +33,17 @@ def usable_precision(precision: str, accelerator: str) -> str:
         return precision
     warnings.warn(f"Training in 32-true instead of {precision}: {reason}.", stacklevel=3)
     return "32-true"
+
+
+@contextmanager
+def matmul_precision(name: str) -> Iterator[None]:
+    """Within it, float32 matrix products on a GPU in `name`, as `torch.set_float32_matmul_precision` has it."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(name)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 @cache
