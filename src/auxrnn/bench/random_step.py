@@ -11,18 +11,30 @@ from auxrnn.anchors import step_generator
 from auxrnn.batch import InputSpec, SequenceBatch
 from auxrnn.build import build_model
 from auxrnn.config import ModelConfig
+from auxrnn.kernels.lstm import use_backend
 
 TRUTH_SHARE = 0.5  # the mean over a training
 
 
 def model_step(
-    config: ModelConfig, spec: InputSpec, *, batch_size: int, steps: int, classes: int = 10, lr: float = 1e-3
+    config: ModelConfig,
+    spec: InputSpec,
+    *,
+    batch_size: int,
+    steps: int,
+    classes: int = 10,
+    lr: float = 1e-3,
+    backend: str = "auto",
 ) -> Callable[[], None]:
-    """A step of the network of `config`, on the GPU where there is one; sequences of `steps` steps each."""
+    """A step of the network of `config`, on the GPU where there is one; sequences of `steps` steps each.
+
+    backend: what runs its LSTMs, see `kernels.backend`.
+    """
     device = the_device()
     inputs, labels = random_inputs(spec, batch_size, steps), torch.randint(0, classes, (batch_size,))
     batch = SequenceBatch(inputs, torch.full((batch_size,), steps), labels).to(device)
     network = build_model(config, spec, classes, steps).to(device)
+    use_backend(network, backend)
     names = ("supervised", *config.auxiliaries)
 
     def total() -> Tensor:
