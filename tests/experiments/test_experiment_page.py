@@ -81,7 +81,7 @@ def test_it_says_whether_we_are_where_the_paper_is(tmp_path: Path, accuracies: l
 
 def test_at_another_size_the_papers_number_is_no_yardstick(tmp_path: Path) -> None:
     page = make_page(tmp_path, {"base": [0.5, 0.52]}, scale=replace(PAPER, name="laptop"))
-    assert row_of(page, "base")["like the paper's?"] == "other size"
+    assert row_of(page, "base")["like the paper's?"] == "other size or epochs"
 
 
 def test_one_seed_has_no_interval(tmp_path: Path) -> None:

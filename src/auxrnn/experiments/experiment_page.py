@@ -155,7 +155,7 @@ def _like_paper(experiment: Experiment, scale: Scale, arm: Arm, task: str, own: 
     if number is None or experiment.differences:
         return NOTHING
     if scale.name != "paper":
-        return "other size"
+        return "other size or epochs"
     found = compare_published(own, number.value / 100)
     return {"yes": f"no: {100 * found.difference:+.1f}", "no": "not told apart", "unknown": "one seed"}[found.real]
 
