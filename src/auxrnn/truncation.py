@@ -34,8 +34,9 @@ from auxrnn.threads import even_parts, in_threads
 MAX_CHUNK = 128
 """Longest chunk of the prefix: the largest power of two whose outputs stay small beside one window's graph."""
 
-LONG_CHUNK = 1024
-"""Chunk of the prefix where a core lets every row stop at its own step: no outputs are kept, only features of steps."""
+CHUNK_SIZE = 2**18
+"""Rows times steps of a chunk of the prefix where every row stops at its own step: what is kept of it is its features,
+of which there may be as many as a step has gates."""
 
 CALL_COST = 2.5
 """What one call of a core costs beside its steps, in steps of the batch (measured on a CPU, LSTM 128, batch 32)."""
@@ -178,9 +179,12 @@ def _states_at(core: Core, fixed: Core, inputs: Tensor, sequence: Tensor, start:
     state = select_rows(current, sequence)
     run = ragged(core, len(sequence), inputs.device)
     if run is not None:
-        for first in range(0, int(start.max()), LONG_CHUNK):
-            steps = (start - first).clamp(0, LONG_CHUNK)
-            _, state = _advance_at_once(run, inputs, sequence, torch.full_like(start, first), steps, state, told=False)
+        chunk = max(CHUNK_SIZE // len(start), 1)
+        for first in range(0, int(start.max()), chunk):
+            steps = (start - first).clamp(0, chunk)
+            rows = steps.nonzero().squeeze(1)
+            begin = torch.full_like(start, first)
+            _, state = _advance_at_once(run, inputs, sequence, begin, steps, state, rows, told=False)
         return state
     chunk = _chunk_length(int(start.max()), len(start) // len(inputs))
     last_point = start // chunk
@@ -222,11 +226,14 @@ def _advance(
 
     Returns the outputs in parts, and the new states.
     """
+    parts: list[Part] = []
     run = ragged(core, len(length), inputs.device)
     if run is not None:
-        return _advance_at_once(run, inputs, sequence, start, length, state, told=True)
+        for rows in _alike(length):
+            outputs, state = _advance_at_once(run, inputs, sequence, start, length, state, rows, told=True)
+            parts.append((rows, torch.zeros_like(rows), outputs))
+        return parts, state
     done = torch.zeros_like(length)
-    parts: list[Part] = []
     for rows, steps in _pieces(length):
         whole = len(rows) == len(length)
         piece = _stretch(inputs, sequence[rows], (start + done)[rows], steps)
@@ -238,17 +245,29 @@ def _advance(
 
 
 def _advance_at_once(
-    run: RaggedCore, inputs: Tensor, sequence: Tensor, start: Tensor, length: Tensor, state: State, *, told: bool
-) -> tuple[list[Part], State]:
-    """`_advance` by a core in which every row stops at its own length; outputs only where they are `told`."""
-    rows = (length > 0).nonzero().squeeze(1)
-    if not len(rows):
-        return [], state
-    whole = len(rows) == len(length)
-    piece = _stretch(inputs, sequence[rows], start[rows], int(length.max()))
-    outputs, moved = run(piece, state if whole else select_rows(state, rows), length[rows], told)
-    parts = [(rows, torch.zeros_like(rows), outputs)] if told else []
-    return parts, moved if whole else put_rows(state, rows, moved)
+    run: RaggedCore,
+    inputs: Tensor,
+    sequence: Tensor,
+    start: Tensor,
+    length: Tensor,
+    state: State,
+    rows: Tensor,
+    *,
+    told: bool,
+) -> tuple[Tensor, State]:
+    """Of `_advance`, some rows in one call of a core that lets each stop at its own length: outputs where `told`."""
+    own = length[rows]
+    piece = _stretch(inputs, sequence[rows], start[rows], int(own.max()))
+    if len(rows) == len(length):
+        return run(piece, state, own, told)
+    outputs, moved = run(piece, select_rows(state, rows), own, told)
+    return outputs, put_rows(state, rows, moved)
+
+
+def _alike(length: Tensor) -> list[Tensor]:
+    """The rows that have steps, put together where none is twice as long as another: what is kept is padded to it."""
+    bits = torch.frexp(length.double()).exponent  # 0 for no steps, 1 for one, 2 for two and three, ...
+    return [(bits == size).nonzero().squeeze(1) for size in bits.unique().tolist() if size > 0]
 
 
 def _pieces(length: Tensor) -> Iterator[tuple[Tensor, int]]:

@@ -82,7 +82,7 @@ def test_windows_of_an_encoder_are_the_same_on_the_kernel(monkeypatch: pytest.Mo
     plain = copy.deepcopy(kernel)
     plain.core = nn.LSTM(4, 16, batch_first=True).to(DEVICE)
     plain.core.load_state_dict(kernel.core.state_dict())
-    monkeypatch.setattr(truncation, "LONG_CHUNK", 3)  # the prefix in several calls
+    monkeypatch.setattr(truncation, "CHUNK_SIZE", 24)  # 8 rows: the prefix in several calls
     inputs = torch.randn(2, 9, 2, device=DEVICE)
     unequal = WindowPlan(
         torch.tensor([[6, 0, 4], [2, 5, 7]]), torch.tensor([[9, 2, 4], [5, 5, 9]])
