@@ -117,6 +117,7 @@ TABLE2 = Experiment(
         Arm("Transformer", {"model": "transformer"}, _images(98.9, 97.9, 62.2)),
         Arm("iRNN", {"model": "irnn", **FULL}, _images(97.0, 82.0, None)),
         Arm("uRNN", {"model": "urnn", **FULL}, _images(95.1, 91.4, None)),
+        Arm("iRNN, learning rate 0.00003", {"model": "irnn", **FULL, "lr": 3e-5}, control=True),  # 0.001 diverges
         Arm("r-LSTM 20x30 Truncate300", SEGMENTS_20X30, control=True),
         Arm("p-LSTM 20x30 Truncate300", {**SEGMENTS_20X30, "model": "p-lstm"}, control=True),
         Arm("rp-LSTM Truncate300", BOTH, control=True),
