@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from auxrnn.errors import InputError
 from auxrnn.targets import ClassTarget
 from auxrnn.training import history as history_module
 from auxrnn.training.history import History, columns
@@ -140,3 +141,12 @@ def test_running_means():
         parts = {"supervised": (torch.tensor(loss), 3, tally), "predict": (torch.tensor(loss), 6, None)}
         history.on_train_batch_end(None, None, {"value": torch.tensor(loss), "parts": parts}, None, 0)
     assert history.running() == {"supervised": 1.5, "predict": 0.75, "accuracy": 0.5}
+
+
+def test_a_checkpoint_of_another_version_is_refused():
+    history = History(ClassTarget(3))
+    state = history.state_dict()
+    del state["tally"]
+    with pytest.raises(InputError, match="another version of auxrnn wrote it"):
+        history.load_state_dict(state)
+    assert history.rows == []

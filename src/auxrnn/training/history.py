@@ -11,12 +11,16 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback
 
+from auxrnn.errors import InputError
 from auxrnn.files import write_atomically
 from auxrnn.targets import Target
 from auxrnn.training.module import PhaseModule
 from auxrnn.training.ranks import ALONE, Ranks
 
 Row = dict[str, Any]
+
+STATE = ("rows", "seconds", "sums", "tally", "loss_sum", "steps")
+"""What a checkpoint keeps of a history."""
 
 
 def columns(score: str) -> tuple[str, ...]:
@@ -113,10 +117,14 @@ class History(Callback):
         return self.target.scores(torch.tensor(tally, dtype=torch.float64))[self.target.score]
 
     def state_dict(self) -> dict[str, Any]:
-        names = ("rows", "seconds", "sums", "tally", "loss_sum", "steps")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in STATE}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        if set(state) != set(STATE):
+            raise InputError(
+                f"Expected a checkpoint with {', '.join(STATE)} of the epoch so far, got {', '.join(state)}: another "
+                "version of auxrnn wrote it. Go on with that version, or train again into a new folder."
+            )
         for name, value in state.items():
             setattr(self, name, value)
 
