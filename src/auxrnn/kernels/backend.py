@@ -65,14 +65,14 @@ def choose_backend(
     operands of another name, and for "persistent" where it cannot run.
     """
     check_names(backend, operands)
-    if backend == "cudnn":
+    if backend == "cudnn" or (backend == "auto" and device.type != "cuda"):
         return "cudnn"
     reason = why_not(device, dtype, hidden_size, operands)
     if backend == "persistent":
         if reason is not None:
             raise InputError(f"Expected a case for backend 'persistent', got {reason}; use backend 'cudnn' or 'auto'.")
         return "persistent"
-    if reason is not None or device.type != "cuda":
+    if reason is not None:
         return "cudnn"
     known = read_table(TABLE) if table is None else table
     name = torch.cuda.get_device_name(device)
