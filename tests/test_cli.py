@@ -350,15 +350,23 @@ def test_data_verify_of_own_files_and_an_imported_set(run, tmp_path):
     code, out, err = run("data", "verify", table)
     assert (code, out) == (2, "")
     assert "row 3" in err
-    code, _, err = run("data", "show", tmp_path / "set")
-    assert code == 2
-    assert "data verify" in err
 
 
 def test_data_show(run, tmp_path):
     code, out, err = run("data", "show", "digits", "--count", "3", "--out", tmp_path / "a.png")
     assert (code, out, err) == (0, f"{tmp_path / 'a.png'}\n", "")
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_data_show_of_own_files_and_an_imported_set(run, refused, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    table = write_csv(tmp_path / "a.csv", "text,label", *(f"{'ab'[i % 2] * 9},{'xy'[i % 2]}" for i in range(20)))
+    assert run("data", "import", table, "--out", tmp_path / "set")[0] == 0
+    for path, out in ((table, "a.png"), (tmp_path / "set", "set.png")):
+        assert run("data", "show", path) == (0, f"{out}\n", "")
+        assert (tmp_path / out).read_bytes().startswith(b"\x89PNG")
+    assert "choose another --out" in refused("data", "show", table, "--out", table)
+    assert "row 2" in refused("data", "show", write_csv(tmp_path / "b.csv", "text,label", "a,x,y"))
 
 
 def test_a_download_says_where_it_comes_from(run, tmp_path, monkeypatch):

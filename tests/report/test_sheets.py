@@ -1,9 +1,11 @@
-"""Sheets are PNG files in which the images can be found again."""
+"""Sheets are PNG files in which the images and lines can be found again."""
+
+import itertools
 
 import numpy as np
 import pytest
 
-from auxrnn.report.sheets import draw_images, draw_texts
+from auxrnn.report.sheets import MOST_POINTS, _outline, draw_images, draw_lines, draw_texts
 
 
 def pixels_of(path):
@@ -34,3 +36,23 @@ def test_two_forms_of_each_image(tmp_path):
 def test_texts_with_dollars_and_long_ones(tmp_path):
     draw_texts(tmp_path / "a", ["cost $5 and $6", "word " * 500], ["one", "two"], title="texts")
     assert (pixels_of(tmp_path / "a") < 100).any()
+
+
+def test_a_long_line_keeps_its_extremes():
+    short = np.arange(5.0)
+    assert [part.tolist() for part in _outline(short)] == [[0, 1, 2, 3, 4], short.tolist()]
+    line = np.random.default_rng(0).normal(size=10 * MOST_POINTS + 7)
+    line[[3, 9_999]] = 50, -50
+    steps, ends = _outline(line)
+    assert len(steps) == len(ends) == 2 * MOST_POINTS
+    bounds = [*steps[::2].tolist(), len(line)]
+    stretches = [line[start:stop] for start, stop in itertools.pairwise(bounds)]
+    assert ends.tolist() == [end for stretch in stretches for end in (stretch.min(), stretch.max())]
+
+
+@pytest.mark.parametrize("channels", [1, 2, 30])
+def test_lines_of_unequal_lengths_one_of_them_constant(tmp_path, channels):
+    sequences = [np.zeros((1, channels)), np.zeros((40, channels)), np.random.default_rng(0).random((9, channels))]
+    draw_lines(tmp_path / "a.png", sequences, ["a", "$b_c", "c"], title="lines")
+    colours = {tuple(colour) for colour in pixels_of(tmp_path / "a.png").reshape(-1, 3).tolist()}
+    assert ((31, 119, 180) in colours, (255, 127, 14) in colours) == (True, channels > 1)  # of the first two lines

@@ -102,13 +102,15 @@ def build_parser() -> argparse.ArgumentParser:
 
     data = verb("data", verbs.data, "list, fetch, verify and show data sets; import files of your own")
     data.add_argument("action", choices=("list", "fetch", "verify", "show", "import"))
-    data.add_argument("name", nargs="?", help=f"one of {', '.join(PRESETS)}; verify, import: or files of your own")
+    data.add_argument("name", nargs="?", help=f"one of {', '.join(PRESETS)}; verify, show, import: files of your own")
     data.add_argument("--data_dir", help="folder of the data")
     data.add_argument(
         "--out", help="show: the PNG file to draw samples into (default: NAME.png); import: the new folder of the set"
     )
     data.add_argument("--count", type=positive, default=20, help="show: how many samples (default: 20)")
-    reading = data.add_argument_group("verify, import", "how the files are read; the same options as of auxrnn train")
+    reading = data.add_argument_group(
+        "verify, show, import", "how the files are read; the same options as of auxrnn train"
+    )
     for item in fields(ReadingOptions):
         kind = type(item.default) if isinstance(item.default, float) else str
         reading.add_argument(f"--{item.name}", type=kind, default=item.default, help=option_help(item.name))

@@ -160,7 +160,7 @@ def data(options: argparse.Namespace) -> int:
     if options.name is None:
         raise InputError(f"Expected a data set to {options.action}, got none; choose from {', '.join(PRESETS)}.")
     if options.action in ("verify", "show") and is_own(options.name):
-        return _verify_own(options)
+        return _verify_own(options) if options.action == "verify" else _show_own(options)
     if options.action == "fetch":
         for path in fetch_files(options.name, options.data_dir):
             print(path)
@@ -184,13 +184,18 @@ def _verify_own(options: argparse.Namespace) -> int:
     """Read all of a person's own files or imported set, and say what is there."""
     from auxrnn.own.loading import load_own
 
-    if options.action == "show":
-        raise InputError(
-            f"Expected one of {', '.join(PRESETS)} to show, got {options.name}; auxrnn data verify {options.name} says "
-            "what is there."
-        )
     for line in load_own(Path(options.name), _reading(options)).findings:
         print(line)
+    return 0
+
+
+def _show_own(options: argparse.Namespace) -> int:
+    from auxrnn.experiments.samples import show_own
+
+    path = Path(options.name)
+    out = Path(options.out or f"{path.resolve().stem}.png")
+    show_own(path, out, _reading(options), options.count)
+    print(out)
     return 0
 
 

@@ -1,9 +1,10 @@
-"""A sheet of training samples of a data set, some of each class, as a PNG file."""
+"""A sheet of samples of a preset or of a person's own sequences, some of each class, as a PNG file."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,16 @@ from auxrnn.data.dataset import SequenceData
 from auxrnn.data.presets import find_preset
 from auxrnn.data.sources import data_folder
 from auxrnn.errors import InputError
-from auxrnn.report.sheets import draw_images, draw_texts
+from auxrnn.own.loading import open_source
+from auxrnn.own.prepared import check_places
+from auxrnn.own.stored import SequenceSet
+from auxrnn.reading import ReadingOptions
+from auxrnn.report.sheets import draw_images, draw_lines, draw_texts
+from auxrnn.targets.multilabel import SEPARATOR
 
 COUNT = 20
+DRAWN = (1, 3, 4)
+"""Channels of a picture."""
 
 
 def show_samples(name: str, out: Path, data_dir: str | None = None, count: int = COUNT) -> None:
@@ -30,23 +38,72 @@ def show_samples(name: str, out: Path, data_dir: str | None = None, count: int =
     """
     preset = find_preset(name)
     title = f"{name}: {preset.description}"
+    with _written(out):
+        if preset.kind == "texts":
+            labels, contents = texts.read_split("train", data_folder(data_dir))
+            chosen = first_of_each(labels, count)
+            names = [texts.CLASSES[labels[index]] for index in chosen]
+            draw_texts(out, [contents[index] for index in chosen], names, title=title)
+            return
+        forms, names, levels = _dogs(data_dir, count) if name == "stanford-dogs" else _images(name, data_dir, count)
+        draw_images(out, forms, names, title=title, levels=levels)
+
+
+def show_own(path: Path, out: Path, options: ReadingOptions, count: int = COUNT) -> None:
+    """Draw `count` sequences of a person's own files or stored set, but none that these name as test data.
+
+    The first of each class in turn, as `show_samples` does; simply the first where a sequence has other labels than one
+    class. Images as they look, texts by their beginnings, all others as lines, one a channel.
+    """
+    if out.resolve() == path.resolve():
+        raise InputError(f"{out}: expected a new PNG file, got the data themselves; choose another --out.")
+    stored = open_source(path, options)
+    shown = np.flatnonzero(stored.splits != 2)
+    shown = shown if len(shown) else np.arange(len(stored))
+    strata = stored.labels[shown] if stored.target.kind == "class" else np.zeros(len(shown), np.int64)
+    chosen = [int(shown[place]) for place in first_of_each(strata, count)]
+    names = [_label(stored, index) for index in chosen]
+    sequences = [stored.sequence(index) for index in chosen]
+    form, title = stored.form, f"{path.resolve().name}: {stored.form.description}"
+    with _written(out):
+        if form.kind == "characters":
+            draw_texts(out, [_text(stored, places) for places in sequences], names, title=title)
+        elif form.channels in DRAWN and all(len(item) == np.prod(form.image_shape or 0) for item in sequences):
+            images = np.stack(sequences).reshape(len(sequences), *(form.image_shape or ()), form.channels)
+            draw_images(out, {"": images}, names, title=title, levels=256)
+        else:
+            draw_lines(out, sequences, names, title=title, channels=form.channel_names)
+
+
+@contextmanager
+def _written(out: Path) -> Iterator[None]:
+    """Where a file is drawn: its folder is made; InputError where it cannot be written."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # drawn as a box
         try:
             out.parent.mkdir(parents=True, exist_ok=True)
-            if preset.kind == "texts":
-                labels, contents = texts.read_split("train", data_folder(data_dir))
-                chosen = first_of_each(labels, count)
-                names = [texts.CLASSES[labels[index]] for index in chosen]
-                draw_texts(out, [contents[index] for index in chosen], names, title=title)
-                return
-            forms, names, levels = _dogs(data_dir, count) if name == "stanford-dogs" else _images(name, data_dir, count)
-            draw_images(out, forms, names, title=title, levels=levels)
+            yield
         except OSError as error:
             raise InputError(f"{out}: expected a file that can be written: {error}.") from error
 
 
-def first_of_each(labels: Sequence[int], count: int) -> list[int]:
+def _text(stored: SequenceSet, places: npt.NDArray[Any]) -> str:
+    check_places(places, stored)
+    return "".join(stored.characters[place] for place in places)
+
+
+def _label(stored: SequenceSet, index: int) -> str:
+    """What a sequence is, or is made of, in words."""
+    kind, names = stored.target.kind, stored.classes
+    if kind == "value":
+        return ", ".join(f"{name} {value:.4g}" for name, value in zip(names, stored.labels[index], strict=True))
+    if kind == "class":
+        return names[stored.labels[index]]
+    tags = stored.labels[stored.steps(index)] if kind == "tags" else np.flatnonzero(stored.labels[index])
+    return SEPARATOR.join(names[place] for place in np.unique(tags) if place >= 0) or "no label"
+
+
+def first_of_each(labels: Sequence[int] | npt.NDArray[Any], count: int) -> list[int]:
     """Indices of `count` sequences, sorted by class, each class as often as any other or once more."""
     numbers = np.asarray(labels)
     order = np.argsort(numbers, kind="stable")

@@ -33,7 +33,7 @@ class PreparedSequences(LazySequences):
         place = int(self._indices[index])
         raw = self._stored.sequence(place)
         if self._characters is not None:
-            _check_places(raw, self._stored)
+            check_places(raw, self._stored)
             return torch.from_numpy(self._characters[raw])
         return self._preprocessing.sequence(raw, f"{self._stored.source}, sequence {place}")
 
@@ -69,7 +69,7 @@ def learn_preprocessing(stored: SequenceSet, indices: Indices) -> Preprocessing:
     if form.kind == "characters":
         used = np.zeros(len(stored.characters), bool)
         for block in _blocks(stored, indices):
-            _check_places(block, stored)
+            check_places(block, stored)
             used[block] = True
         known = [character for character, found in zip(stored.characters, used.tolist(), strict=True) if found]
         return Preprocessing("characters", characters="".join(sorted(known)))
@@ -79,7 +79,7 @@ def learn_preprocessing(stored: SequenceSet, indices: Indices) -> Preprocessing:
     return Preprocessing("values", form.channels, mean, scale)
 
 
-def _check_places(block: Array, stored: SequenceSet) -> None:
+def check_places(block: Array, stored: SequenceSet) -> None:
     """InputError where a stored text points behind the set's characters: a set from the disk may be damaged."""
     if int(block.max()) >= len(stored.characters):
         raise InputError(

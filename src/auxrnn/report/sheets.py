@@ -1,5 +1,5 @@
-"""Sheets of samples as PNG files: images or texts with the names of their classes. Plain arrays and texts in; no torch,
-no data sets by name.
+"""Sheets of samples as PNG files: images, texts or lines with the names of their classes. Plain arrays and texts in; no
+torch, no data sets by name.
 """
 
 from __future__ import annotations
@@ -9,10 +9,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 PER_ROW = 10
 TEXT_WIDTH, TEXT_LINES = 110, 3
+LINES_PER_ROW = 4
+MOST_CHANNELS = 8
+MOST_POINTS = 1000  # of a line; from twice as many on, each stretch is drawn from its least to its greatest value
 
 
 def draw_images(
@@ -47,11 +51,61 @@ def draw_texts(path: Path, texts: Sequence[str], names: Sequence[str], *, title:
     axes.set(xlim=(0, 1), ylim=(len(texts), 0))
     axes.axis("off")
     for row, (text, name) in enumerate(zip(texts, names, strict=True)):
-        lines = textwrap.wrap(text, TEXT_WIDTH, max_lines=TEXT_LINES, placeholder=" …")
+        lines = textwrap.wrap(text[: 4 * TEXT_WIDTH * TEXT_LINES], TEXT_WIDTH, max_lines=TEXT_LINES, placeholder=" …")
         head = f"{name}, {len(text):,} characters"
         axes.text(0, row, head, fontsize=7, weight="bold", va="top", parse_math=False)
         axes.text(0, row + 0.27, "\n".join(lines), fontsize=7, family="monospace", va="top", parse_math=False)
     figure.savefig(path, dpi=150, format="png")
+
+
+def draw_lines(
+    path: Path,
+    sequences: Sequence[npt.NDArray[Any]],
+    names: Sequence[str],
+    *,
+    title: str,
+    channels: Sequence[str] = (),
+) -> None:
+    """Sequences (T_i, C) over their steps, four a row, a name and the length above each.
+
+    One channel is drawn in its own units. Several stand one below the other, each between its least and greatest value
+    of all that are shown; of more than eight the first eight. channels: their names, numbers where there are none.
+    """
+    number = sequences[0].shape[1]
+    shown = min(number, MOST_CHANNELS)
+    labels = list(channels[:shown]) or [str(channel) for channel in range(shown)]
+    if shown < number:
+        title += f"; the first {shown} of {number:,} channels"
+    parts = [sequence[:, :shown].astype(np.float64) for sequence in sequences]
+    least = np.min([part.min(0) for part in parts], axis=0)
+    greatest = np.max([part.max(0) for part in parts], axis=0)
+    span = np.where(greatest > least, greatest - least, 1.0)
+    columns = min(len(parts), LINES_PER_ROW)
+    rows = -(-len(parts) // LINES_PER_ROW)
+    figure = _figure(2.6 * columns + 0.8, (1.0 + 0.25 * shown) * rows + 0.5, title)
+    axes = None
+    for index, (part, name) in enumerate(zip(parts, names, strict=True)):
+        axes = figure.add_subplot(rows, columns, index + 1, sharey=axes)
+        for channel in range(shown):
+            steps, line = _outline(part[:, channel])
+            if shown > 1:
+                line = (line - least[channel]) / span[channel] * 0.9 - channel
+            axes.plot(steps, line, linewidth=0.7)
+        head = f"{textwrap.shorten(name.replace('_', ' '), 30, placeholder='…')}, {len(part):,} steps"
+        axes.set_title(head, fontsize=6, parse_math=False)
+        axes.tick_params(labelsize=5)
+        if shown > 1:
+            axes.set_yticks([0.45 - channel for channel in range(shown)], labels, parse_math=False)
+    figure.savefig(path, dpi=150, format="png")
+
+
+def _outline(line: npt.NDArray[np.float64]) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
+    """Steps and values to draw: all, or of a long line the least and the greatest value of each stretch."""
+    if len(line) <= 2 * MOST_POINTS:
+        return np.arange(len(line)), line
+    starts = np.arange(MOST_POINTS) * len(line) // MOST_POINTS
+    ends = np.stack([np.minimum.reduceat(line, starts), np.maximum.reduceat(line, starts)], 1)
+    return np.repeat(starts, 2), ends.ravel()
 
 
 def _figure(width: float, height: float, title: str) -> Any:
