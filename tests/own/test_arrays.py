@@ -181,7 +181,7 @@ def test_targets(tmp_path, kind, y, labels, names):
         ("tags", np.zeros((2, 3), int), r"a label for each step, \(2, 4\), found shape \(2, 3\)"),
         ("tags", np.full((2, 4), 0.5), r"expected tags, one class a step as a whole number or a text, got 0\.5"),
         ("classes", np.zeros(2, int), r"0 and 1 for each class, \(2, K\)"),
-        ("classes", np.full((2, 2), 2), "expected 0 or 1 for each class"),
+        ("classes", np.full((2, 2), 2), r"a\.npz, y, sequence 0: expected 0 or 1 for each class"),
         ("value", np.array(["a", "b"]), "expected numbers, found <U1"),
         ("value", np.array([np.inf, 1]), "expected finite values"),
         ("value", np.zeros((2, 2, 2)), r"\(2,\) or \(2, K\) numbers"),

@@ -156,9 +156,9 @@ class ArrayReader:
                     values = values[: int(lengths[index])]
                 label: Label | None = None
                 if labels is not None:
-                    label = LABELS[self.kind](
-                        next(labels)[: len(values)] if self.kind == "tags" else next(labels), where
-                    )
+                    assert part.labels is not None
+                    found = next(labels)[: len(values)] if self.kind == "tags" else next(labels)
+                    label = LABELS[self.kind](found, f"{part.labels.where}, sequence {index}")
                 yield Row(where, values, label, part.split)
             skip = 0
 
