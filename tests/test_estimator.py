@@ -1,6 +1,7 @@
 """The estimator with scikit-learn's own checks, and with what those do not know: sequences, folders, curves."""
 
 import copy
+import inspect
 import json
 import pickle
 import random
@@ -25,7 +26,7 @@ from auxrnn.config import AuxiliaryConfig, ModelConfig, TrainingConfig
 from auxrnn.data.dataset import SequenceData
 from auxrnn.data.splits import stratified_split
 from auxrnn.errors import InputError
-from auxrnn.estimator import LongSequenceClassifier
+from auxrnn.estimator import LongSequenceClassifier, LongSequenceRegressor, LongSequenceTagger
 from auxrnn.inference import predict_logits
 from auxrnn.training.module import PhaseModule
 
@@ -388,9 +389,17 @@ def test_parameters_of_numpy_become_plain_numbers() -> None:
     assert (type(model.hidden_size), type(model.bptt), type(training.lr)) == (int, int, float)
 
 
-def test_misspelt_parameter_of_set_params() -> None:
-    with pytest.raises(ValueError, match="hiden_size"):
-        tiny().set_params(hiden_size=3)
+@pytest.mark.parametrize("kind", [LongSequenceClassifier, LongSequenceRegressor, LongSequenceTagger])
+def test_a_misspelt_parameter_is_named_with_the_nearest(kind: Any) -> None:
+    estimator = kind()
+    with pytest.raises(ValueError, match=f"'hiden_size' for estimator {kind.__name__}.*Did you mean 'hidden_size'"):
+        estimator.set_params(lr=5.0, hiden_size=3)
+    assert estimator.get_params() == kind().get_params()
+    with pytest.raises(TypeError, match=rf"{kind.__name__}\(\) got an .* 'hiden_size'. Did you mean 'hidden_size'"):
+        kind(hiden_size=3)
+    with pytest.raises(TypeError, match="positional"):
+        kind(3)
+    assert ("class_weight" in inspect.signature(kind).parameters) == (kind is not LongSequenceRegressor)
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 from sklearn.base import BaseEstimator
+
+from auxrnn.errors import InputError, did_you_mean
+from auxrnn.estimator.settings import with_hint
 
 
 class SequenceParameters(BaseEstimator):
@@ -98,6 +101,7 @@ class SequenceParameters(BaseEstimator):
         The network and what its input goes through.
     """
 
+    @with_hint
     def __init__(
         self,
         *,
@@ -158,3 +162,14 @@ class SequenceParameters(BaseEstimator):
         self.precision = precision
         self.accelerator = accelerator
         self.verbose = verbose
+
+    def set_params(self, **params: Any) -> Self:
+        """As scikit-learn has it; InputError (a ValueError) for a parameter that there is not, with the nearest."""
+        names = self.get_params(deep=False)
+        for name in params:
+            if name not in names:
+                raise InputError(
+                    f"Invalid parameter {name!r} for estimator {type(self).__name__}. Valid parameters are: "
+                    f"{', '.join(names)}.{did_you_mean(name, names)}"
+                )
+        return super().set_params(**params)

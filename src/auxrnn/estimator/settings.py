@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
+from functools import wraps
 from inspect import Parameter, Signature, signature
 from numbers import Integral
 from types import NoneType
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 from sklearn.utils import check_random_state
@@ -16,6 +17,7 @@ from auxrnn.config import AuxiliaryConfig, ModelConfig, TrainingConfig, Transfor
 from auxrnn.errors import InputError, did_you_mean
 
 Group = TypeVar("Group", AuxiliaryConfig, TransformerConfig)
+Given = ParamSpec("Given")
 
 AUXILIARIES = {None: "lstm", "reconstruct": "r-lstm", "predict": "p-lstm", "both": "rp-lstm"}
 """The values of `aux`, and the model that each one is."""
@@ -62,9 +64,24 @@ def and_parameters_of(base: type) -> Callable[[Callable[..., None]], Callable[..
         own = [one for one in signature(init).parameters.values() if one.kind is not Parameter.VAR_KEYWORD]
         handed_on = list(signature(base.__init__).parameters.values())[1:]  # type: ignore[misc]
         init.__signature__ = Signature([*own, *handed_on])  # type: ignore[attr-defined]
-        return init
+        return with_hint(init)
 
     return decorate
+
+
+def with_hint(init: Callable[Given, None]) -> Callable[Given, None]:
+    """For an `__init__` of keywords: a misspelt one is the TypeError that it always is, with the nearest right name."""
+    names = list(signature(init).parameters)[1:]
+
+    @wraps(init)
+    def hinting(*given: Given.args, **named: Given.kwargs) -> None:
+        for name in named:
+            if name not in names:
+                owner = type(given[0]).__name__
+                raise TypeError(f"{owner}() got an unexpected keyword argument {name!r}.{did_you_mean(name, names)}")
+        init(*given, **named)
+
+    return hinting
 
 
 def _seed(state: Any) -> int:
