@@ -166,35 +166,48 @@ def test_weights_that_do_not_fit(folder, change, message):
         ({"version": 2}, "expected version 1, found 2"),
         ({"version": None}, "found None"),
         ({"classes": ["a", "b"]}, "of shape"),
-        ({"classes": None}, "does not fit"),
+        ({"classes": None}, "expected classes to be a list .* found None"),
         ({"classes": []}, "at least one class"),
         ({"classes": "abc"}, "a list of"),
         ({"model": {"hidden_size": 5}}, "found"),
         ({"model": {"hiden_size": 5}}, "unknown model settings hiden_size"),
         ({"model": {"hidden_size": "5"}}, "does not fit"),
-        ({"model": {"hidden_size": 10**15}}, "does not fit"),
+        (
+            {"model": {"hidden_size": 10**9}},
+            r"sizes of the network in model\.safetensors, found hidden_size 1000000000,",
+        ),
+        ({"model": {"hidden_size": 10**20}}, "found hidden_size 100000000000000000000,"),
+        ({"model": {"projection_size": 10**18}}, "found projection_size"),
         ({"model": {"hidden_size": -1}}, "hidden_size of at least 1"),
         ({"model": {"model": "lstn"}}, "lstn"),
         ({"model": {"cell": "lstn"}}, "lstn"),
-        ({"model": {"aux": 5}}, "does not fit"),
-        ({"model": []}, "does not fit"),
-        ({"model": None}, "does not fit"),
-        ({"model": "lstm"}, "found"),
+        ({"model": {"aux": 5}}, "Expected aux to be a group of options, got 5"),
+        ({"model": {"aux": {"wieght": 1}}}, "Did you mean 'weight'"),
+        ({"model": []}, r"expected model to be a group of settings, found \[\]"),
+        ({"model": None}, "expected model to be a group of settings, found None"),
+        ({"model": "lstm"}, "expected model to be .* found 'lstm'"),
         ({"input": {"kind": "pixles", "size": 1}}, "pixles"),
-        ({"input": {"kind": "pixels"}}, "does not fit"),
-        ({"input": None}, "does not fit"),
-        ({"image_shape": [2]}, "does not fit"),
-        ({"image_shape": "ab"}, "does not fit"),
-        ({"pixel_order": [0, "a"]}, "does not fit"),
-        ({"facts": 5}, "does not fit"),
-        ({"preprocessing": 5}, "does not fit"),
+        ({"input": {"kind": "pixels"}}, "expected input to be .* found {'kind': 'pixels'}"),
+        ({"input": None}, "expected input to be .* found None"),
+        ({"image_shape": [2]}, r"expected image_shape to be .* found \[2\]"),
+        ({"image_shape": "ab"}, "expected image_shape to be .* found 'ab'"),
+        ({"pixel_order": [0, 0, 1, 2, 3, 4]}, "not an order"),
+        ({"pixel_order": [0, "a"]}, r"expected pixel_order to be .* found \[0, 'a'\]"),
+        ({"facts": 5}, "expected facts to be .* found 5"),
+        ({"preprocessing": 5}, "expected preprocessing to be .* found 5"),
+        ({"target": "value"}, "expected target to be a group .* found 'value'"),
+        ({"target": {"kind": "value"}}, "entries kind, mean and scale"),
+        ({"target": {"kind": "value", "mean": ["a"], "scale": [1]}}, "expected target to be .* found {'kind'"),
+        ({"target": {"kind": "tag"}}, "Did you mean 'tags'"),
+        ({"target": {"kind": "value", "mean": ["a" * 999], "scale": [1]}}, "found .{100} ...$"),
         ({"preprocessing": {}}, "preprocessing"),
     ],
 )
 def test_a_changed_configuration(folder, changes, message):
     edit(folder, **changes)
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=message) as caught:
         load_model(folder)
+    assert str(folder) in str(caught.value)
 
 
 @pytest.mark.parametrize("missing", ["model", "input", "classes", "image_shape", "pixel_order", "facts"])

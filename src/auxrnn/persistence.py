@@ -6,6 +6,8 @@ The layout is the one that model hubs use. Reading it needs nothing but these fi
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,17 @@ from auxrnn.targets import Target, target_of
 FORMAT = "auxrnn-sequence-classifier"
 VERSION = 1
 LONGEST_REASON = 300  # characters
+LONGEST_SHOWN = 100  # characters of an entry
+ENTRIES = {
+    "model": "a group of settings",
+    "input": "a group of kind, size and levels",
+    "target": "a group of kind and what belongs to it, or null",
+    "image_shape": "[rows, columns] or null",
+    "pixel_order": "a list of the number of each pixel, or null",
+    "facts": "a group of entries",
+    "preprocessing": "a group of entries, or null",
+}
+"""What the entries of config.json hold."""
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 
 
@@ -91,33 +104,37 @@ def load_model(folder: Path) -> SavedModel:
     content = _read_config(folder / CONFIG)
     where = folder / CONFIG
     try:
-        config = _model_config(content["model"])
-        spec = InputSpec(**content["input"])
-        classes = tuple(str(name) for name in content["classes"])
-        if not classes or not isinstance(content["classes"], list):
-            raise InputError("expected a list of at least one class")
-        if len(set(classes)) < len(classes) or list(classes) != content["classes"]:
-            raise InputError(f"expected classes as distinct texts, got {content['classes'][:10]}")
-        shape, order = content["image_shape"], content["pixel_order"]
-        if order is not None and sorted(order) != list(range(len(order))):
-            raise InputError("pixel_order is not an order of the pixels")
-        found = content.get("preprocessing")
-        preprocessing = None if found is None else Preprocessing.from_dict(found)
+        with _entry("model", content["model"]) as found:
+            config = _model_config(found)
+        with _entry("input", content["input"]) as found:
+            spec = InputSpec(**found)
+        classes = _class_names(content["classes"])
+        with _entry("image_shape", content["image_shape"]) as found:
+            shape = None if found is None else (int(found[0]), int(found[1]))
+        with _entry("pixel_order", content["pixel_order"]) as found:
+            order = None if found is None else tuple(int(index) for index in found)
+            if order is not None and sorted(order) != list(range(len(order))):
+                raise InputError("pixel_order is not an order of the pixels")
+        with _entry("preprocessing", content.get("preprocessing")) as found:
+            preprocessing = None if found is None else Preprocessing.from_dict(found)
         if preprocessing is not None and preprocessing.spec != spec:
             raise InputError(f"the network reads {spec}, its preprocessing gives {preprocessing.spec}")
+        with _entry("target", content.get("target")) as found:
+            target = target_of(classes, found)
+        with _entry("facts", content["facts"]) as found:
+            facts = dict(found)
         longest = _longest(content.get("longest"))
-        target = target_of(classes, content.get("target"))
         weights = _read_weights(folder / WEIGHTS)
         with torch.device("meta"):  # sizes alone, which may be enormous, before any memory is taken
-            _check_weights(folder / WEIGHTS, weights, build_model(config, spec, target, longest))
+            _check_weights(folder / WEIGHTS, weights, _sizes_alone(config, spec, target, longest))
         saved = SavedModel(
             build_model(config, spec, target, longest),
             config,
             spec,
             classes,
-            None if shape is None else (int(shape[0]), int(shape[1])),
-            None if order is None else tuple(int(index) for index in order),
-            dict(content["facts"]),
+            shape,
+            order,
+            facts,
             preprocessing,
             str(content.get("label_type", "str")),
         )
@@ -160,7 +177,44 @@ def _read_config(path: Path) -> dict[str, Any]:
     return content
 
 
+@contextmanager
+def _entry(name: str, value: Any) -> Iterator[Any]:
+    """The value of an entry; InputError with what was expected and what came where it cannot be read."""
+    try:
+        yield value
+    except InputError:
+        raise
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
+        shown = repr(value)
+        shown = shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]} ..."
+        raise InputError(f"expected {name} to be {ENTRIES[name]}, found {shown}") from error
+
+
+def _class_names(found: Any) -> tuple[str, ...]:
+    if not isinstance(found, list) or not found:
+        raise InputError(f"expected classes to be a list of at least one class, found {found!r}")
+    if not all(isinstance(name, str) for name in found) or len(set(found)) < len(found):
+        raise InputError(f"expected classes as distinct texts, got {found[:10]}")
+    return tuple(found)
+
+
+def _sizes_alone(config: ModelConfig, spec: InputSpec, target: Target, longest: int | None) -> Classifier:
+    """The network without memory, where that is set; InputError for sizes that no tensor can have."""
+    try:
+        return build_model(config, spec, target, longest)
+    except InputError:
+        raise
+    except (RuntimeError, TypeError, ArithmeticError) as error:
+        sizes = {**asdict(config), **asdict(config.transformer), "size of input": spec.size}
+        largest = max((name for name in sizes if isinstance(sizes[name], int)), key=lambda name: sizes[name])
+        raise InputError(
+            f"expected the sizes of the network in {WEIGHTS}, found {largest} {sizes[largest]}, too large for any"
+        ) from error
+
+
 def _model_config(content: dict[str, Any]) -> ModelConfig:
+    if not isinstance(content, dict):
+        raise TypeError
     known = {item.name for item in fields(ModelConfig)}
     unknown = sorted(set(content) - known)
     if unknown:

@@ -311,14 +311,18 @@ def test_a_damaged_record_of_the_start(broken_run):
         resume_small(broken_run)
 
 
-@pytest.mark.parametrize(
-    "content", ["", "- 1", "aux: {}", "model: [", "model: lstm", "modell: lstm\naux: {}", "aux: 5"]
-)
+@pytest.mark.parametrize("content", ["", "- 1", "aux: {}", "model: [", "model: lstm", "modell: lstm\naux: {}"])
 def test_a_damaged_config_is_named(tmp_path, content):
     if content == "aux: {}":
         content = "aux: {}\nhiden: 5"
     (tmp_path / "config.yaml").write_text(content)
     with pytest.raises(InputError, match=r"config\.yaml: expected the configuration of a run"):
+        resume_small(tmp_path)
+
+
+def test_a_damaged_group_is_named(tmp_path):
+    (tmp_path / "config.yaml").write_text("aux: 5")
+    with pytest.raises(InputError, match=r"config\.yaml: Expected aux to be a group of options, got 5"):
         resume_small(tmp_path)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from auxrnn.config.auxiliary import AuxiliaryConfig
 from auxrnn.config.checks import at_least, check_types
 from auxrnn.config.model import ModelConfig, TransformerConfig
 from auxrnn.config.training import TrainingConfig
+from auxrnn.errors import InputError, did_you_mean
 from auxrnn.reading import ReadingOptions
 
 
@@ -59,5 +60,20 @@ GROUPS: dict[str, type] = {"aux": AuxiliaryConfig, "transformer": TransformerCon
 
 
 def with_groups(settings: dict[str, Any]) -> dict[str, Any]:
-    """Plain settings, as files hold them, with their groups as what the configs take; a group may be left out."""
-    return settings | {name: group(**settings[name]) for name, group in GROUPS.items() if name in settings}
+    """Plain settings, as files hold them, with their groups as what the configs take; a group may be left out.
+
+    Raises InputError for a group that is none, or that has an option which there is not.
+    """
+    return settings | {name: _group(name, kind, settings[name]) for name, kind in GROUPS.items() if name in settings}
+
+
+def _group(name: str, kind: type[Any], options: Any) -> Any:
+    if not isinstance(options, dict):
+        raise InputError(f"Expected {name} to be a group of options, got {options!r}.")
+    allowed = [item.name for item in fields(kind)]
+    for option in options:
+        if option not in allowed:
+            raise InputError(
+                f"Expected {name} of {', '.join(allowed)}, got {option!r}.{did_you_mean(str(option), allowed)}"
+            )
+    return kind(**options)
