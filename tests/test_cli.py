@@ -167,7 +167,8 @@ def test_version(run):
         ("train digits --hidden_size 0", "hidden_size of at least 1"),
         ("train digits --config none.yaml", "none.yaml"),
         ("train digits mnist", "one data set"),
-        ("train digits --limit_train 5", "limit of at least 10"),
+        ("train digits --limit_train 5", "--limit_train of at least 10"),
+        ("train digits --limit_train 20 --limit_test 5", "--limit_test of at least 10"),
         ("train digits --accelerator gpuu", "Did you mean 'gpu'"),
     ],
 )

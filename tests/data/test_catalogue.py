@@ -113,7 +113,7 @@ def test_the_seed_of_the_limit_matters():
 
 
 def test_too_large_a_limit():
-    with pytest.raises(InputError, match="at most the 1397"):
+    with pytest.raises(InputError, match="--limit_train of at most the 1397"):
         load("digits", options=DataOptions(limit_train=1398))
 
 

@@ -104,3 +104,9 @@ def test_fewer_classes_characters_and_sequences():
     assert data.test.labels.tolist() == [1, 0]
     assert data.train.classes == CLASSES[:2]
     assert len(data.train.characters) == 1
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_the_option_of_too_small_a_limit_is_named(split):
+    with pytest.raises(InputError, match=f"--limit_{split} of at least 2"):
+        load_dbpedia(ROWS, TESTED, DataOptions(limit_classes=2, **{f"limit_{split}": 1}), 0)

@@ -375,7 +375,7 @@ def test_a_folder_without_the_right_to_write(tmp_path, monkeypatch):
         ({"strategy": "dpp"}, "'dpp'.*Did you mean 'ddp'"),
         ({"precision": "bf16-mixd"}, "Did you mean 'bf16-mixed'"),
         ({"data": "digitz"}, "Did you mean 'digits'"),
-        ({"limit_train": 9}, "limit of at least 10"),
+        ({"limit_train": 9}, "--limit_train of at least 10"),
     ],
 )
 def test_what_cannot_be_trained_leaves_no_folder(tmp_path, changes, message):

@@ -62,8 +62,8 @@ def load(
         train, test = _read_images(name, data_folder(data_dir), download)
         published = (len(train), len(test))
     remarks = [*_as_published(preset, *published), *_limits(options, seed)]
-    train = _fitted(train, options, options.limit_train, seed)
-    test = _fitted(test, options, options.limit_test, seed)
+    train = _fitted(train, options, "train", seed)
+    test = _fitted(test, options, "test", seed)
     return TrainTest(train, test, tuple(remarks))
 
 
@@ -82,10 +82,11 @@ def _load_texts(preset: Preset, folder: Path, options: DataOptions, seed: int, d
     return replace(loaded, remarks=(*published, *_limits(options, seed), *loaded.remarks))
 
 
-def _fitted(data: SequenceData, options: DataOptions, limit: int | None, seed: int) -> SequenceData:
+def _fitted(data: SequenceData, options: DataOptions, split: pixels.Split, seed: int) -> SequenceData:
     """A set of images by the options; a permuted one is permuted at its final size."""
     assert data.labels is not None
-    kept = choose(data.target.strata(data.labels), options.limit_classes, limit, seed)
+    strata = data.target.strata(data.labels)
+    kept = choose(strata, options.limit_classes, options.limit(split), seed, option=f"--limit_{split}")
     if kept is not None:
         data = replace(data.subset(kept), classes=data.classes[: options.limit_classes])
     if data.name != "stanford-dogs":  # decoded to size and colour

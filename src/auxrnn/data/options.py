@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from auxrnn.config import RunConfig, checked_setting
 from auxrnn.data.presets import Preset
@@ -61,6 +61,10 @@ class DataOptions:
             if name not in known:
                 raise InputError(f"Expected data options among {', '.join(sorted(known))}, got {name!r}.")
         return cls(**content)
+
+    def limit(self, split: Literal["train", "test"]) -> int | None:
+        """Sequences to keep of a split; None for all."""
+        return self.limit_train if split == "train" else self.limit_test
 
     def to_dict(self) -> dict[str, Any]:
         """The options that are on."""

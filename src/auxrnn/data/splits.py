@@ -101,12 +101,17 @@ def _seed(seed: int) -> int:
     return seed
 
 
-def choose(labels: Labels, limit_classes: int | None, limit: int | None, seed: int) -> torch.Tensor | None:
-    """Sorted indices of the labels below `limit_classes`, of these `limit` by `limit_stratified`; None for all."""
+def choose(
+    labels: Labels, limit_classes: int | None, limit: int | None, seed: int, *, option: str
+) -> torch.Tensor | None:
+    """Sorted indices of the labels below `limit_classes`, of these `limit` by `limit_stratified`; None for all.
+
+    option: what asks for the limit, for messages.
+    """
     if limit_classes is None and limit is None:
         return None
     numbers = _as_array(labels)
     kept = np.arange(len(numbers)) if limit_classes is None else np.flatnonzero(numbers < limit_classes)
     if limit is not None:
-        kept = kept[limit_stratified(numbers[kept], limit, seed).numpy()]
+        kept = kept[limit_stratified(numbers[kept], limit, seed, option=option).numpy()]
     return torch.from_numpy(kept)

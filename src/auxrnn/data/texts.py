@@ -10,6 +10,7 @@ import csv
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -129,8 +130,8 @@ def load_dbpedia(train: Rows, test: Rows, options: DataOptions, seed: int) -> Tr
     The vocabulary is every character of the training contents that are kept, or the most frequent
     `options.max_vocabulary` of them; any other is unknown. Cuts and unknown characters are told in the remarks.
     """
-    train = _chosen(train, options.limit_classes, options.limit_train, seed)
-    test = _chosen(test, options.limit_classes, options.limit_test, seed)
+    train = _chosen(train, options, "train", seed)
+    test = _chosen(test, options, "test", seed)
     remarks = []
     if options.max_length is not None:
         longer = [sum(len(text) > options.max_length for text in texts) for _, texts in (train, test)]
@@ -149,9 +150,9 @@ def load_dbpedia(train: Rows, test: Rows, options: DataOptions, seed: int) -> Tr
     return TrainTest(sets[0], sets[1], tuple(remarks))
 
 
-def _chosen(rows: Rows, limit_classes: int | None, limit: int | None, seed: int) -> Rows:
+def _chosen(rows: Rows, options: DataOptions, split: Literal["train", "test"], seed: int) -> Rows:
     labels, texts = rows
-    kept = choose(labels, limit_classes, limit, seed)
+    kept = choose(labels, options.limit_classes, options.limit(split), seed, option=f"--limit_{split}")
     if kept is None:
         return rows
     return [labels[index] for index in kept.tolist()], [texts[index] for index in kept.tolist()]
