@@ -13,6 +13,13 @@ def open_model(path: Path) -> SavedModel:
     for folder in (path, path / "model"):
         if (folder / CONFIG).is_file():
             return load_model(folder)
+    from auxrnn.lock import holder  # locks of the kernel, which a finished model needs none of
+
+    who = holder(path)
+    if who is not None:
+        raise InputError(
+            f"{path}: expected a finished run, found one that is still training: {who} has it. Wait for it."
+        )
     if (path / "config.yaml").is_file():
         raise InputError(
             f"{path}: expected a finished run, found one without a model, still in training or stopped: "

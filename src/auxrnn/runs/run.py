@@ -18,6 +18,7 @@ from auxrnn.data.dataset import SequenceData, TrainTest
 from auxrnn.data.splits import stratified_split
 from auxrnn.errors import InputError, did_you_mean
 from auxrnn.inference import measure
+from auxrnn.lock import check_unlocked, lock_run
 from auxrnn.model import Classifier
 from auxrnn.persistence import SavedModel, save_model
 from auxrnn.runs.datasets import RunData, is_own, load_data, run_name
@@ -33,7 +34,6 @@ from auxrnn.runs.folder import (
 )
 from auxrnn.runs.forecast import describe_run
 from auxrnn.runs.launch import launch
-from auxrnn.runs.lock import check_unlocked, lock_run
 from auxrnn.runs.sensible import sensible_settings
 from auxrnn.scores import SCORES
 from auxrnn.training.checkpoints import find_checkpoints, is_whole

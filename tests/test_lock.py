@@ -7,14 +7,14 @@ import textwrap
 import pytest
 
 from auxrnn.errors import InputError
+from auxrnn.lock import NAME, holder, lock_run
 from auxrnn.opening import open_model
-from auxrnn.runs.lock import NAME, holder, lock_run
 from small_runs import run_small
 
 HOLDER = """
     import sys
     from pathlib import Path
-    from auxrnn.runs.lock import lock_run
+    from auxrnn.lock import lock_run
     with lock_run(Path(sys.argv[1])):
         print("held", flush=True)
         sys.stdin.read()
@@ -45,6 +45,10 @@ def test_neither_resume_nor_another_folder_is_advised_for_a_run_that_goes_on(tmp
     (tmp_path / "config.yaml").write_text("data: digits")
     with pytest.raises(InputError, match=f"nobody is working on, but process {other.pid} on "):
         run_small(tmp_path)
+    with pytest.raises(InputError, match=f"is still training: process {other.pid} on .* has it. Wait for it"):
+        open_model(tmp_path)
+    other.kill()
+    other.wait()
     with pytest.raises(InputError, match=r"still in training or stopped: auxrnn resume .* says which"):
         open_model(tmp_path)
 
