@@ -73,6 +73,20 @@ def test_no_word_of_an_interval_where_there_is_none(target, score):
     assert "worse than its scores say" in card
 
 
+@pytest.mark.parametrize("interval", [None, 3, [1], [0.1, "b"], [0.1, None], {"a": 1, "b": 2}])
+def test_an_interval_that_is_none_is_not_told(interval):
+    facts = {"test_r2": 0.5, "test_sequences": 50, "test_interval": interval}
+    assert "interval" not in model_card(ModelConfig(), SPEC, ValueTarget(("a",)), facts)
+
+
+def test_the_interval_of_a_score_in_its_own_units():
+    facts = {"test_r2": 0.51234, "test_rmse": 2.0, "test_sequences": 1234, "test_interval": [0.4, 0.61239]}
+    card = model_card(ModelConfig(), SPEC, ValueTarget(("a",)), facts)
+    assert "Test R2 0.5123, 95 % interval 0.4 to 0.6124 (bootstrap) over 1,234 test sequences, which were" in card
+    assert "Test RMSE 2." in card
+    assert "The interval is for the drawing of test sequences alone." in card
+
+
 def test_the_limits_speak_of_the_interval_that_is_there():
     card = model_card(ModelConfig(), SPEC, ClassTarget(("a", "b")), {"test_accuracy": 0.5, "test_sequences": 50})
     assert "The interval is for the drawing of test sequences alone." in card

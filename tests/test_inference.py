@@ -69,7 +69,7 @@ def test_batches_hold_every_sequence_once_and_neighbours_in_length():
 def test_measures_are_torchs_and_scikit_learns(network, data, batch_size):
     labels = torch.tensor([0, 1, 2, 0, 1, 2, 0])
     labelled = replace(data, labels=labels, classes=("a", "b", "c"), target=ClassTarget(("a", "b", "c")))
-    loss, scores, tally = measure(network, labelled, batch_size)
+    loss, scores, tallies = measure(network, labelled, batch_size)
     logits = predict_logits(network, data)
     assert loss == pytest.approx(float(functional.cross_entropy(logits, labels)), rel=1e-5)
     answers = logits.argmax(1)
@@ -77,4 +77,6 @@ def test_measures_are_torchs_and_scikit_learns(network, data, batch_size):
         "accuracy": pytest.approx(accuracy_score(labels, answers)),
         "macro_f1": pytest.approx(f1_score(labels, answers, average="macro")),
     }
-    assert tally[:3].tolist() == [3, 2, 2]
+    answered = torch.cat([functional.one_hot(answers, 3), functional.one_hot(labels, 3)], 1)
+    assert torch.equal(tallies[:, [3, 4, 5, 0, 1, 2]].long(), answered)
+    assert torch.equal(tallies[:, 6:].sum(1) > 0, labels == answers)

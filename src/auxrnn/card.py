@@ -22,6 +22,8 @@ SURE = 1.959963984540054
 
 DATA = ("data", "data_options", "own", "train_sequences", "validation_sequences", "test_sequences", "longest_sequence")
 LABELS = ("target", "test_labels")
+INTERVAL = "test_interval"
+"""The fact that holds low and high end of the 95 % interval of the target's first score, where that is no accuracy."""
 USUAL = asdict(ReadingOptions())
 MOST_CLASSES = 50
 
@@ -38,7 +40,7 @@ def model_card(config: ModelConfig, spec: InputSpec, target: Target, facts: Mapp
     """What it is, what it was trained on, how well it does, how to use it, what it does not do."""
     truncation = "" if config.model == "transformer" else f", truncation {config.bptt}"
     results = ("test_loss", *(f"{part}_{name}" for part in ("test", "validation") for name in target.scores_told))
-    training = [name for name in facts if name not in (*DATA, *LABELS, *results, "model", "bptt")]
+    training = [name for name in facts if name not in (*DATA, *LABELS, *results, INTERVAL, "model", "bptt")]
     shown = ", ".join(target.names[:MOST_CLASSES]) + (", ..." if target.size > MOST_CLASSES else "")
     title, tag, estimator = KINDS[target.kind]
     return f"""---
@@ -103,7 +105,7 @@ def wilson_interval(share: float, number: int) -> tuple[float, float]:
 
 def _scores(target: Target, facts: Mapping[str, Any]) -> str:
     lines = [
-        _told(name, facts[f"test_{name}"], facts.get("test_sequences"))
+        _told(name, facts[f"test_{name}"], _interval(name, target, facts), facts.get("test_sequences"))
         for name in target.scores_told
         if _is_number(facts.get(f"test_{name}"))
     ]
@@ -118,8 +120,7 @@ def _scores(target: Target, facts: Mapping[str, Any]) -> str:
 
 def _limits(target: Target, facts: Mapping[str, Any]) -> str:
     calibration = f"- It answers whatever it is shown; its {target.share_name} have not been calibrated."
-    number = facts.get("test_sequences")
-    if any(_interval(name, facts.get(f"test_{name}"), number) for name in target.scores_told):
+    if _interval(target.score, target, facts):
         told, drawing = "the interval says", "The interval is for the drawing of test sequences alone. "
     else:
         told, drawing = "its scores say", ""
@@ -128,19 +129,25 @@ def _limits(target: Target, facts: Mapping[str, Any]) -> str:
 - {drawing}Another seed of training gives another model."""
 
 
-def _interval(name: str, value: Any, number: Any) -> tuple[float, float] | None:
-    """Of a share of the test sequences, which the accuracy of single classes alone is."""
-    if name != "accuracy" or not isinstance(number, int) or number < 1 or not _is_number(value) or not 0 <= value <= 1:
+def _interval(name: str, target: Target, facts: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Of the target's first score: by Wilson where that is a share of the sequences, as it was measured elsewhere."""
+    value, number = facts.get(f"test_{name}"), facts.get("test_sequences")
+    if name != target.score or not isinstance(number, int) or number < 1 or not _is_number(value):
         return None
-    return wilson_interval(value, number)
+    if name == "accuracy":
+        return wilson_interval(value, number) if 0 <= value <= 1 else None
+    match facts.get(INTERVAL):
+        case [low, high] if _is_number(low) and _is_number(high):
+            return low, high
+    return None
 
 
-def _told(name: str, value: float, number: Any) -> str:
-    interval = _interval(name, value, number)
+def _told(name: str, value: float, interval: tuple[float, float] | None, number: Any) -> str:
     if interval is not None:
-        low, high = interval
+        low, high = (_figure(name, end) for end in interval)
+        method = "Wilson" if name == "accuracy" else "bootstrap"
         return (
-            f"Test accuracy {100 * value:.2f} %, 95 % interval {100 * low:.2f} to {100 * high:.2f} % (Wilson) over "
+            f"Test {shown(name, value)}, 95 % interval {low} to {high}{_unit(name)} ({method}) over "
             f"{number:,} test sequences, which were read once, at the end."
         )
     if name == "macro_f1":
@@ -150,8 +157,15 @@ def _told(name: str, value: float, number: Any) -> str:
 
 def shown(name: str, value: float) -> str:
     """A score in words, for example `accuracy 91.20 %` or `RMSE 0.2314`."""
-    score = SCORES[name]
-    return f"{score.words} {100 * value:.2f} %" if score.percent else f"{score.words} {value:.4g}"
+    return f"{SCORES[name].words} {_figure(name, value)}{_unit(name)}"
+
+
+def _figure(name: str, value: float) -> str:
+    return f"{100 * value:.2f}" if SCORES[name].percent else f"{value:.4g}"
+
+
+def _unit(name: str) -> str:
+    return " %" if SCORES[name].percent else ""
 
 
 def _is_number(value: Any) -> TypeGuard[float]:

@@ -51,17 +51,22 @@ def predict_steps(
 def measure(
     network: Classifier, data: SequenceData, batch_size: int = BATCH_SIZE
 ) -> tuple[float, dict[str, float], Tensor]:
-    """The mean loss on a labelled set, the target's scores, and the tally that they are made of."""
+    """The mean loss on a labelled set, the target's scores, and the tally of each sequence, (N, sums), in their order.
+
+    The scores are those of the tallies' sum.
+    """
     total, count = 0.0, 0
-    tally: Tensor | None = None
+    tallies: Tensor | None = None
+    target = network.target
     with _evaluating(network) as device:
         for indices in batches_by_length(data.lengths, batch_size):
-            loss = network.measured(data.batch(indices).to(device))
-            assert loss.tally is not None
-            total, count = total + float(loss.total), count + loss.count
-            tally = loss.tally.cpu() if tally is None else tally + loss.tally.cpu()
-    assert tally is not None
-    return total / max(count, 1), network.target.scores(tally), tally
+            for outputs, labels, weights in network.labelled(data.batch(indices).to(device)):
+                loss, found = target.loss(outputs, labels, weights), target.tallies(outputs, labels).cpu()
+                total, count = total + float(loss.total), count + loss.count
+                tallies = found.new_zeros(len(data), found.shape[1]) if tallies is None else tallies
+                tallies[indices] += found
+    assert tallies is not None
+    return total / max(count, 1), target.scores(tallies.sum(0)), tallies
 
 
 @contextmanager

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from functools import reduce
 from typing import Any
 
 import torch
@@ -17,7 +19,6 @@ from auxrnn.objectives import (
     Objective,
     Supervised,
     SupervisedSteps,
-    label_loss,
     objective_losses,
     output_head,
 )
@@ -51,18 +52,20 @@ class Classifier(nn.Module, ABC):
 
     def measured(self, batch: SequenceBatch) -> Loss:
         """The supervised loss on all labels of a batch, in memory that does not depend on its length."""
+        return reduce(operator.add, (self.target.loss(*part) for part in self.labelled(batch)))
+
+    def labelled(self, batch: SequenceBatch) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
+        """Outputs, labels and weights (None: all 1) of all labels of a batch, of those of steps piece by piece."""
+        if batch.labels is None:
+            raise ValueError("Expected a batch with labels to measure the answers by, got none.")
         if not self.target.per_step:
-            return label_loss(self(batch), batch, self.target)
-        assert batch.labels is not None
-        found: Loss | None = None
+            yield self(batch), batch.labels, batch.weights
+            return
         first = 0
         for outputs in self.pieces(batch):
             steps = slice(first, first + outputs.shape[1])
-            weights = None if batch.weights is None else batch.weights[:, steps]
-            part = self.target.loss(outputs, batch.labels[:, steps], weights)
-            found, first = part if found is None else found + part, steps.stop
-        assert found is not None
-        return found
+            yield outputs, batch.labels[:, steps], None if batch.weights is None else batch.weights[:, steps]
+            first = steps.stop
 
     @abstractmethod
     def losses(

@@ -78,6 +78,13 @@ def test_evaluate_says_what_the_result_says(trained, kind):
     found = evaluate(folder)
     assert found[SCORES[kind]] == pytest.approx(result[f"test_{SCORES[kind]}"], abs=1e-6)
     assert found["loss"] == pytest.approx(result["test_loss"], abs=1e-5)
+    low, high = result["test_interval"]
+    assert low < result[f"test_{SCORES[kind]}"] < high
+    assert found["interval"].startswith(f"{low:.4f} to {high:.4f} (95 %")
+    card = (folder / "model" / "README.md").read_text()
+    told = f"{low:.4g} to {high:.4g}" if kind == "value" else f"{100 * low:.2f} to {100 * high:.2f} %"
+    assert f"95 % interval {told} (bootstrap) over 12 test sequences" in card
+    assert "test interval" not in card
 
 
 @pytest.mark.parametrize("kind", SCORES)

@@ -33,6 +33,7 @@ from auxrnn.runs.folder import (
     write_json,
 )
 from auxrnn.runs.forecast import describe_run
+from auxrnn.runs.intervals import score_interval
 from auxrnn.runs.launch import launch
 from auxrnn.runs.sensible import sensible_settings
 from auxrnn.scores import SCORES
@@ -252,8 +253,10 @@ def _train(
     if not ranks.is_first:
         return {}
     network.cpu()
-    loss, scores, _ = measure(network, data.test)  # the test set is read here and nowhere else
-    tested = {**{f"test_{name}": value for name, value in scores.items()}, "test_loss": loss}
+    loss, scores, tallies = measure(network, data.test)  # the test set is read here and nowhere else
+    tested: dict[str, Any] = {**{f"test_{name}": value for name, value in scores.items()}, "test_loss": loss}
+    if "accuracy" not in scores:  # whose interval follows from it
+        tested["test_interval"] = score_interval(train.target, tallies)
     result = _result(config, fitted, train, tested, network)
     try:
         _save(folder, network, config, loaded, result)
@@ -284,7 +287,7 @@ def _result(
     config: RunConfig,
     fitted: Fitted,
     train: SequenceData,
-    tested: dict[str, float],
+    tested: dict[str, Any],
     network: Classifier,
 ) -> dict[str, Any]:
     return {

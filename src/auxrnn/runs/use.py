@@ -25,6 +25,8 @@ from auxrnn.persistence import SavedModel
 from auxrnn.preprocessing import RawSequences
 from auxrnn.reading import ReadingOptions
 from auxrnn.runs.datasets import load_again, source_of
+from auxrnn.runs.intervals import score_interval
+from auxrnn.scores import SCORES
 from auxrnn.targets import Target
 
 BLOCK = 256  # sequences of one's own that are held at once
@@ -85,11 +87,14 @@ def evaluate(path: Path, data: str | None = None, data_dir: str | None = None) -
     order = None if test.pixel_order is None else tuple(test.pixel_order.tolist())
     if order != saved.pixel_order:
         raise InputError(f"{name}: expected pixels in the order that the model was trained on, got another.")
-    loss, scores, _ = measure(saved.network, test)
+    loss, scores, tallies = measure(saved.network, test)
     interval = {}
     if "accuracy" in scores:
         low, high = wilson_interval(scores["accuracy"], len(test))
         interval = {"interval": f"{low:.4f} to {high:.4f} (95 %, Wilson)"}
+    elif (found := score_interval(saved.target, tallies)) is not None:
+        of = SCORES[saved.target.score].words
+        interval = {"interval": f"{found[0]:.4f} to {found[1]:.4f} (95 %, of {of}, bootstrap over sequences)"}
     return {
         "data": name,
         "sequences": len(test),

@@ -48,8 +48,12 @@ class Target(ABC):
         """
 
     @abstractmethod
+    def tallies(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """Numbers from whose sum over sequences `scores` follow: a float64 vector for each, (B, sums)."""
+
     def tally(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """Sums from which `scores` follow, a float64 vector: those of two batches together are their sum."""
+        """The sum of `tallies` over a batch, (sums,): that of two batches together is the sum of theirs."""
+        return self.tallies(outputs, labels).sum(0)
 
     @abstractmethod
     def scores(self, tally: Tensor) -> dict[str, float]:

@@ -29,7 +29,7 @@ class ClassTarget(Target):
     def loss(self, outputs: Tensor, labels: Tensor, weights: Tensor | None = None) -> Loss:
         return Loss(summed_cross_entropy(outputs, labels, weights), len(labels), self.tally(outputs, labels))
 
-    def tally(self, outputs: Tensor, labels: Tensor) -> Tensor:
+    def tallies(self, outputs: Tensor, labels: Tensor) -> Tensor:
         return count_classes(outputs.detach(), labels)
 
     def scores(self, tally: Tensor) -> dict[str, float]:
@@ -84,10 +84,18 @@ def summed_cross_entropy(outputs: Tensor, labels: Tensor, weights: Tensor | None
 
 
 def count_classes(outputs: Tensor, labels: Tensor) -> Tensor:
-    """How often each class was labelled, answered, and both: three vectors in one, (3 * classes,) float64."""
-    classes, answers = outputs.shape[-1], outputs.argmax(-1)
-    parts = (labels, answers, labels[answers == labels])
-    return torch.cat([torch.bincount(found, minlength=classes) for found in parts]).double()
+    """Of outputs (B, ..., classes), labels (B, ...), how often each class was labelled, answered, both in a sequence.
+
+    Three vectors in one, (B, 3 * classes) float64; unlabelled steps count nothing.
+    """
+    rows, classes = len(outputs), outputs.shape[-1]
+    steps = labels.numel() // max(rows, 1)
+    answers, labels = outputs.argmax(-1).reshape(rows, steps), labels.reshape(rows, steps)
+    there = labels != UNLABELLED
+    first = classes * torch.arange(rows, device=labels.device).unsqueeze(1)  # the place of class 0 of each sequence
+    counted = ((labels, there), (answers, there), (labels, there & (answers == labels)))
+    parts = [torch.bincount((first + found)[which], minlength=rows * classes) for found, which in counted]
+    return torch.cat([part.view(rows, classes) for part in parts], dim=1).double()
 
 
 def class_scores(tally: Tensor) -> tuple[float, float]:

@@ -37,12 +37,11 @@ class ClassesTarget(Target):
         total = each.sum() if weights is None else (each * weights).sum()
         return Loss(total, len(labels), self.tally(outputs, labels))
 
-    def tally(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """Of each class how often it was labelled, answered, both; then sequences that are all right, and sequences."""
+    def tallies(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """Of each class whether it was labelled, answered, both; then whether the sequence is all right, and 1."""
         answered, labelled = outputs.detach() > 0, labels > 0
-        counts = [labelled.sum(0), answered.sum(0), (labelled & answered).sum(0)]
-        right = (labelled == answered).all(1).sum()
-        return torch.cat([*counts, right.view(1), right.new_full((1,), len(labels))]).double()
+        right = (labelled == answered).all(1, keepdim=True)
+        return torch.cat([labelled, answered, labelled & answered, right, torch.ones_like(right)], dim=1).double()
 
     def scores(self, tally: Tensor) -> dict[str, float]:
         labelled, answered, both = tally[:-2].view(3, -1)

@@ -45,9 +45,8 @@ class TagsTarget(Target):
         total = summed_cross_entropy(flat, known, None if weights is None else weights.flatten())
         return Loss(total, int((known != UNLABELLED).sum()), self.tally(outputs, labels))
 
-    def tally(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        there = labels != UNLABELLED
-        return count_classes(outputs.detach()[there], labels[there])
+    def tallies(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        return count_classes(outputs.detach(), labels)
 
     def scores(self, tally: Tensor) -> dict[str, float]:
         return dict(zip(self.scores_told, class_scores(tally), strict=True))

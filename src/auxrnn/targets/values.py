@@ -50,15 +50,14 @@ class ValueTarget(Target):
         total = each.sum() if weights is None else (each * weights).sum()
         return Loss(total, len(labels), self.tally(outputs, labels))
 
-    def tally(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """The number of sequences; of each value the sums of squared and absolute errors, labels and their squares.
+    def tallies(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """1 for the sequence; of each value the squared and the absolute error, the label and its square.
 
         All of standardised numbers, so that a mean far from zero costs no digits.
         """
         known = self._standardised(labels)
         error = outputs.detach().double() - known
-        sums = [error.square().sum(0), error.abs().sum(0), known.sum(0), known.square().sum(0)]
-        return torch.cat([known.new_full((1,), len(known)), *sums])
+        return torch.cat([known.new_ones(len(known), 1), error.square(), error.abs(), known, known.square()], dim=1)
 
     def scores(self, tally: Tensor) -> dict[str, float]:
         number = tally[0].clamp(min=1)

@@ -1,0 +1,18 @@
+"""How sure a score of a test set is: its interval over the drawing of the sequences. Knows no folder and no network."""
+
+from __future__ import annotations
+
+import torch
+
+from auxrnn.report.statistics import bootstrap_score
+from auxrnn.targets import Target
+
+
+def score_interval(target: Target, tallies: torch.Tensor) -> list[float] | None:
+    """Low and high end of the 95 % bootstrap interval of a target's first score; None for fewer than two sequences.
+
+    tallies: of each sequence, (N, sums), as `inference.measure` gives them: whole sequences are drawn again, for the
+    steps of one are no independent trials. The paper gives no interval of any score.
+    """
+    found = bootstrap_score(tallies.numpy(), lambda sums: target.scores(torch.from_numpy(sums))[target.score])
+    return None if found is None else [found.low, found.high]
