@@ -28,7 +28,8 @@ def parse_run_config(arguments: Sequence[str]) -> RunConfig:
 
 def parse_given(arguments: Sequence[str]) -> tuple[RunConfig, frozenset[str]]:
     """`parse_run_config`, and the names of the settings that were said, on the command line or in a file."""
-    parser = _ConfigParser(prog="auxrnn train", usage=USAGE, description="Train a model and evaluate it at the end.")
+    about = "Train a model and evaluate it at the end."
+    parser = _ConfigParser(prog="auxrnn train", usage=USAGE, description=about, allow_abbrev=False)
     parser.add_argument("--config", action="config", help="a YAML file of these options, as --print_config prints it")
     parser.add_class_arguments(RunConfig)
     words = _in_order(arguments)

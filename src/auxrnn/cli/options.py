@@ -25,7 +25,8 @@ BENCHES = {
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = Parser(prog="auxrnn", description="Recurrent networks on sequences too long to back-propagate through.")
+    about = "Recurrent networks on sequences too long to back-propagate through."
+    parser = Parser(prog="auxrnn", description=about, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"auxrnn {_version()}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
 
