@@ -32,6 +32,9 @@ MODELS: dict[str, dict[str, Any]] = {
     "r-LSTM 20x30": {"model": "r-lstm", "num_anchors": 20, "segment_length": 30},
     "p-LSTM": {"model": "p-lstm"},
 }
+PATIENCE = 300.0
+"""Seconds that a process waits for the others, one of which may have died."""
+
 Case = tuple[str, str, int]  # model, backend, processes at work
 
 
@@ -41,14 +44,15 @@ def main() -> int:
     cases = [(model, backend, count) for model in MODELS for backend in backends for count in options.processes]
     context = multiprocessing.get_context("spawn")
     number = max(options.processes)
-    barrier, found = context.Barrier(number), context.Queue()
-    workers = [context.Process(target=work, args=(index, cases, barrier, found, options)) for index in range(number)]
+    barrier, found = context.Barrier(number, timeout=PATIENCE), context.Queue()
+    shared = (cases, barrier, found, options)
+    workers = [context.Process(target=work, args=(index, *shared), daemon=True) for index in range(number)]
     for worker in workers:
         worker.start()
     expected = sum(count for _, _, count in cases)
     rates: dict[Case, list[float]] = {case: [] for case in cases}
     for _ in range(expected):
-        case, rate = found.get(timeout=600)
+        case, rate = found.get(timeout=PATIENCE)
         rates[case].append(rate)
     for worker in workers:
         worker.join()
@@ -95,7 +99,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=2.5, help="of each case")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--smoke", action="store_true")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if min(options.processes) < 1:
+        parser.error(f"Expected at least 1 process, got {min(options.processes)}.")
+    return options
 
 
 if __name__ == "__main__":

@@ -222,3 +222,10 @@ def test_what_was_said_is_known(file):
     _, given = parse_given(["a.csv", "--bptt", "5", "--config", str(path)])
     assert given == {"data", "bptt", "batch_size", "aux"}
     assert parse_given([])[1] == frozenset()
+
+
+@pytest.mark.parametrize("option", ["--cell", "--lr", "--model", "--matmul_precision", "--bptt"])
+@pytest.mark.parametrize("value", ["", " "])
+def test_an_empty_value_is_told(option, value):
+    with pytest.raises(InputError, match=f"Expected {option} to be "):
+        parse_run_config([option, value])

@@ -60,7 +60,7 @@ class _ConfigParser(ArgumentParser):
             given = message.rsplit("Given value:", 1)[1].strip()
             raise InputError(f"Expected {said} to be {' or '.join(map(_kind, kinds))}, got {given!r}.")
         if value and "Got value:" in message:
-            kind, given = re.split(r"\. Got value: ", value[2].strip().removeprefix("Expected a "), maxsplit=1)
+            kind, given = re.split(r"\. Got value: ?", value[2].strip().removeprefix("Expected a "), maxsplit=1)
             choices = re.findall(r"'([^']+)'", kind) if "Literal" in kind else []
             raise InputError(f"Expected {said} to be {_kind(kind)}, got {given!r}.{did_you_mean(given, choices)}")
         group = re.match(r"Parser key \"([\w.]+)\":\s+Unable to load config '(.*?)'", message)

@@ -7,6 +7,8 @@ chunk in its compact type and only the chunk at hand is ever turned into floats.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -17,9 +19,6 @@ from auxrnn.batch import InputSpec
 from auxrnn.errors import did_you_mean
 from auxrnn.kernels.lstm import PersistentLSTM
 from auxrnn.recurrent import Core, RaggedCore, State, check_core, initial_state, is_divisible, state_tensors
-
-# Weights that are folded anew in every step lie in no common block; cuDNN gathers them itself, and says so every time.
-warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous chunk")
 
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 
@@ -201,5 +200,14 @@ def _run(core: nn.RNNBase, weights: list[Tensor], features: Tensor, state: State
         "RNN_RELU": torch.rnn_relu,
     }
     options = (core.bias, core.num_layers, core.dropout, core.training, False, True)  # one direction, batch first
-    outputs, *last = functions[core.mode](features, state, weights, *options)
+    with _scattered_weights() if features.is_cuda else nullcontext():
+        outputs, *last = functions[core.mode](features, state, weights, *options)
     return outputs, tuple(last) if core.mode == "LSTM" else last[0]
+
+
+@contextmanager
+def _scattered_weights() -> Iterator[None]:
+    """Within it cuDNN does not tell of weights in several places: those folded anew it gathers by itself."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous chunk")
+        yield

@@ -2,7 +2,9 @@
 
 A window is the stretch `[start, stop)` of steps that may carry gradient. `encode_windows` runs every sequence once
 without gradient, in chunks, keeping only the states at the window starts, and then all windows of all sequences as one
-batched pass with gradient. Memory does not depend on the length of the sequences. Knows nothing of losses or models.
+batched pass with gradient. Where a core lets every row stop at its own step (`recurrent.ragged`), each window walks its
+own way to its start instead, all in one call. Memory does not depend on the length of the sequences. Knows nothing of
+losses or models.
 """
 
 from __future__ import annotations
@@ -37,6 +39,11 @@ MAX_CHUNK = 128
 CHUNK_SIZE = 2**18
 """Rows times steps of a chunk of the prefix where every row stops at its own step: what is kept of it is its features,
 of which there may be as many as a step has gates."""
+
+MOST_ROWS = 4096
+"""Up to so many windows each walks a prefix of its own, all in one call, where a core lets rows stop at their own step;
+more of them share the sequences' prefix. An estimate: a card that holds 1,000 rows at once needs four turns for these.
+"""
 
 CALL_COST = 2.5
 """What one call of a core costs beside its steps, in steps of the batch (measured on a CPU, LSTM 128, batch 32)."""
@@ -173,12 +180,13 @@ def _states_at(core: Core, fixed: Core, inputs: Tensor, sequence: Tensor, start:
     """The state before step `start` of each row (R,), without gradient; fixed: the core with its weights settled.
 
     The sequences run once over a grid of chunks; a row leaves the grid at the last point before its start and goes the
-    rest of the way among the other rows.
+    rest of the way among the other rows. Where rows may stop at their own step, and are not too many, all go all the
+    way.
     """
     current = initial_state(core, inputs)  # one row a sequence
     state = select_rows(current, sequence)
     run = ragged(core, len(sequence), inputs.device)
-    if run is not None:
+    if run is not None and len(start) <= MOST_ROWS:
         chunk = max(CHUNK_SIZE // len(start), 1)
         for first in range(0, int(start.max()), chunk):
             steps = (start - first).clamp(0, chunk)

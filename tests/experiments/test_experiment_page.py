@@ -67,7 +67,7 @@ def test_a_row_has_the_papers_number_ours_and_the_difference(tmp_path: Path) -> 
     assert row["against base"] == "+10.0"
     assert row["intervals apart"] == "yes"
     assert row["parameters: classifier (all)"] == "1,000 (2,000)"
-    assert row["process peak, MiB"] == "1,024"
+    assert row["peak, MiB"] == "1,024"
     assert row_of(page, "base")["against base"] == "baseline"
 
 

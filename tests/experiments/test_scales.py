@@ -108,3 +108,12 @@ def test_paper_scale_keeps_the_published_lengths() -> None:
         (1, 600), (10, 60), (20, 30), (50, 12), (100, 6), (200, 3)
     }  # fmt: skip
     assert all(run.config.num_anchors * run.config.segment_length == 600 for run in planned)
+
+
+def test_short_scale_is_the_papers_but_for_its_epochs() -> None:
+    for task in ("mnist", "pmnist", "cifar10"):
+        planned = [plan_runs(find_experiment("table2"), find_scale(name), 1, [task]) for name in ("short", "paper")]
+        for one, other in zip(*planned, strict=True):
+            epochs = {"pretrain_epochs": other.config.pretrain_epochs, "max_epochs": other.config.max_epochs}
+            assert replace(one.config, **epochs) == other.config
+            assert one.config.pretrain_epochs + one.config.max_epochs in (30, 90, 180)

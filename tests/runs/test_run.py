@@ -376,6 +376,8 @@ def test_a_folder_without_the_right_to_write(tmp_path, monkeypatch):
         ({"precision": "bf16-mixd"}, "Did you mean 'bf16-mixed'"),
         ({"data": "digitz"}, "Did you mean 'digits'"),
         ({"limit_train": 9}, "--limit_train of at least 10"),
+        ({"lstm_backend": "persistent", "cell": "gru"}, "an LSTM with lstm_backend persistent, got cell gru"),
+        ({"lstm_backend": "persistent", "hidden_size": 129}, "hidden size 129"),
     ],
 )
 def test_what_cannot_be_trained_leaves_no_folder(tmp_path, changes, message):

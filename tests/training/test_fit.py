@@ -416,3 +416,17 @@ def test_half_precision_trains_where_the_device_can_and_as_usual_where_not():
 def test_an_unknown_precision_is_refused():
     with pytest.raises(InputError, match="Expected a precision of 32-true, bf16-mixed, 16-mixed, got 'bf16'"):
         train_tiny(training=replace(TRAINING, precision="bf16"))
+
+
+def test_every_lstm_of_a_network_trains_on_the_kernel_that_was_asked_for(monkeypatch):
+    launch = pytest.importorskip("auxrnn.kernels.launch")
+    shapes, plain = [], launch.run_layer
+
+    def counted(inputs, weight_ih, *rest, **options):
+        shapes.append(tuple(weight_ih.shape))
+        return plain(inputs, weight_ih, *rest, **options)
+
+    monkeypatch.setattr(launch, "run_layer", counted)
+    rows, usual = (train_tiny(training=replace(TRAINING, lstm_backend=name))[1] for name in ("persistent", "auto"))
+    assert len(set(shapes)) > 1, "the main network and the decoders"
+    assert [row["loss"] for row in rows] == pytest.approx([row["loss"] for row in usual], rel=1e-2)

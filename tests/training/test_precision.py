@@ -5,7 +5,7 @@ import torch
 
 from auxrnn.errors import InputError
 from auxrnn.training import precision as precision_module
-from auxrnn.training.precision import usable_precision
+from auxrnn.training.precision import matmul_precision, usable_precision
 
 
 @pytest.fixture(autouse=True)
@@ -50,3 +50,18 @@ def test_float16_needs_a_gpu():
 def test_another_precision_is_refused(given, nearest):
     with pytest.raises(InputError, match=rf"got '{given}'\. Did you mean '{nearest}'\?"):
         usable_precision(given, "cpu")
+
+
+def test_products_are_as_asked_within_and_as_before_after():
+    before = torch.get_float32_matmul_precision()
+    within = []
+
+    @matmul_precision("high")
+    def failing():
+        within.append(torch.get_float32_matmul_precision())
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        failing()
+    assert within == ["high"]
+    assert torch.get_float32_matmul_precision() == before

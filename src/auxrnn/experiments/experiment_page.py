@@ -85,7 +85,7 @@ def _task_section(experiment: Experiment, scale: Scale, task: str, results: Sequ
     against = compare_all(values, experiment.baseline) if experiment.baseline in values else {}
     header = ["model", "paper, %", f"ours: test {experiment.measure}, %", "bootstrap 95 %", "like the paper's?",
               f"against {experiment.baseline}", "real?", "effect g", "intervals apart",
-              "parameters: classifier (all)", "seconds", "process peak, MiB"]  # fmt: skip
+              "parameters: classifier (all)", "seconds", "peak, MiB"]  # fmt: skip
     rows: list[list[Cell | str]] = []
     for result in results:
         name, own = result.arm.name, list(values[result.arm.name].values())
@@ -115,8 +115,9 @@ def _task_section(experiment: Experiment, scale: Scale, task: str, results: Sequ
     note = (
         "± is half of Student's 95 % interval of the mean over seeds; beside it the bootstrap's, too narrow for few "
         f"seeds. Seeds pair the arms: one seed, one split. {reach_note(pairs, max(len(against), 1))} P: read off the "
-        "paper's table; F: measured off a figure. Peak memory is of the whole process. Seconds are of training and "
-        "validation, with other runs beside: compare them with care."
+        "paper's table; F: measured off a figure. Peak memory is of the whole process, on a GPU of "
+        "what torch holds there. Seconds are of training and validation, with other runs beside: compare them with "
+        "care."
     )
     figures = [_curves(task, results, "validation_accuracy", path)]
     if experiment.curves:
@@ -225,7 +226,7 @@ def _repeat_section(
 ) -> Section:
     """Every run with its folder, circumstances and figures, and the commands that repeat them."""
     header = ["run, and how to repeat it", "arm", "seed", "test, %", "validation, %", "epoch chosen", "epochs",
-              "seconds", "process peak, MiB", "commit", "hardware"]  # fmt: skip
+              "seconds", "peak, MiB", "commit", "hardware"]  # fmt: skip
     rows: list[list[Cell | str]] = []
     finished = [(run, records[run.name]) for run in planned if run.name in records]
     for run, record in finished:

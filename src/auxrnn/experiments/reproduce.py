@@ -56,6 +56,8 @@ def reproduce(request: Request, say: Callable[[str], None] = print) -> Path:
     experiment, scale = find_experiment(request.experiment), find_scale(request.scale)
     out = request.out or Path("results") / scale.name
     planned = plan_runs(experiment, scale, request.seeds or scale.seeds, request.tasks, request.arms)
+    if out.exists() and not out.is_dir():
+        raise InputError(f"{out}: expected a folder for the results, found a file.")
     wanted: dict[str, PlannedRun] = {}
     for run in planned:
         wanted.setdefault(run.name, run)
@@ -109,4 +111,6 @@ def _inside(
                 arms.append(Arm(f"{run.arm}, {task}", run.config, (read_run(runs / run.name),)))
         if arms:
             return probe_sections(arms, data_dir, say)
+    if experiment.inside:
+        say("No trained model is there of the arms that are looked into; the page goes without those sections.")
     return []

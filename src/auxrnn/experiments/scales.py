@@ -77,9 +77,8 @@ PAPER = Scale(
 
 SHORT = Scale(
     "short",
-    "Short scale: the published sizes and batch, but 30 epochs in place of 100, which some thirty runs at once on one "
-    "large GPU do in about 20 minutes; matrix products in tf32. For want of epochs its figures lie below the paper's: "
-    "compare arms with each other.",
+    "Short scale: the published sizes and batch, but 30 epochs in place of paper scale's 100; matrix products in tf32. "
+    "For want of epochs its figures may lie below the paper's: compare arms with each other.",
     seeds=3,
     shared={"batch_size": 128, "lr": 1e-3, "matmul_precision": "high"},
     tasks={

@@ -65,7 +65,9 @@ class PersistentLSTM(nn.LSTM):
         return outputs * (steps < lengths[:, None]).unsqueeze(2), (hidden, cell)
 
     def chosen(self, rows: int, device: torch.device) -> str:
-        """ "cudnn" or "persistent": what runs so many rows there."""
+        """ "cudnn" or "persistent": what runs so many rows there. "auto" was measured against float32, not autocast."""
+        if self.backend == "auto" and device.type == "cuda" and torch.is_autocast_enabled("cuda"):
+            return "cudnn"
         weight = self.all_weights[0][1]
         return choose_backend(
             self.backend,

@@ -13,11 +13,12 @@ import torch
 from safetensors import SafetensorError
 
 from auxrnn.build import build_model
-from auxrnn.config import RunConfig
+from auxrnn.config import OWN_CORE, RunConfig
 from auxrnn.data.dataset import SequenceData, TrainTest
 from auxrnn.data.splits import stratified_split
 from auxrnn.errors import InputError, did_you_mean
 from auxrnn.inference import measure
+from auxrnn.kernels.backend import choose_backend
 from auxrnn.lock import check_unlocked, lock_run
 from auxrnn.model import Classifier
 from auxrnn.persistence import SavedModel, save_model
@@ -144,8 +145,28 @@ def train_rank(path: Path, checkpoint: Path | None, data_dir: str | None) -> Non
     _train(config, folder, data, resume, print)
 
 
+def _check_backend(config: RunConfig) -> None:
+    """InputError for the persistent kernel where no LSTM of the run could use it."""
+    if config.lstm_backend != "persistent":
+        return
+    if config.model in OWN_CORE or config.cell != "lstm":
+        own = config.model if config.model in OWN_CORE else f"cell {config.cell}"
+        raise InputError(f"Expected an LSTM with lstm_backend persistent, got {own}; leave lstm_backend out.")
+    on_gpu = config.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+    choose_backend(
+        "persistent",
+        device=torch.device("cuda" if on_gpu else "cpu"),
+        dtype=torch.float32,
+        hidden_size=max(config.hidden_size, config.aux.decoder_hidden_size or 0),
+        rows=config.batch_size,
+        operands="fp16",
+        training=True,
+    )
+
+
 def _check_engine(config: RunConfig) -> None:
-    """Refuse before a folder is made what Lightning would refuse after."""
+    """Refuse before a folder is made what would be refused after."""
+    _check_backend(config)
     from lightning import Trainer
     from lightning.fabric.utilities.exceptions import MisconfigurationException
     from lightning.pytorch.accelerators import AcceleratorRegistry
