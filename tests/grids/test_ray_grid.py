@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import sys
 import threading
 from dataclasses import replace
@@ -35,7 +36,7 @@ class Cluster:
         return self.open
 
     def init(self, address, **options):
-        if address == "nowhere:1":
+        if address == "auto":
             raise ConnectionError("no answer")
         self.address, self.given, self.open = address, options, True
 
@@ -117,8 +118,14 @@ def test_a_share_of_a_gpu_for_those_that_use_one(cluster, tmp_path):
 
 def test_no_cluster_and_no_ray(cluster, monkeypatch, tmp_path):
     cluster()
-    with pytest.raises(InputError, match="a Ray cluster at 'nowhere:1', found none: no answer"):
-        RayWorkers("nowhere:1")
+    with pytest.raises(InputError, match="a Ray cluster at 'auto', found none: no answer"):
+        RayWorkers("auto")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        place = f"127.0.0.1:{taken.getsockname()[1]}"
+        RayWorkers(place).close()  # somebody listens
+    for address in (place, f"ray://{place}"):
+        with pytest.raises(InputError, match=f"a Ray cluster at '{address}', found none: .*refused"):
+            RayWorkers(address)
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(InputError, match=r"pip install 'auxrnn\[ray\]'"):
         run_grid({"a": SMALL}, tmp_path, ray="local")

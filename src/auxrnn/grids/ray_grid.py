@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 import time
 from dataclasses import replace
@@ -19,6 +20,9 @@ import auxrnn.grids.task as carried
 from auxrnn.errors import InputError
 from auxrnn.grids.task import Report, Task, carry_out
 from auxrnn.grids.workers import RUNS_PER_GPU
+
+ANSWER = 5.0
+"""Seconds in which a cluster's address has to take a connection."""
 
 
 class RayWorkers:
@@ -42,8 +46,9 @@ class RayWorkers:
             if address == "local":
                 quiet["include_dashboard"] = False
             try:
+                _check_answers(address)  # Ray itself asks for two minutes
                 ray.init(address, **quiet)
-            except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
+            except (OSError, RuntimeError, ValueError) as error:
                 raise InputError(f"Expected a Ray cluster at {address!r}, found none: {error}") from error
         self._gpus = bool(ray.cluster_resources().get("GPU"))
         self._remote = ray.remote(max_retries=0, max_calls=1)(_carry_out_there)  # a process a run, as on one machine
@@ -82,6 +87,13 @@ class RayWorkers:
     def close(self) -> None:
         if self._own:
             self._ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """OSError where an address with a host and a port has nobody who listens."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if colon and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=ANSWER).close()
 
 
 def _environment() -> dict[str, str]:
