@@ -1,4 +1,4 @@
-"""Writing a file so that it is whole or as it was, whatever happens in between; and asking first whether it can be."""
+"""Files written whole or as they were, whatever happens in between; whether they can be; YAML of plain values."""
 
 from __future__ import annotations
 
@@ -46,3 +46,19 @@ def check_place(path: Path) -> None:
         raise InputError(
             f"{path}: expected a place that can be written to, found that {near} cannot: {reason}. Choose another."
         ) from error
+
+
+def parse_yaml(text: str) -> Any:
+    """What a YAML text says, of plain values alone; yaml.YAMLError for one that has other objects or aliases.
+
+    A few lines of aliases of aliases stand for more than any memory holds.
+    """
+    import yaml
+
+    class PlainLoader(yaml.SafeLoader):
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            if self.check_event(yaml.AliasEvent):
+                raise yaml.YAMLError("an alias (*name); write out what it stands for")
+            return super().compose_node(parent, index)
+
+    return yaml.load(text, PlainLoader)  # a SafeLoader with less

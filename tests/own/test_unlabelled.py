@@ -1,9 +1,12 @@
 """Files to predict from, read as those of training were."""
 
+import os
+
 import numpy as np
 import pytest
 
 from auxrnn.errors import InputError
+from auxrnn.own.importing import import_source
 from auxrnn.own.recognise import recognise
 from auxrnn.own.unlabelled import read_unlabelled
 from auxrnn.reading import ReadingOptions
@@ -87,3 +90,27 @@ def test_missing_values_as_in_training(tmp_path):
 def test_other_files(tmp_path, make, told):
     with pytest.raises(InputError, match=told):
         sequences(make(tmp_path), form_of(write_texts(tmp_path)))
+
+
+def test_a_stored_set(tmp_path):
+    for name in "ab":
+        for number in (1, 2):
+            write_wave(tmp_path / "in" / name / f"{number}.wav", [number, 2, 3])
+    form = form_of(tmp_path / "in")
+    import_source(tmp_path / "in", tmp_path / "waves.set", OPTIONS, lambda said: None)
+    found = sequences(tmp_path / "waves.set", form)
+    assert sorted(steps.tolist() for steps in found) == sorted(
+        steps.tolist() for steps in sequences(tmp_path / "in", form)
+    )
+    texts = write_csv(tmp_path / "a.csv", "text,label", "one,x", "two,y", "three,x", "four,y")
+    import_source(texts, tmp_path / "texts.set", OPTIONS, lambda said: None)
+    assert sorted(sequences(tmp_path / "texts.set", form_of(texts))) == ["four", "one", "three", "two"]
+    with pytest.raises(InputError, match="expected numbers as in training, found a text"):
+        sequences(tmp_path / "texts.set", form)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    form = form_of(write_csv(tmp_path / "a.csv", "text,label", "one,x", "two,y"))
+    os.mkfifo(tmp_path / "new.csv")
+    with pytest.raises(InputError, match=r"new\.csv: expected a regular file, found a pipe"):
+        sequences(tmp_path / "new.csv", form)

@@ -140,6 +140,12 @@ def visible_folders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__")))
 
 
+def check_regular(path: Path) -> None:
+    """InputError for a pipe, a socket or a device, which may be waited for without an end."""
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: expected a regular file, found a pipe, a socket or a device. Take it out.")
+
+
 def class_files(folder: Path) -> tuple[list[Path], int]:
     """Files of known kinds at any depth, in order, and the number of others; InputError for a class without any."""
     found, other = [], 0
@@ -150,6 +156,7 @@ def class_files(folder: Path) -> tuple[list[Path], int]:
                 continue
             path = Path(parent, name)
             if any(path.suffix.lower() in suffixes for suffixes in KINDS.values()):
+                check_regular(path)
                 found.append(path)
             else:
                 other += 1

@@ -9,6 +9,9 @@ from auxrnn.errors import InputError
 from auxrnn.reading import LabelType
 
 MOST_CLASSES = 100_000
+LONGEST_NUMBER = 100
+"""Digits of a label that is a whole number; Python reads no more than some thousand."""
+
 _WHOLE = re.compile(r"([+-]?\d+)(?:\.0*)?")
 
 
@@ -91,6 +94,11 @@ class Labelling:
             raise InputError(
                 f"{where}: expected a {self._kind} as label as in the rows before (e.g. {self.classes[0]!r}), got the "
                 f"{kind} {label!r}. If both are meant, say --label_type text."
+            )
+        if whole and len(whole[1]) > LONGEST_NUMBER:
+            raise InputError(
+                f"{where}: expected a number of at most {LONGEST_NUMBER} digits as label, got {len(whole[1]):,}. "
+                "If these are names, say --label_type text."
             )
         self._kind = kind
         return whole[1] if whole else label

@@ -10,24 +10,33 @@ from typing import Any
 from auxrnn.errors import InputError
 from auxrnn.own.archive import find_ts
 from auxrnn.own.arrays import find_arrays
-from auxrnn.own.files import class_files
+from auxrnn.own.files import check_regular, class_files
 from auxrnn.own.longform import find_long_form_reader
 from auxrnn.own.media import KINDS, medium_of
 from auxrnn.own.missing import fill_missing
 from auxrnn.own.rows import Form, Row
+from auxrnn.own.stored import SequenceSet, is_set, open_set
 from auxrnn.own.tables import TABLE_SUFFIXES, open_table
 from auxrnn.own.texts import find_text_reader
 from auxrnn.reading import ReadingOptions
 
 
 def read_unlabelled(path: Path, form: Form, options: ReadingOptions) -> Iterator[Row]:
-    """The sequences of a file, or of all files in a folder, in the form of training; InputError where they differ.
+    """The sequences of a file, of all files in a folder, or of a stored set, in the form of training.
+
+    InputError where they differ.
 
     form, options: of the source that the model was trained on; columns have the names that they had there.
     """
     if not path.exists():
         raise InputError(f"{path}: expected a file or folder to predict from, found nothing.")
-    rows = _files(class_files(path)[0], form, options) if path.is_dir() else _file(path, form, options)
+    if is_set(path):
+        rows = _stored(open_set(path))
+    elif path.is_dir():
+        rows = _files(class_files(path)[0], form, options)
+    else:
+        check_regular(path)
+        rows = _file(path, form, options)
     for row in rows:
         if isinstance(row.sequence, str) != (form.kind == "characters"):
             expected, found = ("a text", "numbers") if form.kind == "characters" else ("numbers", "a text")
@@ -63,6 +72,14 @@ def _file(path: Path, form: Form, options: ReadingOptions) -> Iterator[Row]:
         f"{path}: expected a file like those of training ({form.description}), "
         f"found one ending in {suffix or 'nothing'}."
     )
+
+
+def _stored(content: SequenceSet) -> Iterator[Row]:
+    for index in range(len(content)):
+        steps = content.sequence(index)
+        text = content.form.kind == "characters"
+        sequence = "".join(content.characters[place] for place in steps.tolist()) if text else steps
+        yield Row(f"{content.source}, sequence {index}", sequence)
 
 
 def _files(paths: list[Path], form: Form, options: ReadingOptions) -> Iterator[Row]:
