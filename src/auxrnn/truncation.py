@@ -185,8 +185,8 @@ def _states_at(core: Core, fixed: Core, inputs: Tensor, sequence: Tensor, start:
     """
     current = initial_state(core, inputs)  # one row a sequence
     state = select_rows(current, sequence)
-    run = ragged(core, len(sequence), inputs.device)
-    if run is not None and len(start) <= MOST_ROWS:
+    run = ragged(core, len(start), inputs.device) if len(start) <= MOST_ROWS else None
+    if run is not None:
         chunk = max(CHUNK_SIZE // len(start), 1)
         for first in range(0, int(start.max()), chunk):
             steps = (start - first).clamp(0, chunk)
