@@ -1,11 +1,12 @@
 """A file is whole or as it was."""
 
 import os
+from pathlib import Path
 
 import pytest
 
 from auxrnn.errors import InputError
-from auxrnn.files import check_place, write_atomically
+from auxrnn.files import check_outside, check_place, write_atomically
 
 
 def test_writes_into_folders_that_are_not_there_yet(tmp_path):
@@ -73,3 +74,19 @@ def test_a_place_is_asked_for_without_a_trace(tmp_path):
             InputError, match=r"a\.txt: expected a place that can be written to, found that .*file cannot"
         ):
             check_place(path)
+
+
+def test_a_place_within_what_is_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "source").mkdir()
+    (tmp_path / "table.csv").touch()
+    for place, source in ((tmp_path / "run", "source"), (tmp_path / "source-run", "source"), ("run", "table.csv")):
+        check_outside(Path(place), Path(source))
+    for place, source in (
+        ("source/run", "source"),
+        ("source", "source/"),
+        ("run", "."),
+        ("source/../source/a", "source"),
+    ):
+        with pytest.raises(InputError, match=r"outside of .*, whose files are read, got one within"):
+            check_outside(Path(place), Path(source))

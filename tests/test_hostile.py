@@ -426,6 +426,7 @@ BAD_MODELS = {
     "weights of the same shapes": (retrained_weights, "as they were saved together"),
     "another use": (replaced('"label_type": "str"', '"label_type": "int64"'), "as they were saved together"),
     "a class twice": (replaced('"9"', '"8"'), "distinct texts"),
+    "a class that would clear the screen": (replaced('"9"', '"\\u001b[2J"'), "a name without control characters"),
     "swapped weights": (other_weights, "expected the weights that config.json describes"),
     "a pickle as weights": (
         lambda f, _: torch.save({"a": torch.ones(1)}, f / "model" / "model.safetensors"),
@@ -530,8 +531,25 @@ def test_pipes_are_not_waited_for(told, tmp_path, finished_run):
         (tmp_path / "in" / name).mkdir(parents=True)
         os.mkfifo(tmp_path / "in" / name / "p.wav")
     assert "p.wav: expected a regular file" in told("train", "in", "--out", "run")
+    (tmp_path / "list.csv").write_text("path,label\n" + "".join(f"in/{name}/p.wav,{name}\n" for name in "ab"))
+    assert "list.csv, row 2 (in/a/p.wav): expected a regular file" in told("train", "list.csv", "--out", "run")
     os.mkfifo(tmp_path / "x.png")
     assert "x.png: expected a file" in told("predict", finished_run, "x.png")
+
+
+def test_nothing_is_written_into_what_is_read(told, tmp_path, monkeypatch):
+    pictures(tmp_path)
+    for words in (["train", "data"], ["data", "import", "data"]):
+        assert "data/new: expected a place outside of data, whose" in told(*words, "--out", "data/new")
+    monkeypatch.chdir(tmp_path / "data")
+    assert "runs/data-r-lstm-0: expected a place outside of ." in told("train", ".")
+
+
+def test_a_class_that_would_clear_the_screen(told, tmp_path):
+    rows = "".join(f"text {row},{'a' if row % 2 else 'b' + chr(27) + '[2J'}\n" for row in range(8))
+    (tmp_path / "evil.csv").write_text("text,label\n" + rows)
+    for words in (["train", "evil.csv", "--out", "run"], ["data", "verify", "evil.csv"]):
+        assert r"evil.csv, row 2: expected a name without control characters, got 'b\x1b[2J'" in told(*words)
 
 
 def test_a_label_of_more_digits_than_python_reads(told, tmp_path):

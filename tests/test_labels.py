@@ -42,6 +42,8 @@ def test_y_is_named_where_y_is_at_fault():
         learn_labels(read_labels(np.array(["a", 1] * 5, dtype=object), 10, "y"))
     with pytest.raises(InputError, match=r"y: expected one class a sequence, or 0 and 1 .* \(2, 3\) with 5"):
         read_indicator(np.array([[5, 6, 5], [6, 6, 5]]), 2, "y")
+    with pytest.raises(InputError, match=r"y: expected one class a sequence, \(N,\), or .*\(2, 2\) with \[0, 1, 2\]"):
+        read_labels([[0, 1], [2, 1]], 2, "y")
     with pytest.raises(InputError, match="got 1 class, 1\\."):
         learn_labels(np.array([1, 1]))
 

@@ -27,14 +27,6 @@ INTERVAL = "test_interval"
 USUAL = asdict(ReadingOptions())
 MOST_CLASSES = 50
 
-KINDS = {
-    "class": ("sequence classifier", "sequence-classification", "LongSequenceClassifier"),
-    "classes": ("multi-label sequence classifier", "multi-label-classification", "LongSequenceClassifier"),
-    "value": ("sequence regressor", "sequence-regression", "LongSequenceRegressor"),
-    "tags": ("sequence tagger", "sequence-tagging", "LongSequenceTagger"),
-}
-"""What a model of each target is called: in words, as a tag, in Python."""
-
 
 def model_card(config: ModelConfig, spec: InputSpec, target: Target, facts: Mapping[str, Any]) -> str:
     """What it is, what it was trained on, how well it does, how to use it, what it does not do."""
@@ -42,13 +34,12 @@ def model_card(config: ModelConfig, spec: InputSpec, target: Target, facts: Mapp
     results = ("test_loss", *(f"{part}_{name}" for part in ("test", "validation") for name in target.scores_told))
     training = [name for name in facts if name not in (*DATA, *LABELS, *results, INTERVAL, "model", "bptt")]
     shown = ", ".join(target.names[:MOST_CLASSES]) + (", ..." if target.size > MOST_CLASSES else "")
-    title, tag, estimator = KINDS[target.kind]
     return f"""---
 library_name: auxrnn
-tags: [recurrent-neural-network, {tag}, long-sequences]
+tags: [recurrent-neural-network, {target.model_tag}, long-sequences]
 ---
 
-# {config.model} {title}
+# {config.model} {target.model_name}
 
 {described(config)}{truncation}, trained by
 auxrnn after Trinh, Dai, Luong and Le, *Learning Longer-term Dependencies in RNNs with Auxiliary Losses* (ICML 2018).
@@ -71,7 +62,7 @@ Sequences of {spec.size} {spec.kind} a step; {target.described()}: {shown}.
 
 ```python
 import auxrnn
-model = auxrnn.{estimator}.from_pretrained("FOLDER")
+model = auxrnn.{target.estimator}.from_pretrained("FOLDER")
 model.predict(X)
 ```
 

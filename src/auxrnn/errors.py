@@ -6,18 +6,23 @@ Knows nothing of data, models or commands.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # what a terminal obeys
 
 
 class InputError(ValueError):
     """Bad use by a person: a file, an option or a value that cannot be used.
 
     The message says what was expected, what came, and what to do. The command line prints it without a traceback and
-    ends with exit code 2; in a library call it is an ordinary `ValueError`. It is one line, whatever is quoted in it.
+    ends with exit code 2; in a library call it is an ordinary `ValueError`. It is one line without
+    control characters, whatever is quoted in it.
     """
 
     def __init__(self, message: object = "") -> None:
-        super().__init__(" ".join(line.strip() for line in str(message).splitlines()))
+        line = " ".join(line.strip() for line in str(message).splitlines())
+        super().__init__(_CONTROL.sub(lambda found: repr(found[0])[1:-1], line))
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
@@ -28,3 +33,10 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     by_lower_case = {choice.lower(): choice for choice in choices}
     nearest = difflib.get_close_matches(word.strip().lower(), list(by_lower_case), n=1)
     return f" Did you mean '{by_lower_case[nearest[0]]}'?" if nearest else ""
+
+
+def check_printable(name: str, where: str) -> str:
+    """A name as it is; InputError where it holds control characters, which a terminal obeys."""
+    if _CONTROL.search(name):
+        raise InputError(f"{where}: expected a name without control characters, got {name!r}.")
+    return name

@@ -48,6 +48,15 @@ def check_place(path: Path) -> None:
         ) from error
 
 
+def check_outside(place: Path, source: Path) -> None:
+    """InputError where what is written to `place` would lie in the folder `source` and be read as part of it."""
+    if source.is_dir() and place.resolve().is_relative_to(source.resolve()):
+        raise InputError(
+            f"{place}: expected a place outside of {source}, whose files are read, got one within: it would be read "
+            "with them the next time. Choose another --out."
+        )
+
+
 def parse_yaml(text: str) -> Any:
     """What a YAML text says, of plain values alone; yaml.YAMLError for one that has other objects or aliases.
 

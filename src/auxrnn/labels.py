@@ -27,6 +27,12 @@ INTEGER_LABELS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"
 def read_labels(y: Any, number: int, name: str) -> Array:
     """Labels (N,), checked."""
     try:
+        found = np.asarray(y)
+        if found.ndim > 1 and found.shape[1:] != (1,):
+            raise InputError(
+                f"{name}: expected one class a sequence, (N,), or 0 and 1 for each of several, (N, K), got shape "
+                f"{found.shape} with {np.unique(found)[:5].tolist()}."
+            )
         labels = column_or_1d(y, warn=True)
         if labels.dtype.kind == "f":
             assert_all_finite(labels, input_name=name)

@@ -20,7 +20,7 @@ from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
 from auxrnn.card import model_card
 from auxrnn.config import ModelConfig, with_groups
-from auxrnn.errors import InputError
+from auxrnn.errors import InputError, check_printable
 from auxrnn.files import write_atomically
 from auxrnn.fingerprint import fingerprint
 from auxrnn.model import Classifier
@@ -195,7 +195,7 @@ def _class_names(found: Any) -> tuple[str, ...]:
         raise InputError(f"expected classes to be a list of at least one class, found {found!r}")
     if not all(isinstance(name, str) for name in found) or len(set(found)) < len(found):
         raise InputError(f"expected classes as distinct texts, got {found[:10]}")
-    return tuple(found)
+    return tuple(check_printable(name, "classes") for name in found)
 
 
 def _sizes_alone(config: ModelConfig, spec: InputSpec, target: Target, longest: int | None) -> Classifier:

@@ -49,4 +49,4 @@ def test_tags_of_labelled_steps(monkeypatch):
 
 @pytest.mark.parametrize("kind", ["class", "classes", "value", "tags"])
 def test_every_target_has_its_own(kind):
-    assert kind in module.KINDS
+    assert kind in module.BY_KIND

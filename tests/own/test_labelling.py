@@ -34,6 +34,7 @@ def test_whole_numbers_written_in_two_ways_are_one_class():
     [
         (["1", "2", "cat"], "row 2: expected a number as label.*'1'.*got the word 'cat'.*--label_type text"),
         (["cat", "2"], "row 1: expected a word"),
+        (["cat", "\x1b[2J"], r"row 1: expected a name without control characters, got '\\x1b\[2J'"),
         (["0.5"], "row 0: expected a class as label, got 0.5: these look like measured values"),
         (["a", "1e-3"], "row 1: .*measured values"),
     ],

@@ -61,6 +61,8 @@ def test_a_split_of_whole_sequences(tmp_path):
         (["1,1,inf,x"], "row 2: expected a finite number as u"),
         (["1,soon,5,x"], "row 2: expected a time"),
         (["1,nan,5,x"], "row 2: expected a finite time"),
+        (["1,7,5,x", "2,2024-01-01,5,x"], r"row 3: expected a number as time as in .*row 2, got a date, '2024-01-01'"),
+        (["1,2024-01-01,5,x", "1,7,5,x"], r"row 3: expected a date as time as in .*row 2, got a number, '7'"),
         ([",1,5,x"], "row 2: expected an id"),
     ],
 )

@@ -101,10 +101,11 @@ def test_damaged_facts_are_told(tmp_path):
     train(write_long_form(tmp_path, 30), tmp_path / "run")
     place = tmp_path / "run" / "model" / "config.json"
     content = json.loads(place.read_text())
-    content["facts"]["own"]["form"] = {"kind": "values"}
-    place.write_text(json.dumps(content))
-    with pytest.raises(InputError, match="says how its data were read"):
-        list(predict_file(tmp_path / "run", tmp_path / "steps.csv"))
+    for damaged in ({**content["facts"]["own"], "form": {"kind": "values"}}, "hi"):
+        content["facts"]["own"] = damaged
+        place.write_text(json.dumps(content))
+        with pytest.raises(InputError, match="facts say under own how its data were read, got"):
+            list(predict_file(tmp_path / "run", tmp_path / "steps.csv"))
 
 
 def test_nothing_is_written_for_files_that_are_refused(tmp_path):

@@ -22,7 +22,7 @@ def directly(score):
 def test_values():
     generator = torch.Generator().manual_seed(0)
     labels = 100 + 5 * torch.randn(N, 2, generator=generator, dtype=torch.float64)
-    target = ValueTarget(("a", "b")).fitted(labels)
+    target = ValueTarget(("a", "b")).fitted(labels, "y")
     outputs = (labels - 100) / 5 + 0.5 * torch.randn(N, 2, generator=generator, dtype=torch.float64)
     answers = target.answers(outputs).numpy()
     expected = directly(lambda drawn: r2_score(labels.numpy()[drawn], answers[drawn]))
@@ -55,3 +55,13 @@ def test_tags_are_drawn_by_the_sequence():
 
 def test_one_sequence_has_none():
     assert score_interval(ValueTarget(("a",)), torch.ones(1, 5, dtype=torch.float64)) is None
+
+
+def test_answers_without_a_mistake_have_none():
+    """Every draw scores 1: an interval from 1 to 1 would say that nothing is left to chance."""
+    labels = torch.randint(0, 3, (N, 6), generator=torch.Generator().manual_seed(0))
+    target = TagsTarget(("a", "b", "c"))
+    outputs = torch.nn.functional.one_hot(labels, 3).double()
+    assert score_interval(target, target.tallies(outputs, labels)) is None
+    outputs[0, 0] = torch.roll(outputs[0, 0], 1)
+    assert score_interval(target, target.tallies(outputs, labels)) is not None

@@ -11,7 +11,7 @@ from auxrnn.errors import InputError
 from auxrnn.targets import ValueTarget, target_of
 
 LABELS = torch.tensor([[100.0, -3e6], [104.0, 2e6], [97.0, 5e6], [99.0, 0.0], [100.5, 1e6]], dtype=torch.float64)
-TARGET = ValueTarget(("mass", "money")).fitted(LABELS)
+TARGET = ValueTarget(("mass", "money")).fitted(LABELS, "y")
 
 
 def outputs():
@@ -21,7 +21,7 @@ def outputs():
 def test_learned_numbers_are_those_of_the_labels():
     assert TARGET.mean == pytest.approx(LABELS.mean(0).tolist())
     assert TARGET.scale == pytest.approx(LABELS.std(0, correction=0).tolist())
-    assert ValueTarget(("x",)).fitted(torch.full((3, 1), 0.1)).scale == (1.0,)
+    assert ValueTarget(("x",)).fitted(torch.full((3, 1), 0.1), "y").scale == (1.0,)
 
 
 def test_loss_is_the_squared_error_of_standardised_labels():
@@ -49,7 +49,7 @@ def test_scores_are_scikit_learns_and_those_of_parts_added_up():
 
 def test_labels_far_from_zero_cost_no_digits():
     labels = 1e9 + torch.arange(6, dtype=torch.float64).unsqueeze(1)
-    target = ValueTarget(("x",)).fitted(labels)
+    target = ValueTarget(("x",)).fitted(labels, "y")
     said = torch.zeros(6, 1, dtype=torch.float64)
     assert target.scores(target.tally(said, labels))["r2"] == pytest.approx(0.0, abs=1e-9)
 
@@ -92,5 +92,5 @@ def test_numbers_that_fit_no_target():
         ValueTarget(("x",), (1.0, 2.0), (1.0,))
     with pytest.raises(InputError, match="scales above 0"):
         ValueTarget(("x",), (1.0,), (0.0,))
-    with pytest.raises(InputError, match="too large"):
-        ValueTarget(("x",)).fitted(torch.tensor([[1e300], [-1e300]], dtype=torch.float64))
+    with pytest.raises(InputError, match=r"a\.csv: .* too large"):
+        ValueTarget(("x",)).fitted(torch.tensor([[1e300], [-1e300]], dtype=torch.float64), "a.csv")

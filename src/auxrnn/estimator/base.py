@@ -19,7 +19,6 @@ import torch
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from auxrnn.build import build_model
-from auxrnn.card import KINDS
 from auxrnn.config import ModelConfig, TrainingConfig
 from auxrnn.data.dataset import SequenceData
 from auxrnn.data.splits import stratified_split
@@ -30,7 +29,7 @@ from auxrnn.estimator.stream import SequenceStream
 from auxrnn.opening import open_model
 from auxrnn.persistence import SavedModel, save_model
 from auxrnn.preprocessing import Preprocessing, RawSequences, read_sequences
-from auxrnn.targets import Labels, Target
+from auxrnn.targets import KINDS, Labels, Target
 
 Array = npt.NDArray[Any]
 
@@ -62,7 +61,7 @@ class LongSequenceEstimator(SequenceParameters, ABC):
                 held_out, held_out_labels = raw.subset(other), _chosen(labels, other)
                 raw, labels = raw.subset(kept), _chosen(labels, kept)
         preprocessing = Preprocessing.learn(raw, tuple(map(str, getattr(self, "feature_names_in_", ()))))
-        target = target.fitted(labels)
+        target = target.fitted(labels, "y")
         inputs = preprocessing.apply(raw)
         train = SequenceData("X", preprocessing.spec, inputs, labels, target=target)
         train = replace(train, class_weights=self._class_weights(train))
@@ -128,8 +127,8 @@ class LongSequenceEstimator(SequenceParameters, ABC):
         saved = open_model(Path(folder))
         if saved.target.kind not in cls.kinds:
             raise InputError(
-                f"{folder}: expected a {KINDS[cls.kinds[0]][0]}, found a {KINDS[saved.target.kind][0]}; open it with "
-                f"{KINDS[saved.target.kind][2]}."
+                f"{folder}: expected a {KINDS[cls.kinds[0]].model_name}, found a {saved.target.model_name}; open it "
+                f"with {saved.target.estimator}."
             )
         found = cls(**parameters_of(saved.config))
         found._remember_labels(saved, folder)

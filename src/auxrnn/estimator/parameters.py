@@ -81,6 +81,8 @@ class SequenceParameters(BaseEstimator):
         or where the data are too few for it, the last epoch is used.
     precision, accelerator : str
         Lightning's names, e.g. "bf16-mixed"; "auto", "cpu" or "gpu".
+    lstm_backend : {"auto", "cudnn", "persistent"}
+        What runs an LSTM on a GPU: torch's own code, the kernel of this package, or the faster where that was measured.
     verbose : int
         0 is silent; 1 shows the progress of training.
 
@@ -132,6 +134,7 @@ class SequenceParameters(BaseEstimator):
         validation_fraction: float = 0.1,
         precision: str = "32-true",
         accelerator: str = "auto",
+        lstm_backend: str = "auto",
         verbose: int = 0,
     ) -> None:
         self.cell = cell
@@ -161,6 +164,7 @@ class SequenceParameters(BaseEstimator):
         self.validation_fraction = validation_fraction
         self.precision = precision
         self.accelerator = accelerator
+        self.lstm_backend = lstm_backend
         self.verbose = verbose
 
     def set_params(self, **params: Any) -> Self:

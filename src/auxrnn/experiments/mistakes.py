@@ -37,7 +37,7 @@ class Asked:
 
 def mistakes(asked: Asked) -> tuple[list[Table], list[Figure]]:
     """Confusions of classes and tags, scores of each class where there are several, answers against true values."""
-    return KINDS[asked.saved.target.kind](asked)
+    return BY_KIND[asked.saved.target.kind](asked)
 
 
 def _classes(asked: Asked) -> tuple[list[Table], list[Figure]]:
@@ -107,7 +107,7 @@ def _values(asked: Asked) -> tuple[list[Table], list[Figure]]:
     return [], figures
 
 
-KINDS: dict[str, Callable[[Asked], tuple[list[Table], list[Figure]]]] = {
+BY_KIND: dict[str, Callable[[Asked], tuple[list[Table], list[Figure]]]] = {
     "class": _classes,
     "classes": _several,
     "value": _values,

@@ -12,7 +12,6 @@ import numpy as np
 
 from auxrnn.errors import InputError
 from auxrnn.own.keepers import KEEPERS
-from auxrnn.own.labels import SEPARATORS
 from auxrnn.own.missing import fill_missing
 from auxrnn.own.rows import Array, Form, Row
 from auxrnn.reading import ReadingOptions
@@ -48,11 +47,13 @@ class Collection:
         """Check one row and keep it; InputError with its place where it cannot be used."""
         self.rows += 1
         if row.label is None or (isinstance(row.sequence, str) and not row.sequence):
-            what = "a label" if row.label is None else "a text of at least one character"
+            what, hint = "a text of at least one character", ""
+            if row.label is None:
+                what = "a label"
+                if self.form.target == "class":
+                    hint = " If a row may have several classes, or none, say --target classes."
             if self.options.missing != "drop":
-                raise InputError(
-                    f"{row.where}: expected {what}, got none. --missing drop leaves such rows out.{self._several()}"
-                )
+                raise InputError(f"{row.where}: expected {what}, got none. --missing drop leaves such rows out.{hint}")
             self.left_out += 1
             return
         kept: Array | None = None
@@ -83,11 +84,6 @@ class Collection:
             "labels": self.keeper.state(),
             "characters": self.characters,
         }
-
-    def _several(self) -> str:
-        """What to say where the classes so far look like several each, of which a row may have none."""
-        looks = self.form.target == "class" and any(map(SEPARATORS.search, self.keeper.labelling.classes))
-        return " If a row may have several classes, and none, say --target classes." if looks else ""
 
     def _checked(self, values: Array, where: str) -> Array:
         if values.ndim != 2 or values.shape[1] != self.form.channels:

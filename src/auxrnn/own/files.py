@@ -10,7 +10,7 @@ from pathlib import Path
 from auxrnn.errors import InputError
 from auxrnn.own.columns import PATH_NAMES, label_cell, named, split_column
 from auxrnn.own.labels import label_columns
-from auxrnn.own.media import KINDS, Medium, kind_of, medium_of
+from auxrnn.own.media import SUFFIXES, Medium, kind_of, medium_of
 from auxrnn.own.rows import Form, Label, Row, Split, split_of
 from auxrnn.own.tables import Table
 from auxrnn.reading import ReadingOptions
@@ -108,6 +108,7 @@ def find_list_reader(table: Table, options: ReadingOptions) -> FileReader:
         where = f"{table.path}, row {number}"
         name = label_cell(cells[places[column]])
         path = table.path.parent / (name or "")
+        check_regular(path, f"{where} ({name})")
         if name is None or not path.is_file():
             raise InputError(f"{where}: expected the path of a file in {column!r}, found no file {name!r}.")
         entries.append(
@@ -140,10 +141,10 @@ def visible_folders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__")))
 
 
-def check_regular(path: Path) -> None:
-    """InputError for a pipe, a socket or a device, which may be waited for without an end."""
-    if path.exists() and not path.is_file():
-        raise InputError(f"{path}: expected a regular file, found a pipe, a socket or a device. Take it out.")
+def check_regular(path: Path, where: str | None = None) -> None:
+    """InputError for a pipe, a socket or a device, which may be waited for without an end. where: what to call it."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise InputError(f"{where or path}: expected a regular file, found a pipe, a socket or a device. Take it out.")
 
 
 def class_files(folder: Path) -> tuple[list[Path], int]:
@@ -155,7 +156,7 @@ def class_files(folder: Path) -> tuple[list[Path], int]:
             if name.startswith("."):
                 continue
             path = Path(parent, name)
-            if any(path.suffix.lower() in suffixes for suffixes in KINDS.values()):
+            if any(path.suffix.lower() in suffixes for suffixes in SUFFIXES.values()):
                 check_regular(path)
                 found.append(path)
             else:

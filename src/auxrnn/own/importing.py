@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from auxrnn.errors import InputError
-from auxrnn.files import check_place, write_atomically
+from auxrnn.files import check_outside, check_place, write_atomically
 from auxrnn.own.collect import Collection
 from auxrnn.own.keepers import KEEPERS
 from auxrnn.own.recognise import recognise
@@ -77,6 +77,7 @@ def import_source(
         raise InputError(f"{out}: expected a little-endian machine to store a set on.")
     if out.exists():
         raise InputError(f"{out}: expected a new folder for the set, found something there; choose another --out.")
+    check_outside(out, path)
     check_place(out)
     reader = recognise(path, options)
     check_used(path, reader, options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from auxrnn.errors import InputError
+from auxrnn.errors import InputError, check_printable
 from auxrnn.reading import LabelType
 
 MOST_CLASSES = 100_000
@@ -74,7 +74,7 @@ class Labelling:
             raise InputError(
                 f"{where}: expected at most {MOST_CLASSES:,} classes, got more. Is --label the right column?"
             )
-        self.classes.append(name)
+        self.classes.append(check_printable(name, where))
         self.first_rows.append(where)
         self.counts.append(0)
         return len(self.classes) - 1

@@ -91,7 +91,7 @@ def load_own(
     if preprocessing is None:
         preprocessing = learn_preprocessing(stored, learned)
     if target is None or (target.kind, target.names) != (stored.target.kind, stored.target.names):
-        target = stored.target.fitted(labels_at(stored, learned))
+        target = stored.target.fitted(labels_at(stored, learned), str(path))
     findings = [
         *describe_findings(stored),
         told,

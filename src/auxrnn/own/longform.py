@@ -55,6 +55,7 @@ class LongFormReader:
         place = self.table.columns.index(self.id)
         seen: set[int] = set()  # hashes of the ids: millions fit
         current: _Steps | None = None
+        clock = _Clock()
         found = 0
         before: Any = None  # the cell as it stands, which is compared faster than its key
         for number, cells in self.table.rows():
@@ -74,17 +75,49 @@ class LongFormReader:
                         "got it again after others. Sort the table by that column first."
                     )
                 seen.add(hash(key))
-                current = _Steps(self, key)
+                current = _Steps(self, key, clock)
             current.add(number, cells)
         if current is not None and found + 1 > skip:
             yield current.row()
 
 
+class _Clock:
+    """Reads the cells of a time column, all of them numbers or all of them dates."""
+
+    def __init__(self) -> None:
+        self._first: tuple[bool, str] | None = None  # whether it was a date, and where it stood
+
+    def read(self, cell: Any, where: str) -> float:
+        """A number as it is, a date as seconds since 1970 (UTC where it names no zone)."""
+        try:
+            time = cell if isinstance(cell, datetime) else float(cell)
+        except (TypeError, ValueError):
+            try:
+                time = datetime.fromisoformat(str(cell).strip())
+            except ValueError as error:
+                raise InputError(
+                    f"{where}: expected a time as a number or as 2024-01-31T12:00:00, got {str(cell)[:40]!r}."
+                ) from error
+        is_date = isinstance(time, datetime)
+        if self._first is None:
+            self._first = is_date, where
+        elif self._first[0] != is_date:
+            kinds = ("a number", "a date") if is_date else ("a date", "a number")
+            raise InputError(
+                f"{where}: expected {kinds[0]} as time as in {self._first[1]}, got {kinds[1]}, {str(cell)[:40]!r}."
+            )
+        if isinstance(time, datetime):
+            return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
+        if not isfinite(time):
+            raise InputError(f"{where}: expected a finite time, got {cell!r}.")
+        return time
+
+
 class _Steps:
     """The steps of one sequence while they come, in compact form."""
 
-    def __init__(self, reader: LongFormReader, key: str) -> None:
-        self.reader, self.key = reader, key
+    def __init__(self, reader: LongFormReader, key: str, clock: _Clock) -> None:
+        self.reader, self.key, self.clock = reader, key, clock
         self.values, self.times, self.numbers = array("d"), array("d"), array("q")
         columns = reader.table.columns
         self._features = [(columns.index(name), name) for name in reader.features]
@@ -112,7 +145,7 @@ class _Steps:
             values = [number_of(cells[place], where, name) for place, name in self._features]
         self.values.extend(values)
         if self._time is not None:
-            self.times.append(_time_of(cells[self._time], self, number))
+            self.times.append(self.clock.read(cells[self._time], self.where(number)))
         if self._tagged and self.reader.label is not None:
             self._tags.append(self.reader.label.label(cells, self.where(number)))
         self.numbers.append(number)
@@ -208,20 +241,3 @@ def is_long_form(table: Table, options: ReadingOptions) -> bool:
 def _as_tag(label: Label | None) -> str | None:
     assert label is None or isinstance(label, str)
     return label
-
-
-def _time_of(cell: Any, steps: _Steps, row: int) -> float:
-    try:
-        number = cell if isinstance(cell, datetime) else float(cell)
-    except (TypeError, ValueError):
-        try:
-            number = datetime.fromisoformat(str(cell).strip())
-        except ValueError as error:
-            raise InputError(
-                f"{steps.where(row)}: expected a time as a number or as 2024-01-31T12:00:00, got {str(cell)[:40]!r}."
-            ) from error
-    if isinstance(number, datetime):
-        return (number if number.tzinfo else number.replace(tzinfo=UTC)).timestamp()
-    if not isfinite(number):
-        raise InputError(f"{steps.where(row)}: expected a finite time, got {cell!r}.")
-    return number

@@ -55,14 +55,14 @@ def medium_of(paths: Sequence[Path], options: ReadingOptions, like: Form | None 
 def kind_of(path: Path) -> str:
     """What a suffix says; InputError for an unknown one."""
     suffix = path.suffix.lower()
-    for kind, suffixes in KINDS.items():
+    for kind, suffixes in SUFFIXES.items():
         if suffix in suffixes:
             return kind
-    known = ", ".join(suffix for suffixes in KINDS.values() for suffix in suffixes)
+    known = ", ".join(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
     raise InputError(f"{path}: expected a file ending in {known}.")
 
 
-KINDS = {"images": IMAGE_SUFFIXES, "recordings": AUDIO_SUFFIXES, "texts": DOCUMENT_SUFFIXES}
+SUFFIXES = {"images": IMAGE_SUFFIXES, "recordings": AUDIO_SUFFIXES, "texts": DOCUMENT_SUFFIXES}
 
 
 class Images:

@@ -12,7 +12,7 @@ from auxrnn.own.archive import find_ts
 from auxrnn.own.arrays import find_arrays
 from auxrnn.own.files import check_regular, class_files
 from auxrnn.own.longform import find_long_form_reader
-from auxrnn.own.media import KINDS, medium_of
+from auxrnn.own.media import SUFFIXES, medium_of
 from auxrnn.own.missing import fill_missing
 from auxrnn.own.rows import Form, Row
 from auxrnn.own.stored import SequenceSet, is_set, open_set
@@ -56,7 +56,7 @@ def read_unlabelled(path: Path, form: Form, options: ReadingOptions) -> Iterator
 
 def _file(path: Path, form: Form, options: ReadingOptions) -> Iterator[Row]:
     suffix = path.suffix.lower()
-    if any(suffix in suffixes for suffixes in KINDS.values()):
+    if any(suffix in suffixes for suffixes in SUFFIXES.values()):
         return _files([path], form, options)
     if suffix in (".npz", ".npy"):
         return find_arrays(path, labelled=False).rows()

@@ -87,7 +87,9 @@ def source_of(facts: Mapping[str, Any]) -> tuple[Form, ReadingOptions] | None:
     try:
         return form_of(content["form"]), ReadingOptions.from_dict(content["reading"])
     except UNFIT as error:
-        raise InputError(f"Expected a model that says how its data were read, found: {error}") from error
+        raise InputError(
+            f"Expected a model whose facts say under own how its data were read, got {str(content)[:90]!r}: {error}."
+        ) from error
 
 
 def load_again(

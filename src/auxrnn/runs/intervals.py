@@ -9,10 +9,11 @@ from auxrnn.targets import Target
 
 
 def score_interval(target: Target, tallies: torch.Tensor) -> list[float] | None:
-    """Low and high end of the 95 % bootstrap interval of a target's first score; None for fewer than two sequences.
+    """Low and high end of the 95 % bootstrap interval of a target's first score; None where it cannot be told: for
+    fewer than two sequences, and where every draw scores alike, as without a single mistake.
 
     tallies: of each sequence, (N, sums), as `inference.measure` gives them: whole sequences are drawn again, for the
     steps of one are no independent trials. The paper gives no interval of any score.
     """
     found = bootstrap_score(tallies.numpy(), lambda sums: target.scores(torch.from_numpy(sums))[target.score])
-    return None if found is None else [found.low, found.high]
+    return None if found is None or found.low == found.high else [found.low, found.high]

@@ -17,6 +17,7 @@ from auxrnn.config import OWN_CORE, RunConfig
 from auxrnn.data.dataset import SequenceData, TrainTest
 from auxrnn.data.splits import stratified_split
 from auxrnn.errors import InputError, did_you_mean
+from auxrnn.files import check_outside
 from auxrnn.inference import measure
 from auxrnn.kernels.backend import choose_backend
 from auxrnn.lock import check_unlocked, lock_run
@@ -81,6 +82,8 @@ def start_run(config: RunConfig, say: Say = print, *, given: Collection[str] | N
         raise InputError(
             f"{folder.path}: expected a new run folder, found what is left of a run; choose another --out."
         )
+    if is_own(config.data):
+        check_outside(folder.path, Path(config.data))
     _check_engine(config)
     config, data = _chosen(config, load_data(config), given)
     if config.class_weights == "balanced":

@@ -24,6 +24,7 @@ class Target(ABC):
     names: of the outputs, one each. kind: as `--target` and config.json call it. per_step: whether every step has a
     label. score: what the best epoch is chosen by; higher is better. scores_told: of every result, `score` first.
     window: the steps whose gradient the supervised loss has, with {} for how many. share_name: what `shares` are.
+    model_name, model_tag, estimator: what a model of it is called in words, as a tag on a hub, and in Python.
     """
 
     names: tuple[str, ...]
@@ -34,6 +35,9 @@ class Target(ABC):
     scores_told: ClassVar[tuple[str, ...]]
     window: ClassVar[str] = "the last {} steps"
     share_name: ClassVar[str] = "probabilities"
+    model_name: ClassVar[str]
+    model_tag: ClassVar[str]
+    estimator: ClassVar[str]
 
     @property
     def size(self) -> int:
@@ -95,8 +99,8 @@ class Target(ABC):
         """The name of a class that is to be tested on and never learned; None where there is none."""
         return None
 
-    def fitted(self, labels: Labels) -> Self:
-        """With the numbers that are learned from training labels; none by default."""
+    def fitted(self, labels: Labels, where: str) -> Self:
+        """With the numbers that are learned from training labels; none by default. where: for messages."""
         return self
 
     def balanced(self, labels: Labels, where: str) -> Tensor:

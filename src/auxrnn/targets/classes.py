@@ -25,6 +25,9 @@ class ClassTarget(Target):
     kind: ClassVar[str] = "class"
     score: ClassVar[str] = "accuracy"
     scores_told: ClassVar[tuple[str, ...]] = ("accuracy", "macro_f1")
+    model_name: ClassVar[str] = "sequence classifier"
+    model_tag: ClassVar[str] = "sequence-classification"
+    estimator: ClassVar[str] = "LongSequenceClassifier"
 
     def loss(self, outputs: Tensor, labels: Tensor, weights: Tensor | None = None) -> Loss:
         return Loss(summed_cross_entropy(outputs, labels, weights), len(labels), self.tally(outputs, labels))

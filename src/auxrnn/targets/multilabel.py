@@ -30,6 +30,9 @@ class ClassesTarget(Target):
     kind: ClassVar[str] = "classes"
     score: ClassVar[str] = "micro_f1"
     scores_told: ClassVar[tuple[str, ...]] = ("micro_f1", "macro_f1", "exact_match")
+    model_name: ClassVar[str] = "multi-label sequence classifier"
+    model_tag: ClassVar[str] = "multi-label-classification"
+    estimator: ClassVar[str] = "LongSequenceClassifier"
 
     def loss(self, outputs: Tensor, labels: Tensor, weights: Tensor | None = None) -> Loss:
         wanted = labels.to(outputs.dtype)

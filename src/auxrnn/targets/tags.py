@@ -39,6 +39,9 @@ class TagsTarget(Target):
     score: ClassVar[str] = "step_accuracy"
     scores_told: ClassVar[tuple[str, ...]] = ("step_accuracy", "macro_f1")
     window: ClassVar[str] = "a random stretch of {} steps"
+    model_name: ClassVar[str] = "sequence tagger"
+    model_tag: ClassVar[str] = "sequence-tagging"
+    estimator: ClassVar[str] = "LongSequenceTagger"
 
     def loss(self, outputs: Tensor, labels: Tensor, weights: Tensor | None = None) -> Loss:
         flat, known = outputs.flatten(0, -2), labels.flatten()

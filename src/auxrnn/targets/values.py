@@ -34,6 +34,9 @@ class ValueTarget(Target):
     score: ClassVar[str] = "r2"
     scores_told: ClassVar[tuple[str, ...]] = ("r2", "rmse", "mae")
     share_name: ClassVar[str] = "values"
+    model_name: ClassVar[str] = "sequence regressor"
+    model_tag: ClassVar[str] = "sequence-regression"
+    estimator: ClassVar[str] = "LongSequenceRegressor"
 
     def __post_init__(self) -> None:
         for name in ("mean", "scale"):
@@ -91,14 +94,16 @@ class ValueTarget(Target):
     def check(self, labels: Labels, lengths: Tensor, where: str) -> None:
         check_finite_sequence_labels(labels, lengths, self.size, where, "values")
 
-    def fitted(self, labels: Labels) -> Self:
+    def fitted(self, labels: Labels, where: str) -> Self:
         """With mean and standard deviation of training labels; the deviation of a value that never changes is 1."""
         assert isinstance(labels, Tensor)
         numbers = labels.double()
         mean = numbers.mean(0)
         deviation = (numbers - mean).square().mean(0).sqrt()
         if not bool((torch.isfinite(mean) & torch.isfinite(deviation)).all()):
-            raise InputError("y: expected values that can be squared and summed, got some too large. Scale them first.")
+            raise InputError(
+                f"{where}: expected values that can be squared and summed, got some too large. Scale them first."
+            )
         rounding = 10 * torch.finfo(torch.float64).eps * mean.abs()
         scale = torch.where(deviation > rounding, deviation, 1.0)
         return replace(self, mean=tuple(mean.tolist()), scale=tuple(scale.tolist()))

@@ -201,6 +201,7 @@ def _quiet_lightning(ranks: Ranks) -> Iterator[None]:
             warnings.filterwarnings("ignore", message=".*treespec, LeafSpec")
             warnings.filterwarnings("ignore", message=".*have no `val_dataloader`")  # pretraining has no labels
             warnings.filterwarnings("ignore", message="find_unused_parameters=True was specified")
+            warnings.filterwarnings("ignore", message="The `srun` command is available")  # on SLURM's login nodes
             if not ranks.is_first:
                 warnings.simplefilter("ignore")
             yield
