@@ -34,7 +34,6 @@ def test_whole_numbers_written_in_two_ways_are_one_class():
     [
         (["1", "2", "cat"], "row 2: expected a number as label.*'1'.*got the word 'cat'.*--label_type text"),
         (["cat", "2"], "row 1: expected a word"),
-        (["cat", "\x1b[2J"], r"row 1: expected a name without control characters, got '\\x1b\[2J'"),
         (["0.5"], "row 0: expected a class as label, got 0.5: these look like measured values"),
         (["a", "1e-3"], "row 1: .*measured values"),
     ],
@@ -43,6 +42,12 @@ def test_mixed_and_measured_labels(labels, told):
     with pytest.raises(InputError, match=told):
         number(labels)
     assert number(labels, "text")[0].classes == labels
+
+
+@pytest.mark.parametrize("kind", ["auto", "text"])
+def test_a_name_that_a_terminal_obeys(kind):
+    with pytest.raises(InputError, match=r"row 1: expected a name without control characters, got '\\x1b\[2J'"):
+        number(["cat", "\x1b[2J"], kind)
 
 
 @pytest.mark.parametrize(
