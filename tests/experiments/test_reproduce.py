@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -76,6 +77,23 @@ def test_a_page_of_what_is_there_tells_what_is_not(made: tuple[Path, list[str]])
     page = (out / "table2.html").read_text(encoding="utf-8")
     assert f"{3 * 3 * len(find_experiment('table2').arms) - 6} of " in page  # of all tasks and arms, whatever was asked
     reproduce(ask(out, page_only=True), lambda line: None)
+
+
+def test_a_page_made_without_the_models_is_the_same(made: tuple[Path, list[str]], tmp_path: Path) -> None:
+    """As from a clone, where results are kept and models are not."""
+    out, _ = made
+    page = (out / "table2.html").read_bytes()
+    assert b"What the memory holds" in page
+    clone = tmp_path / "clone"
+    shutil.copytree(out, clone, ignore=shutil.ignore_patterns("model"))
+    reproduce(ask(clone, page_only=True), lambda line: None)
+    assert (clone / "table2.html").read_bytes() == page
+    (clone / "figures" / "table2-gradient.svg").unlink()
+    with pytest.raises(InputError, match=r"table2-inside\.json: expected .*table2-gradient\.svg.* Delete it"):
+        reproduce(ask(clone, page_only=True), lambda line: None)
+    (clone / "table2-inside.json").unlink()
+    reproduce(ask(clone, page_only=True), lambda line: None)
+    assert b"What the memory holds" not in (clone / "table2.html").read_bytes()
 
 
 def test_a_page_without_runs_is_refused(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ OUT/runs/TASK/MODEL-DIGEST/seed-N/   a run folder each; experiments share what t
 OUT/runs.csv, runs.jsonl             a row a run
 OUT/EXPERIMENT.html, figures/        the page
 OUT/EXPERIMENT-costs.json            time and memory against length, where the experiment is about them
+OUT/EXPERIMENT-inside.json           what looks into the models said, for a page made without them
 ```
 """
 
@@ -23,6 +24,7 @@ from auxrnn.experiments.insides import probe_sections
 from auxrnn.experiments.scales import PlannedRun, Scale, find_scale, plan_runs
 from auxrnn.grids.grid import run_grid
 from auxrnn.grids.records import Record, collect_records
+from auxrnn.report.kept import keep_sections, kept_sections
 from auxrnn.report.page import Section, write_page
 
 
@@ -81,7 +83,7 @@ def reproduce(request: Request, say: Callable[[str], None] = print) -> Path:
     if not any(run.name in records for run in planned):
         raise InputError(f"{out}: expected finished runs of {experiment.name} there, found none.")
     path = out / f"{experiment.name}.html"
-    extra = _inside(experiment, planned, out / "runs", request.data_dir, say)
+    extra = _inside(experiment, planned, path, request.data_dir, say)
     if experiment.costs:
         costs = costs_file(out, experiment)
         if not request.page_only:
@@ -100,9 +102,10 @@ def _whole(experiment: Experiment, scale: Scale, seeds: int, records: Mapping[st
 
 
 def _inside(
-    experiment: Experiment, planned: Sequence[PlannedRun], runs: Path, data_dir: str | None, say: Callable[[str], None]
+    experiment: Experiment, planned: Sequence[PlannedRun], page: Path, data_dir: str | None, say: Callable[[str], None]
 ) -> list[Section]:
-    """A look into the models of one task's first seed; nothing of runs whose model was not kept."""
+    """A look into the models of one task's first seed; what an earlier look said where no model is there any more."""
+    runs, kept = page.parent / "runs", page.with_name(f"{page.stem}-inside.json")
     for task in experiment.tasks:
         arms = []
         for run in planned:
@@ -110,7 +113,12 @@ def _inside(
             if run.task == task and run.seed == 0 and run.arm in experiment.inside and there:
                 arms.append(Arm(f"{run.arm}, {task}", run.config, (read_run(runs / run.name),)))
         if arms:
-            return probe_sections(arms, data_dir, say)
+            found = probe_sections(arms, data_dir, say)
+            keep_sections(kept, found)
+            return found
+    if kept.is_file():
+        say("No trained model is there of the arms that are looked into; the page says what an earlier look said.")
+        return kept_sections(kept, page)
     if experiment.inside:
         say("No trained model is there of the arms that are looked into; the page goes without those sections.")
     return []
