@@ -16,6 +16,7 @@ from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
 from auxrnn.config import AuxiliaryConfig, ModelConfig, TrainingConfig
 from auxrnn.data.dataset import SequenceData
+from auxrnn.targets import ClassesTarget, ClassTarget, TagsTarget, ValueTarget
 from auxrnn.training.board import TensorBoardCurve
 from auxrnn.training.checkpoints import find_checkpoints, is_whole
 from auxrnn.training.fit import fit
@@ -34,7 +35,15 @@ TRAINING = TrainingConfig(
 """With the 20 training sequences: 3 steps an epoch of 8, 8 and 4 sequences, 6 steps to pretrain, 9 to train."""
 
 
-def make_data(name="train", size=20, *, unequal=False, steps=STEPS):
+TARGETS = {
+    "class": ClassTarget(("low", "high")),
+    "classes": ClassesTarget(("low", "high")),
+    "value": ValueTarget(("level",), (1.5,), (0.5,)),
+    "tags": TagsTarget(("low", "high")),
+}
+
+
+def make_data(name="train", size=20, *, unequal=False, steps=STEPS, target="class"):
     """Levels that lean to the label, so that something can be learned."""
     generator = torch.Generator().manual_seed(len(name))
     labels = torch.arange(size) % 2
@@ -42,12 +51,18 @@ def make_data(name="train", size=20, *, unequal=False, steps=STEPS):
     inputs = levels.to(torch.uint8)
     lengths = [1 + (3 * index) % steps if unequal else steps for index in range(size)]
     sequences = [row[:length] for row, length in zip(inputs, lengths, strict=True)] if unequal else inputs
-    return SequenceData(name, SPEC, sequences, labels, ("low", "high"))
+    said = {
+        "class": labels,
+        "classes": torch.stack([1 - labels, labels], dim=1),
+        "value": levels.double().mean(1),
+        "tags": [(row[:length, 0] > 1).long() for row, length in zip(levels, lengths, strict=True)],
+    }
+    return SequenceData(name, SPEC, sequences, said[target], target=TARGETS[target])
 
 
-def make_model(config=MODEL, *, init=0):
+def make_model(config=MODEL, *, init=0, target="class"):
     torch.manual_seed(init)
-    return build_model(config, SPEC, 2)
+    return build_model(config, SPEC, TARGETS[target])
 
 
 def train_tiny(
@@ -63,11 +78,13 @@ def train_tiny(
     size=20,
     held_out=7,
     steps=STEPS,
+    target="class",
 ):
     """(weights, curve without seconds, what fit returned) of one training."""
-    model = make_model(config, init=init) if model is None else model
-    train = make_data(size=size, unequal=unequal, steps=steps)
-    held_out = make_data("validation", held_out, unequal=unequal, steps=steps) if validation else None
+    model = make_model(config, init=init, target=target) if model is None else model
+    shape = {"unequal": unequal, "steps": steps, "target": target}
+    train = make_data(size=size, **shape)
+    held_out = make_data("validation", held_out, **shape) if validation else None
     with without_tensorboard():
         fitted = fit(model, train, held_out, config, training, folder=folder, resume=resume, quiet=True)
     return weights_of(model), without_seconds(fitted.history), fitted

@@ -26,6 +26,10 @@ EQUAL = {
         "held_out": 1,
     },
     "the classifier alone": {"config": replace(PLAIN, model="lstm", bptt=0)},
+    "several classes": {"config": PLAIN, "training": SGD, "target": "classes"},
+    "a value": {"config": PLAIN, "training": SGD, "target": "value"},
+    # Shorter windows of tags are drawn by each rank for itself.
+    "tags": {"config": replace(PLAIN, bptt="full"), "training": SGD, "unequal": True, "size": 21, "target": "tags"},
     "cosine and patience": {
         "config": replace(PLAIN, model="r-lstm"),
         "training": replace(TRAINING, optimizer="adam", lr_schedule="cosine", patience=1, max_epochs=4),
