@@ -143,10 +143,10 @@ def test_new_values_are_standardised_as_the_training_values_were() -> None:
 
 
 def test_values_too_large_are_named() -> None:
-    with pytest.raises(InputError, match="too large"):
+    with pytest.raises(InputError, match="X: expected finite values that can be squared and summed"):
         learned(np.array([[1e300, -1e300]]))
     preprocessing = learned(np.array([[1e-3, -1e-3]]))[0]
-    with pytest.raises(InputError, match="too large for float32"):
+    with pytest.raises(InputError, match="some too large"):
         preprocessing.apply(read_sequences(np.array([[1e300]])))
 
 

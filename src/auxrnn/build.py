@@ -25,8 +25,19 @@ def build_model(config: ModelConfig, spec: InputSpec, target: Target | int, long
 
     target: what its outputs stand for; a number is so many classes, one a sequence.
     longest: steps of the longest training sequence, for the chrono initialisation and for learned positions; where
-    weights are loaded afterwards, what the network's own `longest` was.
+    weights are loaded afterwards, what the network's own `longest` was. InputError for sizes beyond any memory.
     """
+    try:
+        return _network(config, spec, target, longest)
+    except (RuntimeError, TypeError, ArithmeticError) as error:  # what torch makes of them
+        sizes = {**asdict(config), **asdict(config.transformer), "size of input": spec.size}
+        largest = max((name for name in sizes if isinstance(sizes[name], int)), key=lambda name: sizes[name])
+        raise InputError(
+            f"Expected a network that fits into memory, got {largest} {sizes[largest]}: {str(error).splitlines()[0]}"
+        ) from error
+
+
+def _network(config: ModelConfig, spec: InputSpec, target: Target | int, longest: int | None) -> Classifier:
     head: dict[str, Any] = {"regulariser": config.regulariser, "rate": config.dropout}
     if config.model == "transformer":
         if config.transformer.positions == "learned" and longest is None:

@@ -9,7 +9,7 @@ import difflib
 import re
 from collections.abc import Iterable
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # what a terminal obeys
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # what a terminal obeys, and what no text file can hold
 
 
 class InputError(ValueError):
@@ -36,7 +36,7 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
 
 
 def check_printable(name: str, where: str) -> str:
-    """A name as it is; InputError where it holds control characters, which a terminal obeys."""
+    """A name as it is; InputError where it holds control characters, which a terminal obeys, or bytes of no text."""
     if _CONTROL.search(name):
         raise InputError(f"{where}: expected a name without control characters, got {name!r}.")
     return name

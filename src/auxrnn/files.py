@@ -58,7 +58,7 @@ def check_outside(place: Path, source: Path) -> None:
 
 
 def parse_yaml(text: str) -> Any:
-    """What a YAML text says, of plain values alone; yaml.YAMLError for one that has other objects or aliases.
+    """What a YAML text says, of plain values alone; yaml.YAMLError for other objects, aliases and keys that come twice.
 
     A few lines of aliases of aliases stand for more than any memory holds.
     """
@@ -69,5 +69,12 @@ def parse_yaml(text: str) -> Any:
             if self.check_event(yaml.AliasEvent):
                 raise yaml.YAMLError("an alias (*name); write out what it stands for")
             return super().compose_node(parent, index)
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            names = [self.construct_object(name, deep=True) for name, _ in node.value]
+            twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+            if twice is not None:
+                raise yaml.YAMLError(f"{twice!r} twice; keep one")
+            return super().construct_mapping(node, deep)
 
     return yaml.load(text, PlainLoader)  # a SafeLoader with less

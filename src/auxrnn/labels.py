@@ -7,6 +7,7 @@ Knows nothing of networks.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,7 @@ def read_tags(y: Any, lengths: Sequence[int], name: str) -> tuple[list[Array], l
             raise InputError(f"{where}: expected a tag for each of its {length} steps, got shape {one.shape}.")
         known = _has_tag(one)
         if one.dtype.kind == "f":
-            if (one[known] % 1).any():
+            if not np.isfinite(one[known]).all() or (one[known] % 1).any():
                 raise InputError(f"{where}: expected classes as tags, got measured values such as {one[known][0]}.")
             one = np.where(known, one, -1).astype(np.int64)
         elif one.dtype.kind not in "biuUO" or not all(isinstance(tag, str | int) for tag in one[known].tolist()):
@@ -156,7 +157,7 @@ def class_weights(given: Any, train: SequenceData, classes: Array) -> torch.Tens
     for label, weight in given.items():
         if label not in known:
             raise InputError(f"Expected class_weight of labels of the training data, got {_plain(label)!r}.")
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < np.inf:
+        if isinstance(weight, bool) or not isinstance(weight, Real) or not 0 <= float(weight) < np.inf:
             raise InputError(
                 f"Expected class_weight to be finite numbers of at least 0, got {_plain(weight)!r} for {_plain(label)}."
             )

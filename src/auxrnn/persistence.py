@@ -126,7 +126,7 @@ def load_model(folder: Path) -> SavedModel:
         longest = _longest(content.get("longest"))
         weights = _read_weights(folder / WEIGHTS)
         with torch.device("meta"):  # sizes alone, which may be enormous, before any memory is taken
-            _check_weights(folder / WEIGHTS, weights, _sizes_alone(config, spec, target, longest))
+            _check_weights(folder / WEIGHTS, weights, build_model(config, spec, target, longest))
         saved = SavedModel(
             build_model(config, spec, target, longest),
             config,
@@ -196,20 +196,6 @@ def _class_names(found: Any) -> tuple[str, ...]:
     if not all(isinstance(name, str) for name in found) or len(set(found)) < len(found):
         raise InputError(f"expected classes as distinct texts, got {found[:10]}")
     return tuple(check_printable(name, "classes") for name in found)
-
-
-def _sizes_alone(config: ModelConfig, spec: InputSpec, target: Target, longest: int | None) -> Classifier:
-    """The network without memory, where that is set; InputError for sizes that no tensor can have."""
-    try:
-        return build_model(config, spec, target, longest)
-    except InputError:
-        raise
-    except (RuntimeError, TypeError, ArithmeticError) as error:
-        sizes = {**asdict(config), **asdict(config.transformer), "size of input": spec.size}
-        largest = max((name for name in sizes if isinstance(sizes[name], int)), key=lambda name: sizes[name])
-        raise InputError(
-            f"expected the sizes of the network in {WEIGHTS}, found {largest} {sizes[largest]}, too large for any"
-        ) from error
 
 
 def _model_config(content: dict[str, Any]) -> ModelConfig:

@@ -198,7 +198,7 @@ class Preprocessing:
             return cls("characters", characters=learn_characters(cast("list[str]", raw.items)))
         if all(block.dtype == np.uint8 for block in _blocks(raw)):
             return cls("pixels", raw.channels, columns=columns, column_names=column_names)
-        mean, scale = channel_moments(lambda: _blocks(raw))
+        mean, scale = channel_moments(lambda: _blocks(raw), "X")
         return cls("values", raw.channels, mean, scale, columns=columns, column_names=column_names)
 
     @property
@@ -232,12 +232,12 @@ class Preprocessing:
             return torch.from_numpy(_own(_as_pixels(item, where)))
         if not self.mean:
             return torch.from_numpy(_own(item.astype(np.float32, copy=False)))
-        standardised = np.subtract(item, np.array(self.mean), dtype=np.float64)
-        standardised /= np.array(self.scale)
-        with np.errstate(over="ignore"):
+        with np.errstate(all="ignore"):
+            standardised = np.subtract(item, np.array(self.mean), dtype=np.float64)
+            standardised /= np.array(self.scale)
             values = standardised.astype(np.float32)
         if not np.isfinite(values).all():
-            raise InputError(f"{where}: expected values near those of training, got some too large for float32.")
+            raise InputError(f"{where}: expected finite values near those of training, got others or some too large.")
         return torch.from_numpy(values)
 
     def to_dict(self) -> dict[str, Any]:
@@ -275,7 +275,7 @@ def _blocks(raw: RawSequences) -> Iterator[Array]:
             yield item
 
 
-def channel_moments(blocks: Callable[[], Iterable[Array]]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def channel_moments(blocks: Callable[[], Iterable[Array]], where: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of each channel over all steps, in two passes over the blocks (steps, C).
 
     A channel that never changes gets a deviation of 1. Raises InputError for values too large to be squared and summed.
@@ -285,7 +285,9 @@ def channel_moments(blocks: Callable[[], Iterable[Array]]) -> tuple[tuple[float,
         mean = sum(block.sum(0, dtype=np.float64) for block in blocks()) / count
         deviation = np.sqrt(sum(np.square(block - mean).sum(0, dtype=np.float64) for block in blocks()) / count)
     if not (np.isfinite(mean).all() and np.isfinite(deviation).all()):
-        raise InputError("X: expected values that can be squared and summed, got some too large. Scale them first.")
+        raise InputError(
+            f"{where}: expected finite values that can be squared and summed, got others. Scale them first."
+        )
     rounding = 10 * np.finfo(np.float64).eps * np.abs(mean)  # what a constant channel may seem to vary
     scale = np.where(deviation > rounding, deviation, 1.0)
     return tuple(mean.tolist()), tuple(scale.tolist())

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
@@ -29,7 +30,8 @@ class ReadingOptions:
             arrays). Class when left out, but for a format that says otherwise.
         id: column that says which sequence a row of a long-form table belongs to.
         time: column that orders the rows of one sequence; their order in the file when left out.
-        features: columns of the channels of a long-form table, separated by commas; all other numbers when left out.
+        features: columns of the channels of a long-form table, separated by commas (in double quotes where a name has
+            one); all other numbers when left out.
         split: column that says "train" or "test".
         missing: what is done with missing values: refuse them, put 0, leave out the step, or draw a straight line
             between the neighbours. A row without a label, or a text without characters, is left out by "drop" alone.
@@ -75,10 +77,12 @@ class ReadingOptions:
                 )
         try:
             "".encode(self.encoding)
-        except LookupError as error:
+        except (LookupError, ValueError) as error:  # UnicodeError is one
             raise InputError(f"Expected --encoding by Python's name, e.g. latin-1, got {self.encoding!r}.") from error
-        if self.delimiter is not None and len(self.delimiter) != 1:
-            raise InputError(f"Expected --delimiter of one character, got {self.delimiter!r}.")
+        if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '"\r\n\0'):
+            raise InputError(
+                f"Expected --delimiter of one character, no quote and no end of line, got {self.delimiter!r}."
+            )
         if not 0 < self.test_fraction < 1:
             raise InputError(f"Expected --test_fraction between 0 and 1, got {self.test_fraction}.")
         self.image_size  # noqa: B018 - checked here
@@ -103,7 +107,12 @@ class ReadingOptions:
 
     def _names(self, option: str) -> tuple[str, ...]:
         given = getattr(self, option)
-        names = () if given is None else tuple(name.strip() for name in given.split(","))
+        if given is None:
+            return ()
+        try:
+            names = tuple(name.strip() for name in next(csv.reader([given], skipinitialspace=True), [""]))
+        except csv.Error:
+            names = ("",)
         if len(set(names)) < len(names) or "" in names:
             raise InputError(f"Expected --{option} as different names separated by commas, got {given!r}.")
         return names
@@ -128,6 +137,11 @@ class ReadingOptions:
         if unknown:
             raise InputError(f"unknown reading options {', '.join(unknown)}")
         return cls(**content)
+
+
+def join_names(names: Iterable[str]) -> str:
+    """Names as `--features` takes them: separated by commas, in quotes where there is a comma or a quote in one."""
+    return ",".join('"' + name.replace('"', '""') + '"' if set(name) & set(',"') else name for name in names)
 
 
 def option_help(name: str) -> str:

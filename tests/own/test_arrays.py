@@ -191,3 +191,21 @@ def test_targets_that_do_not_fit(tmp_path, kind, y, message):
     np.savez(tmp_path / "a.npz", X=np.zeros((2, 4, 1)), y=y)
     with pytest.raises(InputError, match=message):
         rows_of(tmp_path / "a.npz", kind=kind)
+
+
+def test_both_parts_are_kept_in_a_type_that_holds_both(tmp_path):
+    np.savez(
+        tmp_path / "a.npz", X_train=np.ones((2, 3), np.int16), y_train=[0, 1], X_test=np.full((1, 3), 0.5), y_test=[0]
+    )
+    assert find_arrays(tmp_path / "a.npz").form.dtype == "float64"
+    np.savez(tmp_path / "b.npz", X_train=np.ones((2, 3), np.uint8), **rest)
+    with pytest.raises(InputError, match=r"X_test: expected uint8 as in .*X_train, found float64"):
+        find_arrays(tmp_path / "b.npz")
+
+
+def test_labels_of_bytes(tmp_path):
+    np.savez(tmp_path / "a.npz", X=np.zeros((2, 3)), y=np.array(["é".encode(), b"a"]))
+    assert [row.label for row in rows_of(tmp_path / "a.npz")] == ["é", "a"]
+    np.savez(tmp_path / "b.npz", X=np.zeros((2, 3)), y=np.array([b"a", b"\xe9"]))
+    with pytest.raises(InputError, match=r"sequence 1: expected a label in UTF-8, got the bytes b'\\xe9'"):
+        rows_of(tmp_path / "b.npz")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from auxrnn.own.columns import label_cell, named, numeric_columns, split_column
+from auxrnn.own.columns import header_notes, label_cell, named, numeric_columns, split_column
 from auxrnn.own.tables import open_table
 from auxrnn.reading import ReadingOptions
 from own_files import write_csv
@@ -18,6 +18,8 @@ def test_names_in_any_case_but_not_two(tmp_path):
 
 
 def test_a_split_needs_name_and_content(tmp_path):
+    """One word that is known tells what the column is, so that another is a fault to be told."""
+    assert split_column(table_of(tmp_path, "x,split", "a,train", "b,hold"), None) == "split"
     assert split_column(table_of(tmp_path, "x,split", "a,train", "b,TEST"), None) == "split"
     assert split_column(table_of(tmp_path, "x,split", "a,left", "b,right"), None) is None
     assert split_column(table_of(tmp_path, "x,half", "a,train", "b,test"), "half") == "half"
@@ -26,6 +28,21 @@ def test_a_split_needs_name_and_content(tmp_path):
 def test_numeric_columns(tmp_path):
     table = table_of(tmp_path, "id,a,b,c,d", "1,0.5,x,,", "2,,3,4,")
     assert numeric_columns(table, used=["id"]) == ("a", "c")
+
+
+def test_a_column_of_numbers_with_a_fault_is_one(tmp_path):
+    table = table_of(tmp_path, "id,a,b", "1,0.5,x", "2,fast,y", "3,1,4")
+    assert numeric_columns(table, used=["id"]) == ("a",)
+
+
+def test_a_first_row_that_may_be_data(tmp_path):
+    options = ReadingOptions()
+    (note,) = header_notes(table_of(tmp_path, "good film,a", "bad film,b"), options)
+    assert note == "The first row of a.csv is taken for names of columns (good film, a); if it is data: --header no."
+    assert header_notes(table_of(tmp_path, "words,Label", "bad film,b"), options) == ()
+    table = table_of(tmp_path, "words,kind", "bad film,b")
+    assert header_notes(table, ReadingOptions(text="words")) == header_notes(table, ReadingOptions(header="yes")) == ()
+    assert header_notes(table_of(tmp_path, "1,b", "2,c"), options) == ()
 
 
 @pytest.mark.parametrize(

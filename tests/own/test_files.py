@@ -1,12 +1,13 @@
 """Folders of classes and lists of files."""
 
+import numpy as np
 import pytest
 
 from auxrnn.errors import InputError
 from auxrnn.own.files import find_class_folder, find_list_reader
 from auxrnn.own.tables import open_table
 from auxrnn.reading import ReadingOptions
-from own_files import write_csv, write_wave
+from own_files import write_csv, write_image, write_wave
 
 
 def summary(reader):
@@ -78,3 +79,26 @@ def test_a_list_with_a_file_that_is_not_there(tmp_path):
 def test_an_empty_list(tmp_path):
     with pytest.raises(InputError, match="a table without rows"):
         list_of(write_csv(tmp_path / "list.csv", "path,label"))
+
+
+@pytest.mark.parametrize(
+    "names", [("train", "test", "val"), ("training", "validation", "test"), ("Test", "dev", "Train")]
+)
+def test_validation_folders_are_training_data(tmp_path, names):
+    for split in names:
+        for name in "ab":
+            write_image(tmp_path / split / name / "1.png", np.zeros((2, 2), np.uint8))
+    reader = find_class_folder(tmp_path, ReadingOptions())
+    assert sorted((row.split, row.label) for row in reader.rows()) == [
+        ("test", "a"),
+        ("test", "b"),
+        *[("train", "a")] * 2,
+        *[("train", "b")] * 2,
+    ]
+    (note,) = reader.form.notes
+    assert note.endswith(" is read as training data, from which --validation_fraction is taken.")
+
+
+def test_a_list_with_a_name_that_no_file_can_have(tmp_path):
+    with pytest.raises(InputError, match="row 2: expected the path of a file"):
+        list_of(write_csv(tmp_path / "list.csv", "path,label", f"{'x' * 5000}.png,a"))

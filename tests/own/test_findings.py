@@ -53,3 +53,10 @@ def test_channels_without_names(tmp_path):
     stored = read_source(tmp_path / "a.npz", ReadingOptions())
     assert describe_preprocessing(stored, (1.5, -2), (1, 2), 0).endswith("split: 0: 1.5 ± 1, 1: -2 ± 2")
     assert describe_preprocessing(stored, (1.5,), (1,), 0).endswith("split: 1.5 ± 1")
+
+
+def test_classes_that_may_be_no_labels(tmp_path):
+    path = write_csv(tmp_path / "a.csv", "text,label", *["a b,?", "b c,x", "c d,NaN"] * 2)
+    told = describe_findings(read_source(path, ReadingOptions()))
+    assert "Note: '?' counts as a class; where it stands for no label, leave the cell empty." in told
+    assert sum("counts as a class" in line for line in told) == 2

@@ -24,9 +24,12 @@ def test_places_counts_and_order():
 
 
 def test_whole_numbers_written_in_two_ways_are_one_class():
-    found, places = number(["1", "1.0", "1.", "2.00"])
+    found, places = number(["1.0", "1", "1.", "2.00"])
     assert found.classes == ["1", "2"]
     assert places == [0, 0, 0, 1]
+    found, places = number(["0", "-0", "+0.0", "+7", "7", "-7", "007"])
+    assert places == [0, 0, 0, 1, 1, 2, 3]
+    assert found.classes == ["0", "7", "-7", "007"]
 
 
 @pytest.mark.parametrize(

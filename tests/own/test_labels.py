@@ -5,6 +5,7 @@ import pytest
 from auxrnn.errors import InputError
 from auxrnn.own.labels import label_columns
 from auxrnn.own.tables import open_table
+from auxrnn.own.texts import find_text_reader
 from auxrnn.reading import ReadingOptions
 from own_files import write_csv
 
@@ -55,3 +56,22 @@ def test_several_columns_ask_what_they_are(tmp_path):
 def test_a_column_with_a_comma_in_its_name(tmp_path):
     columns, labels = read(tmp_path, 'x,"a,b"', "1,yes", label="a,b")
     assert (columns.names, labels) == (("a,b",), ["yes"])
+
+
+def test_cells_of_parquet(tmp_path):
+    import pyarrow
+    import pyarrow.parquet
+
+    def labels(kind, cells):
+        path = tmp_path / "a.parquet"
+        pyarrow.parquet.write_table(pyarrow.table({"text": ["a b"] * len(cells), "label": cells}), path)
+        options = ReadingOptions(target=kind)
+        return [row.label for row in find_text_reader(open_table(path, options), options).rows()]
+
+    assert labels("classes", [["red"], ["red", "round", "red"], [], None]) == [("red",), ("red", "round"), (), ()]
+    assert labels("class", [True, None]) == ["True", None]
+    with pytest.raises(InputError, match=r"row 2: expected a text or a whole number as label, got list .*several"):
+        labels("class", [None, ["red"]])
+    for kind in ("class", "classes"):
+        with pytest.raises(InputError, match="row 1: expected a text or a whole number as label, got bytes b'red'"):
+            labels(kind, [b"red"])

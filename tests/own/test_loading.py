@@ -7,7 +7,7 @@ import torch
 from auxrnn.data.splits import stratified_split
 from auxrnn.errors import InputError
 from auxrnn.own.importing import import_source
-from auxrnn.own.loading import load_own
+from auxrnn.own.loading import load_own, verify_own
 from auxrnn.reading import ReadingOptions
 from own_files import write_csv, write_long_form, write_texts
 
@@ -104,3 +104,15 @@ def test_one_class_alone_is_told_in_one_sentence(tmp_path):
     path = write_csv(tmp_path / "one.csv", "text,label", "a b,x", "c d,x")
     with pytest.raises(InputError, match=r"one\.csv: expected labels of at least 2 classes, got 1 class"):
         load_own(path, OPTIONS)
+
+
+def test_a_stored_set_with_values_that_cannot_be_used(tmp_path):
+    path = write_long_form(tmp_path, 20)
+    import_source(path, tmp_path / "set", ReadingOptions(), lambda line: None)
+    assert verify_own(tmp_path / "set", ReadingOptions()) == load_own(tmp_path / "set", ReadingOptions()).findings
+    values = np.memmap(tmp_path / "set" / "values.bin", "float64", "r+")
+    for broken in (np.inf, np.nan):
+        values[0] = broken
+        values.flush()
+        with pytest.raises(InputError, match=r"steps\.csv.*: expected finite values"):
+            verify_own(tmp_path / "set", ReadingOptions())

@@ -140,3 +140,17 @@ def test_several_values_of_a_sequence(tmp_path):
     reader = reader_of(path, target="value", label="mass,age")
     assert [row.label for row in reader.rows()] == [(2.5, 3.0), (4.0, 5.0)]
     assert (reader.features, reader.form.labels) == (("u",), ("mass", "age"))
+
+
+def test_columns_that_are_not_read_are_named(tmp_path):
+    path = write_csv(tmp_path / "a.csv", "id,time,u,note,label", "1,1,5,good,x", "1,2,6,bad,x")
+    assert reader_of(path).form.notes == ("Columns that are not read: note; --features names those that are.",)
+    assert reader_of(path, features="u").form.notes == ()
+
+
+def test_names_with_commas_and_quotes(tmp_path):
+    path = write_csv(tmp_path / "a.csv", 'id,time,"x,y","a ""b""",label', "1,1,5,6,u")
+    form = reader_of(path).form
+    assert form.channel_names == ("x,y", 'a "b"')
+    again = reader_of(path, features=form.columns["features"])
+    assert again.features == form.channel_names

@@ -175,3 +175,23 @@ def test_a_long_recording_is_read_in_blocks(tmp_path, monkeypatch):
     monkeypatch.setattr(media, "LARGEST_RECORDING", 1000)
     with pytest.raises(InputError, match="at most 1 GiB"):
         medium_of([path], ReadingOptions()).read(path)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int32])
+def test_pixels_of_32_bits_are_refused(tmp_path, dtype):
+    write_image(tmp_path / "a.tif", np.ones((2, 2), dtype))
+    with pytest.raises(InputError, match=r"a\.tif: expected pixels of 8 or 16 bits, found 32"):
+        medium_of([tmp_path / "a.tif"], ReadingOptions())
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_sixteen_bits_in_every_form(tmp_path, suffix):
+    write_image(tmp_path / f"a{suffix}", np.array([[0, 256], [65535, 511]], np.uint16))
+    medium = medium_of([tmp_path / f"a{suffix}"], ReadingOptions())
+    assert medium.read(tmp_path / f"a{suffix}").tolist() == [[0], [1], [255], [1]]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "UTF-8", "utf8", "U8"])
+def test_a_mark_at_the_beginning_is_no_text(tmp_path, encoding):
+    (tmp_path / "a.txt").write_text("abc", encoding="utf-8-sig")
+    assert medium_of([tmp_path / "a.txt"], ReadingOptions(encoding=encoding)).read(tmp_path / "a.txt") == "abc"

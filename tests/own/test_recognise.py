@@ -69,3 +69,19 @@ def test_images_in_class_folders(tmp_path):
 def test_what_is_nothing_known(tmp_path, make, told):
     with pytest.raises(InputError, match=told):
         recognise(make(tmp_path), ReadingOptions())
+
+
+def test_several_files_of_a_split(tmp_path):
+    for name, number in (("train-0", 3), ("train-1", 2), ("test-0", 1), ("validation-0", 1)):
+        write_texts(tmp_path, number, f"{name}.csv")
+    reader = recognise(tmp_path, ReadingOptions())
+    assert [row.split for row in reader.rows()] == ["train"] * 6 + ["test"]
+    assert [row.split for row in reader.rows(5)] == ["train", "test"]
+    assert reader.form.description.startswith("train in 3 files and test, each a table of texts")
+    (tmp_path / "series").mkdir()
+    for name in ("One_TRAIN", "Two_TRAIN", "One_TEST"):
+        write_ts(tmp_path / "series" / f"{name}.ts")
+    with pytest.raises(
+        InputError, match=r"expected one train and one test file ending in \.ts, found One_TRAIN\.ts, Two"
+    ):
+        recognise(tmp_path / "series", ReadingOptions())

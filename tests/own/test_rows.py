@@ -26,5 +26,5 @@ def test_other_cells_are_refused_with_their_place(cell, told):
 
 def test_splits():
     assert [split_of(word, "") for word in ("Train", "val", " TEST ")] == ["train", "train", "test"]
-    with pytest.raises(InputError, match="row 9: expected train or test"):
+    with pytest.raises(InputError, match="row 9: expected train, validation or test"):
         split_of("holdout", "row 9")

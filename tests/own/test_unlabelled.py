@@ -114,3 +114,20 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "new.csv")
     with pytest.raises(InputError, match=r"new\.csv: expected a regular file, found a pipe"):
         sequences(tmp_path / "new.csv", form)
+
+
+def test_steps_that_are_left_out_keep_the_places_of_the_others(tmp_path):
+    form = form_of(write_long_form(tmp_path / "old"))
+    path = write_csv(tmp_path / "new.csv", "id,time,a,b", "1,1,0,0", "1,2,,0", "1,3,1,1", "2,1,2,2")
+    first, second = read_unlabelled(path, form, ReadingOptions(missing="drop"))
+    assert first.kept.tolist() == [0, 2]
+    assert second.kept is None
+
+
+def test_nothing_to_predict_from(tmp_path):
+    form = form_of(write_long_form(tmp_path / "old"))
+    with pytest.raises(InputError, match=r"new\.csv: expected at least one sequence, found none"):
+        list(read_unlabelled(write_csv(tmp_path / "new.csv", "id,time,a,b"), form, ReadingOptions()))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="empty: expected files to predict from, found none"):
+        list(read_unlabelled(tmp_path / "empty", form, ReadingOptions()))

@@ -182,9 +182,9 @@ def data(options: argparse.Namespace) -> int:
 
 def _verify_own(options: argparse.Namespace) -> int:
     """Read all of a person's own files or imported set, and say what is there."""
-    from auxrnn.own.loading import load_own
+    from auxrnn.own.loading import verify_own
 
-    for line in load_own(Path(options.name), _reading(options)).findings:
+    for line in verify_own(Path(options.name), _reading(options)):
         print(line)
     return 0
 

@@ -14,6 +14,12 @@ from auxrnn.errors import InputError, did_you_mean
 MOST_LAYERS = 1000
 """Of anything: each is an object of its own, and a damaged file may ask for millions."""
 
+MOST_AT_ONCE = 1024
+"""Threads or processes of one run."""
+
+MOST_NUMBERED = 2**24
+"""Sequences a step, anchors a sequence: their draws are kept in memory."""
+
 
 def check_types(config: Any, owner: type, where: str = "") -> None:
     """Let every field that `owner` declares hold what it declares, wherever the values came from."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from typing import Literal
 
 from auxrnn.config.auxiliary import AuxiliaryConfig
-from auxrnn.config.checks import MOST_LAYERS, at_least, at_most, check_types, within
+from auxrnn.config.checks import MOST_LAYERS, MOST_NUMBERED, at_least, at_most, check_types, within
 from auxrnn.errors import InputError
 
 MODELS: dict[str, tuple[str, ...]] = {
@@ -117,6 +117,7 @@ class ModelConfig:
                 "a reconstruction is given the first step of its segment."
             )
         at_most("num_layers", self.num_layers, MOST_LAYERS)
+        at_most("num_anchors", self.num_anchors, MOST_NUMBERED)
         within("dropout", self.dropout, 0, 0.95)
         at_least("identity_scale", self.identity_scale, 0)
         if self.model in OWN_CORE and self.cell != "lstm":

@@ -50,6 +50,10 @@ class RunConfig(TrainingConfig, ModelConfig):
         for name in ("limit_train", "limit_test", "image_size", "max_length", "max_vocabulary"):
             at_least(name, getattr(self, name), 1)
         at_least("limit_classes", self.limit_classes, 2)
+        for name in ("data", "data_dir", "out"):
+            place = getattr(self, name)
+            if place is not None and (not place or "\0" in place):
+                raise InputError(f"Expected {name} to be the name of a place, got {place!r}.")
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from auxrnn.config.checks import at_least, check_types, within
+from auxrnn.config.checks import MOST_AT_ONCE, MOST_NUMBERED, at_least, at_most, check_types, within
 from auxrnn.errors import InputError
 
 
@@ -73,6 +73,9 @@ class TrainingConfig:
             raise InputError(f"Expected seed below 2**63, got {self.seed}.")
         for name in ("batch_size", "devices", "num_nodes", "num_threads", "patience", "checkpoint_steps"):
             at_least(name, getattr(self, name), 1)
+        at_most("batch_size", self.batch_size, MOST_NUMBERED)
+        for name in ("num_threads", "num_workers"):
+            at_most(name, getattr(self, name), MOST_AT_ONCE)
         for name in ("lr", "gradient_clip", "checkpoint_minutes"):
             value = getattr(self, name)
             if value is not None and not value > 0:

@@ -25,7 +25,7 @@ from auxrnn.card import described
 from auxrnn.errors import InputError, did_you_mean
 from auxrnn.export.served import INPUT_TYPES, INPUTS, Served, description
 from auxrnn.files import check_place, write_atomically
-from auxrnn.persistence import SavedModel
+from auxrnn.persistence import CONFIG, SavedModel
 
 Form = Literal["onnx", "pt2"]
 Run = Callable[..., list[Tensor]]
@@ -63,6 +63,10 @@ def export_model(saved: SavedModel, folder: Path, form: Form) -> Exported:
             raise InputError(
                 f"Expected {', '.join(missing)} for ONNX, found none; install with: pip install 'auxrnn[export]'"
             )
+    if (folder / CONFIG).exists():
+        raise InputError(
+            f"{folder}: expected a folder without a model, whose README would be lost; choose another --out."
+        )
     check_place(folder / f"model.{form}")
     served = Served(replace(saved, network=copy.deepcopy(saved.network).cpu()))
     about = json.dumps(description(saved, served))

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from auxrnn.errors import InputError
-from auxrnn.own.encodings import encoding_hint
+from auxrnn.own.encodings import codec, encoding_hint
 from auxrnn.own.rows import Array, Form, Label, Row, Split, number_of
 from auxrnn.reading import TargetKind
 
@@ -130,7 +130,7 @@ def _read_header(path: Path, split: Split | None, encoding: str) -> TsFile:
 def _lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
     number = 0
     try:
-        with open(path, encoding=encoding) as file:
+        with open(path, encoding=codec(encoding)) as file:
             for number, line in enumerate(file, 1):
                 yield number, line.strip()
     except UnicodeError as error:

@@ -126,7 +126,8 @@ class ArrayReader:
         channels = 1 if len(array.shape) == 2 else array.shape[2]
         pixels = array.dtype == np.uint8
         shapes = ", ".join(f"{part.inputs.member or part.inputs.path.name} {part.inputs.shape}" for part in self.parts)
-        dtype = array.dtype.name if array.dtype.kind in "fiu" and array.dtype.itemsize <= 8 else "float64"
+        common = np.result_type(*(part.inputs.dtype for part in self.parts))
+        dtype = common.name if common.kind in "fiu" and common.itemsize <= 8 else "float64"
         found = self.parts[0].labels
         size = 1 if found is None or len(found.shape) == 1 else found.shape[1]
         names = {"classes": [str(place) for place in range(size)], "value": [f"value_{n}" for n in range(1, size + 1)]}
@@ -178,6 +179,12 @@ def find_arrays(path: Path, *, labelled: bool = True, kind: str = "class") -> Ar
                 if file.is_file()
             }
     parts = tuple(_checked(part, kind) for part in _parts(arrays, path, labelled))
+    for part in parts[1:]:
+        if (part.inputs.dtype == np.uint8) != (parts[0].inputs.dtype == np.uint8):
+            raise InputError(
+                f"{part.inputs.where}: expected {parts[0].inputs.dtype} as in {parts[0].inputs.where}, found "
+                f"{part.inputs.dtype}: bytes are read as pixels, other numbers as values."
+            )
     sizes = {part.labels.shape[1:] for part in parts if part.labels is not None}
     if kind in ("classes", "value") and len(sizes) > 1:
         raise InputError(f"{path}: expected as many labels a sequence to train and to test, found {sizes}.")
@@ -283,7 +290,10 @@ def _tags(label: Array, where: str) -> tuple[str | None, ...]:
 def _label(label: Any, where: str) -> str | None:
     label = label.reshape(()).item() if isinstance(label, np.ndarray) else label.item()
     if isinstance(label, bytes):
-        label = label.decode("utf-8", "replace")
+        try:
+            label = label.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(f"{where}: expected a label in UTF-8, got the bytes {label!r}.") from error
     if isinstance(label, float):
         if np.isnan(label):
             return None

@@ -12,7 +12,7 @@ import numpy as np
 
 from auxrnn.errors import InputError
 from auxrnn.own.keepers import KEEPERS
-from auxrnn.own.missing import fill_missing
+from auxrnn.own.missing import fill_missing, kept_steps
 from auxrnn.own.rows import Array, Form, Row
 from auxrnn.reading import ReadingOptions
 
@@ -62,7 +62,7 @@ class Collection:
         else:
             numbers = self._checked(row.sequence, row.where)
             if len(numbers) < len(row.sequence):
-                kept = np.flatnonzero(~np.isnan(row.sequence).any(1))
+                kept = kept_steps(row.sequence)
         if not len(numbers):
             self.left_out += 1
             return

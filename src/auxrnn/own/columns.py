@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from auxrnn.own.rows import MISSING_WORDS
+from auxrnn.own.rows import MISSING_WORDS, SPLIT_WORDS
 from auxrnn.own.tables import Table
+from auxrnn.reading import ReadingOptions
 
 LABEL_NAMES = ("label", "labels", "class", "target", "category", "y")
 TEXT_NAMES = ("text", "content", "sentence", "document", "review", "body", "message", "sequence")
@@ -24,7 +25,7 @@ def named(table: Table, names: Sequence[str]) -> str | None:
 
 
 def split_column(table: Table, given: str | None) -> str | None:
-    """The column that names the split; guessed only by name and content."""
+    """The column that names the split; guessed by its name where it names one in any of the first rows."""
     if given is not None:
         table.place(given, "split")
         return given
@@ -32,20 +33,32 @@ def split_column(table: Table, given: str | None) -> str | None:
     if found is None:
         return None
     place = table.columns.index(found)
-    words = {str(cells[place]).strip().lower() for cells in table.sample()}
-    return found if words and words <= {"train", "training", "validation", "valid", "val", "dev", "test"} else None
+    return found if any(str(cells[place]).strip().lower() in SPLIT_WORDS for cells in table.sample()) else None
 
 
 def numeric_columns(table: Table, *, used: Sequence[str]) -> tuple[str, ...]:
-    """Columns beside `used` that hold nothing but numbers and gaps in the first rows."""
+    """Columns beside `used` whose cells in the first rows are numbers for the most part: others are faults."""
     rows = table.sample()
-    return tuple(
-        column
-        for place, column in enumerate(table.columns)
-        if column not in used
-        and any(_is_number(cells[place]) for cells in rows)
-        and all(_is_number(cells[place]) or _is_missing(cells[place]) for cells in rows)
-    )
+    found = []
+    for place, column in enumerate(table.columns):
+        numbers = [_is_number(cells[place]) for cells in rows if not _is_missing(cells[place])]
+        if column not in used and sum(numbers) > len(numbers) / 2:
+            found.append(column)
+    return tuple(found)
+
+
+def header_notes(table: Table, options: ReadingOptions) -> tuple[str, ...]:
+    """What to say where nothing but their look made names of columns of the first row."""
+    given = {options.text, options.id, options.time, options.split, *options.label_names, *options.feature_names}
+    known = {*LABEL_NAMES, *TEXT_NAMES, *PATH_NAMES, *ID_NAMES, *TIME_NAMES, *SPLIT_NAMES}
+    if (
+        not table.header
+        or options.header == "yes"
+        or any(name in given or name.lower() in known for name in table.columns)
+    ):
+        return ()
+    names = ", ".join(table.columns[:6])
+    return (f"The first row of {table.path.name} is taken for names of columns ({names}); if it is data: --header no.",)
 
 
 def label_cell(cell: Any) -> str | None:

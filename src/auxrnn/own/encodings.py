@@ -14,6 +14,11 @@ MARKS = (
 )
 
 
+def codec(encoding: str) -> str:
+    """What to open a text file with: a mark at the beginning of UTF-8, however it is called, is no part of the text."""
+    return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+
+
 def encoding_hint(path: Path) -> str:
     """The sentence that tells what to say for a text file that is in another encoding."""
     with open(path, "rb") as file:

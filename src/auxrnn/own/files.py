@@ -11,7 +11,7 @@ from auxrnn.errors import InputError
 from auxrnn.own.columns import PATH_NAMES, label_cell, named, split_column
 from auxrnn.own.labels import label_columns
 from auxrnn.own.media import SUFFIXES, Medium, kind_of, medium_of
-from auxrnn.own.rows import Form, Label, Row, Split, split_of
+from auxrnn.own.rows import SPLIT_WORDS, Form, Label, Row, Split, split_of
 from auxrnn.own.tables import Table
 from auxrnn.reading import ReadingOptions
 
@@ -71,27 +71,32 @@ def find_class_folder(folder: Path, options: ReadingOptions) -> FileReader:
             "with a column of paths and columns of labels instead."
         )
     subfolders = visible_folders(folder)
-    names = {path.name.lower(): path for path in subfolders}
     entries: list[Entry] = []
     ignored = 0
-    if set(names) in ({"train", "test"}, {"training", "testing"}):
-        source = "train and test folders with one subfolder a class"
-        for name, path in names.items():
+    splits = {path: SPLIT_WORDS.get(path.name.lower()) for path in subfolders}
+    if set(splits.values()) == {"train", "test"}:
+        source = f"{' and '.join(path.name for path in subfolders)} folders with one subfolder a class"
+        for path, split in splits.items():
             classes = visible_folders(path)
             if not classes:
                 raise InputError(f"{path}: expected one subfolder a class, found none.")
             for subfolder in classes:
                 found, other = class_files(subfolder)
                 ignored += other
-                entries += [Entry(file, subfolder.name, split_of(name, str(path))) for file in found]
+                entries += [Entry(file, subfolder.name, split) for file in found]
     else:
         source = "folder with one subfolder a class"
         for subfolder in subfolders:
             found, other = class_files(subfolder)
             ignored += other
             entries += [Entry(file, subfolder.name) for file in found]
-    notes = (f"{ignored:,} files of other kinds are left out.",) if ignored else ()
-    return FileReader(tuple(entries), medium_of([entry.path for entry in entries], options), source, notes)
+    notes = [f"{ignored:,} files of other kinds are left out."] if ignored else []
+    notes += [
+        f"{path.name} is read as training data, from which --validation_fraction is taken."
+        for path, split in splits.items()
+        if split == "train" and not path.name.lower().startswith("train") and "test" in splits.values()
+    ]
+    return FileReader(tuple(entries), medium_of([entry.path for entry in entries], options), source, tuple(notes))
 
 
 def find_list_reader(table: Table, options: ReadingOptions) -> FileReader:
@@ -109,7 +114,7 @@ def find_list_reader(table: Table, options: ReadingOptions) -> FileReader:
         name = label_cell(cells[places[column]])
         path = table.path.parent / (name or "")
         check_regular(path, f"{where} ({name})")
-        if name is None or not path.is_file():
+        if name is None or not os.path.isfile(path):  # False for a name that no file can have
             raise InputError(f"{where}: expected the path of a file in {column!r}, found no file {name!r}.")
         entries.append(
             Entry(
@@ -143,12 +148,22 @@ def visible_folders(folder: Path) -> list[Path]:
 
 def check_regular(path: Path, where: str | None = None) -> None:
     """InputError for a pipe, a socket or a device, which may be waited for without an end. where: what to call it."""
-    if path.exists() and not path.is_file() and not path.is_dir():
+    if os.path.exists(path) and not path.is_file() and not path.is_dir():
         raise InputError(f"{where or path}: expected a regular file, found a pipe, a socket or a device. Take it out.")
 
 
 def class_files(folder: Path) -> tuple[list[Path], int]:
     """Files of known kinds at any depth, in order, and the number of others; InputError for a class without any."""
+    found, other = known_files(folder)
+    if not found:
+        if other:
+            kind_of(next(path for path in sorted(folder.rglob("*")) if path.is_file()))
+        raise InputError(f"{folder}: expected files of class {folder.name!r}, found none. Remove the empty folder.")
+    return found, other
+
+
+def known_files(folder: Path) -> tuple[list[Path], int]:
+    """Files of known kinds at any depth, in order, and the number of others."""
     found, other = [], 0
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -161,8 +176,4 @@ def class_files(folder: Path) -> tuple[list[Path], int]:
                 found.append(path)
             else:
                 other += 1
-    if not found:
-        if other:
-            kind_of(next(path for path in sorted(folder.rglob("*")) if path.is_file()))
-        raise InputError(f"{folder}: expected files of class {folder.name!r}, found none. Remove the empty folder.")
     return found, other

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from auxrnn.own.rows import MISSING_WORDS
 from auxrnn.own.stored import SequenceSet
 
 MOST_SHOWN = 12  # classes with their counts
@@ -26,6 +27,7 @@ def describe_findings(stored: SequenceSet) -> list[str]:
         f"Lengths: {shortest:,} / {middle:,.0f} / {longest:,} {steps} (min / median / max)",
         f"Missing values: {_missing(stored)}",
         *stored.form.notes,
+        *_doubtful(stored),
         *warnings,
     ]
 
@@ -77,6 +79,12 @@ DESCRIBED: dict[str, Callable[[SequenceSet], list[str]]] = {
     "tags": _tags,
 }
 """The line on the labels, and warnings, by the kind of target."""
+
+
+def _doubtful(stored: SequenceSet) -> list[str]:
+    """Classes that may stand for no label at all."""
+    found = [] if stored.target.kind == "value" else [name for name in stored.classes if name.lower() in MISSING_WORDS]
+    return [f"Note: {name!r} counts as a class; where it stands for no label, leave the cell empty." for name in found]
 
 
 def _imbalance(stored: SequenceSet, counts: npt.NDArray[np.int64], what: str) -> list[str]:

@@ -1,7 +1,8 @@
-"""Two readers after each other, one the training data, one the test data."""
+"""Readers after each other, each of training or of test data."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ class JoinedReader:
                     f"{reader.files[0]}: expected {forms[0].description} as in {parts[0][0].files[0]}, "
                     f"found {form.description}."
                 )
-        self._form = replace(forms[0], description=f"train and test, each a {forms[0].description}")
+        self._form = replace(forms[0], description=f"{_counted(parts)}, each a {forms[0].description}")
 
     @property
     def readers(self) -> list[Reader]:
@@ -43,6 +44,12 @@ class JoinedReader:
                 index += 1
                 if index > skip:
                     yield replace(row, split=split)
+
+
+def _counted(parts: tuple[tuple[Reader, Split | None], ...]) -> str:
+    """`train and test`, or how many files there are of each."""
+    numbers = Counter(split for _, split in parts)
+    return " and ".join(f"{split}{f' in {number} files' if number > 1 else ''}" for split, number in numbers.items())
 
 
 def _alike(form: Form) -> tuple[object, ...]:

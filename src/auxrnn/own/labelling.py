@@ -12,7 +12,7 @@ MOST_CLASSES = 100_000
 LONGEST_NUMBER = 100
 """Digits of a label that is a whole number; Python reads no more than some thousand."""
 
-_WHOLE = re.compile(r"([+-]?\d+)(?:\.0*)?")
+_WHOLE = re.compile(r"(?:\+|-(?=0+(?:\.|$)))?(-?\d+)(?:\.0*)?")  # +1 is 1, and -0 is 0
 
 
 class Labelling:
@@ -34,7 +34,7 @@ class Labelling:
             place = self._places.get(name := self._checked(label, where))
             if place is None:
                 place = self._new(name, where)
-            self._places[label] = place
+            self._places[name] = self._places[label] = place
         self.counts[place] += 1
         return place
 

@@ -64,12 +64,25 @@ def label_columns(table: Table, options: ReadingOptions, *, used: Sequence[str] 
 
 
 def _one_class(columns: LabelColumns, cells: Sequence[Any], where: str) -> Label | None:
-    return label_cell(cells[columns.places[0]])
+    return _class_cell(cells[columns.places[0]], where, " For several classes say --target classes.")
+
+
+def _class_cell(cell: Any, where: str, hint: str = "") -> str | None:
+    """A cell as the name of a class, which Parquet may hold as anything."""
+    if cell is not None and not isinstance(cell, str | int | float):
+        raise InputError(
+            f"{where}: expected a text or a whole number as label, got {type(cell).__name__} {str(cell)[:40]}."
+            f"{hint if isinstance(cell, list) else ''}"
+        )
+    return label_cell(cell)
 
 
 def _several_classes(columns: LabelColumns, cells: Sequence[Any], where: str) -> Label | None:
     if len(columns.names) == 1:
-        cell = label_cell(cells[columns.places[0]]) or ""
+        cell = cells[columns.places[0]]
+        if isinstance(cell, list):  # of Parquet
+            return tuple(dict.fromkeys(name for one in cell if (name := _class_cell(one, where))))
+        cell = _class_cell(cell, where) or ""
         return tuple(dict.fromkeys(name.strip() for name in SEPARATORS.split(cell) if name.strip()))
     found = []
     for name, place in zip(columns.names, columns.places, strict=True):

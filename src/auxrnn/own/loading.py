@@ -106,6 +106,15 @@ def load_own(
     )
 
 
+def verify_own(path: Path, options: ReadingOptions) -> tuple[str, ...]:
+    """Read every sequence as a training would, and say what is there; InputError at the first that cannot be used."""
+    own = load_own(path, options)
+    for part in (own.train, own.test):
+        for index in range(len(part)):
+            part.inputs[index]
+    return own.findings
+
+
 def _split(stored: SequenceSet, options: ReadingOptions) -> tuple[Indices, Indices, str]:
     """Places of training and test sequences, and a line that says where the split comes from."""
     named = np.flatnonzero(stored.splits)

@@ -13,11 +13,19 @@ from typing import Any
 import numpy as np
 
 from auxrnn.errors import InputError
-from auxrnn.own.columns import ID_NAMES, TIME_NAMES, label_cell, named, numeric_columns, split_column
+from auxrnn.own.columns import (
+    ID_NAMES,
+    TIME_NAMES,
+    header_notes,
+    label_cell,
+    named,
+    numeric_columns,
+    split_column,
+)
 from auxrnn.own.labels import LabelColumns, label_columns
 from auxrnn.own.rows import MISSING_WORDS, Form, Label, Row, number_of, split_of
 from auxrnn.own.tables import Table
-from auxrnn.reading import ReadingOptions
+from auxrnn.reading import ReadingOptions, join_names
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,7 @@ class LongFormReader:
     features: tuple[str, ...]
     label: LabelColumns | None
     split: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def form(self) -> Form:
@@ -42,9 +51,10 @@ class LongFormReader:
             "values",
             len(self.features),
             channel_names=self.features,
-            columns={"id": self.id, "features": ",".join(self.features)} | ({"time": self.time} if self.time else {}),
+            columns={"id": self.id, "features": join_names(self.features)} | ({"time": self.time} if self.time else {}),
             target=self.label.kind if self.label else "class",
             labels=self.label.values if self.label else (),
+            notes=self.notes,
         )
 
     @property
@@ -228,7 +238,9 @@ def find_long_form_reader(table: Table, options: ReadingOptions, *, labelled: bo
     if len(set(roles)) < len(roles):
         twice = next(name for name in roles if roles.count(name) > 1)
         raise InputError(f"{table.path}: expected a different column for each option, got {twice!r} twice.")
-    return LongFormReader(table, key, time, features, label, split)
+    left = [column for column in table.columns if column not in roles and not options.features]
+    notes = [f"Columns that are not read: {', '.join(left)}; --features names those that are."] if left else []
+    return LongFormReader(table, key, time, features, label, split, (*notes, *header_notes(table, options)))
 
 
 def is_long_form(table: Table, options: ReadingOptions) -> bool:

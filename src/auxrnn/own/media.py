@@ -15,7 +15,7 @@ import numpy as np
 
 from auxrnn.data.pictures import opened_image
 from auxrnn.errors import InputError
-from auxrnn.own.encodings import encoding_hint
+from auxrnn.own.encodings import codec, encoding_hint
 from auxrnn.own.rows import Array, Form
 from auxrnn.reading import ReadingOptions
 
@@ -77,7 +77,11 @@ class Images:
         for path in paths:
             with opened_image(path) as image:
                 size, mode = image.size, image.mode
-            grey = grey and mode in ("1", "L", "I;16")
+                if not _is_known_depth(image):
+                    raise InputError(
+                        f"{path}: expected pixels of 8 or 16 bits, found 32 (mode {mode}). Convert the images first."
+                    )
+            grey = grey and (mode in ("1", "L", "I") or mode.startswith("I;16"))
             first = first or (size, path)
             if self._size is None and size != first[0]:
                 raise InputError(
@@ -107,9 +111,14 @@ class Images:
             return np.asarray(scaled, dtype=np.uint8).reshape(-1, self.form.channels)
 
 
+def _is_known_depth(image: Any) -> bool:
+    """Whether a pixel has 8 or 16 bits: of 32 nobody says which value is white."""
+    return image.mode != "F" and (image.mode != "I" or image.format == "PNG")  # which has no more than 16
+
+
 def _eight_bits(image: Any) -> Any:
     """16-bit grey as 8-bit grey; Pillow alone would cut off at 255."""
-    if image.mode.startswith("I;16"):
+    if image.mode == "I" or image.mode.startswith("I;16"):
         from PIL import Image
 
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
@@ -249,7 +258,7 @@ class Documents:
         try:
             if path.stat().st_size > LARGEST_DOCUMENT:
                 raise InputError(f"{path}: expected a text of at most 1 GiB, found {path.stat().st_size:,} bytes.")
-            return path.read_text(encoding="utf-8-sig" if self._encoding == "utf-8" else self._encoding)
+            return path.read_text(encoding=codec(self._encoding))
         except UnicodeError as error:
             raise InputError(
                 f"{path}: expected text in {self._encoding}, found other bytes ({error.args[-1]}). "

@@ -35,7 +35,7 @@ def fill_missing(values: Array, missing: Missing, where: str, names: tuple[str, 
     if missing == "zero":
         return np.where(gaps, 0, values).astype(values.dtype), number
     if missing == "drop":
-        return values[~gaps.any(1)], number
+        return values[kept_steps(values)], number
     filled = values.copy()
     steps = np.arange(len(values))
     for channel in np.flatnonzero(gaps.any(0)).tolist():
@@ -47,6 +47,11 @@ def fill_missing(values: Array, missing: Missing, where: str, names: tuple[str, 
             )
         filled[~known, channel] = np.interp(steps[~known], steps[known], values[known, channel])
     return filled, number
+
+
+def kept_steps(values: Array) -> Array:
+    """Places of the steps (T, C) that "drop" keeps."""
+    return np.flatnonzero(~np.isnan(values).any(1))
 
 
 def _named(channel: int, names: tuple[str, ...]) -> str:

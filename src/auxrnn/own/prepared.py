@@ -75,7 +75,7 @@ def learn_preprocessing(stored: SequenceSet, indices: Indices) -> Preprocessing:
         return Preprocessing("characters", characters="".join(sorted(known)))
     if form.kind == "pixels":
         return Preprocessing("pixels", form.channels)
-    mean, scale = channel_moments(lambda: _blocks(stored, indices))
+    mean, scale = channel_moments(lambda: _blocks(stored, indices), stored.source)
     return Preprocessing("values", form.channels, mean, scale)
 
 

@@ -57,12 +57,15 @@ def _folder(folder: Path, options: ReadingOptions) -> Reader:
     except OSError as error:
         raise InputError(f"{folder}: expected a folder that can be read, found: {error.strerror}.") from error
     for suffixes in ((".ts",), TABLE_SUFFIXES):
-        found = {split: path for path in files if path.suffix.lower() in suffixes and (split := _split_in(path.stem))}
-        if set(found) == {"train", "test"}:
-            pair: list[tuple[Path, Split | None]] = [(found["train"], "train"), (found["test"], "test")]
-            if suffixes == (".ts",):
-                return find_ts(pair, options.encoding, options.target)
-            return JoinedReader(tuple((_file(path, options), split) for path, split in pair))
+        found = [(path, split) for path in files if path.suffix.lower() in suffixes and (split := _split_in(path.stem))]
+        found.sort(key=lambda part: part[1], reverse=True)  # train, then test
+        if {split for _, split in found} == {"train", "test"}:
+            if suffixes == TABLE_SUFFIXES:
+                return JoinedReader(tuple((_file(path, options), split) for path, split in found))
+            if len(found) > 2:
+                names = ", ".join(path.name for path, _ in found)
+                raise InputError(f"{folder}: expected one train and one test file ending in .ts, found {names}.")
+            return find_ts([*found], options.encoding, options.target)
     if not subfolders and any(path.suffix.lower() == ".npy" for path in files):
         return find_arrays(folder, kind=options.kind)
     if len(subfolders) >= 2:
@@ -84,7 +87,7 @@ def _ts_pair(path: Path) -> list[tuple[Path, Split | None]]:
 
 
 def _split_in(stem: str) -> Split | None:
-    """The split that a file's name speaks of: `train`, `Gestures_TEST`, `test-00000`."""
+    """The split that a file's name speaks of: `train`, `Gestures_TEST`, `test-00000`; `validation` is to train on."""
     words = stem.lower().replace("-", "_").replace(".", "_").split("_")
-    found = {SPLIT_WORDS[word] for word in words if word in ("train", "training", "test", "testing")}
+    found = {SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS}
     return found.pop() if len(found) == 1 else None

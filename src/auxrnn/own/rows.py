@@ -38,13 +38,14 @@ class Row:
 
     where: file and row, for messages. sequence: (T, C) numbers, NaN where a value is missing, or a text. label: a
     class; the names of several; numbers; or a class, or None, for each step; None where there is none. split: None
-    where the files do not say.
+    where the files do not say. kept: the places that the steps had before some were left out, where some were.
     """
 
     where: str
     sequence: Array | str
     label: Label | None = None
     split: Split | None = None
+    kept: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,10 @@ def split_of(word: str, where: str) -> Split:
     """`train` or `test` from what a file calls it."""
     split = SPLIT_WORDS.get(word.strip().lower())
     if split is None:
-        raise InputError(f"{where}: expected train or test in the split column, got {word!r}.")
+        raise InputError(
+            f"{where}: expected train, validation or test in the split column, got {word!r}. Give the column another "
+            "name if it means something else."
+        )
     return split
 
 

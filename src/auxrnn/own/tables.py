@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from auxrnn.errors import InputError, did_you_mean
-from auxrnn.own.encodings import encoding_hint
+from auxrnn.own.encodings import codec, encoding_hint
 from auxrnn.reading import ReadingOptions
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
@@ -102,7 +102,7 @@ def csv_rows(path: Path, delimiter: str, encoding: str) -> Iterator[tuple[int, l
     csv.field_size_limit(LARGEST_CELL)
     number = 0
     try:
-        with open(path, newline="", encoding="utf-8-sig" if encoding == "utf-8" else encoding) as file:
+        with open(path, newline="", encoding=codec(encoding)) as file:
             reader = csv.reader(_without_nul(file, path), delimiter=delimiter, strict=True)
             while True:
                 number = reader.line_num + 1
@@ -159,7 +159,7 @@ def _is_number(cell: str) -> bool:
 
 
 def _parquet_columns(path: Path) -> tuple[str, ...]:
-    columns = tuple(_parquet(path).schema_arrow.names)
+    columns = tuple(name.strip() for name in _parquet(path).schema_arrow.names)
     if not columns or len(set(columns)) < len(columns):
         raise InputError(f"{path}: expected different names of columns, got {', '.join(columns) or 'none'}.")
     return columns

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from auxrnn.errors import InputError
-from auxrnn.own.columns import TEXT_NAMES, named, split_column
+from auxrnn.own.columns import TEXT_NAMES, header_notes, named, split_column
 from auxrnn.own.labels import LabelColumns, label_columns
 from auxrnn.own.rows import Form, Row, split_of
 from auxrnn.own.tables import LARGEST_CELL, Table
@@ -22,6 +22,7 @@ class TextReader:
     text: str
     label: LabelColumns | None
     split: str | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def form(self) -> Form:
@@ -33,6 +34,7 @@ class TextReader:
             columns={"text": self.text},
             target=self.label.kind if self.label else "class",
             labels=self.label.values if self.label else (),
+            notes=self.notes,
         )
 
     @property
@@ -79,7 +81,7 @@ def find_text_reader(table: Table, options: ReadingOptions, *, labelled: bool = 
     label = label_columns(table, options, used=[text, *([split] if split else [])]) if labelled else None
     if label and text in label.names:
         raise InputError(f"{table.path}: expected different columns as --text and --label, got {text!r} for both.")
-    return TextReader(table, text, label, split)
+    return TextReader(table, text, label, split, header_notes(table, options))
 
 
 def _holds_texts(table: Table, column: str) -> bool:

@@ -10,10 +10,10 @@ from typing import Any
 from auxrnn.errors import InputError
 from auxrnn.own.archive import find_ts
 from auxrnn.own.arrays import find_arrays
-from auxrnn.own.files import check_regular, class_files
+from auxrnn.own.files import check_regular, known_files
 from auxrnn.own.longform import find_long_form_reader
 from auxrnn.own.media import SUFFIXES, medium_of
-from auxrnn.own.missing import fill_missing
+from auxrnn.own.missing import fill_missing, kept_steps
 from auxrnn.own.rows import Form, Row
 from auxrnn.own.stored import SequenceSet, is_set, open_set
 from auxrnn.own.tables import TABLE_SUFFIXES, open_table
@@ -33,14 +33,20 @@ def read_unlabelled(path: Path, form: Form, options: ReadingOptions) -> Iterator
     if is_set(path):
         rows = _stored(open_set(path))
     elif path.is_dir():
-        rows = _files(class_files(path)[0], form, options)
+        files = known_files(path)[0]
+        if not files:
+            raise InputError(f"{path}: expected files to predict from, found none of a known kind.")
+        rows = _files(files, form, options)
     else:
         check_regular(path)
         rows = _file(path, form, options)
+    empty = True
     for row in rows:
+        empty = False
         if isinstance(row.sequence, str) != (form.kind == "characters"):
             expected, found = ("a text", "numbers") if form.kind == "characters" else ("numbers", "a text")
             raise InputError(f"{row.where}: expected {expected} as in training, found {found}.")
+        kept = None
         if isinstance(row.sequence, str):
             filled: object = row.sequence
         else:
@@ -49,9 +55,12 @@ def read_unlabelled(path: Path, form: Form, options: ReadingOptions) -> Iterator
                     f"{row.where}: expected {form.channels} channels as in training, found {row.sequence.shape[1]}."
                 )
             filled, _ = fill_missing(row.sequence, options.missing, row.where, form.channel_names)
+            kept = kept_steps(row.sequence) if len(filled) < len(row.sequence) else None
         if not len(filled):  # type: ignore[arg-type]
             raise InputError(f"{row.where}: expected at least one step, got a sequence of length 0. Leave it out.")
-        yield replace(row, sequence=filled, label=None)  # type: ignore[arg-type]
+        yield replace(row, sequence=filled, label=None, kept=kept)  # type: ignore[arg-type]
+    if empty:
+        raise InputError(f"{path}: expected at least one sequence, found none.")
 
 
 def _file(path: Path, form: Form, options: ReadingOptions) -> Iterator[Row]:

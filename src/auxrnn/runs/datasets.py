@@ -111,7 +111,7 @@ def load_again(
         return load(data, data_dir, options, seed=seed)
     source = source_of(facts)
     reading = ReadingOptions() if source is None else source[1]
-    limit = facts.get("own", {}).get("limit_test")
+    limit = None if source is None else facts["own"].get("limit_test")
     return load_own(
         Path(data), reading, limit_test=limit, seed=seed, preprocessing=preprocessing, target=target
     ).sequences

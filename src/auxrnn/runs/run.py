@@ -86,8 +86,10 @@ def start_run(config: RunConfig, say: Say = print, *, given: Collection[str] | N
         check_outside(folder.path, Path(config.data))
     _check_engine(config)
     config, data = _chosen(config, load_data(config), given)
+    train = data.sequences.train  # what follows is refused before anything is written
     if config.class_weights == "balanced":
-        data.sequences.train.balanced()  # refused before anything is written where there is nothing to balance
+        train.balanced()
+    build_model(config, train.spec, train.target, int(train.lengths.max()))
     with lock_run(folder.path):
         _check_new(folder)
         try:
@@ -268,6 +270,10 @@ def _train(
     except (OSError, SafetensorError) as error:
         raise _unwritten(folder, error) from error
     except RuntimeError as error:
+        if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
+            raise StoppedRunError(
+                f"The memory does not hold a step of batch_size {config.batch_size}: {str(error).splitlines()[0]}"
+            ) from error
         if resume is None or "loading state_dict" not in str(error):
             raise
         raise InputError(

@@ -19,7 +19,7 @@ from auxrnn.data.inputs import read_inputs, read_texts
 from auxrnn.errors import InputError
 from auxrnn.inference import measure, predict_logits, predict_steps
 from auxrnn.opening import open_model
-from auxrnn.own.rows import Form
+from auxrnn.own.rows import Array, Form
 from auxrnn.own.unlabelled import read_unlabelled
 from auxrnn.persistence import SavedModel
 from auxrnn.preprocessing import RawSequences
@@ -69,7 +69,7 @@ def evaluate(path: Path, data: str | None = None, data_dir: str | None = None) -
     """
     saved = open_model(path)
     name = data or saved.facts.get("data")
-    if name is None:
+    if not isinstance(name, str):
         raise InputError(f"{path}: expected --data, for the model does not say what it was trained on.")
     loaded = load_again(name, saved.facts, data_dir, saved.preprocessing, saved.target)
     test = loaded.test
@@ -140,17 +140,24 @@ def _predict_own(saved: SavedModel, path: Path, form: Form, options: ReadingOpti
     rows = read_unlabelled(path, form, options)
     while block := list(islice(rows, BLOCK)):
         inputs = [preprocessing.sequence(row.sequence, row.where) for row in block]
-        yield from _answers(saved, SequenceData(str(path), saved.spec, inputs), [row.where for row in block])
+        kept = [row.kept for row in block]
+        yield from _answers(saved, SequenceData(str(path), saved.spec, inputs), [row.where for row in block], kept)
 
 
-def _answers(saved: SavedModel, data: SequenceData, names: Sequence[str]) -> Iterator[Answer]:
+def _answers(
+    saved: SavedModel, data: SequenceData, names: Sequence[str], kept: Sequence[Array | None] | None = None
+) -> Iterator[Answer]:
+    """kept: of each sequence the places of its steps in the file, where some are left out."""
     target = saved.target
     if target.per_step:
         for group in _groups(data.lengths.tolist()):
             found = predict_steps(saved.network, data.subset(group), target.shares)
             for index, steps in zip(group, found, strict=True):
-                for step, shares in enumerate(steps.double().tolist(), 1):
-                    yield Answer(names[index], target, tuple(shares), step)
+                places = None if kept is None else kept[index]
+                for step, shares in enumerate(steps.double().tolist()):
+                    yield Answer(
+                        names[index], target, tuple(shares), 1 + (step if places is None else int(places[step]))
+                    )
         return
     for name, shares in zip(names, target.shares(predict_logits(saved.network, data).double()).tolist(), strict=True):
         yield Answer(name, target, tuple(shares))
