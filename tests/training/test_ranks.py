@@ -1,5 +1,6 @@
 """Which of several processes this is, and what an error of their exchange means."""
 
+import os
 from dataclasses import replace
 from datetime import timedelta
 
@@ -72,6 +73,28 @@ def test_an_error_of_the_exchange_means_that_another_is_gone(error):
         raise error
     with pytest.raises(type(error), match=r"peer|something"), noticing_losses(ALONE):
         raise error
+
+
+@pytest.mark.parametrize(
+    ("address", "hint"),
+    [("127.0.1.1", r" On several machines: .* set \$GLOO_SOCKET_IFNAME on each"), ("10.0.0.1", "$")],
+)
+def test_a_host_name_that_stands_for_loopback_is_told_of(address, hint):
+    message = f"[../gloo/transport/tcp/pair.cc:152] timed out connecting: Connection refused, remote=[{address}]:1"
+    with pytest.raises(LostRankError, match=rf"remote=\[{address}\]:1\)\.{hint}"), noticing_losses(Ranks(2, 1)):
+        raise RuntimeError(message)
+
+
+def test_of_gloos_message_its_advice_is_left_out():
+    message = "Connection reset by peer. This is typically caused by a remote worker hanging. GLHF!"
+    with pytest.raises(LostRankError, match=r"\(Connection reset by peer\)\.$"), noticing_losses(Ranks(2, 1)):
+        raise RuntimeError(message)
+
+
+def test_srun_need_not_be_used(tmp_path, monkeypatch):
+    (tmp_path / "srun").touch(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    fit(make_model(), make_data(), None, MODEL, TRAINING, quiet=True)  # a warning is an error here
 
 
 def test_other_errors_stay_what_they_are():

@@ -43,6 +43,11 @@ _SIGNS = (
     "NCCL",
 )
 
+_LOOPBACK = (
+    "On several machines: the host name of one stands for 127.*, which no other reaches; set $GLOO_SOCKET_IFNAME on "
+    "each to its network interface."
+)
+
 
 class LostRankError(RuntimeError):
     """Another process of this training has ended or stopped answering; this one cannot go on."""
@@ -178,7 +183,9 @@ def noticing_losses(ranks: Ranks) -> Iterator[None]:
         told = isinstance(error, distributed.DistError) or any(sign in text for sign in _SIGNS)
         if ranks.number == 1 or not told:
             raise
+        said = text.splitlines()[0].partition(". This is typically")[0] if text else type(error).__name__
+        hint = f" {_LOOPBACK}" if "timed out connecting" in said and "remote=[127." in said else ""
         raise LostRankError(
             f"Process {ranks.rank + 1} of {ranks.number} cannot go on: another has ended or not answered "
-            f"({text.splitlines()[0] if text else type(error).__name__})."
+            f"({said}).{hint}"
         ) from error
