@@ -194,9 +194,8 @@ def test_targets_that_do_not_fit(tmp_path, kind, y, message):
 
 
 def test_both_parts_are_kept_in_a_type_that_holds_both(tmp_path):
-    np.savez(
-        tmp_path / "a.npz", X_train=np.ones((2, 3), np.int16), y_train=[0, 1], X_test=np.full((1, 3), 0.5), y_test=[0]
-    )
+    rest = {"y_train": [0, 1], "X_test": np.full((1, 3), 0.5), "y_test": [0]}
+    np.savez(tmp_path / "a.npz", X_train=np.ones((2, 3), np.int16), **rest)
     assert find_arrays(tmp_path / "a.npz").form.dtype == "float64"
     np.savez(tmp_path / "b.npz", X_train=np.ones((2, 3), np.uint8), **rest)
     with pytest.raises(InputError, match=r"X_test: expected uint8 as in .*X_train, found float64"):
