@@ -34,5 +34,5 @@ def test_the_nearest_word():
 def test_names_that_a_terminal_obeys():
     assert check_printable("naïve — 犬", "row 1") == "naïve — 犬"
     for name in ("a\x1b[31m", "a\tb", "\x7f", "a\x85"):
-        with pytest.raises(InputError, match=r"row 1: expected a name without control characters, got 'a?\\"):
+        with pytest.raises(InputError, match=r"row 1: expected a name in UTF-8 without control characters, got 'a?\\"):
             check_printable(name, "row 1")

@@ -426,7 +426,10 @@ BAD_MODELS = {
     "weights of the same shapes": (retrained_weights, "as they were saved together"),
     "another use": (replaced('"label_type": "str"', '"label_type": "int64"'), "as they were saved together"),
     "a class twice": (replaced('"9"', '"8"'), "distinct texts"),
-    "a class that would clear the screen": (replaced('"9"', '"\\u001b[2J"'), "a name without control characters"),
+    "a class that would clear the screen": (
+        replaced('"9"', '"\\u001b[2J"'),
+        "a name in UTF-8 without control characters",
+    ),
     "swapped weights": (other_weights, "expected the weights that config.json describes"),
     "a pickle as weights": (
         lambda f, _: torch.save({"a": torch.ones(1)}, f / "model" / "model.safetensors"),
@@ -516,6 +519,9 @@ def test_archives(told, tmp_path, member, size, message):
         "a: &a [x, x, x]\n"
         + "".join(f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n" for old, new in pairwise("abcdefghij")),
         "[" * 5000,
+        "lr: 0.1\nlr: 0.2",
+        "{aux: {weight: 1, weight: 2}}",
+        "? [a]\n: 1",
     ],
 )
 def test_yaml_builds_no_objects(told, tmp_path, finished_run, text):
@@ -549,7 +555,37 @@ def test_a_class_that_would_clear_the_screen(told, tmp_path):
     rows = "".join(f"text {row},{'a' if row % 2 else 'b' + chr(27) + '[2J'}\n" for row in range(8))
     (tmp_path / "evil.csv").write_text("text,label\n" + rows)
     for words in (["train", "evil.csv", "--out", "run"], ["data", "verify", "evil.csv"]):
-        assert r"evil.csv, row 2: expected a name without control characters, got 'b\x1b[2J'" in told(*words)
+        assert r"evil.csv, row 2: expected a name in UTF-8 without control characters, got 'b\x1b[2J'" in told(*words)
+
+
+def test_a_class_of_bytes_that_are_no_text(told, tmp_path):
+    folder = pictures(tmp_path)
+    os.rename(folder / "b", os.path.join(os.fsencode(folder), b"caf\xe9"))
+    for words in (
+        ["train", "data", "--out", "run"],
+        ["data", "verify", "data"],
+        ["data", "import", "data", "--out", "s"],
+    ):
+        assert r"expected a name in UTF-8 without control characters, got 'caf\udce9'" in told(*words)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "message"),
+    [
+        ("hidden_size", 10**5, "a network that fits into memory, got hidden_size 100000"),
+        ("hidden_size", 10**9, "a network that fits into memory, got hidden_size 1000000000"),
+        ("batch_size", 10**20, "batch_size of at most"),
+        ("num_anchors", 10**9, "num_anchors of at most"),
+        ("num_threads", 10**8, "num_threads of at most 1024"),
+        ("num_workers", 10**5, "num_workers of at most 1024"),
+    ],
+)
+def test_sizes_out_of_reach(told, name, size, message):
+    assert message in told("train", "digits", f"--{name}", size, "--limit_train", 20, "--out", "run")
+
+
+def test_a_place_without_a_name(told):
+    assert "Expected data to be the name of a place, got ''" in told("train", "", "--out", "run")
 
 
 def test_a_label_of_more_digits_than_python_reads(told, tmp_path):

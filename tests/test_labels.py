@@ -48,6 +48,11 @@ def test_y_is_named_where_y_is_at_fault():
         learn_labels(np.array([1, 1]))
 
 
+def test_class_weights_of_numpys_own_kind():
+    train = SequenceData("X", InputSpec("values", 1), torch.zeros(2, 3, 1), torch.tensor([0, 1]), ("0", "1"))
+    assert class_weights({0: np.float32(2), np.int64(1): np.int8(3)}, train, np.array([0, 1])).tolist() == [2, 3]
+
+
 @pytest.mark.parametrize(
     ("target", "given", "message"),
     [

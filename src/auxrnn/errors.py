@@ -38,5 +38,5 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
 def check_printable(name: str, where: str) -> str:
     """A name as it is; InputError where it holds control characters, which a terminal obeys, or bytes of no text."""
     if _CONTROL.search(name):
-        raise InputError(f"{where}: expected a name without control characters, got {name!r}.")
+        raise InputError(f"{where}: expected a name in UTF-8 without control characters, got {name!r}.")
     return name

@@ -84,6 +84,7 @@ def test_class_weight() -> None:
     ("change", "message"),
     [
         (lambda y: y[:, :-1], r"sequence 0: expected a tag for each of its 12 steps, got shape \(11,\)"),
+        (lambda y: np.where(y == "up", np.inf, 0.0), "sequence 0: expected classes as tags, got measured values"),
         (lambda y: y[:-1], "expected a row of tags for each of 8 sequences, got 7 rows"),
         (lambda y: y[:, 0], "a tag for each of its 12 steps"),
         (lambda y: np.full(y.shape, 1.5), "got measured values such as 1.5"),

@@ -142,6 +142,10 @@ def test_nothing_is_written_where_the_file_differs(tmp_path, monkeypatch):
 
 
 def test_bad_use(tmp_path, monkeypatch):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}")
+    with pytest.raises(InputError, match="model: expected a folder without a model, whose card would be lost"):
+        export_model(saved_model(), tmp_path / "model", "onnx")
     with pytest.raises(InputError, match="Did you mean 'onnx'"):
         export_model(saved_model(), tmp_path, "onxn")
     monkeypatch.setattr(files, "find_spec", lambda name: None)

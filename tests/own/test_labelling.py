@@ -49,7 +49,7 @@ def test_mixed_and_measured_labels(labels, told):
 
 @pytest.mark.parametrize("kind", ["auto", "text"])
 def test_a_name_that_a_terminal_obeys(kind):
-    with pytest.raises(InputError, match=r"row 1: expected a name without control characters, got '\\x1b\[2J'"):
+    with pytest.raises(InputError, match=r"row 1: expected a name .*without control characters, got '\\x1b\[2J'"):
         number(["cat", "\x1b[2J"], kind)
 
 

@@ -118,6 +118,15 @@ def test_predictions_in_a_table(trained):
     assert np.mean(right) > 0.8
 
 
+def test_tags_keep_the_places_of_their_steps(trained, tmp_path):
+    """A step that is left out for a missing value moves no other: answers can be laid beside the rows again."""
+    run = tmp_path / "run"
+    train(trained["tags"][0], run, "--target", "tags", "--missing", "drop", "--max_epochs", "1")
+    path = write_csv(tmp_path / "new.csv", "id,time,a", "7,1,0.5", "7,2,", "7,3,0.1", "7,4,0.2")
+    answers = list(predict_file(run, path))
+    assert [answer.step for answer in answers] == [1, 3, 4]
+
+
 def test_predictions_as_json_lines(trained):
     lines = {}
     for kind in SCORES:

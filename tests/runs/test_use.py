@@ -23,6 +23,7 @@ from auxrnn.preprocessing import Preprocessing
 from auxrnn.runs import datasets
 from auxrnn.runs.use import Answer, evaluate, predict_file, write_predictions
 from auxrnn.targets import ClassTarget
+from own_files import write_image
 from small_runs import run_small
 
 MODEL = ModelConfig(model="lstm", hidden_size=5, projection_size=None, bptt=2)
@@ -147,6 +148,15 @@ def test_options_of_the_training_that_make_no_sense(tmp_path, facts):
         evaluate(tmp_path)
 
 
+def test_facts_of_own_data_that_are_none(tmp_path, images):
+    saved_model(tmp_path / "model", facts={"own": None})
+    for name in "ab":
+        write_image(tmp_path / "set" / name / "1.png", images[0].astype(np.uint8))
+        write_image(tmp_path / "set" / name / "2.png", images[1].astype(np.uint8))
+    with pytest.raises(InputError, match="expected steps of"):
+        evaluate(tmp_path / "model", str(tmp_path / "set"))
+
+
 @pytest.fixture
 def small_texts(tmp_path):
     (tmp_path / "dbpedia").mkdir()
@@ -174,8 +184,9 @@ def test_a_model_of_texts_from_training_to_a_file(small_texts, tmp_path):
         evaluate(tmp_path / "run", data_dir=str(small_texts))
 
 
-def test_a_model_that_does_not_say_what_it_learned_from(tmp_path):
-    saved_model(tmp_path)
+@pytest.mark.parametrize("facts", [{}, {"data": 5}, {"data": []}])
+def test_a_model_that_does_not_say_what_it_learned_from(tmp_path, facts):
+    saved_model(tmp_path, facts=facts)
     with pytest.raises(InputError, match="expected --data"):
         evaluate(tmp_path)
 

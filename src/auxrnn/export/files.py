@@ -65,7 +65,7 @@ def export_model(saved: SavedModel, folder: Path, form: Form) -> Exported:
             )
     if (folder / CONFIG).exists():
         raise InputError(
-            f"{folder}: expected a folder without a model, whose README would be lost; choose another --out."
+            f"{folder}: expected a folder without a model, whose card would be lost; choose another --out."
         )
     check_place(folder / f"model.{form}")
     served = Served(replace(saved, network=copy.deepcopy(saved.network).cpu()))
