@@ -49,3 +49,10 @@ def write_long_form(folder: Path, number: int = 6, name: str = "steps.csv") -> P
         for t in range(i % 3 + 2)
     ]
     return write_csv(folder / name, "id,time,a,b,label", *rows)
+
+
+def changed(path, start, stop, content=b""):
+    """The file with some of its bytes replaced."""
+    whole = path.read_bytes()
+    path.write_bytes(whole[:start] + content + whole[stop:])
+    return path

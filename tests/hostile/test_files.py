@@ -1,75 +1,17 @@
-"""Nothing breaks: each kind of hostile input as a person would meet it, through the command line.
+"""Files of one's own, archives and names that cannot be used."""
 
-Whatever is wrong is answered by exit code 2 and one message of one line, without a traceback, and nothing is written
-but in the run folder. What may be asked of, and where it is tested:
-
-- broken, empty, enormous, mislabelled and wrongly encoded files of every format: `BAD_FILES`
-- NaN and infinite values, a class with one member, labels of mixed type, sequences without a step: `BAD_CONTENTS`
-- sequences of one step, which are no fault: `test_sequences_of_one_step_are_learned_from`
-- model folders (changed configuration, truncated or swapped weights, other shapes): `test_model_folders`; pickles
-  beside them: `test_pickles_beside_a_model_are_never_opened`
-- archives with `..`, links, or a million-fold expansion: `test_archives`
-- YAML that would build objects: `test_yaml_builds_no_objects`
-- a disk that fills up in the middle of a checkpoint: `test_a_disk_that_fills_up`
-- a run folder that cannot be written: `test_a_folder_that_cannot_be_written`
-- two processes that start the same run: `test_the_second_process_is_told`
-
-What each parser refuses in detail is told by its own tests, by `test_properties` and by the fuzzing of `fuzz`.
-"""
-
-import errno
 import io
 import os
-import pickle
-import resource
-import shutil
 import struct
-import subprocess
-import sys
 import tarfile
-import textwrap
 import zlib
-from itertools import pairwise
 
 import numpy as np
 import pytest
-import torch
-from safetensors.torch import load_file, save_file
 
 from auxrnn.cli import main
-from auxrnn.data.catalogue import load
 from auxrnn.own import media, tables, texts
-from auxrnn.training.checkpoints import find_checkpoints, is_whole
-from own_files import write_csv, write_image, write_wave
-from small_runs import SMALL, as_words, at_step, model_bytes, run_small
-
-
-def everything_in(folder):
-    """Each path with its content."""
-    return {path: path.read_bytes() if path.is_file() else None for path in sorted(folder.rglob("*"))}
-
-
-@pytest.fixture
-def told(tmp_path, monkeypatch, capsys):
-    """The one message of a command that is refused and leaves everything as it was."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*words):
-        before = everything_in(tmp_path)
-        capsys.readouterr()  # what came before
-        code = main([str(word) for word in words])
-        shown = capsys.readouterr()
-        assert (code, shown.out) == (2, "")
-        assert shown.err.startswith("auxrnn: ")
-        assert shown.err.count("\n") == 1
-        assert "Traceback" not in shown.err
-        assert everything_in(tmp_path) == before
-        return shown.err
-
-    return call
-
-
-# Files of every format ------------------------------------------------------------------------------------------------
+from own_files import changed, write_csv, write_image, write_wave
 
 
 def parquet(path, rows):
@@ -86,13 +28,6 @@ def text_rows(number=8):
 
 def step_rows(number=8):
     return [{"id": f"s{i}", "time": t, "v": i + t / 10, "label": "ab"[i % 2]} for i in range(number) for t in range(3)]
-
-
-def changed(path, start, stop, content=b""):
-    """The file with some of its bytes replaced."""
-    whole = path.read_bytes()
-    path.write_bytes(whole[:start] + content + whole[stop:])
-    return path
 
 
 def classes(folder, write, number=3):
@@ -302,7 +237,10 @@ BAD_FILES = {
     "class without files": (lambda f: ((documents(f) / "c").mkdir(), f / "data")[1], "expected files of class 'c'"),
 }
 
+
 NUMBERS = {"nan": "Say what to do: --missing", "inf": "finite"}
+
+
 BAD_CONTENTS = {
     **{
         f"{word} in {name}": (write, message)
@@ -385,94 +323,6 @@ def test_sequences_of_one_step_are_learned_from(tmp_path, model):
     assert main(["predict", str(tmp_path / "run"), str(source)]) == 0
 
 
-# Models, archives, YAML -----------------------------------------------------------------------------------------------
-
-
-def other_weights(folder, finished_run):
-    run_small(folder / "other", hidden_size=3, max_epochs=1, pretrain_epochs=0, model="lstm")
-    shutil.copy(folder / "other" / "model" / "model.safetensors", folder / "model" / "model.safetensors")
-    shutil.rmtree(folder / "other")
-
-
-def retrained_weights(folder, finished_run):
-    path = folder / "model" / "model.safetensors"
-    save_file({name: weight + 1 for name, weight in load_file(path).items()}, path)
-
-
-def replaced(old, new):
-    def change(folder, finished_run):
-        path = folder / "model" / "config.json"
-        text = path.read_text()
-        assert old in text
-        path.write_text(text.replace(old, new))
-
-    return change
-
-
-BAD_MODELS = {
-    "changed configuration": (replaced('"hidden_size": 4', '"hidden_size": 5'), "of shape"),
-    "enormous configuration": (replaced('"hidden_size": 4', '"hidden_size": 40000'), "of shape"),
-    "endless layers": (replaced('"num_layers": 1', '"num_layers": 100000000'), "num_layers of at most"),
-    "unknown setting": (
-        replaced('"hidden_size": 4', '"hidden_size": 4, "shell": "rm"'),
-        "unknown model settings shell",
-    ),
-    "another class": (replaced('"classes": [', '"classes": ["ten",'), "of shape"),
-    "no json": (replaced("{", "["), "expected JSON"),
-    "truncated weights": (
-        lambda f, _: changed(f / "model" / "model.safetensors", 900, 10**9),
-        "expected weights in safetensors form",
-    ),
-    "weights of the same shapes": (retrained_weights, "as they were saved together"),
-    "another use": (replaced('"label_type": "str"', '"label_type": "int64"'), "as they were saved together"),
-    "a class twice": (replaced('"9"', '"8"'), "distinct texts"),
-    "a class that would clear the screen": (
-        replaced('"9"', '"\\u001b[2J"'),
-        "a name in UTF-8 without control characters",
-    ),
-    "swapped weights": (other_weights, "expected the weights that config.json describes"),
-    "a pickle as weights": (
-        lambda f, _: torch.save({"a": torch.ones(1)}, f / "model" / "model.safetensors"),
-        "expected weights in safetensors form",
-    ),
-}
-
-
-@pytest.fixture
-def model(tmp_path, finished_run):
-    """A copy of a trained model, and a file to predict from."""
-    shutil.copytree(finished_run / "model", tmp_path / "model")
-    np.save(tmp_path / "new.npy", load("digits").test.inputs[:2].numpy())
-    return tmp_path
-
-
-@pytest.mark.parametrize("case", BAD_MODELS)
-def test_model_folders(told, model, finished_run, case):
-    change, message = BAD_MODELS[case]
-    change(model, finished_run)
-    for words in (
-        ["predict", "model", "new.npy"],
-        ["evaluate", "model"],
-        ["stream", "model", "new.npy"],
-        ["export", "model"],
-    ):
-        assert message in told(*words)
-
-
-def test_pickles_beside_a_model_are_never_opened(model, capsys):
-    class Harm:
-        def __reduce__(self):
-            return (open, (str(model / "executed"), "w"))
-
-    expected = main(["predict", str(model / "model"), str(model / "new.npy")]), capsys.readouterr()
-    for name in ("pytorch_model.bin", "model.pkl", "model.pt", "config.pkl"):
-        (model / "model" / name).write_bytes(pickle.dumps(Harm()))
-    torch.save({"state_dict": Harm()}, model / "model" / "model.ckpt")
-    assert (main(["predict", str(model / "model"), str(model / "new.npy")]), capsys.readouterr()) == expected
-    assert expected[0] == 0
-    assert not (model / "executed").exists()
-
-
 def tar_of(path, member, content=b"", size=None):
     info = tarfile.TarInfo(member) if isinstance(member, str) else member
     info.size = len(content) if size is None else size
@@ -506,30 +356,6 @@ def test_archives(told, tmp_path, member, size, message):
     tar_of(tmp_path / "data" / "cifar10" / "cifar-10-binary.tar.gz", member, size=size)
     for words in (["train", "cifar10", "--out", "run"], ["data", "show", "cifar10"]):
         assert message in told(*words, "--data_dir", "data")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "lr: !!python/object/apply:os.mkdir [executed]",
-        "!!python/object/new:os.mkdir [executed]",
-        "data: !!python/name:os.mkdir",
-        "lr: !include /etc/passwd",
-        "a: &a [x, x]\n" + "".join(f"{new}: &{new} [*{old}, *{old}]\n" for old, new in pairwise("abcdefghi")),
-        "a: &a [x, x, x]\n"
-        + "".join(f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n" for old, new in pairwise("abcdefghij")),
-        "[" * 5000,
-        "lr: 0.1\nlr: 0.2",
-        "{aux: {weight: 1, weight: 2}}",
-        "? [a]\n: 1",
-    ],
-)
-def test_yaml_builds_no_objects(told, tmp_path, finished_run, text):
-    (tmp_path / "evil.yaml").write_text(text)
-    assert "evil.yaml" in told("train", "digits", "--config", "evil.yaml", "--out", "run")
-    (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "config.yaml").write_text(text)
-    assert "config.yaml" in told("resume", "run")
 
 
 def test_pipes_are_not_waited_for(told, tmp_path, finished_run):
@@ -569,134 +395,7 @@ def test_a_class_of_bytes_that_are_no_text(told, tmp_path):
         assert r"expected a name in UTF-8 without control characters, got 'caf\udce9'" in told(*words)
 
 
-@pytest.mark.parametrize(
-    ("name", "size", "message"),
-    [
-        ("hidden_size", 10**5, "a network that fits into memory, got hidden_size 100000"),
-        ("hidden_size", 10**9, "a network that fits into memory, got hidden_size 1000000000"),
-        ("batch_size", 10**20, "batch_size of at most"),
-        ("num_anchors", 10**9, "num_anchors of at most"),
-        ("num_threads", 10**8, "num_threads of at most 1024"),
-        ("num_workers", 10**5, "num_workers of at most 1024"),
-    ],
-)
-def test_sizes_out_of_reach(told, name, size, message):
-    assert message in told("train", "digits", f"--{name}", size, "--limit_train", 20, "--out", "run")
-
-
-def test_a_place_without_a_name(told):
-    assert "Expected data to be the name of a place, got ''" in told("train", "", "--out", "run")
-
-
 def test_a_label_of_more_digits_than_python_reads(told, tmp_path):
     rows = "".join(f"{row},{step},1.0,{row % 2 + 1}{'0' * 5000}\n" for row in range(8) for step in range(3))
     (tmp_path / "big.csv").write_text("id,time,a,label\n" + rows)
     assert "at most 100 digits as label" in told("train", "big.csv", "--out", "run")
-
-
-# The disk and other processes -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("how", ["limit", "no space"])
-def test_a_disk_that_fills_up(tmp_path, monkeypatch, capsys, how):
-    """From the sixth of nine steps on no file is written to its end; the last good checkpoint stays and is resumed."""
-    run_small(tmp_path / "undisturbed")
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-
-    def full():
-        if how == "limit":
-            resource.setrlimit(resource.RLIMIT_FSIZE, (3000, limits[1]))
-        else:
-            plain = torch.save
-
-            def half(content, place, *more):
-                plain({}, place)
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-            patched.setattr(torch, "save", half)
-
-    with monkeypatch.context() as patched:
-        at_step(patched, 5, full)
-        try:
-            code = main(["train", *as_words(SMALL, tmp_path / "run")])
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    told = capsys.readouterr().err
-    assert code == 2
-    assert told.count("\n") == 1
-    assert "could not be read or written" in told
-    assert f"Free or repair the disk, then go on with: auxrnn resume {tmp_path / 'run'}" in told
-    kept = find_checkpoints(tmp_path / "run" / "checkpoints")
-    assert [(phase, step) for phase, step, _ in kept] == [(1, 2), (1, 1)]
-    assert all(is_whole(path) for _, _, path in kept)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "undisturbed"]
-    assert main(["resume", str(tmp_path / "run")]) == 0
-    assert model_bytes(tmp_path / "run") == model_bytes(tmp_path / "undisturbed")
-
-
-def unwritable(monkeypatch, folder, number):
-    """Nothing below `folder` can be made or opened for writing, as on a disk that is mounted read-only."""
-    plain_open, plain_mkdir = os.open, os.mkdir
-
-    def below(path):
-        return str(path).startswith(str(folder))
-
-    def opening(path, flags, *more, **named):
-        if below(path) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
-            raise OSError(number, os.strerror(number), str(path))
-        return plain_open(path, flags, *more, **named)
-
-    def making(path, *more, **named):
-        if below(path) and not os.path.isdir(path):
-            raise OSError(number, os.strerror(number), str(path))
-        return plain_mkdir(path, *more, **named)
-
-    monkeypatch.setattr(os, "open", opening)
-    monkeypatch.setattr(os, "mkdir", making)
-
-
-@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
-@pytest.mark.parametrize("there", [True, False])
-def test_a_folder_that_cannot_be_written(told, tmp_path, monkeypatch, number, there):
-    folder = tmp_path / "runs"
-    if there:
-        (folder / "new").mkdir(parents=True)
-    with monkeypatch.context() as patched:
-        unwritable(patched, folder, number)
-        words = as_words(SMALL, folder / "new")
-        assert "expected a folder that can be written to" in told("train", *words)
-
-
-def test_a_folder_without_the_right_to_write(told, tmp_path):
-    if os.geteuid() == 0:
-        pytest.skip("root may write anywhere; the test before this one stands for it")
-    (tmp_path / "runs").mkdir(mode=0o500)
-    assert "expected a folder that can be written to" in told("train", *as_words(SMALL, tmp_path / "runs" / "new"))
-
-
-def test_a_file_in_place_of_the_folder(told, tmp_path):
-    (tmp_path / "file").write_text("")
-    assert "found a file; choose another --out" in told("train", *as_words(SMALL, tmp_path / "file"))
-    assert "a folder that can be written to" in told("train", *as_words(SMALL, tmp_path / "file" / "run"))
-
-
-HOLDER = """
-    import sys
-    from pathlib import Path
-    from auxrnn.lock import lock_run
-    with lock_run(Path(sys.argv[1])):
-        print("held", flush=True)
-        sys.stdin.read()
-"""
-
-
-def test_the_second_process_is_told(tmp_path, capsys):
-    command = [sys.executable, "-c", textwrap.dedent(HOLDER), str(tmp_path / "run")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as first:
-        assert first.stdout.readline() == "held\n"
-        assert main(["train", *as_words(SMALL, tmp_path / "run")]) == 2
-        told = capsys.readouterr().err
-        assert f"nobody is working on, but process {first.pid} on" in told
-        assert told.count("\n") == 1
-        first.stdin.close()
-    assert list((tmp_path / "run").iterdir()) == []
