@@ -154,3 +154,22 @@ def test_names_with_commas_and_quotes(tmp_path):
     assert form.channel_names == ("x,y", 'a "b"')
     again = reader_of(path, features=form.columns["features"])
     assert again.features == form.channel_names
+
+
+def test_nanoseconds_keep_their_order(tmp_path):
+    first = 1_700_000_000_000_000_000
+    rows = (f"1,{first + later},{later},x" for later in (100, 0, 50))
+    path = write_csv(tmp_path / "a.csv", "id,time,u,label", *rows)
+    assert next(iter(reader_of(path).rows())).sequence.tolist() == [[0], [50], [100]]
+    path = write_csv(tmp_path / "b.csv", "id,time,u,label", "1,3,3,x", "1,2.5,2.5,x", "1,-1,-1,x", "1,1e1,10,x")
+    assert next(iter(reader_of(path).rows())).sequence.tolist() == [[-1], [2.5], [3], [10]]
+
+
+def test_times_of_parquet_in_nanoseconds(tmp_path):
+    import pyarrow
+    import pyarrow.parquet
+
+    times = pyarrow.array([1_700_000_000_000_000_100, 1_700_000_000_000_000_000], pyarrow.timestamp("ns"))
+    table = pyarrow.table({"id": [1, 1], "time": times, "u": [5.0, 6.0], "label": ["x", "x"]})
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    assert next(iter(reader_of(tmp_path / "a.parquet").rows())).sequence.tolist() == [[6], [5]]

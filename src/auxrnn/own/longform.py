@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import isfinite
@@ -96,11 +97,12 @@ class _Clock:
 
     def __init__(self) -> None:
         self._first: tuple[bool, str] | None = None  # whether it was a date, and where it stood
+        self._origin: int | None = None
 
     def read(self, cell: Any, where: str) -> float:
-        """A number as it is, a date as seconds since 1970 (UTC where it names no zone)."""
+        """A number less the first one, if that was whole; a date as seconds since 1970 (UTC where it names no zone)."""
         try:
-            time = cell if isinstance(cell, datetime) else float(cell)
+            time = cell if isinstance(cell, datetime) else self._since_first(cell)
         except (TypeError, ValueError):
             try:
                 time = datetime.fromisoformat(str(cell).strip())
@@ -121,6 +123,16 @@ class _Clock:
         if not isfinite(time):
             raise InputError(f"{where}: expected a finite time, got {cell!r}.")
         return time
+
+    def _since_first(self, cell: Any) -> float:
+        """Nanoseconds since 1970 are more than a float tells apart; those between the rows of a file are not."""
+        if self._origin is None:
+            whole = isinstance(cell, int) or (isinstance(cell, str) and cell.strip().isdecimal())
+            self._origin = int(cell) if whole else 0
+        if self._origin and not isinstance(cell, float):
+            with suppress(ValueError):  # a number that is not whole
+                return float(int(cell) - self._origin)
+        return float(cell) - self._origin
 
 
 class _Steps:

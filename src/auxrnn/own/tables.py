@@ -169,11 +169,18 @@ def _parquet_rows(path: Path) -> Iterator[tuple[int, Sequence[Any]]]:
     number = 0
     try:
         for batch in _parquet(path).iter_batches(batch_size=1024):
-            for cells in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            for cells in zip(*map(_cells, batch.columns), strict=True):
                 number += 1
                 yield number, cells
     except Exception as error:  # of a damaged file the reader raises whatever happens to it
         raise InputError(f"{path}, after row {number}: expected Parquet, found: {error}.") from error
+
+
+def _cells(column: Any) -> list[Any]:
+    """The cells of a column; nanoseconds, which Python's dates do not have, as whole numbers since 1970."""
+    if str(column.type).startswith("timestamp[ns"):
+        column = column.cast("int64")
+    return column.to_pylist()
 
 
 def _parquet(path: Path) -> Any:
