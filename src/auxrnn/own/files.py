@@ -75,7 +75,8 @@ def find_class_folder(folder: Path, options: ReadingOptions) -> FileReader:
     ignored = 0
     splits = {path: SPLIT_WORDS.get(path.name.lower()) for path in subfolders}
     if set(splits.values()) == {"train", "test"}:
-        source = f"{' and '.join(path.name for path in subfolders)} folders with one subfolder a class"
+        names = [path.name for path in sorted(subfolders, key=lambda path: splits[path] or "", reverse=True)]
+        source = f"{' and '.join(names)} folders with one subfolder a class"
         for path, split in splits.items():
             classes = visible_folders(path)
             if not classes:
