@@ -16,7 +16,7 @@ def test_spec_says_what_a_step_is() -> None:
     ("arguments", "message"),
     [
         (("pixel", 3), "input kind of pixels, values, characters, got 'pixel'"),
-        (("pixels", 0), "at least one channel or character, got size 0"),
+        (("pixels", 0), "1 to 16,777,216 channels or characters, got size 0"),
         (("pixels", 1, 1), "2 to 256 pixel levels, got 1"),
         (("pixels", 1, 257), "2 to 256 pixel levels, got 257"),
     ],

@@ -90,3 +90,12 @@ def test_a_place_within_what_is_read(tmp_path, monkeypatch):
     ):
         with pytest.raises(InputError, match=r"outside of .*, whose files are read, got one within"):
             check_outside(Path(place), Path(source))
+
+
+def test_two_of_one_number_on_two_machines(tmp_path):
+    """Containers that share a folder may have the same process number."""
+    names = []
+    for _ in range(2):
+        write_atomically(tmp_path / "a.txt", lambda aside: (names.append(aside.name), aside.write_text("new")))
+    assert names[0] != names[1]
+    assert all(name.startswith(f".a.txt.{os.getpid()}-") and name.endswith(".part") for name in names)

@@ -17,6 +17,8 @@ from auxrnn.errors import InputError
 
 InputKind = Literal["pixels", "values", "characters"]
 
+MOST_CHANNELS = 2**24  # or characters: beyond any memory
+
 
 @dataclass(frozen=True)
 class InputSpec:
@@ -33,8 +35,8 @@ class InputSpec:
     def __post_init__(self) -> None:
         if self.kind not in get_args(InputKind):
             raise InputError(f"Expected an input kind of {', '.join(get_args(InputKind))}, got {self.kind!r}.")
-        if self.size < 1:
-            raise InputError(f"Expected at least one channel or character, got size {self.size}.")
+        if not 1 <= self.size <= MOST_CHANNELS:
+            raise InputError(f"Expected 1 to {MOST_CHANNELS:,} channels or characters, got size {self.size}.")
         if not 2 <= self.levels <= 256:
             raise InputError(f"Expected 2 to 256 pixel levels, got {self.levels}.")
 

@@ -29,9 +29,11 @@ def build_model(config: ModelConfig, spec: InputSpec, target: Target | int, long
     """
     try:
         return _network(config, spec, target, longest)
-    except (RuntimeError, TypeError, ArithmeticError) as error:  # what torch makes of them
-        sizes = {**asdict(config), **asdict(config.transformer), "size of input": spec.size}
-        largest = max((name for name in sizes if isinstance(sizes[name], int)), key=lambda name: sizes[name])
+    except RuntimeError as error:  # what torch makes of them
+        sizes = {name: getattr(config, name) or 0 for name in ("hidden_size", "projection_size")}
+        sizes |= {"aux.decoder_hidden_size": config.aux.decoder_hidden_size or 0, "size of input": spec.size}
+        sizes |= {f"transformer.{name}": getattr(config.transformer, name) for name in ("width", "feed_forward")}
+        largest = max(sizes, key=sizes.__getitem__)
         raise InputError(
             f"Expected a network that fits into memory, got {largest} {sizes[largest]}: {str(error).splitlines()[0]}"
         ) from error

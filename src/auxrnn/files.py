@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import secrets
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from auxrnn.errors import InputError
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
     """Let `write` fill a file beside `path`, flush it to the disk, and rename it. OSError where that fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    aside = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")  # machines may share the folder
     try:
         write(aside)
         with open(aside, "rb+") as file:
@@ -72,9 +73,12 @@ def parse_yaml(text: str) -> Any:
 
         def construct_mapping(self, node: Any, deep: bool = False) -> Any:
             names = [self.construct_object(name, deep=True) for name, _ in node.value]
-            twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
-            if twice is not None:
-                raise yaml.YAMLError(f"{twice!r} twice; keep one")
+            seen: set[Any] = set()
+            for name in names:
+                if isinstance(name, Hashable):  # what is not is refused below
+                    if name in seen:
+                        raise yaml.YAMLError(f"{name!r} twice; keep one")
+                    seen.add(name)
             return super().construct_mapping(node, deep)
 
     return yaml.load(text, PlainLoader)  # a SafeLoader with less

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from auxrnn.data.dataset import SequenceData
 from auxrnn.model import Classifier
@@ -23,7 +23,7 @@ def batches_by_length(lengths: Tensor, batch_size: int) -> list[Tensor]:
 def predict_logits(network: Classifier, data: SequenceData, batch_size: int = BATCH_SIZE) -> Tensor:
     """Outputs (N, size) on the CPU, of a class the logits, in the order of `data`; the network in evaluation mode."""
     found = torch.empty(len(data), network.target.size)
-    with _evaluating(network) as device:
+    with evaluating(network) as device:
         for indices in batches_by_length(data.lengths, batch_size):
             found[indices] = network(data.batch(indices).to(device)).float().cpu()
     return found
@@ -38,7 +38,7 @@ def predict_steps(
     For a label a step. Memory holds what `read` gives, and the outputs of one piece.
     """
     found: list[Tensor] = [torch.empty(0)] * len(data)
-    with _evaluating(network) as device:
+    with evaluating(network) as device:
         for indices in batches_by_length(data.lengths, batch_size):
             parts = [read(outputs).cpu() for outputs in network.pieces(data.batch(indices).to(device))]
             whole = torch.cat(parts, dim=1)
@@ -58,7 +58,7 @@ def measure(
     total, count = 0.0, 0
     tallies: Tensor | None = None
     target = network.target
-    with _evaluating(network) as device:
+    with evaluating(network) as device:
         for indices in batches_by_length(data.lengths, batch_size):
             for outputs, labels, weights in network.labelled(data.batch(indices).to(device)):
                 loss, found = target.loss(outputs, labels, weights), target.tallies(outputs, labels).cpu()
@@ -70,7 +70,7 @@ def measure(
 
 
 @contextmanager
-def _evaluating(network: Classifier) -> Iterator[torch.device]:
+def evaluating(network: nn.Module) -> Iterator[torch.device]:
     """The network in evaluation mode, as before afterwards; where its weights are."""
     was_training = network.training
     network.eval()

@@ -9,7 +9,7 @@ import pytest
 
 from auxrnn.experiments.catalogue import Arm, Experiment, Published
 from auxrnn.experiments.experiment_page import build_page
-from auxrnn.experiments.scales import Scale, Task, plan_runs
+from auxrnn.experiments.scales import Scale, SizedTask, plan_runs
 from auxrnn.grids.records import Record
 from auxrnn.report.page import Cell, Page, Table
 
@@ -25,7 +25,7 @@ EXPERIMENT = Experiment(
     ),
     baseline="base",
 )
-PAPER = Scale("paper", "Note.", 3, {}, {"mnist": Task("digits", {}, shrink=1, epochs=2, pretrain=1)})
+PAPER = Scale("paper", "Note.", 3, {}, {"mnist": SizedTask("digits", {}, shrink=1, epochs=2, pretrain=1)})
 CIRCUMSTANCES = {"commit": "abc", "gpus": [], "processor": "a CPU", "threads": 1}
 CURVE = "phase,epoch,validation_accuracy,train_accuracy\ntrain,1,0.5,0.4\ntrain,2,0.6,0.7\n"
 

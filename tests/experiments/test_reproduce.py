@@ -79,7 +79,13 @@ def test_a_page_of_what_is_there_tells_what_is_not(made: tuple[Path, list[str]])
     reproduce(ask(out, page_only=True), lambda line: None)
 
 
-def test_a_page_made_without_the_models_is_the_same(made: tuple[Path, list[str]], tmp_path: Path) -> None:
+def away(config: object) -> None:
+    raise InputError("no such folder")
+
+
+def test_a_page_made_without_the_models_is_the_same(
+    made: tuple[Path, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As from a clone, where results are kept and models are not."""
     out, _ = made
     page = (out / "table2.html").read_bytes()
@@ -88,6 +94,15 @@ def test_a_page_made_without_the_models_is_the_same(made: tuple[Path, list[str]]
     shutil.copytree(out, clone, ignore=shutil.ignore_patterns("model"))
     reproduce(ask(clone, page_only=True), lambda line: None)
     assert (clone / "table2.html").read_bytes() == page
+    kept = (clone / "table2-inside.json").read_text()
+    shutil.copytree(out, clone, dirs_exist_ok=True)
+    with monkeypatch.context() as patched:  # the models are there, their data are not
+        patched.setattr("auxrnn.experiments.insides.load_data", away)
+        reproduce(ask(clone, page_only=True), lambda line: None)
+    assert (clone / "table2-inside.json").read_text() == kept
+    assert (clone / "table2.html").read_bytes() == page
+    for model in clone.rglob("model"):
+        shutil.rmtree(model)
     (clone / "figures" / "table2-gradient.svg").unlink()
     with pytest.raises(InputError, match=r"table2-inside\.json: expected .*table2-gradient\.svg.* Delete it"):
         reproduce(ask(clone, page_only=True), lambda line: None)

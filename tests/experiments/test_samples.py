@@ -25,7 +25,7 @@ def test_the_first_of_each_class_then_the_second():
 def drawn(monkeypatch):
     """What is handed to the drawing functions."""
     calls = []
-    for name in ("draw_images", "draw_lines", "draw_texts"):
+    for name in ("sheet_of_images", "sheet_of_lines", "sheet_of_texts"):
         monkeypatch.setattr(samples, name, lambda *given, **named: calls.append((given[1:], named)))
     return calls
 

@@ -8,9 +8,9 @@ import pytest
 from auxrnn.config import MODELS, RunConfig
 from auxrnn.errors import InputError
 from auxrnn.experiments.catalogue import EXPERIMENTS, Arm, Experiment, Segments, Steps, Times, find_experiment
-from auxrnn.experiments.scales import SCALES, Scale, Task, find_scale, plan_runs, run_config
+from auxrnn.experiments.scales import SCALES, Scale, SizedTask, find_scale, plan_runs, run_config
 
-EIGHTH = Task("digits", {"limit_train": 100}, shrink=1 / 8, epochs=10, pretrain=3)
+EIGHTH = SizedTask("digits", {"limit_train": 100}, shrink=1 / 8, epochs=10, pretrain=3)
 SCALE = Scale("small", "note", seeds=2, shared={"hidden_size": 16}, tasks={"mnist": EIGHTH})
 
 

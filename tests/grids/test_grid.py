@@ -136,6 +136,19 @@ def test_what_can_be_put_right_is_not_recorded_as_a_failure(tmp_path, monkeypatc
     assert run_grid({"run": TINY}, tmp_path, workers=0)["run"].state == "finished"
 
 
+@pytest.mark.parametrize(
+    "error", [RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried 1 byte"), MemoryError("1 byte")]
+)
+def test_full_memory_can_be_put_right(tmp_path, monkeypatch, error):
+    def full(*given, **named):
+        raise error
+
+    monkeypatch.setattr("auxrnn.runs.run.fit", full)
+    found = run_grid({"run": TINY}, tmp_path, workers=0)["run"]
+    assert found.state == "stopped"
+    assert found.error.startswith("The memory does not hold a step of batch_size")
+
+
 @pytest.mark.parametrize("name", ["", "/a", "../a", "a/../../b"])
 def test_a_name_that_leads_out_of_the_grid(tmp_path, name):
     with pytest.raises(InputError, match="a folder below that of the grid"):

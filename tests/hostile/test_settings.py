@@ -19,6 +19,7 @@ import pytest
         "lr: 0.1\nlr: 0.2",
         "{aux: {weight: 1, weight: 2}}",
         "? [a]\n: 1",
+        "null: 1\nnull: 2",
     ],
 )
 def test_yaml_builds_no_objects(told, tmp_path, finished_run, text):
@@ -33,7 +34,7 @@ def test_yaml_builds_no_objects(told, tmp_path, finished_run, text):
     ("name", "size", "message"),
     [
         ("hidden_size", 10**5, "a network that fits into memory, got hidden_size 100000"),
-        ("hidden_size", 10**9, "a network that fits into memory, got hidden_size 1000000000"),
+        ("hidden_size", 10**9, "hidden_size of at most 16777216"),
         ("batch_size", 10**20, "batch_size of at most"),
         ("num_anchors", 10**9, "num_anchors of at most"),
         ("num_threads", 10**8, "num_threads of at most 1024"),

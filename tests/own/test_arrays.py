@@ -208,3 +208,10 @@ def test_labels_of_bytes(tmp_path):
     np.savez(tmp_path / "b.npz", X=np.zeros((2, 3)), y=np.array([b"a", b"\xe9"]))
     with pytest.raises(InputError, match=r"sequence 1: expected a label in UTF-8, got the bytes b'\\xe9'"):
         rows_of(tmp_path / "b.npz")
+
+
+def test_parts_with_and_without_a_split(tmp_path):
+    part = {"X_train": np.zeros((2, 3)), "y_train": [0, 1]}
+    np.savez(tmp_path / "a.npz", **part, X=np.zeros((2, 3)), y=[0, 1])
+    with pytest.raises(InputError, match="expected X and y, or X_train and X_test with theirs, found both"):
+        find_arrays(tmp_path / "a.npz")

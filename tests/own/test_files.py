@@ -102,3 +102,9 @@ def test_validation_folders_are_training_data(tmp_path, names):
 def test_a_list_with_a_name_that_no_file_can_have(tmp_path):
     with pytest.raises(InputError, match="row 2: expected the path of a file"):
         list_of(write_csv(tmp_path / "list.csv", "path,label", f"{'x' * 5000}.png,a"))
+
+
+def test_a_list_is_one_of_the_files_that_are_read(tmp_path):
+    write_wave(tmp_path / "a.wav", [1])
+    path = write_csv(tmp_path / "list.csv", "path,label", "a.wav,x")
+    assert list_of(path).files == [path, tmp_path / "a.wav"]

@@ -30,6 +30,7 @@ def test_whole_numbers_written_in_two_ways_are_one_class():
     found, places = number(["0", "-0", "+0.0", "+7", "7", "-7", "007"])
     assert places == [0, 0, 0, 1, 1, 2, 3]
     assert found.classes == ["0", "7", "-7", "007"]
+    assert number(["+-5", "a"])[0].classes == ["+-5", "a"]
 
 
 @pytest.mark.parametrize(

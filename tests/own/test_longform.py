@@ -173,3 +173,16 @@ def test_times_of_parquet_in_nanoseconds(tmp_path):
     table = pyarrow.table({"id": [1, 1], "time": times, "u": [5.0, 6.0], "label": ["x", "x"]})
     pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
     assert next(iter(reader_of(tmp_path / "a.parquet").rows())).sequence.tolist() == [[6], [5]]
+
+
+def test_an_index_without_a_name_is_no_channel(tmp_path):
+    path = write_csv(tmp_path / "a.csv", ",id,time,u,label", "0,1,1,5,x", "1,1,2,6,x")
+    form = reader_of(path).form
+    assert form.channel_names == ("u",)
+    assert form.notes == ("Columns that are not read: one without a name; --features names those that are.",)
+
+
+def test_a_time_beyond_any_number(tmp_path):
+    path = write_csv(tmp_path / "a.csv", "id,time,u,label", "1,1,5,x", f"1,{'9' * 400},6,x")
+    with pytest.raises(InputError, match="row 3: expected a time as a number"):
+        list(reader_of(path).rows())

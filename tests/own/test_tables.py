@@ -100,3 +100,8 @@ def test_a_missing_column_names_those_there_are(tmp_path):
 def test_delimiters_between_quotes_are_found(tmp_path, mark):
     path = write_csv(tmp_path / "a.csv", f'"text"{mark}"label"', f'"a, b"{mark}"x"')
     assert rows_of(path) == [(2, ["a, b", "x"])]
+
+
+def test_a_first_column_without_a_name_as_pandas_writes_it(tmp_path):
+    path = write_csv(tmp_path / "a.csv", ",id,time,u,label", "0,1,1,5,x", "1,1,2,6,x")
+    assert open_table(path, ReadingOptions()).columns == ("", "id", "time", "u", "label")

@@ -131,3 +131,27 @@ def test_nothing_to_predict_from(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="empty: expected files to predict from, found none"):
         list(read_unlabelled(tmp_path / "empty", form, ReadingOptions()))
+
+
+@pytest.mark.parametrize("last", [":a", ":?", ":0.5", ""])
+@pytest.mark.parametrize("header", ["@classLabel true a b", "@classLabel false", "@targetLabel false", "# none"])
+def test_series_with_and_without_labels(tmp_path, header, last):
+    (tmp_path / "old.ts").write_text("@classLabel true a b\n@data\n1,2:3,4:a\n3,4:5,6:b\n")
+    (tmp_path / "new.ts").write_text(f"{header}\n@data\n1,2:3,4{last}\n")
+    (found,) = sequences(tmp_path / "new.ts", form_of(tmp_path / "old.ts"))
+    assert found.tolist() == [[1, 3], [2, 4]]
+
+
+def test_series_of_other_dimensions(tmp_path):
+    (tmp_path / "old.ts").write_text("@classLabel true a b\n@data\n1,2:3,4:a\n3,4:5,6:b\n")
+    (tmp_path / "new.ts").write_text("@classLabel true a b\n@data\n1,2\n")
+    with pytest.raises(InputError, match="row 3: expected 2 dimensions"):
+        sequences(tmp_path / "new.ts", form_of(tmp_path / "old.ts"))
+
+
+def test_a_damaged_set_of_texts(tmp_path):
+    texts = write_csv(tmp_path / "a.csv", "text,label", "one,x", "two,y", "three,x", "four,y")
+    import_source(texts, tmp_path / "texts.set", OPTIONS, lambda said: None)
+    np.memmap(tmp_path / "texts.set" / "values.bin", "uint16", "r+")[0] = 60_000
+    with pytest.raises(InputError, match=r"expected texts of the \d+ characters of the set, found others"):
+        sequences(tmp_path / "texts.set", form_of(texts))

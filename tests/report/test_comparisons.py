@@ -15,6 +15,7 @@ from auxrnn.report.comparisons import (
     paired_effect,
     permutation_p,
     reach_note,
+    reach_of,
 )
 from auxrnn.report.statistics import Interval
 
@@ -138,3 +139,13 @@ def test_a_published_number():
     assert outside.difference == pytest.approx(0.25)
     assert compare_published([0.6], 0.1).real == "unknown"
     assert outside.own.interval == Interval(pytest.approx(0.451586, abs=1e-6), pytest.approx(0.948414, abs=1e-6))
+
+
+def test_what_a_table_can_show_counts_what_was_tested():
+    """Six arms of one seed have no p, and cost the seventh nothing."""
+    seeds = {seed: 0.1 * seed for seed in range(7)}
+    arms = {"base": seeds, "own": {seed: value + 1 + seed for seed, value in seeds.items()}}
+    found = compare_all(arms | {f"other {n}": {0: 0.5} for n in range(6)}, "base")
+    assert reach_of(found.values()) == reach_note(7)
+    assert found["own"].p_corrected == pytest.approx(2 / 2**7)
+    assert reach_of([]) == reach_note(1)

@@ -145,6 +145,7 @@ FINE, FAILED, KILLED = "os._exit(0)", "os._exit(1)", "os.kill(os.getpid(), 9)"
         ([(FAILED, ["stopped", "no"]), (FAILED, ["input", "no such file"])], InputError, "^no such file$"),
         ([(FAILED, ["lost", "gone"]), (KILLED, None)], LostRankError, "Process 2 of 2 was ended by SIGKILL"),
         ([(FAILED, ["lost", "gone"]), ("sleep", None)], LostRankError, "Process 2 of 2 stopped answering; all were"),
+        ([("sleep", None), (FAILED, ["lost", "gone"])], LostRankError, "Process 1 of 2 stopped answering; all were"),
         ([(FAILED, None), (FAILED, ["lost", "gone"])], LostRankError, "Process 1 of 2 failed, .* see above"),
         ([(FAILED, ["lost", "gone"])] * 2, LostRankError, "The 2 processes lost touch with each other"),
     ],
@@ -152,7 +153,9 @@ FINE, FAILED, KILLED = "os._exit(0)", "os._exit(1)", "os.kill(os.getpid(), 9)"
 def test_the_reason_is_found_among_what_they_left(tmp_path, monkeypatch, codes, error, message):
     monkeypatch.setattr(launch_module, "GRACE", 0.5)
     ranks = started(tmp_path, *codes)
+    begun = time.monotonic()
     _wait(ranks)
+    assert time.monotonic() - begun < 30  # those that sleep do so for a minute
     assert all(rank.process.returncode is not None for rank in ranks)
     with pytest.raises(error, match=message):
         _judge(ranks)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from auxrnn.config.checks import MOST_LAYERS, at_least, at_most, check_types, within
+from auxrnn.config.checks import MOST_LAYERS, MOST_NUMBERED, at_least, at_most, check_types, within
 
 AUXILIARY_DEFAULTS: dict[str, Any] = {
     "anchors": "uniform",
@@ -78,6 +78,7 @@ class AuxiliaryConfig:
             at_least(f"aux.{name}", getattr(self, name), least)
             at_most(f"aux.{name}", getattr(self, name), MOST_LAYERS)
         at_least("aux.decoder_hidden_size", self.decoder_hidden_size, 1)
+        at_most("aux.decoder_hidden_size", self.decoder_hidden_size, MOST_NUMBERED)
         for name in ("truth_start", "truth_end"):
             within(f"aux.{name}", getattr(self, name), 0, 1)
 

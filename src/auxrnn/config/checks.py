@@ -18,7 +18,7 @@ MOST_AT_ONCE = 1024
 """Threads or processes of one run."""
 
 MOST_NUMBERED = 2**24
-"""Sequences a step, anchors a sequence: their draws are kept in memory."""
+"""Cells of a network, sequences a step, anchors a sequence: beyond any memory."""
 
 
 def check_types(config: Any, owner: type, where: str = "") -> None:

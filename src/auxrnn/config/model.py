@@ -55,6 +55,8 @@ class TransformerConfig:
         for name in ("layers", "width", "heads", "feed_forward"):
             at_least(f"transformer.{name}", getattr(self, name), 1)
         at_most("transformer.layers", self.layers, MOST_LAYERS)
+        for name in ("width", "feed_forward"):
+            at_most(f"transformer.{name}", getattr(self, name), MOST_NUMBERED)
         within("transformer.dropout", self.dropout, 0, 0.95)
         if self.width % self.heads:
             raise InputError(
@@ -117,7 +119,8 @@ class ModelConfig:
                 "a reconstruction is given the first step of its segment."
             )
         at_most("num_layers", self.num_layers, MOST_LAYERS)
-        at_most("num_anchors", self.num_anchors, MOST_NUMBERED)
+        for name in ("hidden_size", "projection_size", "num_anchors"):
+            at_most(name, getattr(self, name), MOST_NUMBERED)
         within("dropout", self.dropout, 0, 0.95)
         at_least("identity_scale", self.identity_scale, 0)
         if self.model in OWN_CORE and self.cell != "lstm":

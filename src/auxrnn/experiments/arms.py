@@ -48,7 +48,7 @@ class StoredRun:
 
 
 @dataclass(frozen=True)
-class Arm:
+class StoredArm:
     """Runs of one configuration but for the seed, in the order of their seeds. name: unlike that of any other arm."""
 
     name: str
@@ -80,7 +80,7 @@ def read_run(path: Path) -> StoredRun:
     return StoredRun(folder, config, environment, read_json(folder.result) if folder.result.is_file() else None)
 
 
-def gather_arms(runs: Sequence[StoredRun]) -> list[Arm]:
+def gather_arms(runs: Sequence[StoredRun]) -> list[StoredArm]:
     """The arms in the order in which they first come; InputError where a seed comes twice in one."""
     groups: dict[RunConfig, list[StoredRun]] = {}
     plain = RunConfig()
@@ -95,7 +95,7 @@ def gather_arms(runs: Sequence[StoredRun]) -> list[Arm]:
             raise InputError(f"Expected runs of different seeds, got seed {twice} of one configuration in {where}.")
     names = _names(list(groups))
     return [
-        Arm(name, config, tuple(sorted(same, key=lambda run: run.config.seed)))
+        StoredArm(name, config, tuple(sorted(same, key=lambda run: run.config.seed)))
         for name, (config, same) in zip(names, groups.items(), strict=True)
     ]
 

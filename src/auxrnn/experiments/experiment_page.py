@@ -14,7 +14,7 @@ from pathlib import Path
 from auxrnn.experiments.catalogue import TRAIN_ACCURACY, Arm, Experiment
 from auxrnn.experiments.scales import PlannedRun, Scale
 from auxrnn.grids.records import Record
-from auxrnn.report.comparisons import Comparison, compare_all, compare_published, reach_note
+from auxrnn.report.comparisons import Comparison, compare_all, compare_published, reach_of
 from auxrnn.report.figures import Point, draw_bars, draw_curves, draw_points
 from auxrnn.report.page import NOTHING, Cell, Figure, Page, Section, Table, relative_link
 from auxrnn.report.statistics import Interval, bootstrap_interval, spread
@@ -111,10 +111,9 @@ def _task_section(experiment: Experiment, scale: Scale, task: str, results: Sequ
                 _rounded(result.mean("peak_memory_bytes"), 2**20),
             ]
         )  # fmt: skip
-    pairs = max((one.count for one in against.values()), default=1)
     note = (
         "± is half of Student's 95 % interval of the mean over seeds; beside it the bootstrap's, too narrow for few "
-        f"seeds. Seeds pair the arms: one seed, one split. {reach_note(pairs, max(len(against), 1))} P: read off the "
+        f"seeds. Seeds pair the arms: one seed, one split. {reach_of(against.values())} P: read off the "
         "paper's table; F: measured off a figure. Peak memory is of the whole process, on a GPU of "
         "what torch holds there. Seconds are of training and validation, with other runs beside: compare them with "
         "care."

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 
 from auxrnn.data.dataset import SequenceData
+from auxrnn.data.options import DataOptions
 from auxrnn.errors import InputError
-from auxrnn.experiments.arms import Arm, StoredRun
+from auxrnn.experiments.arms import StoredArm, StoredRun
 from auxrnn.experiments.mistakes import Asked, mistakes
 from auxrnn.experiments.probes import gradient_norms, memory_probe
 from auxrnn.model import SequenceClassifier
@@ -32,19 +34,24 @@ REACH = 2_048
 Opened = tuple[StoredRun, SavedModel, SequenceData]
 
 
-def probe_sections(arms: list[Arm], data_dir: str | None, say: Callable[[str], None]) -> list[Section]:
+def probe_sections(arms: list[StoredArm], data_dir: str | None, say: Callable[[str], None]) -> list[Section]:
     """What is inside the first finished run of each arm."""
     models: dict[str, Opened] = {}
+    tests: dict[Any, SequenceData] = {}  # one set for all arms that read the same
     missing = []
     for arm in arms:
         if not arm.finished:
             continue
         run = arm.finished[0]
+        config = replace(run.config, data_dir=data_dir or run.config.data_dir)
+        read = (config.data, config.data_dir, config.seed, config.validation_fraction, config.reading)
+        key = (*read, DataOptions.of_run(config))
         try:
-            test = load_data(replace(run.config, data_dir=data_dir or run.config.data_dir)).sequences.test
+            test = tests[key] if key in tests else load_data(config).sequences.test
         except InputError as error:
             missing.append(f"{arm.name}: its test set could not be read, so its model is not looked into. {error}")
             continue
+        tests[key] = test
         say(f"Looking into {run.folder.path} ...")
         models[arm.name] = (run, open_model(run.folder.path), test)
     if not models:

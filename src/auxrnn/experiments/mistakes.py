@@ -14,7 +14,7 @@ from auxrnn.experiments.probes import confusion
 from auxrnn.inference import predict_logits, predict_steps
 from auxrnn.persistence import SavedModel
 from auxrnn.report.figures import draw_confusion, draw_scatter
-from auxrnn.report.page import Cell, Figure, Table
+from auxrnn.report.page import NOTHING, Cell, Figure, Table
 from auxrnn.targets import UNLABELLED
 
 MOST_VALUES = 6
@@ -90,7 +90,7 @@ def _several(asked: Asked) -> tuple[list[Table], list[Figure]]:
 
 
 def _percent(part: int, whole: int) -> str:
-    return f"{100 * part / whole:.1f}" if whole else "–"
+    return f"{100 * part / whole:.1f}" if whole else NOTHING
 
 
 def _values(asked: Asked) -> tuple[list[Table], list[Figure]]:

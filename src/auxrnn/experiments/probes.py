@@ -5,20 +5,20 @@ Functions of a network and data, in evaluation mode and in bounded memory. Knows
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from auxrnn.anchors import Segments
 from auxrnn.batch import SequenceBatch
 from auxrnn.data.dataset import SequenceData
 from auxrnn.experiments.memory import as_images
+from auxrnn.inference import evaluating
 from auxrnn.model import SequenceClassifier
 from auxrnn.objectives import Reconstruction
 from auxrnn.recurrent import Core, State, batch_dim, map_state, state_tensors
@@ -151,17 +151,6 @@ def gradient_norms(network: SequenceClassifier, batch: SequenceBatch, reach: int
                 rows = [gradient.movedim(batch_dim(gradient), 0).flatten(1) for gradient in arriving]  # (B, F) each
                 norms.append(float(torch.cat(rows, dim=1).norm(dim=1).mean()))
     return norms
-
-
-@contextmanager
-def evaluating(network: nn.Module) -> Iterator[None]:
-    """The network in evaluation mode, and afterwards as it was."""
-    was_training = network.training
-    network.eval()
-    try:
-        yield
-    finally:
-        network.train(was_training)
 
 
 def _distances(length: int, steps: int) -> tuple[int, ...]:

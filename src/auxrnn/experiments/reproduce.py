@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from auxrnn.errors import InputError
-from auxrnn.experiments.arms import Arm, read_run
+from auxrnn.experiments.arms import StoredArm, read_run
 from auxrnn.experiments.catalogue import Experiment, find_experiment
 from auxrnn.experiments.costs import cost_section, costs_file, measure_costs
 from auxrnn.experiments.experiment_page import build_page
@@ -111,13 +111,16 @@ def _inside(
         for run in planned:
             there = (runs / run.name / "model").is_dir() and (runs / run.name / "result.json").is_file()
             if run.task == task and run.seed == 0 and run.arm in experiment.inside and there:
-                arms.append(Arm(f"{run.arm}, {task}", run.config, (read_run(runs / run.name),)))
+                arms.append(StoredArm(f"{run.arm}, {task}", run.config, (read_run(runs / run.name),)))
         if arms:
             found = probe_sections(arms, data_dir, say)
-            keep_sections(kept, found)
-            return found
+            if any(section.tables or section.figures for section in found):
+                keep_sections(kept, found)
+            if any(section.tables or section.figures for section in found) or not kept.is_file():
+                return found
+            break
     if kept.is_file():
-        say("No trained model is there of the arms that are looked into; the page says what an earlier look said.")
+        say("The models or their data are not there to be looked into; the page says what an earlier look said.")
         return kept_sections(kept, page)
     if experiment.inside:
         say("No trained model is there of the arms that are looked into; the page goes without those sections.")

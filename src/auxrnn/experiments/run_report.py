@@ -9,12 +9,12 @@ from typing import Any
 
 from auxrnn.config import RunConfig
 from auxrnn.errors import InputError
-from auxrnn.experiments.arms import Arm, StoredRun, differing, gather_arms, read_run, settings
+from auxrnn.experiments.arms import StoredArm, StoredRun, differing, gather_arms, read_run, settings
 from auxrnn.experiments.insides import probe_sections
 from auxrnn.files import check_place
-from auxrnn.report.comparisons import compare_all, reach_note
+from auxrnn.report.comparisons import compare_all, reach_note, reach_of
 from auxrnn.report.figures import draw_curves
-from auxrnn.report.page import Cell, Figure, Page, Section, Table, relative_link, write_page
+from auxrnn.report.page import NOTHING, Cell, Figure, Page, Section, Table, relative_link, write_page
 from auxrnn.report.statistics import bootstrap_interval, spread
 from auxrnn.scores import SCORES, Score
 
@@ -52,7 +52,7 @@ def report_runs(
     return place
 
 
-def _results(arms: list[Arm], place: Path) -> Section:
+def _results(arms: list[StoredArm], place: Path) -> Section:
     name = arms[0].score  # others are not comparable with it
     score = SCORES[name]
     tested = {arm.name: arm.values(f"test_{name}") for arm in arms}
@@ -81,9 +81,9 @@ def _results(arms: list[Arm], place: Path) -> Section:
                 _spread_text(values, score), f"bootstrap {interval}" if interval and score.percent else "", strong=True
             ),
             _spread_text(list(arm.values(f"validation_{name}").values()), score),
-            "–" if arm.config.model == "transformer" else str(arm.config.bptt),
-            f"{arm.values('parameters')[arm.finished[0].config.seed]:,.0f}" if arm.finished else "–",
-            f"{spread(seconds).mean:,.0f}" if seconds else "–",
+            NOTHING if arm.config.model == "transformer" else str(arm.config.bptt),
+            f"{arm.values('parameters')[arm.finished[0].config.seed]:,.0f}" if arm.finished else NOTHING,
+            f"{spread(seconds).mean:,.0f}" if seconds else NOTHING,
         ]
         if comparable:
             row += _against(against.get(arm.name), score)
@@ -96,7 +96,7 @@ def _results(arms: list[Arm], place: Path) -> Section:
     if all(len(values) < 2 for values in tested.values()):
         note = reach_note(1)
     elif pairs and max(pairs) > 1:
-        note += f" {reach_note(max(pairs), sum(found.p is not None for found in against.values()))}"
+        note += f" {reach_of(against.values())}"
     return Section(
         "Results",
         (),
@@ -110,7 +110,7 @@ def _titled(score: Score) -> str:
 
 def _spread_text(values: Sequence[float], score: Score) -> str:
     if not values:
-        return "–"
+        return NOTHING
     found = spread(values)
     if score.percent:
         return str(found)
@@ -119,34 +119,34 @@ def _spread_text(values: Sequence[float], score: Score) -> str:
 
 def _against(found: Any, score: Score) -> list[Cell | str]:
     if found is None:
-        return ["–"] * 3
+        return [NOTHING] * 3
     return [
         Cell(f"{100 * found.difference:+.1f}", str(found.interval) if found.interval else "")
         if score.percent
         else f"{found.difference:+.4g}",
-        "–" if found.effect is None else f"{found.effect:.2f}",
+        NOTHING if found.effect is None else f"{found.effect:.2f}",
         Cell(found.real, "" if found.p_corrected is None else f"p {found.p_corrected:.3g}, corrected"),
     ]
 
 
-def _runs(arms: list[Arm], place: Path) -> Section:
+def _runs(arms: list[StoredArm], place: Path) -> Section:
     rows: list[list[Cell | str]] = []
     for arm in arms:
         for run in arm.runs:
             folder, result = run.folder.path, run.result or {}
             name = Cell(f"{arm.name}, seed {run.config.seed}", str(folder), relative_link(folder, place))
-            hardware = ", ".join(run.environment.get("gpus") or []) or run.environment.get("processor") or "–"
+            hardware = ", ".join(run.environment.get("gpus") or []) or run.environment.get("processor") or NOTHING
             rows.append(
                 [
                     name,
                     _scored(result[f"test_{run.score}"], run)
                     if result
                     else Cell("not finished", shlex.join(["auxrnn", "resume", str(folder)])),
-                    "–" if (chosen := result.get(f"validation_{run.score}")) is None else _scored(chosen, run),
+                    NOTHING if (chosen := result.get(f"validation_{run.score}")) is None else _scored(chosen, run),
                     f"{run.epochs} of {run.all_epochs}",
-                    str(result.get("best_epoch") or "–"),
-                    f"{result['seconds']:,.0f}" if result else "–",
-                    str(run.environment.get("commit") or "–"),
+                    str(result.get("best_epoch") or NOTHING),
+                    f"{result['seconds']:,.0f}" if result else NOTHING,
+                    str(run.environment.get("commit") or NOTHING),
                     Cell(str(hardware), f"torch {(run.environment.get('packages') or {}).get('torch', '–')}"),
                 ]
             )
@@ -159,7 +159,7 @@ def _scored(value: float, run: StoredRun) -> str:
     return f"{100 * value:.2f}" if SCORES[run.score].percent else f"{value:.4g}"
 
 
-def _settings(arms: list[Arm]) -> Section:
+def _settings(arms: list[StoredArm]) -> Section:
     names = dict.fromkeys([*differing([RunConfig(), *(arm.config for arm in arms)]), "data", "model", "bptt"])
     tables = [settings(arm.config) for arm in arms]
     rows = [[name, *(_setting(table[name]) for table in tables)] for name in tables[0] if name in names]
@@ -171,7 +171,7 @@ def _setting(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
-def _curves(arms: list[Arm]) -> Section | None:
+def _curves(arms: list[StoredArm]) -> Section | None:
     wanted = [
         *(
             (f"{part}_{name}", SCORES[name].scale, title, f"{title.lower()} {SCORES[name].unit}")
@@ -196,7 +196,7 @@ def _curves(arms: list[Arm]) -> Section | None:
     return Section("Curves", (), (), figures) if figures else None
 
 
-def _repeat(arms: list[Arm]) -> Section:
+def _repeat(arms: list[StoredArm]) -> Section:
     lines = [
         shlex.join(["auxrnn", "train", "--config", str(run.folder.config), "--out", f"{run.folder.path}-again"])
         for arm in arms

@@ -19,11 +19,12 @@ from auxrnn.data.dataset import SequenceData
 from auxrnn.data.presets import find_preset
 from auxrnn.data.sources import data_folder
 from auxrnn.errors import InputError
+from auxrnn.experiments.memory import as_images
+from auxrnn.files import check_outside
 from auxrnn.own.loading import open_source
-from auxrnn.own.prepared import check_places
 from auxrnn.own.stored import SequenceSet
 from auxrnn.reading import ReadingOptions
-from auxrnn.report.sheets import draw_images, draw_lines, draw_texts
+from auxrnn.report.sheets import sheet_of_images, sheet_of_lines, sheet_of_texts
 from auxrnn.targets.multilabel import SEPARATOR
 
 COUNT = 20
@@ -43,10 +44,10 @@ def show_samples(name: str, out: Path, data_dir: str | None = None, count: int =
             labels, contents = texts.read_split("train", data_folder(data_dir))
             chosen = first_of_each(labels, count)
             names = [texts.CLASSES[labels[index]] for index in chosen]
-            draw_texts(out, [contents[index] for index in chosen], names, title=title)
+            sheet_of_texts(out, [contents[index] for index in chosen], names, title=title)
             return
         forms, names, levels = _dogs(data_dir, count) if name == "stanford-dogs" else _images(name, data_dir, count)
-        draw_images(out, forms, names, title=title, levels=levels)
+        sheet_of_images(out, forms, names, title=title, levels=levels)
 
 
 def show_own(path: Path, out: Path, options: ReadingOptions, count: int = COUNT) -> None:
@@ -55,6 +56,7 @@ def show_own(path: Path, out: Path, options: ReadingOptions, count: int = COUNT)
     The first of each class in turn, as `show_samples` does; simply the first where a sequence has other labels than one
     class. Images as they look, texts by their beginnings, all others as lines, one a channel.
     """
+    check_outside(out, path)
     if out.resolve() == path.resolve():
         raise InputError(f"{out}: expected a new PNG file, got the data themselves; choose another --out.")
     stored = open_source(path, options)
@@ -67,12 +69,12 @@ def show_own(path: Path, out: Path, options: ReadingOptions, count: int = COUNT)
     form, title = stored.form, f"{path.resolve().name}: {stored.form.description}"
     with _written(out):
         if form.kind == "characters":
-            draw_texts(out, [_text(stored, places) for places in sequences], names, title=title)
+            sheet_of_texts(out, [stored.text(index) for index in chosen], names, title=title)
         elif form.channels in DRAWN and all(len(item) == np.prod(form.image_shape or 0) for item in sequences):
             images = np.stack(sequences).reshape(len(sequences), *(form.image_shape or ()), form.channels)
-            draw_images(out, {"": images}, names, title=title, levels=256)
+            sheet_of_images(out, {"": images}, names, title=title, levels=256)
         else:
-            draw_lines(out, sequences, names, title=title, channels=form.channel_names)
+            sheet_of_lines(out, sequences, names, title=title, channels=form.channel_names)
 
 
 @contextmanager
@@ -85,11 +87,6 @@ def _written(out: Path) -> Iterator[None]:
             yield
         except OSError as error:
             raise InputError(f"{out}: expected a file that can be written: {error}.") from error
-
-
-def _text(stored: SequenceSet, places: npt.NDArray[Any]) -> str:
-    check_places(places, stored)
-    return "".join(stored.characters[place] for place in places)
 
 
 def _label(stored: SequenceSet, index: int) -> str:
@@ -124,20 +121,15 @@ def _images(name: str, data_dir: str | None, count: int) -> tuple[Forms, list[st
     names = [data.classes[label] for label in shown.labels.tolist()]
     if shown.pixel_order is None:
         return {"": _as_images(shown)}, names, data.spec.levels
-    return {"as read": _as_images(shown), "the image": _as_images(_unpermuted(shown))}, names, data.spec.levels
+    read = replace(shown, pixel_order=None)
+    return {"as read": _as_images(read), "the image": _as_images(shown)}, names, data.spec.levels
 
 
 def _as_images(data: SequenceData) -> npt.NDArray[Any]:
+    """(N, rows, columns, channels)"""
     assert isinstance(data.inputs, torch.Tensor)
-    assert data.image_shape is not None
-    rows, columns = data.image_shape
-    return data.inputs[:, : rows * columns].numpy().reshape(len(data), rows, columns, data.spec.size)
-
-
-def _unpermuted(data: SequenceData) -> SequenceData:
-    assert isinstance(data.inputs, torch.Tensor)
-    assert data.pixel_order is not None
-    return replace(data, inputs=data.inputs[:, torch.argsort(data.pixel_order)], pixel_order=None)
+    images = as_images(data.inputs, data)
+    return images.reshape(*images.shape[:3], data.spec.size)
 
 
 def _dogs(data_dir: str | None, count: int) -> tuple[Forms, list[str], int]:

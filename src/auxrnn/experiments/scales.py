@@ -20,7 +20,7 @@ from auxrnn.experiments.catalogue import DOG_SIDES, Arm, Experiment, Segments, S
 
 
 @dataclass(frozen=True)
-class Task:
+class SizedTask:
     """One data set at one scale.
 
     data: its name in `auxrnn data list`. settings: of every run on it (how much of it, at what size). shrink: its
@@ -47,13 +47,13 @@ class Scale:
     note: str
     seeds: int
     shared: Mapping[str, Any]
-    tasks: Mapping[str, Task]
+    tasks: Mapping[str, SizedTask]
     instead: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def _dogs(sides: Sequence[int], epochs: int, pretrain: int, **settings: Any) -> dict[str, Task]:
+def _dogs(sides: Sequence[int], epochs: int, pretrain: int, **settings: Any) -> dict[str, SizedTask]:
     return {
-        f"stanford-dogs-{side}": Task(
+        f"stanford-dogs-{side}": SizedTask(
             "stanford-dogs", {"image_size": side, **settings}, shrink=1, epochs=epochs, pretrain=pretrain
         )
         for side in sides
@@ -67,10 +67,10 @@ PAPER = Scale(
     seeds=3,
     shared={"batch_size": 128, "lr": 1e-3, "matmul_precision": "high"},
     tasks={
-        "mnist": Task("mnist", {}, shrink=1, epochs=100, pretrain=10),
-        "pmnist": Task("pmnist", {}, shrink=1, epochs=100, pretrain=10),
-        "cifar10": Task("cifar10", {}, shrink=1, epochs=1000, pretrain=20),
-        "dbpedia": Task("dbpedia", {}, shrink=1, epochs=20, pretrain=2),
+        "mnist": SizedTask("mnist", {}, shrink=1, epochs=100, pretrain=10),
+        "pmnist": SizedTask("pmnist", {}, shrink=1, epochs=100, pretrain=10),
+        "cifar10": SizedTask("cifar10", {}, shrink=1, epochs=1000, pretrain=20),
+        "dbpedia": SizedTask("dbpedia", {}, shrink=1, epochs=20, pretrain=2),
         **_dogs(DOG_SIDES, epochs=120, pretrain=20),
     },
 )
@@ -82,8 +82,8 @@ SHORT = Scale(
     seeds=3,
     shared={"batch_size": 128, "lr": 1e-3, "matmul_precision": "high"},
     tasks={
-        **{task: Task(task, {}, shrink=1, epochs=30, pretrain=3) for task in ("mnist", "pmnist", "cifar10")},
-        "dbpedia": Task("dbpedia", {}, shrink=1, epochs=10, pretrain=1),
+        **{task: SizedTask(task, {}, shrink=1, epochs=30, pretrain=3) for task in ("mnist", "pmnist", "cifar10")},
+        "dbpedia": SizedTask("dbpedia", {}, shrink=1, epochs=10, pretrain=1),
         **_dogs(DOG_SIDES, epochs=30, pretrain=3),
     },
 )
@@ -99,10 +99,10 @@ LAPTOP = Scale(
     seeds=3,
     shared={"batch_size": 16, "aux.target": "squared", "aux.unfed": "blank"},
     tasks={
-        "mnist": Task("mnist", {"image_size": 14, "limit_train": 3000}, shrink=1 / 4, epochs=6, pretrain=2),
-        "pmnist": Task("pmnist", {"image_size": 14, "limit_train": 1500}, shrink=1 / 4, epochs=6, pretrain=2),
-        "cifar10": Task("cifar10", {"image_size": 16, "limit_train": 1500}, shrink=1 / 4, epochs=6, pretrain=2),
-        "dbpedia": Task("dbpedia", TEXTS, shrink=1, epochs=6, pretrain=2),
+        "mnist": SizedTask("mnist", {"image_size": 14, "limit_train": 3000}, shrink=1 / 4, epochs=6, pretrain=2),
+        "pmnist": SizedTask("pmnist", {"image_size": 14, "limit_train": 1500}, shrink=1 / 4, epochs=6, pretrain=2),
+        "cifar10": SizedTask("cifar10", {"image_size": 16, "limit_train": 1500}, shrink=1 / 4, epochs=6, pretrain=2),
+        "dbpedia": SizedTask("dbpedia", TEXTS, shrink=1, epochs=6, pretrain=2),
         **_dogs((40,), epochs=4, pretrain=1, limit_classes=10),
     },
     instead=dict.fromkeys(("bptt", "segments", "ablation"), ("mnist",)),
@@ -116,7 +116,7 @@ SMOKE = Scale(
     seeds=2,
     shared={"batch_size": 50, "hidden_size": 8, "projection_size": 4, "checkpoint_steps": None},
     tasks={
-        task: Task("digits", {"limit_train": 100}, shrink=1 / 16, epochs=2, pretrain=1)
+        task: SizedTask("digits", {"limit_train": 100}, shrink=1 / 16, epochs=2, pretrain=1)
         for task in ("mnist", "pmnist", "cifar10", "dbpedia", "stanford-dogs-40", "stanford-dogs-128")
     },
 )
@@ -172,7 +172,7 @@ def _planned(task: str, arm: Arm, scale: Scale, seed: int) -> PlannedRun:
     return PlannedRun(f"{task}/{config.model}-{_digest(config)}/seed-{seed}", task, arm.name, seed, config)
 
 
-def run_config(arm: Arm, task: Task, scale: Scale) -> RunConfig:
+def run_config(arm: Arm, task: SizedTask, scale: Scale) -> RunConfig:
     """The configuration of an arm on a task, without seed and folder.
 
     `Steps` become the scale's own; the epochs are divided so that every arm has the same number in all.

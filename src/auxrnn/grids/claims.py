@@ -61,7 +61,8 @@ class Claim:
             try:
                 os.utime(self.path)
             except FileNotFoundError:
-                self.when_lost()
+                if not self._done.is_set():  # it was not released in between
+                    self.when_lost()
                 return
             except OSError:  # the disk is away for a moment
                 continue

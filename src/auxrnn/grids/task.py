@@ -19,7 +19,7 @@ from auxrnn.errors import InputError
 from auxrnn.grids.claims import take_claim
 from auxrnn.runs.environment import describe_environment
 from auxrnn.runs.folder import FREE, RunFolder, changed_settings, read_config, write_json
-from auxrnn.runs.run import StoppedRunError, resume_run, start_run
+from auxrnn.runs.run import FullMemoryError, StoppedRunError, resume_run, start_run
 from auxrnn.training.interrupt import InterruptedRun
 
 Keep = Literal["all", "model", "results"]
@@ -90,7 +90,7 @@ def _train(task: Task, folder: RunFolder) -> Report:
 
 
 def _can_be_put_right(error: Exception) -> bool:
-    causes = (InputError, OSError, MemoryError, SafetensorError, torch.OutOfMemoryError)
+    causes = (InputError, OSError, MemoryError, SafetensorError, torch.OutOfMemoryError, FullMemoryError)
     return isinstance(error, causes) or (isinstance(error, StoppedRunError) and isinstance(error.__cause__, causes))
 
 

@@ -23,7 +23,8 @@ from auxrnn.reading import TargetKind
 class TsFile:
     """One file: where its data start (line of the first case), how many dimensions a case has, its class labels.
 
-    value: whether a case has a number in place of a class.
+    value: whether a case has a number in place of a class. labelled: whether labels are wanted; where not, a case may
+    have one behind its dimensions or none.
     """
 
     path: Path
@@ -33,15 +34,17 @@ class TsFile:
     split: Split | None = None
     encoding: str = "utf-8"
     value: bool = False
+    labelled: bool = True
 
     def rows(self) -> Iterator[Row]:
         for number, line in _lines(self.path, self.encoding):
             if number < self.first or not line or line.startswith("#"):
                 continue
             where = f"{self.path}, row {number}"
-            *series, label = line.split(":")
-            if len(series) != self.dimensions:
-                raise InputError(f"{where}: expected {self.dimensions} dimensions and a label, got {len(series)}.")
+            parts = line.split(":")
+            if len(parts) != self.dimensions + 1 and (self.labelled or len(parts) != self.dimensions):
+                raise InputError(f"{where}: expected {self.dimensions} dimensions and a label, got {len(parts) - 1}.")
+            series, label = parts[: self.dimensions], parts[-1] if self.labelled else ""
             if self.labels and label.strip() not in self.labels:
                 raise InputError(f"{where}: expected a class of the header's @classLabel, got {label.strip()!r}.")
             channels = [_numbers(part, where) for part in series]
@@ -81,9 +84,18 @@ class TsReader:
                 yield row
 
 
-def find_ts(paths: list[tuple[Path, Split | None]], encoding: str = "utf-8", target: TargetKind = "auto") -> TsReader:
-    """Read the headers; InputError where a pair does not fit together, or the header not the `target` asked for."""
-    parts = tuple(_read_header(path, split, encoding) for path, split in paths)
+def find_ts(
+    paths: list[tuple[Path, Split | None]],
+    encoding: str = "utf-8",
+    target: TargetKind = "auto",
+    *,
+    unlabelled: int | None = None,
+) -> TsReader:
+    """Read the headers; InputError where a pair does not fit together, or the header not the `target` asked for.
+
+    unlabelled: the dimensions of cases to predict from, whose labels are not wanted.
+    """
+    parts = tuple(_read_header(path, split, encoding, unlabelled) for path, split in paths)
     for part in parts[1:]:
         if part.dimensions != parts[0].dimensions:
             raise InputError(
@@ -97,13 +109,15 @@ def find_ts(paths: list[tuple[Path, Split | None]], encoding: str = "utf-8", tar
     return TsReader(parts)
 
 
-def _read_header(path: Path, split: Split | None, encoding: str) -> TsFile:
+def _read_header(path: Path, split: Split | None, encoding: str, unlabelled: int | None) -> TsFile:
     labels: tuple[str, ...] = ()
-    started, value, unlabelled = 0, False, ""
+    started, value, without = 0, False, ""
     for number, line in _lines(path, encoding):
         if not line or line.startswith("#"):
             continue
         if started:
+            if unlabelled is not None:
+                return TsFile(path, started, unlabelled, (), split, encoding, labelled=False)
             if ":" not in line:
                 raise InputError(
                     f"{path}, row {number}: expected dimensions and a class with `:` between, got {line[:40]!r}."
@@ -115,15 +129,15 @@ def _read_header(path: Path, split: Split | None, encoding: str) -> TsFile:
         word = word.lower()
         if word == "data":
             started = number + 1
-            if unlabelled and not (labels or value):
-                raise InputError(unlabelled)
+            if without and not (labels or value) and unlabelled is None:
+                raise InputError(without)
         elif word == "timestamps" and values[:1] and values[0].lower() == "true":
             raise InputError(f"{path}, row {number}: expected series without time stamps, found @timeStamps true.")
         elif word in ("targetlabel", "classlabel") and values[:1] and values[0].lower() == "true":
             value = word == "targetlabel"
             labels = () if value else tuple(values[1:])
         elif word in ("targetlabel", "classlabel"):
-            unlabelled = f"{path}, row {number}: expected a label for each case, found {line[:40]!r}."
+            without = f"{path}, row {number}: expected a label for each case, found {line[:40]!r}."
     raise InputError(f"{path}: expected cases after @data, found {'none' if started else 'no @data line'}.")
 
 

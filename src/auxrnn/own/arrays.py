@@ -213,7 +213,9 @@ def _parts(arrays: dict[str, ArrayFile], path: Path, labelled: bool) -> list[Par
         wanted = "arrays X and y, or X_train, y_train, X_test and y_test" if labelled else "an array X"
         beside = f", or its labels in {_beside(path)['y'].name}" if path.suffix == ".npy" and labelled else ""
         raise InputError(f"{path}: expected {wanted}{beside}, found {', '.join(sorted(arrays)) or 'none'}.")
-    return found[:2] if found[0].split is not None else found
+    if len({part.split is None for part in found}) > 1:
+        raise InputError(f"{path}: expected X and y, or X_train and X_test with theirs, found both.")
+    return found
 
 
 def _one(arrays: dict[str, ArrayFile], names: list[str], path: Path) -> ArrayFile | None:

@@ -42,7 +42,7 @@ def numeric_columns(table: Table, *, used: Sequence[str]) -> tuple[str, ...]:
     found = []
     for place, column in enumerate(table.columns):
         numbers = [_is_number(cells[place]) for cells in rows if not _is_missing(cells[place])]
-        if column not in used and sum(numbers) > len(numbers) / 2:
+        if column and column not in used and sum(numbers) > len(numbers) / 2:
             found.append(column)
     return tuple(found)
 

@@ -56,7 +56,7 @@ class FileReader:
 
     @property
     def files(self) -> list[Path]:
-        return [entry.path for entry in self.entries]
+        return [*([self.table.path] if self.table else []), *(entry.path for entry in self.entries)]
 
     def rows(self, skip: int = 0) -> Iterator[Row]:
         for entry in self.entries[skip:]:

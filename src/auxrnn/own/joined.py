@@ -23,7 +23,11 @@ class JoinedReader:
                     f"{reader.files[0]}: expected {forms[0].description} as in {parts[0][0].files[0]}, "
                     f"found {form.description}."
                 )
-        self._form = replace(forms[0], description=f"{_counted(parts)}, each a {forms[0].description}")
+        self._form = replace(
+            forms[0],
+            description=f"{_counted(parts)}, each a {forms[0].description}",
+            notes=tuple(dict.fromkeys(note for form in forms for note in form.notes)),
+        )
 
     @property
     def readers(self) -> list[Reader]:

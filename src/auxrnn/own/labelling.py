@@ -12,7 +12,7 @@ MOST_CLASSES = 100_000
 LONGEST_NUMBER = 100
 """Digits of a label that is a whole number; Python reads no more than some thousand."""
 
-_WHOLE = re.compile(r"(?:\+|-(?=0+(?:\.|$)))?(-?\d+)(?:\.0*)?")  # +1 is 1, and -0 is 0
+_WHOLE = re.compile(r"(?:\+(?!-)|-(?=0+(?:\.|$)))?(-?\d+)(?:\.0*)?")  # +1 is 1, and -0 is 0
 
 
 class Labelling:

@@ -103,7 +103,7 @@ class _Clock:
         """A number less the first one, if that was whole; a date as seconds since 1970 (UTC where it names no zone)."""
         try:
             time = cell if isinstance(cell, datetime) else self._since_first(cell)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             try:
                 time = datetime.fromisoformat(str(cell).strip())
             except ValueError as error:
@@ -250,7 +250,7 @@ def find_long_form_reader(table: Table, options: ReadingOptions, *, labelled: bo
     if len(set(roles)) < len(roles):
         twice = next(name for name in roles if roles.count(name) > 1)
         raise InputError(f"{table.path}: expected a different column for each option, got {twice!r} twice.")
-    left = [column for column in table.columns if column not in roles and not options.features]
+    left = [column or "one without a name" for column in table.columns if column not in roles and not options.features]
     notes = [f"Columns that are not read: {', '.join(left)}; --features names those that are."] if left else []
     return LongFormReader(table, key, time, features, label, split, (*notes, *header_notes(table, options)))
 

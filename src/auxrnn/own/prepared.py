@@ -9,7 +9,6 @@ import numpy.typing as npt
 import torch
 
 from auxrnn.data.lazy import LazySequences
-from auxrnn.errors import InputError
 from auxrnn.own.rows import Array
 from auxrnn.own.stored import SequenceSet
 from auxrnn.preprocessing import Preprocessing, channel_moments
@@ -33,7 +32,7 @@ class PreparedSequences(LazySequences):
         place = int(self._indices[index])
         raw = self._stored.sequence(place)
         if self._characters is not None:
-            check_places(raw, self._stored)
+            self._stored.check_places(raw)
             return torch.from_numpy(self._characters[raw])
         return self._preprocessing.sequence(raw, f"{self._stored.source}, sequence {place}")
 
@@ -69,7 +68,7 @@ def learn_preprocessing(stored: SequenceSet, indices: Indices) -> Preprocessing:
     if form.kind == "characters":
         used = np.zeros(len(stored.characters), bool)
         for block in _blocks(stored, indices):
-            check_places(block, stored)
+            stored.check_places(block)
             used[block] = True
         known = [character for character, found in zip(stored.characters, used.tolist(), strict=True) if found]
         return Preprocessing("characters", characters="".join(sorted(known)))
@@ -77,15 +76,6 @@ def learn_preprocessing(stored: SequenceSet, indices: Indices) -> Preprocessing:
         return Preprocessing("pixels", form.channels)
     mean, scale = channel_moments(lambda: _blocks(stored, indices), stored.source)
     return Preprocessing("values", form.channels, mean, scale)
-
-
-def check_places(block: Array, stored: SequenceSet) -> None:
-    """InputError where a stored text points behind the set's characters: a set from the disk may be damaged."""
-    if int(block.max()) >= len(stored.characters):
-        raise InputError(
-            f"{stored.source}: expected texts of the {len(stored.characters):,} characters of the set, found others; "
-            "import it again."
-        )
 
 
 def _blocks(stored: SequenceSet, indices: Indices) -> Iterator[Array]:

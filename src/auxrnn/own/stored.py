@@ -72,6 +72,20 @@ class SequenceSet:
         """(T, C), or (T,) places in `characters`; a view."""
         return self.values[self.steps(index)]
 
+    def text(self, index: int) -> str:
+        """The characters of a sequence."""
+        places = self.sequence(index)
+        self.check_places(places)
+        return "".join(self.characters[place] for place in places.tolist())
+
+    def check_places(self, places: Array) -> None:
+        """InputError where one points behind the set's characters: a set from the disk may be damaged."""
+        if len(places) and int(places.max()) >= len(self.characters):
+            raise InputError(
+                f"{self.source}: expected texts of the {len(self.characters):,} characters of the set, found others; "
+                "import it again."
+            )
+
     def steps(self, index: int) -> slice:
         """Where the steps of a sequence lie in the flat arrays."""
         return slice(int(self.ends[index - 1]) if index else 0, int(self.ends[index]))

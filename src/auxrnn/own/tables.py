@@ -22,10 +22,7 @@ SAMPLE = 200  # rows that guesses look at
 
 @dataclass(frozen=True)
 class Table:
-    """A file of rows. columns: their names, or "1", "2", ... where the file has no header; header: whether it has.
-
-    first: the number of the first row of data as an editor counts rows (1 or 2).
-    """
+    """A file of rows. columns: their names, or "1", "2", ... where the file has no header; header: whether it has."""
 
     path: Path
     columns: tuple[str, ...]
@@ -146,8 +143,9 @@ def _cells_of_first_row(path: Path, delimiter: str, encoding: str) -> int:
 
 
 def _is_header(cells: list[str]) -> bool:
-    """Names are short words, none a number and none empty."""
-    return all(0 < len(cell) <= 60 and not _is_number(cell) for cell in cells)
+    """Names are short words, none a number and none empty but the first, as pandas leaves that of its index."""
+    named = cells[1:] if len(cells) > 1 and not cells[0] else cells
+    return all(0 < len(cell) <= 60 and not _is_number(cell) for cell in named)
 
 
 def _is_number(cell: str) -> bool:

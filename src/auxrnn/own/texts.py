@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from auxrnn.errors import InputError
 from auxrnn.own.columns import TEXT_NAMES, header_notes, named, split_column
@@ -68,7 +69,10 @@ def find_text_reader(table: Table, options: ReadingOptions, *, labelled: bool = 
     text = options.text or named(table, TEXT_NAMES)
     if text is None:
         known = {*options.label_names, options.label, split}
-        left = [column for column in table.columns if column not in known and _holds_texts(table, column)]
+        rows = table.sample()
+        left = [
+            column for place, column in enumerate(table.columns) if column not in known and _holds_texts(rows, place)
+        ]
         if len(left) != 1 or (labelled and options.label is None and len(table.columns) > 2 + (split is not None)):
             raise InputError(
                 f"{table.path}: expected --text COLUMN, the column of the texts, among "
@@ -84,9 +88,8 @@ def find_text_reader(table: Table, options: ReadingOptions, *, labelled: bool = 
     return TextReader(table, text, label, split, header_notes(table, options))
 
 
-def _holds_texts(table: Table, column: str) -> bool:
-    """Most cells have a space in them."""
-    place = table.columns.index(column)
-    cells = [cells[place] for cells in table.sample()]
+def _holds_texts(rows: Sequence[Sequence[Any]], place: int) -> bool:
+    """Most cells of a column have a space in them."""
+    cells = [cells[place] for cells in rows]
     texts = sum(isinstance(cell, str) and " " in cell.strip() for cell in cells)
     return bool(cells) and texts > len(cells) / 2

@@ -70,7 +70,7 @@ def _file(path: Path, form: Form, options: ReadingOptions) -> Iterator[Row]:
     if suffix in (".npz", ".npy"):
         return find_arrays(path, labelled=False).rows()
     if suffix == ".ts":
-        return find_ts([(path, None)], options.encoding).rows()
+        return find_ts([(path, None)], options.encoding, unlabelled=form.channels).rows()
     if suffix in TABLE_SUFFIXES and form.columns:
         columns: dict[str, Any] = dict(form.columns)
         like = replace(options, **columns)
@@ -85,9 +85,7 @@ def _file(path: Path, form: Form, options: ReadingOptions) -> Iterator[Row]:
 
 def _stored(content: SequenceSet) -> Iterator[Row]:
     for index in range(len(content)):
-        steps = content.sequence(index)
-        text = content.form.kind == "characters"
-        sequence = "".join(content.characters[place] for place in steps.tolist()) if text else steps
+        sequence = content.text(index) if content.form.kind == "characters" else content.sequence(index)
         yield Row(f"{content.source}, sequence {index}", sequence)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -141,6 +141,12 @@ def permutation_p(differences: Sequence[float], *, resamples: int = 99_999, seed
 def least_p(count: int, comparisons: int = 1) -> float:
     """The smallest p of `permutation_p` on `count` pairs: 2 / 2^n, times the comparisons that Holm corrects for."""
     return min(1.0, comparisons * 2.0 ** (1 - count))
+
+
+def reach_of(found: Collection[Comparison]) -> str:
+    """What the comparisons of one table can show at best, for its reader."""
+    tested = sum(one.p is not None for one in found)
+    return reach_note(max((one.count for one in found), default=1), max(tested, 1))
 
 
 def reach_note(count: int, comparisons: int = 1) -> str:

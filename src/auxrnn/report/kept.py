@@ -23,6 +23,7 @@ def keep_sections(path: Path, sections: Sequence[Section]) -> None:
             "tables": [
                 asdict(table) | {"rows": [list(map(asdict, row)) for row in table.cells]} for table in section.tables
             ],
+            "commands": list(section.commands),
             "figures": [{"caption": figure.caption, "name": figure.name} for figure in section.figures],
         }
         for section in sections
@@ -40,10 +41,11 @@ def kept_sections(path: Path, page: Path) -> list[Section]:
                 section["paragraphs"],
                 [_table(table) for table in section["tables"]],
                 [_figure(figure, page) for figure in section["figures"]],
+                section.get("commands", ()),
             )
             for section in json.loads(path.read_text(encoding="utf-8"))
         ]
-    except (OSError, LookupError, TypeError, ValueError) as error:
+    except (OSError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise InputError(
             f"{path}: expected sections of {page.name} and their figures, found: {error}. Delete it to go without them."
         ) from error

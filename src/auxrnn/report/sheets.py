@@ -19,7 +19,7 @@ MOST_CHANNELS = 8
 MOST_POINTS = 1000  # of a line; from twice as many on, each stretch is drawn from its least to its greatest value
 
 
-def draw_images(
+def sheet_of_images(
     path: Path, rows: Mapping[str, npt.NDArray[Any]], names: Sequence[str], *, title: str, levels: int
 ) -> None:
     """Images (N, rows, columns, 1 or 3) of 0..levels-1 in lines of ten, a name above each.
@@ -44,7 +44,7 @@ def draw_images(
     figure.savefig(path, dpi=150, format="png")
 
 
-def draw_texts(path: Path, texts: Sequence[str], names: Sequence[str], *, title: str) -> None:
+def sheet_of_texts(path: Path, texts: Sequence[str], names: Sequence[str], *, title: str) -> None:
     """Texts one below the other, each with its class and its length; what does not fit in three lines ends in …"""
     figure = _figure(9, 0.62 * len(texts) + 0.6, title)
     axes = figure.add_subplot(1, 1, 1)
@@ -58,7 +58,7 @@ def draw_texts(path: Path, texts: Sequence[str], names: Sequence[str], *, title:
     figure.savefig(path, dpi=150, format="png")
 
 
-def draw_lines(
+def sheet_of_lines(
     path: Path,
     sequences: Sequence[npt.NDArray[Any]],
     names: Sequence[str],

@@ -120,8 +120,8 @@ def _passing_on(ranks: list[Rank]) -> Iterator[None]:
 def _wait(ranks: list[Rank]) -> None:
     """Until all have ended; once one has failed, the rest in `GRACE` seconds."""
     failed_at: float | None = None
-    while any(rank.process.poll() is None for rank in ranks):
-        if failed_at is None and any(rank.process.returncode for rank in ranks):
+    while None in (codes := [rank.process.poll() for rank in ranks]):
+        if failed_at is None and any(codes):
             failed_at = time.monotonic()
         if failed_at is not None and time.monotonic() - failed_at > GRACE:
             for rank in ranks:

@@ -60,6 +60,10 @@ class UnwritableRunError(StoppedRunError):
     """The disk is full or cannot be read or written, which is for the person to put right."""
 
 
+class FullMemoryError(StoppedRunError):
+    """The memory does not hold a step of the run, here or beside what else is at work."""
+
+
 def start_run(config: RunConfig, say: Say = print, *, given: Collection[str] | None = None) -> dict[str, Any]:
     """Train from the beginning into a new folder and return the result (what result.json holds).
 
@@ -269,9 +273,9 @@ def _train(
         raise _lost(folder, error) from error
     except (OSError, SafetensorError) as error:
         raise _unwritten(folder, error) from error
-    except RuntimeError as error:
-        if isinstance(error, torch.OutOfMemoryError) or "allocate memory" in str(error):
-            raise StoppedRunError(
+    except (RuntimeError, MemoryError) as error:
+        if isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in str(error):
+            raise FullMemoryError(
                 f"The memory does not hold a step of batch_size {config.batch_size}: {str(error).splitlines()[0]}"
             ) from error
         if resume is None or "loading state_dict" not in str(error):

@@ -147,7 +147,7 @@ def _predict_own(saved: SavedModel, path: Path, form: Form, options: ReadingOpti
 def _answers(
     saved: SavedModel, data: SequenceData, names: Sequence[str], kept: Sequence[Array | None] | None = None
 ) -> Iterator[Answer]:
-    """kept: of each sequence the places of its steps in the file, where some are left out."""
+    """kept: of each sequence the places that its steps had in order of time, where some are left out."""
     target = saved.target
     if target.per_step:
         for group in _groups(data.lengths.tolist()):
