@@ -31,9 +31,13 @@ CURVE = "phase,epoch,validation_accuracy,train_accuracy\ntrain,1,0.5,0.4\ntrain,
 
 
 def make_page(
-    tmp_path: Path, accuracies: dict[str, Sequence[float]], experiment: Experiment = EXPERIMENT, scale: Scale = PAPER
+    tmp_path: Path,
+    accuracies: dict[str, Sequence[float]],
+    experiment: Experiment = EXPERIMENT,
+    scale: Scale = PAPER,
+    failing: Sequence[str] = (),
 ) -> Page:
-    """A page of runs whose test accuracies are given by arm and seed."""
+    """A page of runs whose test accuracies are given by arm and seed; failing: arms whose other runs have failed."""
     planned = plan_runs(experiment, scale, max(map(len, accuracies.values())))
     records = {}
     for run in planned:
@@ -45,7 +49,8 @@ def make_page(
             folder = tmp_path / "runs" / run.name
             folder.mkdir(parents=True)
             (folder / "metrics.csv").write_text(CURVE)
-    return build_page(experiment, scale, planned, records, tmp_path / "table2.html")
+    failed = {run.name for run in planned if run.arm in failing} - records.keys()
+    return build_page(experiment, scale, planned, records, tmp_path / "table2.html", failed=failed)
 
 
 def find_table(page: Page, caption: str) -> Table:
@@ -115,3 +120,15 @@ def test_every_run_is_listed_with_its_folder(tmp_path: Path) -> None:
     for row in rows:
         assert (tmp_path / row[0].link).is_dir()
         assert row[-2:] == ["abc", "a CPU, 1 thread"]
+
+
+def test_runs_that_failed_are_told(tmp_path: Path) -> None:
+    """An arm that diverged with every seed has a row, and one that survived with some says how many did not."""
+    page = make_page(tmp_path, {"base": [0.5, 0.5, 0.5], "better": [0.7]}, failing=("better", "ours alone"))
+    paragraphs = page.sections[0].paragraphs
+    assert "5 of 9 runs have failed (diverged, as a rule) and have no figures." in paragraphs
+    assert not any("not finished" in told for told in paragraphs)
+    table = find_table(page, "test set")
+    cells = {row[0].text: row[2] for row in table.cells}
+    assert (cells["better"].text, cells["better"].note) == ("70.0", "1 seed, 2 seeds failed")
+    assert (cells["ours alone"].text, cells["ours alone"].note) == ("failed", "3 seeds failed")

@@ -11,6 +11,7 @@ import pytest
 from auxrnn.errors import InputError
 from auxrnn.experiments.catalogue import find_experiment
 from auxrnn.experiments.reproduce import Request, reproduce
+from auxrnn.runs.run import StoppedRunError
 
 ARMS = ("LSTM Truncate300", "r-LSTM 20x30 Truncate300", "Transformer")
 
@@ -115,3 +116,41 @@ def test_a_page_without_runs_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="expected finished runs of table2"):
         reproduce(ask(tmp_path, page_only=True), lambda line: None)
     assert not (tmp_path / "table2.html").exists()
+
+
+@pytest.fixture
+def copied(made: tuple[Path, list[str]], tmp_path: Path) -> Path:
+    """The results without the models, to be damaged."""
+    shutil.copytree(made[0], tmp_path / "copy", ignore=shutil.ignore_patterns("model"))
+    return tmp_path / "copy"
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "message"),
+    [
+        ("config.yaml", "hidden_size: 8", "hidden_size: 77", "expected a run with the settings .* hidden_size"),
+        ("config.yaml", "seed: 0", "seed: 1", "expected a run with the settings .* seed"),
+        ("result.json", '"test_accuracy": 0.', '"test_accuracy": 17.', "found test_accuracy 17"),
+        ("result.json", '"test_accuracy": 0.', '"test_accuracy": NaN, "rest": 0.', "found test_accuracy nan"),
+        ("metrics.csv", None, None, r"metrics\.csv: expected a learning curve"),
+    ],
+)
+def test_a_page_believes_no_damaged_record(copied: Path, name: str, old: str | None, new: str, message: str) -> None:
+    path = next(iter(sorted(copied.glob(f"runs/mnist/lstm-*/seed-0/{name}"))))
+    if old is None:
+        path.unlink()
+    else:
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(InputError, match=message):
+        reproduce(ask(copied, page_only=True), lambda line: None)
+
+
+def test_runs_that_have_stopped_are_no_success(copied: Path) -> None:
+    shutil.rmtree(next(iter(copied.glob("runs/mnist/lstm-*/seed-0"))))
+    lines: list[str] = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("auxrnn.runs.run.load_data", away)
+        with pytest.raises(StoppedRunError, match="1 of 6 runs have stopped; the same command goes on"):
+            reproduce(ask(copied, workers=0), lines.append)
+    assert lines[-1] == f"Page: {copied / 'table2.html'}"

@@ -19,6 +19,8 @@ def test_it_is_plain_and_names_command_and_versions(monkeypatch):
     assert found["command"] == "auxrnn train '--out=a b'"
     assert found["packages"]["torch"] == torch.__version__
     assert found["threads"] == torch.get_num_threads()
+    monkeypatch.setattr(sys, "argv", ["/somewhere/auxrnn/__main__.py", "doctor"])
+    assert describe_environment()["command"] == "python -m auxrnn doctor"
 
 
 def test_a_package_that_is_not_there():
@@ -36,10 +38,13 @@ def repository(tmp_path, monkeypatch):
         subprocess.run(["git", *own, *words], cwd=tmp_path, check=True, capture_output=True)
 
     git("init")
-    (tmp_path / "module.py").write_text("one")
-    git("add", "module.py")
+    module = tmp_path / "package" / "runs" / "module.py"
+    module.parent.mkdir(parents=True)
+    for path in (module, tmp_path / "page.html"):
+        path.write_text("one")
+        git("add", str(path))
     git("commit", "-m", "one")
-    monkeypatch.setattr(environment, "__file__", str(tmp_path / "module.py"))
+    monkeypatch.setattr(environment, "__file__", str(module))
     return tmp_path
 
 
@@ -47,7 +52,11 @@ def test_the_commit_of_the_sources_and_whether_they_differ(repository):
     commit = environment._commit()
     assert commit is not None
     assert len(commit) == 12
-    (repository / "module.py").write_text("two")
+    (repository / "page.html").write_text("two")  # no source
+    assert environment._commit() == commit
+    (repository / "package" / "other.py").write_text("two")  # not one of theirs
+    assert environment._commit() == commit
+    (repository / "package" / "runs" / "module.py").write_text("two")
     assert environment._commit() == f"{commit}+changes"
 
 

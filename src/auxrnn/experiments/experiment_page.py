@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,11 +23,12 @@ from auxrnn.runs.folder import RunFolder, read_curve
 
 @dataclass(frozen=True)
 class ArmResult:
-    """The finished runs of an arm on a task by seed."""
+    """The finished runs of an arm on a task by seed, and how many have failed."""
 
     arm: Arm
     task: str
     runs: Mapping[int, Record]
+    failed: int = 0
 
     def values(self, measure: str) -> dict[int, float]:
         """The figure that the experiment is about by seed, between 0 and 1."""
@@ -46,19 +47,25 @@ def build_page(
     records: Mapping[str, Record],
     path: Path,
     extra: Sequence[Section] = (),
+    failed: Collection[str] = (),
 ) -> Page:
-    """The page that will lie at `path`, its runs in `runs/` beside it; `extra` sections follow the results."""
+    """The page that will lie at `path`, its runs in `runs/` beside it; `extra` sections follow the results.
+
+    failed: names of runs that ended without a result and are not made again.
+    """
     tasks = list(dict.fromkeys(run.task for run in planned))
-    by_task = {task: _results(experiment, task, planned, records) for task in tasks}
-    missing = sum(run.name not in records for run in planned)
+    by_task = {task: _results(experiment, task, planned, records, failed) for task in tasks}
+    missing = sum(run.name not in records and run.name not in failed for run in planned)
     told = [experiment.question]
+    if failed:
+        told.append(f"{len(failed)} of {len(planned)} runs have failed (diverged, as a rule) and have no figures.")
     if missing:
         told.append(f"{missing} of {len(planned)} runs are not finished; what follows is of the others.")
     sections = [Section("The question", told)]
     for task in tasks:
-        finished = [result for result in by_task[task] if result.runs]
-        if finished:
-            sections.append(_task_section(experiment, scale, task, finished, path))
+        if any(result.runs for result in by_task[task]):
+            ended = [result for result in by_task[task] if result.runs or result.failed]
+            sections.append(_task_section(experiment, scale, task, ended, path))
     if experiment.costs:
         sections.append(_length_section(experiment, by_task))
     sections += [*extra, _repeat_section(experiment, scale, planned, records, path)]
@@ -66,7 +73,11 @@ def build_page(
 
 
 def _results(
-    experiment: Experiment, task: str, planned: Sequence[PlannedRun], records: Mapping[str, Record]
+    experiment: Experiment,
+    task: str,
+    planned: Sequence[PlannedRun],
+    records: Mapping[str, Record],
+    failed: Collection[str],
 ) -> list[ArmResult]:
     return [
         ArmResult(
@@ -74,6 +85,7 @@ def _results(
             task,
             {run.seed: records[run.name] for run in planned
              if run.arm == arm.name and run.task == task and run.name in records},
+            sum(run.arm == arm.name and run.task == task and run.name in failed for run in planned),
         )
         for arm in experiment.arms
     ]  # fmt: skip
@@ -81,13 +93,22 @@ def _results(
 
 def _task_section(experiment: Experiment, scale: Scale, task: str, results: Sequence[ArmResult], path: Path) -> Section:
     """Our table beside the paper's, curves over the epochs, and bars where the experiment is about differences."""
-    values = {result.arm.name: result.values(experiment.measure) for result in results}
+    finished = [result for result in results if result.runs]
+    values = {result.arm.name: result.values(experiment.measure) for result in finished}
     against = compare_all(values, experiment.baseline) if experiment.baseline in values else {}
     header = ["model", "paper, %", f"ours: test {experiment.measure}, %", "bootstrap 95 %", "like the paper's?",
               f"against {experiment.baseline}", "real?", "effect g", "intervals apart",
               "parameters: classifier (all)", "seconds", "peak, MiB"]  # fmt: skip
     rows: list[list[Cell | str]] = []
     for result in results:
+        if not result.runs:
+            failed: list[Cell | str] = [
+                result.arm.name,
+                _published(experiment, result.arm, task),
+                Cell("failed", _seeds(result)),
+            ]
+            rows.append([*failed, *[NOTHING] * (len(header) - len(failed))])
+            continue
         name, own = result.arm.name, list(values[result.arm.name].values())
         found = against.get(name)
         base = name == experiment.baseline
@@ -97,7 +118,7 @@ def _task_section(experiment: Experiment, scale: Scale, task: str, results: Sequ
             [
                 Cell(name, _as_run(result)),
                 paper,
-                Cell(str(spread(own)), f"{len(own)} seed{'s' if len(own) > 1 else ''}", _link(result, path), base),
+                Cell(str(spread(own)), _seeds(result), _link(result, path), base),
                 NOTHING if bootstrap is None else str(bootstrap),
                 _like_paper(experiment, scale, result.arm, task, own),
                 "baseline" if base else NOTHING if found is None
@@ -118,9 +139,9 @@ def _task_section(experiment: Experiment, scale: Scale, task: str, results: Sequ
         "what torch holds there. Seconds are of training and validation, with other runs beside: compare them with "
         "care."
     )
-    figures = [_curves(task, results, "validation_accuracy", path)]
+    figures = [_curves(task, finished, "validation_accuracy", path)]
     if experiment.curves:
-        figures.append(_curves(task, results, "train_accuracy", path))
+        figures.append(_curves(task, finished, "train_accuracy", path))
     if experiment.differences and against:
         figures.insert(0, _bars(task, experiment, against))
     paragraphs = []
@@ -130,6 +151,12 @@ def _task_section(experiment: Experiment, scale: Scale, task: str, results: Sequ
     return Section(
         task, paragraphs, [Table(f"{task}: {experiment.measure} on the test set", header, rows, note)], figures
     )
+
+
+def _seeds(result: ArmResult) -> str:
+    """How many there are, and how many more have failed."""
+    told = [(len(result.runs), ""), (result.failed, " failed")]
+    return ", ".join(f"{number} seed{'s' if number > 1 else ''}{end}" for number, end in told if number)
 
 
 def _as_run(result: ArmResult) -> str:

@@ -2,7 +2,7 @@
 
 ```
 OUT/runs/TASK/MODEL-DIGEST/seed-N/   a run folder each; experiments share what they have in common
-OUT/runs.csv, runs.jsonl             a row a run
+OUT/runs/runs.csv, runs.jsonl        a row a run
 OUT/EXPERIMENT.html, figures/        the page
 OUT/EXPERIMENT-costs.json            time and memory against length, where the experiment is about them
 OUT/EXPERIMENT-inside.json           what looks into the models said, for a page made without them
@@ -24,8 +24,11 @@ from auxrnn.experiments.insides import probe_sections
 from auxrnn.experiments.scales import PlannedRun, Scale, find_scale, plan_runs
 from auxrnn.grids.grid import run_grid
 from auxrnn.grids.records import Record, collect_records
+from auxrnn.grids.task import check_same
 from auxrnn.report.kept import keep_sections, kept_sections
 from auxrnn.report.page import Section, write_page
+from auxrnn.runs.folder import RunFolder
+from auxrnn.runs.run import StoppedRunError
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ def reproduce(request: Request, say: Callable[[str], None] = print) -> Path:
     """Make what is missing of an experiment and write its page, whose path is returned.
 
     Raises InputError for names that are not in the catalogue, before anything starts; StoppedRunError on SIGINT or
-    SIGTERM: all is saved, the same command goes on.
+    SIGTERM: all is saved, the same command goes on; and where runs have stopped, after the page of the others.
     """
     experiment, scale = find_experiment(request.experiment), find_scale(request.scale)
     out = request.out or Path("results") / scale.name
@@ -63,6 +66,7 @@ def reproduce(request: Request, say: Callable[[str], None] = print) -> Path:
     wanted: dict[str, PlannedRun] = {}
     for run in planned:
         wanted.setdefault(run.name, run)
+    stopped = []
     if not request.page_only:
         say(f"{experiment.title}\n{scale.note}\n{len(wanted)} runs below {out / 'runs'}.")
         order = {run.config: -index for index, run in enumerate(wanted.values())}
@@ -78,10 +82,14 @@ def reproduce(request: Request, say: Callable[[str], None] = print) -> Path:
         for name, outcome in outcomes.items():
             if outcome.state != "finished":
                 say(f"{name} has {outcome.state}: {outcome.error}")
+        stopped = [name for name, outcome in outcomes.items() if outcome.state == "stopped"]
     records = {record.name: record for record in collect_records(out / "runs")}
     planned = _whole(experiment, scale, request.seeds or scale.seeds, records)
     if not any(run.name in records for run in planned):
         raise InputError(f"{out}: expected finished runs of {experiment.name} there, found none.")
+    for run in planned:
+        check_same(RunFolder(out / "runs" / run.name), run.config)
+    failed = {run.name for run in planned if RunFolder(out / "runs" / run.name).failure.is_file()} - records.keys()
     path = out / f"{experiment.name}.html"
     extra = _inside(experiment, planned, path, request.data_dir, say)
     if experiment.costs:
@@ -89,8 +97,10 @@ def reproduce(request: Request, say: Callable[[str], None] = print) -> Path:
         if not request.page_only:
             measure_costs(costs, say, smoke=scale.name == "smoke")
         extra += [cost_section(costs)] if costs.is_file() else []
-    write_page(path, build_page(experiment, scale, planned, records, path, extra))
+    write_page(path, build_page(experiment, scale, planned, records, path, extra, failed))
     say(f"Page: {path}")
+    if stopped:
+        raise StoppedRunError(f"{len(stopped)} of {len(wanted)} runs have stopped; the same command goes on with them.")
     return path
 
 

@@ -155,7 +155,7 @@ def plan_runs(
         for word in wanted:
             if word not in known:
                 raise InputError(
-                    f"Expected {what} of {experiment.name} at scale {scale.name} among {', '.join(known)}, "
+                    f"Expected {what} of {experiment.name} at scale {scale.name} among {'; '.join(known)}; "
                     f"got {word!r}.{did_you_mean(word, known)}"
                 )
     return [

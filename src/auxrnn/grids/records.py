@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -68,9 +69,10 @@ def read_record(path: Path, root: Path) -> Record:
     result = read_json(folder.result)
     environment = read_json(folder.environment)
     environment.pop(STARTED_WITH, None)
-    missing = [name for name in ("test_accuracy", "parameters", "seconds") if name not in result]
-    if missing:
-        raise InputError(f"{folder.result}: expected the result of a run, found none of its {', '.join(missing)}.")
+    for name, most in (("test_accuracy", 1), ("parameters", math.inf), ("seconds", math.inf)):
+        value = result.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+            raise InputError(f"{folder.result}: expected the result of a run, found {name} {value!r}.")
     return Record(
         path.relative_to(root).as_posix(),
         replace(read_config(folder), out=None, data_dir=None),

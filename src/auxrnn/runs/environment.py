@@ -19,7 +19,7 @@ def describe_environment() -> dict[str, Any]:
     import torch
 
     return {
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": shlex.join([*_program(), *sys.argv[1:]]),
         "python": platform.python_version(),
         "packages": {name: installed_version(name) for name in PACKAGES},
         "platform": f"{platform.system()} {platform.machine()}",
@@ -55,6 +55,12 @@ def installed_version(package: str) -> str | None:
         return None
 
 
+def _program() -> list[str]:
+    """What was called, so that it can be called again."""
+    name = Path(sys.argv[0]).name
+    return ["python", "-m", "auxrnn"] if name == "__main__.py" else [name]
+
+
 def _processor() -> str:
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
@@ -66,12 +72,14 @@ def _processor() -> str:
 
 
 def _commit() -> str | None:
-    """The commit of the source tree, with `+changes` where it differs; None for an installed package."""
+    """The commit of the source tree, with `+changes` where the package itself differs; None for an installed one."""
     here = Path(__file__).resolve()
     try:
         if _git(here.parent, "ls-files", "--error-unmatch", here.name) is None:
             return None  # installed, perhaps below somebody else's repository
-        return _git(here.parent, "describe", "--always", "--abbrev=12", "--exclude=*", "--dirty=+changes")
+        commit = _git(here.parent, "describe", "--always", "--abbrev=12", "--exclude=*")
+        package = here.parent.parent
+        return commit and commit + ("+changes" if _git(package, "status", "--porcelain", "-uno", "--", ".") else "")
     except (OSError, subprocess.TimeoutExpired):
         return None
 

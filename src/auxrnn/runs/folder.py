@@ -137,7 +137,7 @@ def read_curve(
         with open(folder.metrics, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
         return [(float(index), scale * float(row[column])) for index, row in enumerate(rows, 1) if row[column]]
-    except (KeyError, ValueError, csv.Error) as error:
+    except (OSError, KeyError, ValueError, csv.Error) as error:
         raise InputError(f"{folder.metrics}: expected a learning curve, found something else: {error}") from error
 
 
