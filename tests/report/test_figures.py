@@ -1,6 +1,7 @@
 """Figures are whole PNG files and whole SVG, drawn without a display; a warning would be an error here."""
 
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 from auxrnn.report.drawing import COLOURS
 from auxrnn.report.figures import (
+    LEGEND_ROW,
     Point,
     draw_bars,
     draw_confusion,
@@ -146,3 +148,13 @@ def test_neither_torch_nor_a_display_is_needed(tmp_path):
     assert finished.returncode == 0, finished.stderr
     assert finished.stdout.strip() == "[]"
     assert size_of(tmp_path / "a.png")
+
+
+def test_a_long_legend_makes_room_for_itself():
+    """Thirty names of a line each; were there no room, matplotlib would warn and draw them over the axes."""
+    few, many = (
+        draw_curves({f"{'a long name ' * 3} {n}": [[(1, n), (2, n + 1)]] for n in range(number)}, title="t")
+        for number in (4, 30)
+    )
+    (short, tall) = (float(re.search(r'viewBox="0 0 [\d.]+ ([\d.]+)"', drawn.svg)[1]) for drawn in (few, many))
+    assert tall - short == pytest.approx(26 * LEGEND_ROW * 72)

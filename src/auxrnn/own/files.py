@@ -11,7 +11,7 @@ from auxrnn.errors import InputError
 from auxrnn.own.columns import PATH_NAMES, label_cell, named, split_column
 from auxrnn.own.labels import label_columns
 from auxrnn.own.media import SUFFIXES, Medium, kind_of, medium_of
-from auxrnn.own.rows import SPLIT_WORDS, Form, Label, Row, Split, split_of
+from auxrnn.own.rows import SPLIT_WORDS, Form, Label, Row, Split, split_of, validation_notes
 from auxrnn.own.tables import Table
 from auxrnn.reading import ReadingOptions
 
@@ -92,11 +92,8 @@ def find_class_folder(folder: Path, options: ReadingOptions) -> FileReader:
             ignored += other
             entries += [Entry(file, subfolder.name) for file in found]
     notes = [f"{ignored:,} files of other kinds are left out."] if ignored else []
-    notes += [
-        f"{path.name} is read as training data, from which --validation_fraction is taken."
-        for path, split in splits.items()
-        if split == "train" and not path.name.lower().startswith("train") and "test" in splits.values()
-    ]
+    if set(splits.values()) == {"train", "test"}:
+        notes += validation_notes((path.name, split) for path, split in splits.items())
     return FileReader(tuple(entries), medium_of([entry.path for entry in entries], options), source, tuple(notes))
 
 

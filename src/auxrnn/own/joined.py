@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from auxrnn.errors import InputError
-from auxrnn.own.rows import Form, Reader, Row, Split
+from auxrnn.own.rows import Form, Reader, Row, Split, validation_notes
 
 
 class JoinedReader:
@@ -23,10 +23,11 @@ class JoinedReader:
                     f"{reader.files[0]}: expected {forms[0].description} as in {parts[0][0].files[0]}, "
                     f"found {form.description}."
                 )
+        notes = [note for form in forms for note in form.notes]
         self._form = replace(
             forms[0],
             description=f"{_counted(parts)}, each a {forms[0].description}",
-            notes=tuple(dict.fromkeys(note for form in forms for note in form.notes)),
+            notes=(*validation_notes((reader.files[0].name, split) for reader, split in parts), *dict.fromkeys(notes)),
         )
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -84,6 +84,15 @@ class Reader(Protocol):
     def files(self) -> list[Path]: ...
 
     def rows(self, skip: int = 0) -> Iterator[Row]: ...
+
+
+def validation_notes(parts: Iterable[tuple[str, Split | None]]) -> tuple[str, ...]:
+    """A line for each (name, split) that is training data though its name does not say so."""
+    return tuple(
+        f"{name} is read as training data, from which --validation_fraction is taken."
+        for name, split in parts
+        if split == "train" and "train" not in name.lower()
+    )
 
 
 def split_of(word: str, where: str) -> Split:

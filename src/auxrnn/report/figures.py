@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,12 @@ SHADE = (0.45, 0.55, 0.75, 0.35)
 """What is not there, unlike any grey level and on light and dark alike."""
 
 WIDTH, HEIGHT = 4.9, 3.4  # in inches, small enough that the text can be read on a phone
+
+LONGEST_OF_TWO = 26
+"""Letters of a name up to which two stand side by side in a legend."""
+
+ROWS_WITHIN, LEGEND_ROW = 4, 0.185
+"""Rows of a legend for which HEIGHT has room, and the inches of each one more."""
 
 
 @dataclass(frozen=True)
@@ -225,5 +232,7 @@ def _finish(figure: Any, axes: Any, title: str, xlabel: str, ylabel: str, *, leg
     axes.grid(alpha=0.2, linewidth=0.6)
     if legend:
         handles, labels = axes.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=2 if legend > 1 else 1, frameon=False,
-                      handlelength=3.2)  # fmt: skip
+        columns = 2 if legend > 1 and max(map(len, labels)) <= LONGEST_OF_TWO else 1
+        rows = math.ceil(legend / columns)
+        figure.set_figheight(figure.get_figheight() + LEGEND_ROW * max(rows - ROWS_WITHIN, 0))
+        figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, handlelength=3.2)
