@@ -77,6 +77,11 @@ def test_a_page_of_what_is_there_tells_what_is_not(made: tuple[Path, list[str]])
     reproduce(ask(out, seeds=3, page_only=True), lambda line: None)
     page = (out / "table2.html").read_text(encoding="utf-8")
     assert f"{3 * 3 * len(find_experiment('table2').arms) - 6} of " in page  # of all tasks and arms, whatever was asked
+    reproduce(ask(out, seeds=1, page_only=True), lambda line: None)
+    page = (out / "table2.html").read_text(encoding="utf-8")
+    assert f"{3 * len(find_experiment('table2').arms) - 3} of " in page  # the second seed is shown, and asked of none
+    assert "--scale smoke --seeds 1 --out ." in page
+    assert page.count("auxrnn train --config runs/mnist/") == 6
     reproduce(ask(out, page_only=True), lambda line: None)
 
 

@@ -276,7 +276,7 @@ def _repeat_section(
                 "; ".join(where["gpus"] or []) or f"{where['processor']}, {where['threads']} thread",
             ]
         )
-    seeds = len({run.seed for run in planned})
+    seeds = min(Counter((run.task, run.arm) for run in planned).values())  # of all; of some there may be more
     command = ["auxrnn", "reproduce", experiment.name, "--scale", scale.name, "--seeds", str(seeds), "--out", "."]
     commits = Counter(str(record.circumstances["commit"]) for _, record in finished)
     told = [

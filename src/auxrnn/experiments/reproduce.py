@@ -105,10 +105,13 @@ def reproduce(request: Request, say: Callable[[str], None] = print) -> Path:
 
 
 def _whole(experiment: Experiment, scale: Scale, seeds: int, records: Mapping[str, Record]) -> list[PlannedRun]:
-    """All runs of an experiment up to the last seed that is there, whatever was asked for now: what a page is of."""
+    """All runs of an experiment with the seeds asked for, whatever its tasks and arms, and those of other seeds that
+    are there: what a page is of.
+    """
     own = {Path(run.name).parent for run in plan_runs(experiment, scale, 1)}
     found = [1 + record.config.seed for name, record in records.items() if Path(name).parent in own]
-    return plan_runs(experiment, scale, max([seeds, *found]))
+    every = plan_runs(experiment, scale, max([seeds, *found]))
+    return [run for run in every if run.seed < seeds or run.name in records]
 
 
 def _inside(
