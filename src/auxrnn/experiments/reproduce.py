@@ -88,7 +88,8 @@ def reproduce(request: Request, say: Callable[[str], None] = print) -> Path:
     if not any(run.name in records for run in planned):
         raise InputError(f"{out}: expected finished runs of {experiment.name} there, found none.")
     for run in planned:
-        check_same(RunFolder(out / "runs" / run.name), run.config)
+        record = records.get(run.name)
+        check_same(RunFolder(out / "runs" / run.name), run.config, None if record is None else record.config)
     failed = {run.name for run in planned if RunFolder(out / "runs" / run.name).failure.is_file()} - records.keys()
     path = out / f"{experiment.name}.html"
     extra = _inside(experiment, planned, path, request.data_dir, say)
@@ -127,9 +128,10 @@ def _inside(
                 arms.append(StoredArm(f"{run.arm}, {task}", run.config, (read_run(runs / run.name),)))
         if arms:
             found = probe_sections(arms, data_dir, say)
-            if any(section.tables or section.figures for section in found):
+            seen = any(section.tables or section.figures for section in found)
+            if seen:
                 keep_sections(kept, found)
-            if any(section.tables or section.figures for section in found) or not kept.is_file():
+            if seen or not kept.is_file():
                 return found
             break
     if kept.is_file():

@@ -147,7 +147,7 @@ def _runs(arms: list[StoredArm], place: Path) -> Section:
                     str(result.get("best_epoch") or NOTHING),
                     f"{result['seconds']:,.0f}" if result else NOTHING,
                     str(run.environment.get("commit") or NOTHING),
-                    Cell(str(hardware), f"torch {(run.environment.get('packages') or {}).get('torch', '–')}"),
+                    Cell(str(hardware), f"torch {(run.environment.get('packages') or {}).get('torch', NOTHING)}"),
                 ]
             )
     scores = dict.fromkeys(SCORES[arm.score].unit for arm in arms)

@@ -111,8 +111,8 @@ def find_list_reader(table: Table, options: ReadingOptions) -> FileReader:
         where = f"{table.path}, row {number}"
         name = label_cell(cells[places[column]])
         path = table.path.parent / (name or "")
-        check_regular(path, f"{where} ({name})")
         if name is None or not os.path.isfile(path):  # False for a name that no file can have
+            check_regular(path, f"{where} ({name})")
             raise InputError(f"{where}: expected the path of a file in {column!r}, found no file {name!r}.")
         entries.append(
             Entry(

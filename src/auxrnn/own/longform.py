@@ -96,10 +96,10 @@ class _Clock:
     """Reads the cells of a time column, all of them numbers or all of them dates."""
 
     def __init__(self) -> None:
-        self._first: tuple[bool, str] | None = None  # whether it was a date, and where it stood
+        self._first: tuple[bool, int] | None = None  # whether it was a date, and its row
         self._origin: int | None = None
 
-    def read(self, cell: Any, where: str) -> float:
+    def read(self, cell: Any, steps: _Steps, row: int) -> float:
         """A number less the first one, if that was whole; a date as seconds since 1970 (UTC where it names no zone)."""
         try:
             time = cell if isinstance(cell, datetime) else self._since_first(cell)
@@ -108,20 +108,22 @@ class _Clock:
                 time = datetime.fromisoformat(str(cell).strip())
             except ValueError as error:
                 raise InputError(
-                    f"{where}: expected a time as a number or as 2024-01-31T12:00:00, got {str(cell)[:40]!r}."
+                    f"{steps.where(row)}: expected a time as a number or as 2024-01-31T12:00:00, "
+                    f"got {str(cell)[:40]!r}."
                 ) from error
         is_date = isinstance(time, datetime)
         if self._first is None:
-            self._first = is_date, where
+            self._first = is_date, row
         elif self._first[0] != is_date:
             kinds = ("a number", "a date") if is_date else ("a date", "a number")
             raise InputError(
-                f"{where}: expected {kinds[0]} as time as in {self._first[1]}, got {kinds[1]}, {str(cell)[:40]!r}."
+                f"{steps.where(row)}: expected {kinds[0]} as time as in {steps.where(self._first[1])}, "
+                f"got {kinds[1]}, {str(cell)[:40]!r}."
             )
         if isinstance(time, datetime):
             return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
         if not isfinite(time):
-            raise InputError(f"{where}: expected a finite time, got {cell!r}.")
+            raise InputError(f"{steps.where(row)}: expected a finite time, got {cell!r}.")
         return time
 
     def _since_first(self, cell: Any) -> float:
@@ -167,7 +169,7 @@ class _Steps:
             values = [number_of(cells[place], where, name) for place, name in self._features]
         self.values.extend(values)
         if self._time is not None:
-            self.times.append(self.clock.read(cells[self._time], self.where(number)))
+            self.times.append(self.clock.read(cells[self._time], self, number))
         if self._tagged and self.reader.label is not None:
             self._tags.append(self.reader.label.label(cells, self.where(number)))
         self.numbers.append(number)
