@@ -11,7 +11,7 @@ from typing import NoReturn
 import yaml
 from jsonargparse import ArgumentParser
 
-from auxrnn.config import GROUPS, RunConfig
+from auxrnn.config import GROUPS, RECIPES, RunConfig
 from auxrnn.errors import InputError, did_you_mean
 from auxrnn.files import parse_yaml
 from auxrnn.reading import ReadingOptions
@@ -34,10 +34,11 @@ def parse_given(arguments: Sequence[str]) -> tuple[RunConfig, frozenset[str]]:
     parser.add_argument("--config", action="config", help="a YAML file of these options, as --print_config prints it")
     parser.add_class_arguments(RunConfig)
     words = _in_order(arguments)
+    said = vars(parser.parse_args([word for word in words if not word.startswith("--print_config")], defaults=False))
+    parser.set_defaults(RECIPES[said.get("recipe", RunConfig.recipe)])
     made = parser.instantiate(parser.parse_args(words))
-    given = vars(parser.parse_args(words, defaults=False))
     config = RunConfig(**{name: value for name, value in vars(made).items() if name != "config"})
-    return config, frozenset(given) - {"config"}
+    return config, frozenset(said) - {"config"}
 
 
 class _ConfigParser(ArgumentParser):

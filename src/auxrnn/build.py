@@ -11,10 +11,10 @@ from auxrnn.baselines.irnn import identity_rnn
 from auxrnn.baselines.transformer import TransformerClassifier
 from auxrnn.baselines.urnn import UnitaryRNN
 from auxrnn.batch import InputSpec
-from auxrnn.config import ModelConfig, steps_or_none
+from auxrnn.config import OWN_CORE, ModelConfig, steps_or_none
 from auxrnn.encoder import Encoder
 from auxrnn.errors import InputError
-from auxrnn.initialisation import chrono_, forget_bias_
+from auxrnn.initialisation import chrono_, forget_bias_, tensorflow_
 from auxrnn.model import Classifier, SequenceClassifier
 from auxrnn.objectives import Objective, Prediction, Reconstruction
 from auxrnn.targets import Target
@@ -44,24 +44,30 @@ def _network(config: ModelConfig, spec: InputSpec, target: Target | int, longest
     if config.model == "transformer":
         if config.transformer.positions == "learned" and longest is None:
             raise InputError("Expected the length of the longest sequence for learned positions, got none.")
-        return TransformerClassifier(spec, target, longest=longest, **asdict(config.transformer), **head)
-    encoder = _encoder(config, spec, longest)
-    return SequenceClassifier(encoder, target, _auxiliaries(config, encoder), bptt=steps_or_none(config.bptt), **head)
+        network: Classifier = TransformerClassifier(spec, target, longest=longest, **asdict(config.transformer), **head)
+    else:
+        encoder = Encoder(
+            spec,
+            cell=_core(config, spec),
+            hidden_size=config.hidden_size,
+            projection_size=config.projection_size,
+            num_layers=config.num_layers,
+        )
+        bptt = steps_or_none(config.bptt)
+        network = SequenceClassifier(encoder, target, _auxiliaries(config, encoder), bptt=bptt, **head)
+    _initialise(network, config, longest)
+    return network
 
 
-def _encoder(config: ModelConfig, spec: InputSpec, longest: int | None) -> Encoder:
-    encoder = Encoder(
-        spec,
-        cell=_core(config, spec),
-        hidden_size=config.hidden_size,
-        projection_size=config.projection_size,
-        num_layers=config.num_layers,
-    )
-    if config.initialisation == "forget":
-        forget_bias_(encoder.core)
-    if config.initialisation == "chrono" and longest is not None:
-        chrono_(encoder.core, max(longest, 3))
-    return encoder
+def _initialise(network: Classifier, config: ModelConfig, longest: int | None) -> None:
+    """As `config.initialisation` says, over torch's own; an irnn and a urnn keep the core that their paper gives."""
+    core = network.encoder.core if isinstance(network, SequenceClassifier) else None
+    if config.initialisation.startswith("tensorflow"):
+        tensorflow_(network, keep=[core] if core is not None and config.model in OWN_CORE else [])
+    if core is not None and config.initialisation == "forget":
+        forget_bias_(core)
+    if core is not None and config.initialisation.endswith("chrono") and longest is not None:
+        chrono_(core, max(longest, 3))
 
 
 def _core(config: ModelConfig, spec: InputSpec) -> str | nn.Module:

@@ -80,8 +80,9 @@ class ModelConfig:
         hidden_size: cells of the main network; a urnn's are complex. A transformer's size is its `width`.
         projection_size: size to which a step is projected; none when null.
         num_layers: layers of the main network.
-        initialisation: torch's own, a forget bias of 1 ("forget"), or chrono (Tallec & Ollivier 2018) over the longest
-            training sequence (?).
+        initialisation: TensorFlow 1's default, which the paper's authors had; torch's own; torch's with a forget bias
+            of 1 ("forget") or with chrono gates (Tallec & Ollivier 2018) over the longest training sequence; or
+            TensorFlow's with chrono gates (?).
         identity_scale: of an irnn: the recurrent weights begin as so many times the identity.
         num_anchors: random anchors a sequence and step (n).
         segment_length: steps reconstructed or predicted at each anchor (l); at least 2 to reconstruct.
@@ -99,7 +100,7 @@ class ModelConfig:
     hidden_size: int = 128
     projection_size: int | None = 128
     num_layers: int = 1
-    initialisation: Literal["torch", "forget", "chrono"] = "torch"
+    initialisation: Literal["tensorflow", "torch", "forget", "chrono", "tensorflow-chrono"] = "tensorflow"
     identity_scale: float = 1.0
     num_anchors: int = 1
     segment_length: int = 600
@@ -127,7 +128,7 @@ class ModelConfig:
             raise InputError(f"Expected no cell with model {self.model}, which has its own, got {self.cell}.")
         if self.model == "urnn" and self.num_layers > 1:
             raise InputError(f"Expected num_layers 1 with model urnn, got {self.num_layers}.")
-        if self.initialisation != "torch" and (self.cell == "rnn" or self.model in OWN_CORE):
+        if self.initialisation not in ("torch", "tensorflow") and (self.cell == "rnn" or self.model in OWN_CORE):
             got = self.model if self.model in OWN_CORE else self.cell
             raise InputError(
                 f"Expected cell lstm or gru with initialisation {self.initialisation}, got {got}: no gates."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, Literal
 
 from auxrnn.config.auxiliary import AuxiliaryConfig
 from auxrnn.config.checks import at_least, check_types
@@ -18,6 +18,7 @@ class RunConfig(TrainingConfig, ModelConfig):
     """Everything of one run: the data, the network, the training.
 
     Args:
+        recipe: the named set of settings that stands where nothing else is said; `config.recipes` has what it sets.
         data: a preset, as `auxrnn data list` shows them, or the path of a file, a folder or an imported set.
         data_dir: folder of the data; else $AUXRNN_DATA_DIR, else the user's cache folder.
         limit_train: use only so many training sequences, stratified and seeded.
@@ -31,6 +32,7 @@ class RunConfig(TrainingConfig, ModelConfig):
         reading: how files of one's own are read; `--text NAME` is short for `--reading.text NAME`, and so for all.
     """
 
+    recipe: Literal["paper"] = "paper"
     data: str = "digits"
     data_dir: str | None = None
     limit_train: int | None = None

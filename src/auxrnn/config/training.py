@@ -17,9 +17,12 @@ class TrainingConfig:
         pretrain_epochs: epochs on the auxiliary losses alone, before training (0 for a model without).
         max_epochs: epochs on the labels and the auxiliary losses together.
         batch_size: sequences a step (a device).
-        optimizer: by name.
+        optimizer: by name. The paper's RMSProp is TensorFlow's ("rmsprop_tf"), which differs from torch's ("rmsprop").
         lr: learning rate (the paper: 0.001).
-        lr_schedule: constant, step (divided by 10 after each third) or cosine (to 0), over the steps of each phase (?).
+        lr_schedule: constant, step (divided by 10 after each third), cosine (to 0) or one_cycle (up as a cosine during
+            the warm-up, then down to 0; Smith & Topin 2018), over the steps of each phase (?).
+        lr_warmup: share of a phase's steps on which the learning rate rises to `lr`; when left out 0.3 for one_cycle,
+            none for the others (?).
         gradient_clip: largest norm of the gradient; none when null (?).
         patience: stop when the validation score has not risen for so many epochs; never when null.
         class_weights: "balanced" makes every class count as much as any other in the supervised loss.
@@ -45,9 +48,10 @@ class TrainingConfig:
     pretrain_epochs: int = 5
     max_epochs: int = 20
     batch_size: int = 128
-    optimizer: Literal["rmsprop", "adam", "adamw", "sgd"] = "rmsprop"
+    optimizer: Literal["rmsprop_tf", "rmsprop", "adam", "adamw", "sgd"] = "rmsprop_tf"
     lr: float = 1e-3
-    lr_schedule: Literal["constant", "step", "cosine"] = "constant"
+    lr_schedule: Literal["constant", "step", "cosine", "one_cycle"] = "constant"
+    lr_warmup: float | None = None
     gradient_clip: float | None = 1.0
     patience: int | None = None
     class_weights: Literal["none", "balanced"] = "none"
@@ -81,3 +85,5 @@ class TrainingConfig:
             if value is not None and not value > 0:
                 raise InputError(f"Expected {name} above 0, got {value}.")
         within("validation_fraction", self.validation_fraction, 0, 0.9)
+        if self.lr_warmup is not None:
+            within("lr_warmup", self.lr_warmup, 0, 1)

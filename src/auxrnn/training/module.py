@@ -19,16 +19,11 @@ from auxrnn.batch import SequenceBatch
 from auxrnn.config import AuxiliaryConfig, TrainingConfig
 from auxrnn.model import Classifier
 from auxrnn.objectives import Loss
+from auxrnn.training.optimizers import OPTIMIZERS, learning_rate_factor
 from auxrnn.training.phases import Phase, truth_share
 from auxrnn.training.ranks import ALONE, Ranks
 
 STEP_KEY = 2  # keeps these generators apart from those of other purposes
-OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
-    "rmsprop": torch.optim.RMSprop,
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "sgd": torch.optim.SGD,
-}
 
 
 class DivergedError(RuntimeError):
@@ -155,8 +150,9 @@ class PhaseModule(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         weights = [weight for weight in self.model.parameters() if id(weight) in self._used]
-        optimizer = OPTIMIZERS[self.training_config.optimizer](weights, lr=self.training_config.lr)  # type: ignore[call-arg]
-        schedule = learning_rate_factor(self.training_config.lr_schedule, self.phase_steps)
+        config = self.training_config
+        optimizer = OPTIMIZERS[config.optimizer](weights, lr=config.lr)  # type: ignore[call-arg]
+        schedule = learning_rate_factor(config.lr_schedule, self.phase_steps, config.lr_warmup)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
@@ -174,17 +170,3 @@ class PhaseModule(L.LightningModule):
         self, batch: SequenceBatch, device: torch.device, dataloader_idx: int
     ) -> SequenceBatch:
         return batch.to(device, non_blocking=True)
-
-
-def learning_rate_factor(name: str, steps: int) -> Any:
-    """The factor on the learning rate at each step of a phase of `steps`.
-
-    constant: 1. step: 1, 0.1, 0.01 on the first, second and last third. cosine: from 1 to 0.
-    """
-    if name == "constant":
-        return lambda step: 1.0
-    if name == "step":
-        return lambda step: 0.1 ** min(3 * step // max(steps, 1), 2)
-    if name == "cosine":
-        return lambda step: 0.5 * (1 + math.cos(math.pi * min(step / max(steps, 1), 1.0)))
-    raise ValueError(f"Expected a schedule of constant, step, cosine, got {name!r}.")
