@@ -18,6 +18,7 @@ from auxrnn.training import fit as fit_module
 from auxrnn.training.checkpoints import Checkpoints
 from auxrnn.training.fit import fit
 from auxrnn.training.module import PhaseModule
+from auxrnn.training.optimizers import TensorFlowRMSprop
 from auxrnn.training.order import BatchOrder
 from auxrnn.training.precision import usable_precision
 from tiny_runs import (
@@ -50,6 +51,7 @@ COSINE = [[0.005 * (1 + math.cos(math.pi * step / steps)) for step in range(step
 @pytest.mark.parametrize(
     ("name", "optimizer", "schedule", "rates"),
     [
+        ("rmsprop_tf", TensorFlowRMSprop, "constant", CONSTANT),
         ("rmsprop", torch.optim.RMSprop, "constant", CONSTANT),
         ("adam", torch.optim.Adam, "cosine", COSINE),
         ("adamw", torch.optim.AdamW, "step", BY_STEP),
@@ -252,7 +254,7 @@ def test_dying_in_any_step_and_resuming_gives_the_same_bits(tmp_path, monkeypatc
         (PhaseModule, "validation_step", (0, 2)),
         (Checkpoints, "save", (0, 3, 8, 14)),
         (fit_module, "PhaseModule", (1,)),  # between the phases
-        (torch.optim.RMSprop, "step", (4, 11)),
+        (TensorFlowRMSprop, "step", (4, 11)),
     ],
     ids=["validation", "saving", "between phases", "optimiser"],
 )
