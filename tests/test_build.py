@@ -138,8 +138,11 @@ def test_every_field_of_the_config_is_read() -> None:
         "model": "p-lstm", "bptt": 2, "cell": "gru", "hidden_size": 9, "projection_size": 4, "num_layers": 2,
         "initialisation": "forget", "num_anchors": 2, "segment_length": 3, "regulariser": "none", "dropout": 0.1,
     }  # fmt: skip
+    tokens = {"stem": "conv", "stride": 4, "kernel": 2}
+    windows = {"readout": "stats", "num_windows": 1, "top_windows": 1, "anchor_labels": 0.5}
     of_one_model = {"identity_scale", "transformer"}
-    assert set(changed) == {item.name for item in dataclasses.fields(ModelConfig)} - of_one_model - {"aux"}
+    names = {item.name for item in dataclasses.fields(ModelConfig)}
+    assert {*changed, *tokens, *windows} == names - of_one_model - {"aux"}
     batch = SequenceBatch(
         torch.arange(40, dtype=torch.uint8).view(2, 20, 1), torch.tensor([20, 9]), torch.tensor([0, 2])
     )
@@ -168,6 +171,11 @@ def test_every_field_of_the_config_is_read() -> None:
     assert outcome() == plain
     for name, value in changed.items():
         assert outcome(**{name: value}) != plain, name
+    stem = {"stem": "conv", "stride": 3}
+    assert len({str(outcome(**{**stem, name: value})) for name, value in tokens.items()} | {str(plain)}) == 4
+    readout = {"readout": "stats-max", "bptt": 3}
+    found = [outcome(**readout), *(outcome(**{**readout, name: value}) for name, value in windows.items())]
+    assert len({str(one) for one in [*found, plain]}) == 6
 
 
 def test_models_with_a_core_of_their_own_take_a_step() -> None:

@@ -17,6 +17,7 @@ from auxrnn.errors import InputError
 from auxrnn.initialisation import chrono_, forget_bias_, tensorflow_
 from auxrnn.model import Classifier, SequenceClassifier
 from auxrnn.objectives import Objective, Prediction, Reconstruction
+from auxrnn.stems import ConvStem
 from auxrnn.targets import Target
 
 
@@ -52,9 +53,21 @@ def _network(config: ModelConfig, spec: InputSpec, target: Target | int, longest
             hidden_size=config.hidden_size,
             projection_size=config.projection_size,
             num_layers=config.num_layers,
+            stem=_stem(config, spec),
         )
-        bptt = steps_or_none(config.bptt)
-        network = SequenceClassifier(encoder, target, _auxiliaries(config, encoder), bptt=bptt, **head)
+        network = SequenceClassifier(
+            encoder,
+            target,
+            _auxiliaries(config, encoder),
+            bptt=steps_or_none(config.bptt),
+            readout=config.readout,
+            windows={
+                "num_windows": config.num_windows,
+                "top_windows": config.top_windows,
+                "anchor_weight": config.anchor_labels,
+            },
+            **head,
+        )
     _initialise(network, config, longest)
     return network
 
@@ -67,12 +80,19 @@ def _initialise(network: Classifier, config: ModelConfig, longest: int | None) -
     if core is not None and config.initialisation == "forget":
         forget_bias_(core)
     if core is not None and config.initialisation.endswith("chrono") and longest is not None:
-        chrono_(core, max(longest, 3))
+        chrono_(core, max(-(-longest // config.stride), 3))  # in tokens
+
+
+def _stem(config: ModelConfig, spec: InputSpec) -> ConvStem | None:
+    if config.stem == "none":
+        return None
+    return ConvStem(spec, config.projection_size or config.hidden_size, stride=config.stride, kernel=config.kernel)
 
 
 def _core(config: ModelConfig, spec: InputSpec) -> str | nn.Module:
     """The cell by name, or the core that the model is."""
-    size = config.projection_size or (config.hidden_size if spec.kind == "characters" else spec.size)
+    embedded = spec.kind == "characters" or config.stem != "none"
+    size = config.projection_size or (config.hidden_size if embedded else spec.size)
     if config.model == "irnn":
         return identity_rnn(size, config.hidden_size, config.num_layers, scale=config.identity_scale)
     if config.model == "urnn":

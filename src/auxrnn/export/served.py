@@ -161,6 +161,7 @@ def unitary_of(encoder: Encoder) -> Unitary:
 def step_features(served: Served) -> StepFeatures:
     """The features of a step in a recurrent network."""
     assert isinstance(served.network, SequenceClassifier)
+    assert isinstance(served.network.encoder.features, StepFeatures)
     return served.network.encoder.features
 
 
