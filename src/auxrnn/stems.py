@@ -22,6 +22,11 @@ NO_CHARACTER = -1
 """Stands before and behind a text; its embedding is zero."""
 
 
+def no_step(spec: InputSpec) -> int:
+    """What stands where there is no raw step."""
+    return NO_CHARACTER if spec.kind == "characters" else 0
+
+
 @dataclass(frozen=True)
 class TokenGrid:
     """How raw steps are cut: `stride` raw steps a token, of which each token sees the last `window`."""
@@ -47,7 +52,7 @@ class TokenGrid:
 
         What auxiliary losses reproduce, the raw steps of each token, lies beside them as `batch.own`.
         """
-        raw, empty = batch.inputs, NO_CHARACTER if spec.kind == "characters" else 0
+        raw, empty = batch.inputs, no_step(spec)
         inside = torch.arange(raw.shape[1]) < batch.lengths.unsqueeze(1)
         if not bool(inside.all()):
             outside = ~inside.view(*inside.shape, *[1] * (raw.dim() - 2)).to(raw.device)
@@ -59,6 +64,26 @@ class TokenGrid:
         own = own.flatten(2) if spec.kind != "characters" or self.stride > 1 else own.squeeze(2)
         tokens = padded.unfold(1, self.window, self.stride)
         return replace(batch, inputs=tokens, lengths=self.count(batch.lengths), own=own)
+
+    def before(self, token: Tensor, spec: InputSpec) -> Tensor:
+        """The context before the first step of sequences with tokens like token (B, ..., window): (B, context, ...)."""
+        return token.new_full((len(token), self.context, *token.shape[1:-1]), no_step(spec))
+
+    def finished(self, raw: Tensor) -> tuple[Tensor, Tensor]:
+        """The tokens (B, n, ..., window) that raw steps (B, context + t, ...) finish, the first `context` of them those
+        before; and a copy of the steps that the next token reads, (B, context + t - n * stride, ...).
+        """
+        number = (raw.shape[1] - self.context) // self.stride
+        rest = raw[:, number * self.stride :].clone()
+        if not number:
+            return raw.new_empty(len(raw), 0, *raw.shape[2:], self.window), rest
+        return raw.unfold(1, self.window, self.stride), rest
+
+    def completed(self, raw: Tensor, spec: InputSpec) -> Tensor:
+        """The token (B, 1, ..., window) that begins with raw steps (B, context + n, ...), n < stride."""
+        sides = (0, 0) * (raw.dim() - 2)
+        whole = functional.pad(raw, (*sides, 0, self.window - raw.shape[1]), value=no_step(spec))
+        return whole.unfold(1, self.window, self.stride)
 
 
 class ConvStem(nn.Module):
