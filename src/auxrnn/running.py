@@ -8,7 +8,7 @@ changes nothing that is kept. Knows nothing of files, checks or preprocessing.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -34,11 +34,12 @@ CELLS: dict[str, Callable[..., Any]] = {
 class Standing:
     """Where sequences that are read side by side stand between two pieces.
 
-    state: the core's, after the last finished token. recent: raw steps that the next token reads, (B, context + n, ...)
-    with the last n of them its own; None without a stem. totals: of the finished tokens, for a readout of all of them.
-    last: the last output (B, H), for other heads; None before the first.
+    steps: raw steps read. state: the core's, after the last finished token. recent: the last raw steps that a token may
+    read, (B, window - 1, ...); None without a stem. totals: of the finished tokens, for a readout of all of them. last:
+    the last output (B, H), for other heads; None before the first.
     """
 
+    steps: int
     state: State
     recent: Tensor | None = None
     totals: Totals | None = None
@@ -61,46 +62,43 @@ class Reader:
         state = encoder.initial_state(example)
         recent = None if encoder.grid is None else encoder.grid.before(example[:, 0], encoder.spec)
         if not self.reads_all:
-            return Standing(state, recent)
+            return Standing(0, state, recent)
         assert isinstance(self.supervised, Supervised)
         assert self.supervised.readout is not None
         outputs, _ = encoder(example, state)
-        return Standing(state, recent, no_totals(batch, outputs, greatest=self.supervised.readout.reads_greatest))
+        return Standing(0, state, recent, no_totals(batch, outputs, greatest=self.supervised.readout.reads_greatest))
 
     def read(self, piece: Tensor, standing: Standing) -> tuple[Tensor | None, Standing]:
         """Read raw steps (B, t, ...), t >= 1: the outputs (B, n, H) of the tokens that they finish, None where they
         finish none; and where the sequences stand then.
         """
-        recent = None
-        if self.encoder.grid is not None:
+        grid, steps, recent = self.encoder.grid, standing.steps + piece.shape[1], None
+        if grid is not None:
             assert standing.recent is not None
-            piece, recent = self.encoder.grid.finished(torch.cat([standing.recent, piece.to(standing.recent)], dim=1))
+            raw = torch.cat([standing.recent, piece.to(standing.recent)], dim=1)
+            recent = raw[:, raw.shape[1] - grid.window + 1 :].clone()
+            piece = grid.finished(raw, standing.steps % grid.stride)
             if not piece.shape[1]:
-                return None, Standing(standing.state, recent, standing.totals, standing.last)
+                return None, replace(standing, steps=steps, recent=recent)
         outputs, state = self._run(piece, standing.state)
         if standing.totals is not None:
-            return outputs, Standing(state, recent, standing.totals.after(outputs))
-        return outputs, Standing(state, recent, last=outputs[:, -1])
+            return outputs, Standing(steps, state, recent, standing.totals.after(outputs))
+        return outputs, Standing(steps, state, recent, last=outputs[:, -1])
 
     def answer(self, standing: Standing) -> Tensor:
         """The head's outputs (B, size) on all that has been read, at least one step."""
         totals, last = standing.totals, standing.last
-        rest = self._unfinished(standing)
-        if rest is not None:
-            outputs, _ = self._run(rest, standing.state)
+        grid = self.encoder.grid
+        if grid is not None and standing.steps % grid.stride:
+            assert standing.recent is not None
+            token = grid.completed(standing.recent, standing.steps % grid.stride, self.encoder.spec)
+            outputs, _ = self._run(token, standing.state)
             totals, last = None if totals is None else totals.after(outputs), outputs[:, -1]
         if totals is not None:
             assert isinstance(self.supervised, Supervised)
             return self.supervised.answer(Moments.of(totals))
         assert last is not None
         return self.supervised.head(last)
-
-    def _unfinished(self, standing: Standing) -> Tensor | None:
-        """The token (B, 1, ...) that is not finished, completed; None where there is none."""
-        grid = self.encoder.grid
-        if grid is None or standing.recent is None or standing.recent.shape[1] == grid.context:
-            return None
-        return grid.completed(standing.recent, self.encoder.spec)
 
     def _run(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """Outputs (B, n, H) and the state behind them."""

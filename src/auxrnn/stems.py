@@ -66,24 +66,25 @@ class TokenGrid:
         return replace(batch, inputs=tokens, lengths=self.count(batch.lengths), own=own)
 
     def before(self, token: Tensor, spec: InputSpec) -> Tensor:
-        """The context before the first step of sequences with tokens like token (B, ..., window): (B, context, ...)."""
-        return token.new_full((len(token), self.context, *token.shape[1:-1]), no_step(spec))
-
-    def finished(self, raw: Tensor) -> tuple[Tensor, Tensor]:
-        """The tokens (B, n, ..., window) that raw steps (B, context + t, ...) finish, the first `context` of them those
-        before; and a copy of the steps that the next token reads, (B, context + t - n * stride, ...).
+        """What stands for the last `window - 1` raw steps where there are none yet, (B, window - 1, ...), of sequences
+        with tokens like token (B, ..., window).
         """
-        number = (raw.shape[1] - self.context) // self.stride
-        rest = raw[:, number * self.stride :].clone()
-        if not number:
-            return raw.new_empty(len(raw), 0, *raw.shape[2:], self.window), rest
-        return raw.unfold(1, self.window, self.stride), rest
+        return token.new_full((len(token), self.window - 1, *token.shape[1:-1]), no_step(spec))
 
-    def completed(self, raw: Tensor, spec: InputSpec) -> Tensor:
-        """The token (B, 1, ..., window) that begins with raw steps (B, context + n, ...), n < stride."""
+    def finished(self, raw: Tensor, begun: int) -> Tensor:
+        """The tokens (B, n, ..., window) that raw steps (B, window - 1 + t, ...) finish: the last `window - 1` of those
+        that were read before, of which the last `begun` belong to an unfinished token, and t more.
+        """
+        number = (raw.shape[1] - self.window + 1 + begun) // self.stride
+        if number == 0:
+            return raw.new_empty(len(raw), 0, *raw.shape[2:], self.window)
+        return raw[:, self.stride - 1 - begun :].unfold(1, self.window, self.stride)
+
+    def completed(self, raw: Tensor, begun: int, spec: InputSpec) -> Tensor:
+        """The unfinished token (B, 1, ..., window) behind the last `window - 1` raw steps, `begun` of them its own."""
+        own = raw[:, self.stride - 1 - begun :]
         sides = (0, 0) * (raw.dim() - 2)
-        whole = functional.pad(raw, (*sides, 0, self.window - raw.shape[1]), value=no_step(spec))
-        return whole.unfold(1, self.window, self.stride)
+        return functional.pad(own, (*sides, 0, self.stride - begun), value=no_step(spec)).movedim(1, -1).unsqueeze(1)
 
 
 class ConvStem(nn.Module):

@@ -37,7 +37,7 @@ MAX_PIECE = 128
 
 TOLD = {
     "last": "the last output",
-    "recent": "the steps of an unfinished token",
+    "recent": "the last steps",
     "total": "a sum",
     "squares": "a sum of squares",
     "greatest": "the greatest outputs",
@@ -71,11 +71,10 @@ class Stream:
     @property
     def steps(self) -> int:
         """How many steps have been read since the beginning."""
-        return self._steps
+        return self._standing.steps
 
     def reset(self) -> None:
         """Begin anew, with sequences of which nothing has been read."""
-        self._steps = 0
         with torch.inference_mode():
             beginning = self._reader.beginning(self.batch_size)
             self._standing = replace(beginning, state=map_state(Tensor.clone, beginning.state))
@@ -105,7 +104,6 @@ class Stream:
         self._check(chunk)
         for piece in chunk.split(MAX_PIECE * self._encoder.stride, dim=1) if chunk.shape[1] else ():
             outputs, self._standing = self._reader.read(piece, self._standing)
-            self._steps += piece.shape[1]
             if outputs is not None:
                 yield outputs
 
@@ -113,7 +111,7 @@ class Stream:
         """After what has been read, (B, size): of each class, where each row sums to 1; or the values. Of the last step
         where every step has a label.
         """
-        if self._steps == 0:
+        if self.steps == 0:
             raise InputError("Expected at least one step before a question, got none since the stream began.")
         with torch.inference_mode():
             return self.target.shares(self._reader.answer(self._standing))
@@ -121,34 +119,37 @@ class Stream:
     def state_dict(self) -> dict[str, Tensor]:
         """Where the stream stands, as tensors: to go on from there in another process with the same network."""
         found = {name: tensor.clone() for name, tensor in self._named(self._standing).items()}
-        found["steps"] = torch.tensor(self._steps)
+        found["steps"] = torch.tensor(self.steps)
         return found
 
     def load_state_dict(self, content: Mapping[str, Tensor]) -> None:
         """Go on from where `state_dict` was taken; InputError for that of another network or batch."""
-        named = {*self._named(self._like(0)), "steps"}
-        if set(content) - {"last"} != named:
+        own = self._named(self._standing) | {"last": self._example_output}
+        if self._standing.totals is not None:
+            del own["last"]
+        named = {*own, "steps"}
+        if set(content) - {"last"} != named - {"last"}:
             raise InputError(f"Expected the state of a stream with {sorted(named)}, got {sorted(content)}.")
         steps = int(content["steps"])
-        own = self._named(self._like(max(steps, 0)))
-        if steps < 0 or ("last" in own) != ("last" in content):
+        tokens = steps // self._encoder.stride
+        if steps < 0 or ("last" in content) != ("last" in own and tokens > 0):
             raise InputError(f"Expected the last output beside a number of steps, got {steps} steps.")
-        for name, tensor in own.items():
-            found = content[name]
+        moved = {}
+        for name in set(content) - {"steps"}:
+            tensor, found = own[name], content[name]
             if found.shape != tensor.shape or found.dtype != tensor.dtype:
                 raise InputError(
                     f"Expected {TOLD.get(name, 'a state')} of shape {tuple(tensor.shape)} and type {tensor.dtype}, as "
                     f"this network and a batch of {self.batch_size} have, got {tuple(found.shape)} {found.dtype}."
                 )
-        moved = {name: content[name].clone().to(tensor.device) for name, tensor in own.items()}
-        parts = iter([tensor for name, tensor in moved.items() if name.startswith("state.")])
+            moved[name] = found.clone().to(tensor.device)
+        parts = iter([moved[name] for name in own if name.startswith("state.")])
+        state = map_state(lambda _: next(parts), self._standing.state)
         totals = self._standing.totals
         if totals is not None:
-            count = torch.full_like(totals.count, steps // self._encoder.stride)
+            count = torch.full_like(totals.count, tokens)
             totals = Totals(count, moved["total"], moved["squares"], moved.get("greatest"))
-        state = map_state(lambda _: next(parts), self._standing.state)
-        self._standing = Standing(state, moved.get("recent"), totals, moved.get("last"))
-        self._steps = steps
+        self._standing = Standing(steps, state, moved.get("recent"), totals, moved.get("last"))
 
     @staticmethod
     def _named(standing: Standing) -> dict[str, Tensor]:
@@ -161,19 +162,13 @@ class Stream:
             found |= {name: getattr(standing.totals, name) for name in ("total", "squares", "greatest")}
         return {name: tensor for name, tensor in found.items() if tensor is not None}
 
-    def _like(self, steps: int) -> Standing:
-        """Where a stream of zeros stands that has read so many raw steps, as for shapes and types."""
-        stride = self._encoder.stride
+    @cached_property
+    def _example_output(self) -> Tensor:
+        """An output (B, H) of the network."""
         with torch.inference_mode():
-            standing = self._reader.beginning(self.batch_size)
-            number = stride * min(steps // stride, 1) + steps % stride
-            if number:
-                _, standing = self._reader.read(self._zeros(number), standing)
-            return standing
-
-    def _zeros(self, steps: int) -> Tensor:
-        size = () if self.spec.kind == "characters" else (self.spec.size,)
-        return self._encoder.example().new_zeros((self.batch_size, steps, *size))
+            example = self._encoder.example()
+            example = example.expand(self.batch_size, *example.shape[1:])
+            return self._encoder(example, self._encoder.initial_state(example))[0][:, -1]
 
     def save(self, path: str | Path) -> None:
         """Write where the stream stands to a safetensors file, whole or as it was; no pickle."""
