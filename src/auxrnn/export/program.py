@@ -18,7 +18,7 @@ def exported_program(served: Served) -> torch.export.ExportedProgram:
     example = torch.zeros((2, 5, *size), dtype=INPUT_TYPES[served.spec.kind])
     shapes = {"inputs": {0: Dim("batch", min=1), 1: Dim("steps", min=1, max=served.network.longest)}}
     with torch.no_grad(), _plain_attention():
-        return torch.export.export(served.eval(), (example,), dynamic_shapes={**shapes, "state": ()})
+        return torch.export.export(served.eval(), (example,), dynamic_shapes=shapes)
 
 
 @contextmanager
