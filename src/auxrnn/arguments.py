@@ -11,7 +11,8 @@ from typing import NoReturn
 import yaml
 from jsonargparse import ArgumentParser
 
-from auxrnn.config import GROUPS, RECIPES, RunConfig
+from auxrnn.config import GROUPS, RunConfig, recipe_settings
+from auxrnn.data.presets import is_own
 from auxrnn.errors import InputError, did_you_mean
 from auxrnn.files import parse_yaml
 from auxrnn.reading import ReadingOptions
@@ -35,7 +36,9 @@ def parse_given(arguments: Sequence[str]) -> tuple[RunConfig, frozenset[str]]:
     parser.add_class_arguments(RunConfig)
     words = _in_order(arguments)
     said = vars(parser.parse_args([word for word in words if not word.startswith("--print_config")], defaults=False))
-    parser.set_defaults(RECIPES[said.get("recipe", RunConfig.recipe)])
+    recipe = said.get("recipe") or ("modern" if is_own(said.get("data", RunConfig.data)) else RunConfig.recipe)
+    settings = recipe_settings(recipe, model=said.get("model"), cell=said.get("cell"))
+    parser.set_defaults({"recipe": recipe, **settings})
     made = parser.instantiate(parser.parse_args(words))
     config = RunConfig(**{name: value for name, value in vars(made).items() if name != "config"})
     return config, frozenset(said) - {"config"}

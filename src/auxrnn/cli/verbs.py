@@ -155,7 +155,7 @@ def data(options: argparse.Namespace) -> int:
     if options.action == "import":
         return _import(options)
     from auxrnn.data.catalogue import fetch_files, verify
-    from auxrnn.runs.datasets import is_own
+    from auxrnn.data.presets import is_own
 
     if options.name is None:
         raise InputError(f"Expected a data set to {options.action}, got none; choose from {', '.join(PRESETS)}.")

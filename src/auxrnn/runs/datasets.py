@@ -11,7 +11,7 @@ from auxrnn.config import RunConfig
 from auxrnn.data.catalogue import load
 from auxrnn.data.dataset import TrainTest
 from auxrnn.data.options import DataOptions
-from auxrnn.data.presets import PRESETS
+from auxrnn.data.presets import is_own
 from auxrnn.errors import InputError
 from auxrnn.own.loading import load_own
 from auxrnn.own.rows import Form
@@ -33,11 +33,6 @@ class RunData:
     preprocessing: Preprocessing | None
     facts: dict[str, Any]
     findings: tuple[str, ...] = ()
-
-
-def is_own(data: str) -> bool:
-    """Whether a run's data are a path: no preset is called so, and it is there or looks like one."""
-    return data not in PRESETS and (Path(data).exists() or "/" in data or "." in data)
 
 
 def run_name(config: RunConfig) -> str:

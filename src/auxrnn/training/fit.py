@@ -18,6 +18,7 @@ from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
 from auxrnn.kernels.lstm import use_backend
 from auxrnn.model import Classifier
+from auxrnn.training.augment import check_augmentation
 from auxrnn.training.board import TensorBoardCurve
 from auxrnn.training.checkpoints import AtomicCheckpointIO, Checkpoints
 from auxrnn.training.history import History, Row
@@ -63,6 +64,7 @@ def fit(
         raise ValueError("Expected the run's folder beside resume: the weights of its best epoch lie there.")
     if training.class_weights == "balanced":
         train = train.balanced()
+    check_augmentation(training.augment, train)
     phases = plan_phases(model_config, training)
     ranks = find_ranks(training)
     if not ranks.started:
@@ -71,7 +73,7 @@ def fit(
         )
     use_backend(model, training.lstm_backend)
     history = History(model.target, None if folder is None else folder / "metrics.csv", ranks)
-    best = BestModel(history, training.patience)
+    best = BestModel(history, training.patience, keep=training.keep)
     first, checkpoint = resume if resume is not None else (0, None)
 
     def order(index: int) -> BatchOrder:
@@ -83,6 +85,7 @@ def fit(
             ranks=ranks.number,
             rank=ranks.rank,
             lengths=train.lengths,
+            passes=training.epoch_passes,
         )
 
     steps = [len(order(index)) * phase.epochs for index, phase in enumerate(phases)]

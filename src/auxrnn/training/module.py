@@ -19,11 +19,13 @@ from auxrnn.batch import SequenceBatch
 from auxrnn.config import AuxiliaryConfig, TrainingConfig
 from auxrnn.model import Classifier
 from auxrnn.objectives import Loss
-from auxrnn.training.optimizers import OPTIMIZERS, learning_rate_factor
+from auxrnn.training.augment import augmented
+from auxrnn.training.optimizers import learning_rate_factor, make_optimizer
 from auxrnn.training.phases import Phase, truth_share
 from auxrnn.training.ranks import ALONE, Ranks
 
 STEP_KEY = 2  # keeps these generators apart from those of other purposes
+AUGMENT_KEY = 3
 
 
 class DivergedError(RuntimeError):
@@ -70,6 +72,8 @@ class PhaseModule(L.LightningModule):
         torch.manual_seed(generator.initial_seed())  # dropout draws from the global generator
         progress = (self.steps_before + step) / max(self.total_steps, 1)
         share = truth_share(self.aux.truth_start, self.aux.truth_end, progress, self.aux.truth_schedule or "linear")
+        if self.training_config.augment != "none":
+            batch = augmented(batch, self.training_config.augment, step_generator(AUGMENT_KEY, *key))
         losses = self.model.losses(batch, self.phase.objectives, share, generator)
         everywhere = losses
         if self.ranks.number > 1:
@@ -151,7 +155,7 @@ class PhaseModule(L.LightningModule):
     def configure_optimizers(self) -> Any:
         weights = [weight for weight in self.model.parameters() if id(weight) in self._used]
         config = self.training_config
-        optimizer = OPTIMIZERS[config.optimizer](weights, lr=config.lr)  # type: ignore[call-arg]
+        optimizer = make_optimizer(config.optimizer, weights, config.lr, config.weight_decay)
         schedule = learning_rate_factor(config.lr_schedule, self.phase_steps, config.lr_warmup)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}

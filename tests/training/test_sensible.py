@@ -6,7 +6,7 @@ import torch
 from auxrnn.batch import InputSpec
 from auxrnn.config import RunConfig
 from auxrnn.data.dataset import SequenceData
-from auxrnn.runs.sensible import sensible_settings
+from auxrnn.training.sensible import sensible_settings
 
 
 def data_of(*lengths, channels=1):
