@@ -6,7 +6,7 @@ files.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, cast
 
@@ -17,6 +17,7 @@ from scipy import sparse
 
 from auxrnn.batch import InputKind, InputSpec
 from auxrnn.errors import InputError
+from auxrnn.moments import channel_moments
 from auxrnn.vocabulary import check_characters, encode, learn_characters, vocabulary_size
 
 Array = npt.NDArray[Any]
@@ -273,24 +274,6 @@ def _blocks(raw: RawSequences) -> Iterator[Array]:
         for item in raw.items:
             assert isinstance(item, np.ndarray)
             yield item
-
-
-def channel_moments(blocks: Callable[[], Iterable[Array]], where: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel over all steps, in two passes over the blocks (steps, C).
-
-    A channel that never changes gets a deviation of 1. Raises InputError for values too large to be squared and summed.
-    """
-    count = sum(len(block) for block in blocks())
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean = sum(block.sum(0, dtype=np.float64) for block in blocks()) / count
-        deviation = np.sqrt(sum(np.square(block - mean).sum(0, dtype=np.float64) for block in blocks()) / count)
-    if not (np.isfinite(mean).all() and np.isfinite(deviation).all()):
-        raise InputError(
-            f"{where}: expected finite values that can be squared and summed, got others. Scale them first."
-        )
-    rounding = 10 * np.finfo(np.float64).eps * np.abs(mean)  # what a constant channel may seem to vary
-    scale = np.where(deviation > rounding, deviation, 1.0)
-    return tuple(mean.tolist()), tuple(scale.tolist())
 
 
 def _as_pixels(item: Array, where: str) -> Array:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from auxrnn.errors import InputError
 from auxrnn.losses import Loss
+from auxrnn.moments import channel_moments
 from auxrnn.targets.base import Labels, Target, check_finite_sequence_labels
 
 DIGITS = 8
@@ -97,16 +98,8 @@ class ValueTarget(Target):
     def fitted(self, labels: Labels, where: str) -> Self:
         """With mean and standard deviation of training labels; the deviation of a value that never changes is 1."""
         assert isinstance(labels, Tensor)
-        numbers = labels.double()
-        mean = numbers.mean(0)
-        deviation = (numbers - mean).square().mean(0).sqrt()
-        if not bool((torch.isfinite(mean) & torch.isfinite(deviation)).all()):
-            raise InputError(
-                f"{where}: expected values that can be squared and summed, got some too large. Scale them first."
-            )
-        rounding = 10 * torch.finfo(torch.float64).eps * mean.abs()
-        scale = torch.where(deviation > rounding, deviation, 1.0)
-        return replace(self, mean=tuple(mean.tolist()), scale=tuple(scale.tolist()))
+        mean, scale = channel_moments(lambda: [labels.numpy(force=True)], where)
+        return replace(self, mean=mean, scale=scale)
 
     def to_dict(self) -> dict[str, Any]:
         return {"kind": self.kind, "mean": list(self.mean), "scale": list(self.scale)}
