@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,9 @@ Array = npt.NDArray[Any]
 
 ROUNDING = 2
 """Spacings of a type, at a channel's largest size, that rounding alone may put between two values of a constant."""
+
+FAR = 100.0
+"""Deviations from zero beyond which float32 leaves fewer than 5 of its 7 digits for what changes."""
 
 
 def channel_moments(blocks: Callable[[], Iterable[Array]], where: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -28,7 +31,8 @@ def channel_moments(blocks: Callable[[], Iterable[Array]], where: str) -> tuple[
     Chan, Golub, LeVeque: Algorithms for computing the sample variance. The American Statistician 37 (1983).
     """
     with np.errstate(over="ignore", invalid="ignore"):
-        count, total, least, greatest, spacing = 0, np.float64(0.0), np.inf, -np.inf, 0.0
+        count, spacing = 0, 0.0
+        total, least, greatest = np.zeros(()), np.array(np.inf), np.array(-np.inf)
         for block in blocks():
             count += len(block)
             total = total + block.sum(0, dtype=np.float64)
@@ -37,7 +41,7 @@ def channel_moments(blocks: Callable[[], Iterable[Array]], where: str) -> tuple[
             if block.dtype.kind == "f":
                 spacing = max(spacing, float(np.finfo(block.dtype).eps), float(np.finfo(np.float64).eps))
         centre = total / count
-        first, second = np.float64(0.0), np.float64(0.0)
+        first, second = np.zeros(()), np.zeros(())
         for block in blocks():
             apart = block - centre
             first = first + apart.sum(0, dtype=np.float64)
@@ -53,3 +57,8 @@ def channel_moments(blocks: Callable[[], Iterable[Array]], where: str) -> tuple[
     mean = np.where(constant, least, mean)
     scale = np.where(constant | (deviation == 0), 1.0, deviation)
     return tuple(mean.tolist()), tuple(scale.tolist())
+
+
+def is_far(mean: Sequence[float], scale: Sequence[float]) -> bool:
+    """Whether one of several numbers, by their means and deviations, lies `FAR` deviations from zero or farther."""
+    return any(abs(one) >= FAR * deviation for one, deviation in zip(mean, scale, strict=True))

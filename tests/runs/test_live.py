@@ -30,6 +30,7 @@ STEPS = 300
 def saved_model(preprocessing=None, **changes):
     spec = preprocessing.spec if preprocessing else GREY
     config = replace(MODEL, **changes)
+    torch.manual_seed(0)
     return SavedModel(build_model(config, spec, 3), config, spec, ("a", "b", "c"), preprocessing=preprocessing)
 
 
@@ -78,6 +79,15 @@ def test_raw_pixels_are_lines_of_pixels():
     assert said(saved, standard_input=levels.tobytes(), binary=True, every=20) == said(
         saved, standard_input=lines, every=20
     )
+
+
+def test_raw_values_that_float32_does_not_hold_are_refused():
+    far = Preprocessing("values", 1, mean=(1.7e9,), scale=(3.0,))
+    with pytest.raises(InputError, match="--binary, whose float32 does not hold what changes"):
+        said(saved_model(far), standard_input=np.float32(1.7e9).tobytes(), binary=True)
+    ((_, _, shares),) = said(saved_model(far), standard_input=b"1700000003\n1699999991")
+    ((_, _, expected),) = said(saved_model(replace(far, mean=(0.0,))), standard_input=b"3\n-9")
+    assert shares == pytest.approx(expected, abs=1e-7)
 
 
 def test_json_lines():

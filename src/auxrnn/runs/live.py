@@ -21,6 +21,7 @@ import torch
 from auxrnn.data.feeds import feed_binary, feed_lines, feed_text, no_more, pieces_of
 from auxrnn.errors import InputError
 from auxrnn.files import check_place
+from auxrnn.moments import is_far
 from auxrnn.persistence import SavedModel
 from auxrnn.preprocessing import RawSequences
 from auxrnn.streaming import Stream
@@ -57,6 +58,12 @@ def follow_sequence(saved: SavedModel, request: Request, standard_input: BinaryI
         raise InputError("Expected a model that reads pixels row by row to stream to, got one that needs whole images.")
     if request.binary and saved.spec.kind == "characters":
         raise InputError("Expected numbers with --binary, got a model of characters, which reads UTF-8; leave it out.")
+    learned = saved.preprocessing
+    if request.binary and learned is not None and is_far(learned.mean, learned.scale):
+        raise InputError(
+            "Expected lines of numbers, got --binary, whose float32 does not hold what changes in channels as far from "
+            "zero as those of training; leave it out."
+        )
     if request.follow and request.file is None:
         raise InputError("Expected a file to follow, got standard input; leave --follow out, or name a file.")
     stream = Stream(saved.network)
