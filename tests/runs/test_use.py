@@ -98,6 +98,13 @@ def test_values_far_from_zero_keep_their_digits(tmp_path):
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
 
 
+def test_values_beyond_float32_without_preprocessing(tmp_path):
+    saved_model(tmp_path, spec=InputSpec("values", 1), image_shape=None)
+    np.save(tmp_path / "a.npy", np.full((1, 2, 1), 1e300))
+    with pytest.raises(InputError, match="expected finite values"):
+        list(predict_file(tmp_path, tmp_path / "a.npy"))
+
+
 def test_nothing_but_the_model_folder_is_read(finished_run, tmp_path):
     (finished_run / "model").rename(tmp_path / "moved")
     try:
