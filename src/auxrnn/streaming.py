@@ -62,6 +62,14 @@ class Stream:
             self._one_step = _one_step(self._encoder)
         self.reset()
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_one_step"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        with torch.inference_mode():
+            self._one_step = _one_step(self._encoder)
+
     @property
     def steps(self) -> int:
         """How many steps have been read since the beginning."""
