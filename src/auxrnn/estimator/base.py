@@ -6,6 +6,8 @@ Everything is done by the rooms below: `preprocessing` reads the sequences, `tra
 
 from __future__ import annotations
 
+import copy
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,10 +30,13 @@ from auxrnn.estimator.settings import configs_of, parameters_of
 from auxrnn.estimator.stream import SequenceStream
 from auxrnn.opening import open_model
 from auxrnn.persistence import SavedModel, save_model
+from auxrnn.plain_torch import plain_torch
 from auxrnn.preprocessing import Preprocessing, RawSequences, read_sequences
 from auxrnn.targets import KINDS, Labels, Target
 
 Array = npt.NDArray[Any]
+
+_one_fit = threading.RLock()
 
 
 class LongSequenceEstimator(SequenceParameters, ABC):
@@ -45,8 +50,16 @@ class LongSequenceEstimator(SequenceParameters, ABC):
 
         eval_set: (X, y) to choose the best epoch by, in place of a share of the training data. Raises InputError (a
         ValueError) for input or parameters that cannot be used, and `training.module.DivergedError` where the loss is
-        no longer finite.
+        no longer finite; an estimator that was fitted before stays as it was then. Several threads that fit take turns,
+        for torch's random numbers are the whole process's.
         """
+        fitted = copy.copy(self)  # what is learned becomes this estimator's own when all is done
+        with _one_fit, plain_torch():
+            fitted._learn(X, y, eval_set)
+        self.__dict__ = fitted.__dict__
+        return self
+
+    def _learn(self, X: Any, y: Any, eval_set: tuple[Any, Any] | None) -> None:
         model_config, training = self._configs()
         if y is None:
             raise InputError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
@@ -54,7 +67,7 @@ class LongSequenceEstimator(SequenceParameters, ABC):
         target, labels = self._learn_labels(y, raw)
         self._record_features(X, raw)
 
-        held_out, held_out_labels = self._read_eval_set(eval_set)
+        held_out, held_out_labels = self._read_eval_set(eval_set, raw.names)
         if held_out is None:
             kept, other = stratified_split(target.strata(labels), training.validation_fraction, training.seed)
             if len(other):
@@ -93,7 +106,6 @@ class LongSequenceEstimator(SequenceParameters, ABC):
         self.model_ = SavedModel(
             network.cpu().eval(), model_config, train.spec, target.names, facts=known, preprocessing=preprocessing
         )
-        return self
 
     def stream(self) -> SequenceStream:
         """Read one sequence as it comes, in pieces of any size, at constant memory: `stream.push(chunk)`.
@@ -101,7 +113,8 @@ class LongSequenceEstimator(SequenceParameters, ABC):
         With the weights as they are now. Raises InputError for a network that has to see a sequence as a whole.
         """
         check_is_fitted(self)
-        return SequenceStream(self.model_)
+        with plain_torch():
+            return SequenceStream(self.model_)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write config.json, model.safetensors and README.md into `folder`; no pickle.
@@ -176,9 +189,9 @@ class LongSequenceEstimator(SequenceParameters, ABC):
     def _read(self, X: Any) -> SequenceData:
         """Sequences to predict from, as the network reads them."""
         check_is_fitted(self)
-        raw = read_sequences(X)
         saved = self.model_
         assert saved.preprocessing is not None
+        raw = read_sequences(X, names=saved.preprocessing.channel_names)
         if raw.table and saved.preprocessing.columns is not None:
             validate_data(self, X, reset=False, skip_check_array=True)
         return SequenceData("X", saved.spec, _in_order(saved.preprocessing.apply(raw), saved.pixel_order))
@@ -188,10 +201,11 @@ class LongSequenceEstimator(SequenceParameters, ABC):
         """The network, on the accelerator where there is one; it stays on the CPU otherwise."""
         network = self.model_.network
         gpu = self.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
-        try:
-            yield network.to("cuda" if gpu else "cpu")
-        finally:
-            network.to("cpu")
+        with plain_torch():
+            try:
+                yield network.to("cuda" if gpu else "cpu")
+            finally:
+                network.to("cpu")
 
     def _record_features(self, X: Any, raw: RawSequences) -> None:
         """Set `n_features_in_`, and `feature_names_in_` for a table whose columns have names."""
@@ -199,15 +213,16 @@ class LongSequenceEstimator(SequenceParameters, ABC):
             validate_data(self, X, reset=True, skip_check_array=True)
             return
         self.n_features_in_ = raw.channels
-        if hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
+        self.__dict__.pop("feature_names_in_", None)
+        if raw.names:
+            self.feature_names_in_ = np.array(raw.names, dtype=object)
 
-    def _read_eval_set(self, eval_set: Any) -> tuple[RawSequences | None, Labels | None]:
+    def _read_eval_set(self, eval_set: Any, names: tuple[str, ...]) -> tuple[RawSequences | None, Labels | None]:
         if eval_set is None:
             return None, None
         if not (isinstance(eval_set, tuple | list) and len(eval_set) == 2):
             raise InputError(f"Expected eval_set to be a pair (X, y), got {type(eval_set).__name__}.")
-        raw = read_sequences(eval_set[0], "X of eval_set")
+        raw = read_sequences(eval_set[0], "X of eval_set", names)
         return raw, self._known_labels(eval_set[1], raw, "y of eval_set")
 
     def _configs(self) -> tuple[ModelConfig, TrainingConfig]:

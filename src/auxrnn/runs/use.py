@@ -98,7 +98,10 @@ def evaluate(path: Path, data: str | None = None, data_dir: str | None = None) -
     return {
         "data": name,
         "sequences": len(test),
-        **{score: round(value, 6) for score, value in scores.items()},
+        **{
+            name: float(f"{value:.{DIGITS}f}" if SCORES[name].percent else f"{value:.8g}")
+            for name, value in scores.items()
+        },
         **interval,
         "loss": round(loss, 6),
         **({"note": "; ".join(loaded.remarks)} if loaded.remarks else {}),
@@ -130,6 +133,9 @@ def predict_file(path: Path, file: Path) -> Iterator[Answer]:
         assert isinstance(data.inputs, torch.Tensor)
         raw = RawSequences(data.inputs.numpy())
         data = SequenceData(data.name, saved.spec, saved.preprocessing.apply(raw, str(file)))
+    elif saved.spec.kind == "values":
+        assert isinstance(data.inputs, torch.Tensor)
+        data = SequenceData(data.name, saved.spec, data.inputs.float())
     yield from _answers(saved, data, named.names)
 
 
