@@ -46,7 +46,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("vocabulary", "losses", "scores"),
     ("batch", "config"),
     ("reading",),
-    ("files", "processes", "fingerprint", "lock"),
+    ("files", "processes", "fingerprint", "lock", "numbers"),
     ("errors",),
 )
 
