@@ -47,7 +47,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("vocabulary", "losses", "scores"),
     ("batch", "config"),
     ("reading",),
-    ("files", "processes", "fingerprint", "lock", "moments", "arrays", "plain_torch"),
+    ("files", "processes", "fingerprint", "lock", "moments", "arrays", "plain_torch", "numbers"),
     ("errors",),
 )
 

@@ -13,7 +13,7 @@ from auxrnn.cli.parsing import Parser, lengths, positive
 from auxrnn.data.presets import PRESETS
 from auxrnn.experiments.catalogue import EXPERIMENTS
 from auxrnn.experiments.scales import SCALES
-from auxrnn.reading import ReadingOptions, option_help
+from auxrnn.reading import NUMBERS, ReadingOptions, option_help
 
 BENCHES = {
     "length": "seconds and peak memory of a training step against the length of the sequence",
@@ -113,7 +113,7 @@ def build_parser() -> argparse.ArgumentParser:
         "verify, show, import", "how the files are read; the same options as of auxrnn train"
     )
     for item in fields(ReadingOptions):
-        kind = type(item.default) if isinstance(item.default, float) else str
+        kind = NUMBERS.get(item.name, str)
         reading.add_argument(f"--{item.name}", type=kind, default=item.default, help=option_help(item.name))
 
     bench = verb("bench", verbs.bench, "measure speed and memory against other ways to do the same, on this machine")

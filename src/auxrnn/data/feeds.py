@@ -7,6 +7,7 @@ A feed keeps no more than a piece and what is left of a step that is not whole y
 from __future__ import annotations
 
 import codecs
+import io
 import math
 import os
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ import numpy.typing as npt
 
 from auxrnn.batch import InputSpec
 from auxrnn.errors import InputError
+from auxrnn.numbers import is_missing, is_number
 
 Array = npt.NDArray[Any]
 
@@ -73,13 +75,15 @@ def pieces_of(file: BinaryIO, name: str, more: More = no_more, size: int = PIECE
 def feed_text(pieces: Iterator[bytes], name: str) -> Iterator[str]:
     """Characters from UTF-8, whatever bytes a piece ends with; InputError with the place for other bytes.
 
-    Every character counts, ends of lines too, as they are.
+    Every character counts, as in a file that is read for training: ends of lines of any kind as one, and a mark of the
+    encoding at the beginning as none.
     """
-    decoder, before = codecs.getincrementaldecoder("utf-8")(), 0
+    decoder, before = codecs.getincrementaldecoder("utf-8-sig")(), 0
+    lines = io.IncrementalNewlineDecoder(None, translate=True)
     for piece in pieces:
         waiting = len(decoder.getstate()[0])
         try:
-            text = decoder.decode(piece)
+            text = lines.decode(decoder.decode(piece))
         except UnicodeDecodeError as error:
             raise InputError(
                 f"{name}, byte {before - waiting + error.start + 1:,}: expected text in UTF-8, found {error.reason}."
@@ -90,6 +94,8 @@ def feed_text(pieces: Iterator[bytes], name: str) -> Iterator[str]:
             yield text
     if decoder.getstate()[0]:
         raise InputError(f"{name}: expected text in UTF-8, found the end in the middle of a character.")
+    if text := lines.decode("", final=True):
+        yield text
 
 
 def feed_lines(pieces: Iterator[bytes], spec: InputSpec, name: str) -> Iterator[Array]:
@@ -140,6 +146,8 @@ def feed_binary(pieces: Iterator[bytes], spec: InputSpec, name: str) -> Iterator
 
 def _steps_of(lines: list[bytes], before: int, spec: InputSpec, name: str) -> Iterator[Array]:
     """The steps of whole lines, of which `before` others came before; those before a fault come before its error."""
+    if before == 0:
+        lines = [lines[0].removeprefix(codecs.BOM_UTF8), *lines[1:]]
     if before == 0 and _is_header(lines[0]):
         lines, before = lines[1:], 1
     rows: list[list[float]] = []
@@ -162,7 +170,7 @@ def _steps_of(lines: list[bytes], before: int, spec: InputSpec, name: str) -> It
 
 def _row(line: bytes, number: int, spec: InputSpec, name: str) -> list[float]:
     try:
-        row = [float(field) for field in _fields(line)]
+        row = [] if b"_" in line else [float(field) for field in _fields(line)]
     except ValueError:
         row = []
     if len(row) != spec.size:
@@ -181,11 +189,8 @@ def _is_header(line: bytes) -> bool:
 
 
 def _is_number(field: bytes) -> bool:
-    try:
-        float(field)
-    except ValueError:
-        return False
-    return True
+    text = field.decode("utf-8", "replace")
+    return is_number(text) or (bool(field) and is_missing(text))
 
 
 def _wrong_step(steps: Array, spec: InputSpec) -> int | None:

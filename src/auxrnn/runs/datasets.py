@@ -14,6 +14,7 @@ from auxrnn.data.options import DataOptions
 from auxrnn.data.presets import is_own
 from auxrnn.errors import InputError
 from auxrnn.own.loading import load_own
+from auxrnn.own.roles import with_roles
 from auxrnn.own.rows import Form
 from auxrnn.own.stored import UNFIT, form_of
 from auxrnn.preprocessing import Preprocessing
@@ -105,7 +106,7 @@ def load_again(
     if not is_own(data):
         return load(data, data_dir, options, seed=seed)
     source = source_of(facts)
-    reading = ReadingOptions() if source is None else source[1]
+    reading = ReadingOptions() if source is None else with_roles(source[1], source[0].columns)
     limit = None if source is None else facts["own"].get("limit_test")
     return load_own(
         Path(data), reading, limit_test=limit, seed=seed, preprocessing=preprocessing, target=target
