@@ -53,7 +53,9 @@ class WindowStatistics:
 
     def __init__(self, train: SequenceData, seed: int) -> None:
         channels = min(train.spec.size, MOST_CHANNELS)
-        fits = [number for number in range(1, len(WINDOWS)) if 5 * channels * sum(WINDOWS[: number + 1]) < MOST_FEATURES]
+        fits = [
+            number for number in range(1, len(WINDOWS)) if 5 * channels * sum(WINDOWS[: number + 1]) < MOST_FEATURES
+        ]
         self._windows = WINDOWS[: max([0, *fits]) + 1]
 
     def of(self, data: SequenceData) -> Array:
@@ -78,7 +80,9 @@ class UntrainedStates:
     def __init__(self, train: SequenceData, seed: int) -> None:
         median = int(train.lengths.median())
         self._tokens = 16 * min(max(median // 16, 1), TOKENS // 16)
-        first = self._read(next(read_stretches(train, self._tokens))).reshape(-1, 3 * min(train.spec.size, MOST_CHANNELS))
+        first = self._read(next(read_stretches(train, self._tokens))).reshape(
+            -1, 3 * min(train.spec.size, MOST_CHANNELS)
+        )
         self._mean = first.mean(0)
         deviation = first.std(0)
         self._scale = np.where(deviation > 1e-9, deviation, 1.0)

@@ -16,8 +16,9 @@ Array = npt.NDArray[Any]
 STRENGTHS = np.logspace(-3, 3, 10)
 """Penalties that are tried; the same as those of aeon's MiniRocket classifier."""
 
-SPARSE_STRENGTH = 1.0
-"""The penalty on sparse features, of which there are too many to try several in a second."""
+SPARSE_STRENGTH, SPARSE_TOLERANCE = 1.0, 0.1
+"""The penalty on sparse features, of which there are too many to try several in a second, and the residual that is left
+of the equations: less takes more than twice as long and answers no better (measured on 4,000 abstracts)."""
 
 
 def codes_of(target: Target, labels: Labels) -> Array:
@@ -51,7 +52,7 @@ class LinearModel:
         from sklearn.preprocessing import StandardScaler
 
         if issparse(features):
-            self._model: Any = Ridge(SPARSE_STRENGTH, solver="sparse_cg", tol=1e-3, random_state=0)
+            self._model: Any = Ridge(SPARSE_STRENGTH, solver="sparse_cg", tol=SPARSE_TOLERANCE)
         else:
             self._model = make_pipeline(StandardScaler(), RidgeCV(STRENGTHS))
         self._model.fit(features, codes)

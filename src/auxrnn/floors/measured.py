@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +42,9 @@ TRIVIAL = {"class": "majority class", "tags": "majority class", "classes": "most
 
 Answer = Callable[[SequenceData], Tensor]
 """The tallies (N, sums) of what a trained floor says of labelled sequences."""
+
+Learn = Callable[[SequenceData, int], Answer]
+"""Trains a floor on labelled sequences, with a seed."""
 
 
 @dataclass(frozen=True)
@@ -104,12 +107,17 @@ class Floors:
 
 
 def measure_floors(
-    train: SequenceData, validation: SequenceData | None, test: SequenceData | None = None, *, seed: int = 0
+    train: SequenceData,
+    validation: SequenceData | None,
+    test: SequenceData | None = None,
+    *,
+    seed: int = 0,
+    others: Mapping[str, Learn] | None = None,
 ) -> Floors:
     """Train every floor that the kind of sequences allows on `train`, and measure it on the other sets.
 
-    The labels of `test` are read to score the answers and for nothing else. The result is a function of the data and
-    the seed, but for the seconds.
+    others: further models by name. The labels of `test` are read to score the answers and for nothing else. The result
+    is a function of the data and the seed, but for the seconds.
     """
     assert train.labels is not None
     held_out = validation is None or not len(validation)
@@ -118,10 +126,14 @@ def measure_floors(
         train, validation = train.subset(kept), train.subset(other if len(other) else kept)
     train = _some(train, seed)
     parts = [Part(torch.arange(0), 0) if data is None else _judged(data, seed) for data in (validation, test)]
-    sets = [None if data is None else data.subset(part.rows) for data, part in zip((validation, test), parts, strict=True)]
+    sets = [
+        None if data is None else data.subset(part.rows) for data, part in zip((validation, test), parts, strict=True)
+    ]
     assert sets[0] is not None
+    import sklearn.linear_model  # noqa: F401 - loaded here, so that no floor's seconds hold it
+
     floors = []
-    for name, learn in _kinds(train).items():
+    for name, learn in {**_kinds(train), **(others or {})}.items():
         since = time.perf_counter()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of ill-conditioned or constant features, which do no harm
@@ -135,21 +147,21 @@ def measure_floors(
     return Floors(train.target, tuple(floors), len(train), parts[0], None if test is None else parts[1], held_out)
 
 
-def _kinds(train: SequenceData) -> dict[str, Callable[[SequenceData, int], Answer]]:
+def _kinds(train: SequenceData) -> dict[str, Learn]:
     """The floors by name, the trivial one first."""
-    found: dict[str, Callable[[SequenceData, int], Answer]] = {TRIVIAL[train.target.kind]: _learn_trivial}
+    found: dict[str, Learn] = {TRIVIAL[train.target.kind]: _learn_trivial}
     if len(train) < 2:
         return found
     if train.target.per_step:
         return found | {"linear on the last steps": _learn_steps}
     if train.spec.kind != "characters":
         return found | {
-            "linear on window statistics": _on(WindowStatistics),
-            "linear on an untrained network": _on(UntrainedStates),
+            "linear on window statistics": on_features(WindowStatistics),
+            "linear on an untrained network": on_features(UntrainedStates),
         }
-    found["TF-IDF of characters"] = _on(CharacterNgrams)
+    found["TF-IDF of characters"] = on_features(CharacterNgrams)
     if any(text.strip() for text in texts_of(train)):
-        found["TF-IDF of words"] = _on(Words)
+        found["TF-IDF of words"] = on_features(Words)
     return found
 
 
@@ -163,7 +175,7 @@ def _learn_trivial(train: SequenceData, seed: int) -> Answer:
     return answer
 
 
-def _on(kind: Callable[[SequenceData, int], Features]) -> Callable[[SequenceData, int], Answer]:
+def on_features(kind: Callable[[SequenceData, int], Features]) -> Learn:
     """A linear model on features of whole sequences."""
 
     def learn(train: SequenceData, seed: int) -> Answer:
@@ -194,10 +206,8 @@ def _learn_steps(train: SequenceData, seed: int) -> Answer:
     return lambda data: _tallies(data, outputs, None)
 
 
-def _tallies(
-    data: SequenceData, steps: Callable[[Tensor, Any], Tensor] | None, outputs: Tensor | None
-) -> Tensor:
-    """Of what is answered to whole sequences, (N, size), or by `steps` to the steps of each, (P, size) at places (P,)."""
+def _tallies(data: SequenceData, steps: Callable[[Tensor, Any], Tensor] | None, outputs: Tensor | None) -> Tensor:
+    """Of the outputs for whole sequences, (N, size), or of those of `steps` at places (P,) of each, (P, size)."""
     assert data.labels is not None
     if not data.target.per_step:
         assert outputs is not None
@@ -234,5 +244,3 @@ def _number(data: SequenceData, most: int) -> int:
     width = 1 if data.spec.kind == "characters" else data.spec.size
     mean = max(int(data.lengths.double().mean()) * width, 1)
     return min(most, max(MOST_NUMBERS // mean, FEWEST))
-
-

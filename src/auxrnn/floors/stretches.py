@@ -18,7 +18,7 @@ from auxrnn.data.dataset import SequenceData
 
 Array = npt.NDArray[Any]
 
-PIECE = 2**22
+PIECE = 2**18
 """Numbers that are held at once."""
 
 LEAST_ROWS = 256
@@ -87,7 +87,7 @@ def read_stretches(data: SequenceData, stretches: int) -> Iterator[Stretches]:
 
 def cut(block: Array, stretches: int) -> Stretches:
     """The stretches of sequences of one length, (B, T, C)."""
-    rows, steps, channels = block.shape
+    rows, steps = block.shape[:2]
     edges = np.arange(stretches) * steps // stretches
     at_once = stretches if steps < stretches else max(stretches * PIECE // max(block.size, 1), 1)
     parts = [
