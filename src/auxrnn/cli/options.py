@@ -52,6 +52,12 @@ def build_parser() -> argparse.ArgumentParser:
         "search for settings on validation data: auxrnn tune DATA --trials N [options]",
     )
 
+    verb(
+        "baseline",
+        lambda _: verbs.baseline([]),
+        "what costs a second on the same data: the scores that a trained network must beat",
+    )
+
     evaluate = verb("evaluate", verbs.evaluate, "scores of a trained model on a test set, as its target has them")
     evaluate.add_argument("run", help="a run folder or a model folder")
     evaluate.add_argument("--data", help="a data set, a file or a folder; the model's own when left out")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import threading
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,15 +25,19 @@ from auxrnn.build import build_model
 from auxrnn.config import ModelConfig, TrainingConfig
 from auxrnn.data.dataset import SequenceData
 from auxrnn.data.splits import stratified_split
-from auxrnn.errors import InputError
+from auxrnn.errors import FloorWarning, InputError
 from auxrnn.estimator.parameters import SequenceParameters
-from auxrnn.estimator.settings import configs_of, parameters_of
+from auxrnn.estimator.settings import configs_of, parameters_of, remedies
 from auxrnn.estimator.stream import SequenceStream
+from auxrnn.floors import measure_floors
+from auxrnn.inference import measure
 from auxrnn.opening import open_model
 from auxrnn.persistence import SavedModel, save_model
 from auxrnn.plain_torch import plain_torch
 from auxrnn.preprocessing import Preprocessing, RawSequences, read_sequences
 from auxrnn.targets import KINDS, Labels, Target
+from auxrnn.verdict import Verdict, gather_evidence, judge
+from auxrnn.verdict.judge import without_commands
 
 Array = npt.NDArray[Any]
 
@@ -76,12 +81,13 @@ class LongSequenceEstimator(SequenceParameters, ABC):
         preprocessing = Preprocessing.learn(raw, tuple(map(str, getattr(self, "feature_names_in_", ()))))
         target = target.fitted(labels, "y")
         inputs = preprocessing.apply(raw)
-        train = SequenceData("X", preprocessing.spec, inputs, labels, target=target)
+        characters = preprocessing.characters
+        train = SequenceData("X", preprocessing.spec, inputs, labels, target=target, characters=characters)
         train = replace(train, class_weights=self._class_weights(train))
         validation = None
         if held_out is not None:
             inputs = preprocessing.apply(held_out, "X of eval_set")
-            validation = SequenceData("eval_set", preprocessing.spec, inputs, held_out_labels, target=target)
+            validation = replace(train, name="eval_set", inputs=inputs, labels=held_out_labels, class_weights=None)
 
         from auxrnn.training.fit import fit
 
@@ -89,6 +95,7 @@ class LongSequenceEstimator(SequenceParameters, ABC):
             torch.manual_seed(training.seed)
             network = build_model(model_config, train.spec, target, int(train.lengths.max()))
             fitted = fit(network, train, validation, model_config, training, quiet=not self.verbose)
+            tallies = None if validation is None else measure(network, validation)[2]
         self.history_, self.best_epoch_ = fitted.history, fitted.best_epoch
         facts = {
             "target": target.kind,
@@ -102,6 +109,11 @@ class LongSequenceEstimator(SequenceParameters, ABC):
             "best_epoch": fitted.best_epoch or None,
             f"validation_{target.score}": fitted.best_score,
         }
+        self.floors_: dict[str, Any] = {}
+        self.verdict_: Verdict | None = None
+        if validation is not None and tallies is not None:
+            self.floors_, self.verdict_ = self._judge(train, validation, tallies, training.seed)
+            facts |= {"floors": self.floors_, "verdict": without_commands(self.verdict_.to_dict())}
         known = {name: fact for name, fact in facts.items() if fact is not None}
         self.model_ = SavedModel(
             network.cpu().eval(), model_config, train.spec, target.names, facts=known, preprocessing=preprocessing
@@ -151,6 +163,8 @@ class LongSequenceEstimator(SequenceParameters, ABC):
             found.feature_names_in_ = np.array(preprocessing.column_names, dtype=object)
         best = saved.facts.get("best_epoch")
         found.history_, found.best_epoch_ = [], best if isinstance(best, int) else 0
+        floors = saved.facts.get("floors")
+        found.floors_, found.verdict_ = floors if isinstance(floors, dict) else {}, None
         found.model_ = replace(saved, preprocessing=preprocessing)
         return found
 
@@ -160,6 +174,26 @@ class LongSequenceEstimator(SequenceParameters, ABC):
         tags.input_tags.three_d_array = True
         tags.target_tags.required = True
         return tags
+
+    def _judge(
+        self, train: SequenceData, validation: SequenceData, tallies: torch.Tensor, seed: int
+    ) -> tuple[dict[str, Any], Verdict]:
+        """The floors of the data and the verdict on the network by its answers to the validation sequences.
+
+        Warns where the network is not better than the floor, and there are enough sequences to tell.
+        """
+        floors = measure_floors(train, validation, seed=seed)
+        evidence = gather_evidence(floors, tallies, "validation", self.history_, len(validation))
+        verdict = judge(evidence, remedies(self.get_params(deep=False)))
+        if self.verbose:
+            print(*verdict.lines, sep="\n")
+        if verdict.state != "untold" and not verdict.better:
+            finding = verdict.findings[0]
+            todo = f" Try: {finding.next}" if finding.next else ""
+            warnings.warn(
+                f"{finding.words[:1].upper()}{finding.words[1:]}: {verdict.summary}.{todo}", FloorWarning, stacklevel=3
+            )
+        return floors.to_dict(), verdict
 
     @property
     def _target(self) -> Target:

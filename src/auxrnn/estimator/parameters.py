@@ -99,6 +99,12 @@ class SequenceParameters(BaseEstimator):
         `from_pretrained`.
     best_epoch_ : int
         The epoch of the training phase whose weights are used, from 1; 0 where none was validated: then the last is.
+    floors_ : dict
+        Scores on the validation sequences of what costs a second, by name; empty where there were none. After
+        `from_pretrained` those of the training.
+    verdict_ : auxrnn.verdict.Verdict or None
+        Whether the model is any good, by its validation sequences; `verdict_.lines` says it in words. None where there
+        were none, and after `from_pretrained`.
     model_ : auxrnn.persistence.SavedModel
         The network and what its input goes through.
     """

@@ -57,6 +57,31 @@ def parameters_of(config: ModelConfig) -> dict[str, Any]:
     return {**found, **kind, "aux_options": options or None, "transformer": sizes or None}
 
 
+def remedies(given: Mapping[str, Any]) -> Callable[[str], str]:
+    """What to write next, by what is wrong with the model that an estimator of these parameters has become."""
+
+    def again(**changes: Any) -> str:
+        return f"clf.set_params({', '.join(f'{name}={value!r}' for name, value in changes.items())}).fit(X, y)"
+
+    def remedy(state: str) -> str:
+        match state:
+            case "floor" | "below":
+                return "print(clf.floors_)"
+            case "majority" if given["cell"] in ("lstm", "gru") and "chrono" not in given["initialisation"]:
+                return again(initialisation="chrono")
+            case "majority" | "rising":
+                return again(max_epochs=2 * max(given["max_epochs"], 1))
+            case "memorised":
+                return again(hidden_size=max(given["hidden_size"] // 2, 1))
+            case "first":
+                return again(lr=float(f"{given['lr'] / 3:.3g}"))
+            case "untold":
+                return again(validation_fraction=0.3)
+        return ""
+
+    return remedy
+
+
 def and_parameters_of(base: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """For an `__init__` that hands its other parameters on to that of `base`: they are its own for scikit-learn."""
 

@@ -73,9 +73,9 @@ def _train(task: Task, folder: RunFolder) -> Report:
         try:
             if folder.config.exists():
                 check_same(folder, task.config)
-                resume_run(folder.path, data_dir=task.config.data_dir)
+                resume_run(folder.path, data_dir=task.config.data_dir, judged=False)
             else:
-                start_run(replace(task.config, out=str(folder.path)))
+                start_run(replace(task.config, out=str(folder.path)), judged=False)
         except Exception as error:
             if isinstance(error.__cause__, InterruptedRun):
                 return Report("interrupted", str(error))

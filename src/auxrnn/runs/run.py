@@ -37,6 +37,7 @@ from auxrnn.runs.folder import (
 )
 from auxrnn.runs.forecast import describe_run
 from auxrnn.runs.intervals import score_interval
+from auxrnn.runs.judging import judge_run
 from auxrnn.runs.launch import launch
 from auxrnn.scores import SCORES
 from auxrnn.training.candidates import chosen_by_data
@@ -46,6 +47,8 @@ from auxrnn.training.interrupt import InterruptedRun
 from auxrnn.training.module import DivergedError
 from auxrnn.training.precision import usable_precision
 from auxrnn.training.ranks import LostRankError, find_ranks
+from auxrnn.verdict import Verdict
+from auxrnn.verdict.judge import without_commands
 
 Say = Callable[[str], None]
 
@@ -65,7 +68,9 @@ class FullMemoryError(StoppedRunError):
     """The memory does not hold a step of the run, here or beside what else is at work."""
 
 
-def start_run(config: RunConfig, say: Say = print, *, given: Collection[str] | None = None) -> dict[str, Any]:
+def start_run(
+    config: RunConfig, say: Say = print, *, given: Collection[str] | None = None, judged: bool = True
+) -> dict[str, Any]:
     """Train from the beginning into a new folder and return the result (what result.json holds).
 
     Over several devices every process that torchrun or SLURM has started calls this; where nothing has started them,
@@ -73,12 +78,13 @@ def start_run(config: RunConfig, say: Say = print, *, given: Collection[str] | N
     holds a run already; `training.fit.fit` says what else.
 
     given: the settings that a person has said; on files of their own the others may be chosen by the data. None: all.
+    judged: whether the floors of the data are measured and a verdict is told at the end.
     """
     ranks = find_ranks(config)
     folder = RunFolder(Path(config.out or run_name(config)))
     if not ranks.is_first:
         config, data, _ = _chosen(config, load_data(config), given, _silent)
-        return _train(config, folder, data, None, say)
+        return _train(config, folder, data, None, say, judged)
     check_unlocked(folder.path)
     _check_new(folder)
     if folder.path.is_file():
@@ -103,7 +109,7 @@ def start_run(config: RunConfig, say: Say = print, *, given: Collection[str] | N
             write_config(folder, config)
         except OSError as error:
             raise InputError(f"{folder.path}: expected a folder that can be written to: {error}.") from error
-        return _train(config, folder, data, None, say)
+        return _train(config, folder, data, None, say, judged)
 
 
 def _chosen(
@@ -130,10 +136,11 @@ def _check_new(folder: RunFolder) -> None:
         )
 
 
-def resume_run(path: Path, say: Say = print, *, data_dir: str | None = None) -> dict[str, Any]:
+def resume_run(path: Path, say: Say = print, *, data_dir: str | None = None, judged: bool = True) -> dict[str, Any]:
     """Go on with a run from its newest whole checkpoint; a finished one is left as it is and its result returned.
 
-    data_dir: where the data lie now, where that has changed. InputError where the configuration has.
+    data_dir: where the data lie now, where that has changed. judged: as for `start_run`. InputError where the
+    configuration has changed.
     """
     folder = RunFolder(path)
     config = read_config(folder)
@@ -144,14 +151,14 @@ def resume_run(path: Path, say: Say = print, *, data_dir: str | None = None) -> 
     config = replace(config, data_dir=data_dir or config.data_dir)
     data = load_data(config)
     if not find_ranks(config).is_first:
-        return _train(config, folder, data, _newest_whole(folder, say, put_aside=False), say)
+        return _train(config, folder, data, _newest_whole(folder, say, put_aside=False), say, judged)
     with lock_run(folder.path):
         for left in [part for place in (path, folder.checkpoints, folder.model) for part in place.glob(".*.part")]:
             left.unlink(missing_ok=True)  # a kill in the middle of writing
-        return _train(config, folder, data, _newest_whole(folder, say), say)
+        return _train(config, folder, data, _newest_whole(folder, say), say, judged)
 
 
-def train_rank(path: Path, checkpoint: Path | None, data_dir: str | None) -> None:
+def train_rank(path: Path, checkpoint: Path | None, data_dir: str | None, judged: bool) -> None:
     """The part of one of the processes that `launch` started, from `checkpoint` or from the beginning."""
     folder = RunFolder(path)
     config = replace(read_config(folder), data_dir=data_dir)
@@ -161,7 +168,7 @@ def train_rank(path: Path, checkpoint: Path | None, data_dir: str | None) -> Non
         if checkpoint is None
         else next((phase, found) for phase, _, found in find_checkpoints(folder.checkpoints) if found == checkpoint)
     )
-    _train(config, folder, data, resume, print)
+    _train(config, folder, data, resume, print, judged)
 
 
 def _check_backend(config: RunConfig) -> None:
@@ -250,14 +257,14 @@ def split_data(data: TrainTest, config: RunConfig) -> tuple[SequenceData, Sequen
 
 
 def _train(
-    config: RunConfig, folder: RunFolder, loaded: RunData, resume: tuple[int, Path] | None, say: Say
+    config: RunConfig, folder: RunFolder, loaded: RunData, resume: tuple[int, Path] | None, say: Say, judged: bool
 ) -> dict[str, Any]:
     ranks = find_ranks(config)
     for line in loaded.findings if ranks.is_first else ():
         say(line)
     if not ranks.started:
         try:
-            launch(folder.path, config, None if resume is None else resume[1])
+            launch(folder.path, config, None if resume is None else resume[1], judged)
         except LostRankError as error:
             raise _lost(folder, error) from error
         except RuntimeError as error:
@@ -302,6 +309,10 @@ def _train(
     if "accuracy" not in scores:  # whose interval follows from it
         tested["test_interval"] = score_interval(train.target, tallies)
     result = _result(config, fitted, train, tested, network)
+    verdict: Verdict | None = None
+    if judged:
+        floors, verdict = judge_run(config, folder, (train, validation, data.test), tallies, fitted.history)
+        result |= {"floors": floors.to_dict(), "verdict": verdict.to_dict()}
     try:
         _save(folder, network, config, loaded, result)
         write_json(folder.result, result)
@@ -311,6 +322,8 @@ def _train(
     words = SCORES[score].words
     best = f", validation {words} {fitted.best_score:.4f} at epoch {fitted.best_epoch}" if fitted.best_epoch else ""
     say(f"Test {words} {result[f'test_{score}']:.4f}{best}. Model in {folder.model}.")
+    for line in () if verdict is None else verdict.lines:
+        say(line)
     return result
 
 
@@ -359,6 +372,8 @@ def _save(folder: RunFolder, network: Any, config: RunConfig, data: RunData, res
     test = data.sequences.test
     facts |= {**data.facts, "test_sequences": len(test)}
     facts |= {name: getattr(config, name) for name in TOLD}
+    if "verdict" in facts:
+        facts["verdict"] = without_commands(facts["verdict"])  # they name the run's folder
     order = None if test.pixel_order is None else tuple(test.pixel_order.tolist())
     saved = SavedModel(
         network, config.model_config(), test.spec, test.classes, test.image_shape, order, facts, data.preprocessing

@@ -26,6 +26,7 @@ from auxrnn.preprocessing import RawSequences
 from auxrnn.reading import ReadingOptions
 from auxrnn.runs.datasets import load_again, source_of
 from auxrnn.runs.intervals import score_interval
+from auxrnn.runs.judging import judge_stored
 from auxrnn.scores import SCORES
 from auxrnn.targets import Target
 
@@ -65,7 +66,8 @@ def evaluate(path: Path, data: str | None = None, data_dir: str | None = None) -
     """The scores on the test set of `data`, by default the set that the model was trained on.
 
     The set is loaded with the options that the model was trained with (image size, classes, limits). `interval` is for
-    the drawing of the test sequences alone, as in the model card.
+    the drawing of the test sequences alone, as in the model card. `verdict` holds lines: what the run said where data
+    and score are the same, else anew, with floors that are trained on the training sequences of `data`.
     """
     saved = open_model(path)
     name = data or saved.facts.get("data")
@@ -105,6 +107,7 @@ def evaluate(path: Path, data: str | None = None, data_dir: str | None = None) -
         **interval,
         "loss": round(loss, 6),
         **({"note": "; ".join(loaded.remarks)} if loaded.remarks else {}),
+        "verdict": judge_stored(saved, path, name, loaded, scores, tallies),
     }
 
 
