@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from auxrnn.experiments.catalogue import Arm, Experiment, Published
+from auxrnn.experiments.catalogue import Arm, Experiment, Factors, Published
 from auxrnn.experiments.experiment_page import build_page
 from auxrnn.experiments.scales import Scale, SizedTask, plan_runs
 from auxrnn.grids.records import Record
@@ -132,3 +132,33 @@ def test_runs_that_failed_are_told(tmp_path: Path) -> None:
     cells = {row[0].text: row[2] for row in table.cells}
     assert (cells["better"].text, cells["better"].note) == ("70.0", "1 seed, 2 seeds failed")
     assert (cells["ours alone"].text, cells["ours alone"].note) == ("failed", "3 seeds failed")
+
+
+def test_combined_factors_are_a_table_a_model(tmp_path: Path) -> None:
+    arms = tuple(
+        Arm(f"{model} {start} {size} {optimizer}",
+            {"model": model, "initialisation": start, "projection_size": size, "optimizer": optimizer})
+        for model in ("lstm", "r-lstm") for start in ("torch", "tensorflow") for size in (8, None)
+        for optimizer in ("rmsprop", "adamw")
+    )  # fmt: skip
+    factors = Factors("model", ("initialisation", "projection_size"), ("optimizer",))
+    experiment = replace(EXPERIMENT, arms=arms, baseline="lstm tensorflow 8 adamw", factors=factors)
+    accuracies = {
+        "lstm torch None rmsprop": [0.25, 0.25],
+        "lstm tensorflow 8 adamw": [0.5, 0.51],
+        "r-lstm torch 8 adamw": [0.75],
+    }
+    page = make_page(tmp_path, accuracies, experiment, failing=("lstm torch 8 rmsprop",))
+    lstm, r_lstm = find_table(page, "mnist, lstm (K 300)"), find_table(page, "mnist, r-lstm (K 300, 1x600)")
+    assert lstm.header == r_lstm.header == ["", "rmsprop", "adamw"]
+    told = [[cell.text for cell in row] for row in lstm.cells]
+    assert told == [
+        ["torch, projection 8", "failed", "–"],
+        ["torch, projection none", "25.0 ± 0.0", "–"],
+        ["tensorflow, projection 8", "–", "50.5 ± 6.4"],  # half a point's spread times Student's 12.7, by hand
+        ["tensorflow, projection none", "–", "–"],
+    ]
+    assert [[cell.strong for cell in row].index(True) for row in lstm.cells if any(cell.strong for cell in row)] == [2]
+    assert [cell.text for cell in next(iter(r_lstm.cells))] == ["torch, projection 8", "–", "75.0"]
+    assert len(find_table(page, "Runs").rows) == 5
+    assert not [figure for section in page.sections for figure in section.figures]

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from auxrnn.experiments.catalogue import TRAIN_ACCURACY, Arm, Experiment
+from auxrnn.experiments.catalogue import TRAIN_ACCURACY, Arm, Experiment, Factors
 from auxrnn.experiments.scales import PlannedRun, Scale
 from auxrnn.grids.records import Record
 from auxrnn.report.comparisons import Comparison, compare_all, compare_published, reach_of
@@ -65,7 +65,10 @@ def build_page(
     for task in tasks:
         if any(result.runs for result in by_task[task]):
             ended = [result for result in by_task[task] if result.runs or result.failed]
-            sections.append(_task_section(experiment, scale, task, ended, path))
+            if experiment.factors is None:
+                sections.append(_task_section(experiment, scale, task, ended, path))
+            else:
+                sections.append(_factor_section(experiment, experiment.factors, task, ended))
     if experiment.costs:
         sections.append(_length_section(experiment, by_task))
     sections += [*extra, _repeat_section(experiment, scale, planned, records, path)]
@@ -151,6 +154,39 @@ def _task_section(experiment: Experiment, scale: Scale, task: str, results: Sequ
     return Section(
         task, paragraphs, [Table(f"{task}: {experiment.measure} on the test set", header, rows, note)], figures
     )
+
+
+def _factor_section(experiment: Experiment, factors: Factors, task: str, results: Sequence[ArmResult]) -> Section:
+    """A table for each value of the first factor, a cell for each combination of the others."""
+    by_arm = {result.arm.name: result for result in results}
+    tables = []
+    for block in experiment.blocks():
+        cells: dict[str, dict[str, Cell | str]] = {}
+        for arm in block:
+            found = by_arm.get(arm.name)
+            cell = NOTHING if found is None else _factor_cell(experiment, found)
+            cells.setdefault(_combination(arm, factors.rows), {})[_combination(arm, factors.columns)] = cell
+        columns = list(dict.fromkeys(_combination(arm, factors.columns) for arm in block))
+        rows = [[row, *(found.get(column, NOTHING) for column in columns)] for row, found in cells.items()]
+        as_run = next((f" ({_as_run(by_arm[arm.name])})" for arm in block if arm.name in by_arm
+                       and by_arm[arm.name].runs), "")  # fmt: skip
+        caption = f"{task}, {block[0].settings[factors.table]}{as_run}: {experiment.measure} on the test set, %"
+        note = f"Bold: {experiment.baseline}. ± is half of Student's 95 % interval of the mean over seeds."
+        tables.append(Table(caption, ["", *columns], rows, note))
+    return Section(task, (), tables)
+
+
+def _combination(arm: Arm, names: Sequence[str]) -> str:
+    """An arm's values of some settings in words."""
+    return ", ".join(
+        f"projection {arm.settings[name] or 'none'}" if name == "projection_size" else str(arm.settings[name])
+        for name in names
+    )
+
+
+def _factor_cell(experiment: Experiment, result: ArmResult) -> Cell:
+    told = str(spread(list(result.values(experiment.measure).values()))) if result.runs else "failed"
+    return Cell(told, _seeds(result), strong=result.arm.name == experiment.baseline)
 
 
 def _seeds(result: ArmResult) -> str:
