@@ -1,7 +1,7 @@
 """Draw the learning curves of recorded runs, one line a run: python benchmarks/curves.py results/mnist784.jsonl
 
-Reads the record (`auxrnn record` makes one of run folders) and writes a PNG of its name beside it. The lower axis counts
-epochs of both phases.
+Reads the record (`auxrnn record` makes one of run folders) and writes a PNG of its name beside it. The lower axis
+counts epochs of both phases.
 """
 
 from __future__ import annotations

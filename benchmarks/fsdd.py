@@ -3,9 +3,9 @@
     auxrnn data import spoken --out spoken.set           # recordings laid out by benchmarks/own_data.py
     python benchmarks/fsdd.py spoken.set --frames frames.npz --out results/fsdd.jsonl
 
-Each arm is a row below, each run of it a line of OUT; recorded runs are skipped and stopped ones go on, so the script may
-be ended and called again at will. Runs are made in runs/fsdd. It ends with the table of what is there. `--probe` asks instead what the
-state of a network that has learned nothing holds of the digit.
+Each arm is a row below, each run of it a line of OUT; recorded runs are skipped and stopped ones go on, so the script
+may be ended and called again at will. Runs are made in runs/fsdd. It ends with the table of what is there. `--probe`
+asks instead what the state of a network that has learned nothing holds of the digit.
 """
 
 from __future__ import annotations

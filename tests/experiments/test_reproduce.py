@@ -154,8 +154,6 @@ def test_failed_runs_are_recorded_left_and_made_again_when_asked(tmp_path: Path)
     assert rows["transformer"]["error"].startswith("The loss is not finite")
     page = (tmp_path / "table2.html").read_text(encoding="utf-8")
     assert f"1 of {3 * len(find_experiment('table2').arms)} runs have failed" in page
-        encoding="utf-8"
-    )
     shutil.rmtree(tmp_path / "runs")
     reproduce(ask(tmp_path, **shared), lines.append)
     assert not (tmp_path / "runs").exists()
