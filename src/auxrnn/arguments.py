@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import fields
@@ -15,6 +16,7 @@ from auxrnn.config import GROUPS, RunConfig, recipe_settings
 from auxrnn.data.presets import is_own
 from auxrnn.errors import InputError, did_you_mean
 from auxrnn.files import parse_yaml
+from auxrnn.grids.records import find_record
 from auxrnn.reading import ReadingOptions
 
 USAGE = "auxrnn train [DATA] [--config FILE] [--OPTION VALUE ...]"
@@ -32,7 +34,8 @@ def parse_given(arguments: Sequence[str]) -> tuple[RunConfig, frozenset[str]]:
     """`parse_run_config`, and the names of the settings that were said, on the command line or in a file."""
     about = "Train a model and evaluate it at the end."
     parser = _ConfigParser(prog="auxrnn train", usage=USAGE, description=about, allow_abbrev=False)
-    parser.add_argument("--config", action="config", help="a YAML file of these options, as --print_config prints it")
+    told = "a YAML file of these options, as --print_config prints it; or RECORD#RUN, to train a recorded run again"
+    parser.add_argument("--config", action="config", help=told)
     parser.add_class_arguments(RunConfig)
     words = _in_order(arguments)
     said = vars(parser.parse_args([word for word in words if not word.startswith("--print_config")], defaults=False))
@@ -112,9 +115,12 @@ def _in_order(arguments: Sequence[str]) -> list[str]:
         value = next(words, None) if has_value else None
         whole = [word] if value is None else [f"{word}={value}"] if value.startswith("-") else [word, value]
         if word.partition("=")[0] == "--config":
+            place = value if value is not None else word.partition("=")[2]
+            if "#" in place and not Path(place).exists():
+                whole = [f"--config={json.dumps(find_record(place).config.to_dict())}"]
+            elif value is not None or "=" in word:
+                _check_file(Path(place))
             files += whole
-            if value is not None or "=" in word:
-                _check_file(Path(value if value is not None else word.partition("=")[2]))
         else:
             named += whole
     if sum(word.partition("=")[0] == "--data" for word in named) > 1:

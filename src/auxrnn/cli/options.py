@@ -102,6 +102,10 @@ def build_parser() -> argparse.ArgumentParser:
     reproduce.add_argument("--retry_failed", action="store_true", help="make failed runs again")
     reproduce.add_argument("--page_only", action="store_true", help="no training: the page of what is there")
 
+    record = verb("record", verbs.record, "keep finished runs as lines of one file that needs no other")
+    record.add_argument("folder", nargs="+", help="run folders, or folders of run folders")
+    record.add_argument("--out", required=True, help="the file (JSON lines); what it holds already stays")
+
     report = verb("report", verbs.report, "write an HTML page of one or several runs, with figures")
     report.add_argument("run", nargs="+", help="run folders; the first model is what the others are compared with")
     report.add_argument("--out", help="the page (default: report.html in the run's folder; of several, in this folder)")

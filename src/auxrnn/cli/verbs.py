@@ -164,6 +164,14 @@ def export(options: argparse.Namespace) -> int:
     return 0
 
 
+def record(options: argparse.Namespace) -> int:
+    from auxrnn.grids.records import keep_runs
+
+    for line in keep_runs([Path(folder) for folder in options.folder], Path(options.out)):
+        print(line)
+    return 0
+
+
 def report(options: argparse.Namespace) -> int:
     from auxrnn.experiments.run_report import report_runs
 
