@@ -40,7 +40,7 @@ def parse_given(arguments: Sequence[str]) -> tuple[RunConfig, frozenset[str]]:
     words = _in_order(arguments)
     said = vars(parser.parse_args([word for word in words if not word.startswith("--print_config")], defaults=False))
     recipe = said.get("recipe") or ("modern" if is_own(said.get("data", RunConfig.data)) else RunConfig.recipe)
-    settings = recipe_settings(recipe, model=said.get("model"), cell=said.get("cell"))
+    settings = recipe_settings(recipe, said)
     parser.set_defaults({"recipe": recipe, **settings})
     made = parser.instantiate(parser.parse_args(words))
     config = RunConfig(**{name: value for name, value in vars(made).items() if name != "config"})

@@ -6,6 +6,7 @@ choose more, see `training.sensible`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 PAPER: dict[str, Any] = {
@@ -66,11 +67,18 @@ RECIPES: dict[str, dict[str, Any]] = {"paper": PAPER, "modern": MODERN}
 NO_STEM = {"stem": "none", "readout": "last"}
 
 
-def recipe_settings(name: str, *, model: str | None = None, cell: str | None = None) -> dict[str, Any]:
-    """The settings of a recipe, less what a model or cell of that name cannot have (None: the recipe's own)."""
+def recipe_settings(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a recipe, less those that what is `said` beside it rules out."""
     settings = dict(RECIPES[name])
+    model = said.get("model", settings["model"])
     if model == "transformer":
         settings |= NO_STEM
-    if (model in ("transformer", "irnn", "urnn") or cell == "rnn") and settings["initialisation"] == "chrono":
+    if (model in ("transformer", "irnn", "urnn") or said.get("cell") == "rnn") and settings[
+        "initialisation"
+    ] == "chrono":
         settings["initialisation"] = "tensorflow"
+    if said.get("optimizer", "adamw") != "adamw":
+        settings["weight_decay"] = None
+    if said.get("patience") is not None:
+        settings["keep"] = "best"
     return settings

@@ -7,6 +7,7 @@ Everything is done by the rooms below: `preprocessing` reads the sequences, `tra
 from __future__ import annotations
 
 import copy
+import logging
 import threading
 import warnings
 from abc import ABC, abstractmethod
@@ -22,12 +23,12 @@ import torch
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from auxrnn.build import build_model
-from auxrnn.config import ModelConfig, TrainingConfig
+from auxrnn.config import RunConfig
 from auxrnn.data.dataset import SequenceData
 from auxrnn.data.splits import stratified_split
 from auxrnn.errors import FloorWarning, InputError
 from auxrnn.estimator.parameters import SequenceParameters
-from auxrnn.estimator.settings import configs_of, parameters_of, remedies
+from auxrnn.estimator.settings import config_of, parameters_of, remedies
 from auxrnn.estimator.stream import SequenceStream
 from auxrnn.floors import measure_floors
 from auxrnn.inference import measure
@@ -65,7 +66,7 @@ class LongSequenceEstimator(SequenceParameters, ABC):
         return self
 
     def _learn(self, X: Any, y: Any, eval_set: tuple[Any, Any] | None) -> None:
-        model_config, training = self._configs()
+        config, given = config_of(self.get_params(deep=False))
         if y is None:
             raise InputError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
         raw = read_sequences(X)
@@ -74,7 +75,7 @@ class LongSequenceEstimator(SequenceParameters, ABC):
 
         held_out, held_out_labels = self._read_eval_set(eval_set, raw.names)
         if held_out is None:
-            kept, other = stratified_split(target.strata(labels), training.validation_fraction, training.seed)
+            kept, other = stratified_split(target.strata(labels), config.validation_fraction, config.seed)
             if len(other):
                 held_out, held_out_labels = raw.subset(other), _chosen(labels, other)
                 raw, labels = raw.subset(kept), _chosen(labels, kept)
@@ -89,22 +90,28 @@ class LongSequenceEstimator(SequenceParameters, ABC):
             inputs = preprocessing.apply(held_out, "X of eval_set")
             validation = replace(train, name="eval_set", inputs=inputs, labels=held_out_labels, class_weights=None)
 
+        from auxrnn.training.candidates import chosen_by_data, told_duration
         from auxrnn.training.fit import fit
 
-        with _own_random_numbers(training.accelerator):
-            torch.manual_seed(training.seed)
-            network = build_model(model_config, train.spec, target, int(train.lengths.max()))
-            fitted = fit(network, train, validation, model_config, training, quiet=not self.verbose)
+        with _own_random_numbers(config.accelerator):
+            say = print if self.verbose else logging.getLogger(__name__).debug
+            config, reasons, tried = chosen_by_data(config, train, given, say)
+            if not self.verbose:
+                told_duration(config, train)
+            torch.manual_seed(config.seed)
+            network = build_model(config, train.spec, target, int(train.lengths.max()))
+            fitted = fit(network, train, validation, config.model_config(), config, quiet=not self.verbose)
             tallies = None if validation is None else measure(network, validation)[2]
         self.history_, self.best_epoch_ = fitted.history, fitted.best_epoch
+        self.config_, self.tried_ = config, [*reasons, *tried]
         facts = {
             "target": target.kind,
             "train_sequences": len(train),
             "validation_sequences": 0 if validation is None else len(validation),
             "longest_sequence": int(train.lengths.max()),
-            "optimizer": training.optimizer,
-            "lr": training.lr,
-            "batch_size": training.batch_size,
+            "optimizer": config.optimizer,
+            "lr": config.lr,
+            "batch_size": config.batch_size,
             "epochs": len(fitted.history),
             "best_epoch": fitted.best_epoch or None,
             f"validation_{target.score}": fitted.best_score,
@@ -112,11 +119,16 @@ class LongSequenceEstimator(SequenceParameters, ABC):
         self.floors_: dict[str, Any] = {}
         self.verdict_: Verdict | None = None
         if validation is not None and tallies is not None:
-            self.floors_, self.verdict_ = self._judge(train, validation, tallies, training.seed)
+            self.floors_, self.verdict_ = self._judge(train, validation, tallies, config)
             facts |= {"floors": self.floors_, "verdict": without_commands(self.verdict_.to_dict())}
         known = {name: fact for name, fact in facts.items() if fact is not None}
         self.model_ = SavedModel(
-            network.cpu().eval(), model_config, train.spec, target.names, facts=known, preprocessing=preprocessing
+            network.cpu().eval(),
+            config.model_config(),
+            train.spec,
+            target.names,
+            facts=known,
+            preprocessing=preprocessing,
         )
 
     def stream(self) -> SequenceStream:
@@ -176,15 +188,15 @@ class LongSequenceEstimator(SequenceParameters, ABC):
         return tags
 
     def _judge(
-        self, train: SequenceData, validation: SequenceData, tallies: torch.Tensor, seed: int
+        self, train: SequenceData, validation: SequenceData, tallies: torch.Tensor, config: RunConfig
     ) -> tuple[dict[str, Any], Verdict]:
         """The floors of the data and the verdict on the network by its answers to the validation sequences.
 
         Warns where the network is not better than the floor, and there are enough sequences to tell.
         """
-        floors = measure_floors(train, validation, seed=seed)
+        floors = measure_floors(train, validation, seed=config.seed)
         evidence = gather_evidence(floors, tallies, "validation", self.history_, len(validation))
-        verdict = judge(evidence, remedies(self.get_params(deep=False)))
+        verdict = judge(evidence, remedies(config))
         if self.verbose:
             print(*verdict.lines, sep="\n")
         if verdict.state != "untold" and not verdict.better:
@@ -258,9 +270,6 @@ class LongSequenceEstimator(SequenceParameters, ABC):
             raise InputError(f"Expected eval_set to be a pair (X, y), got {type(eval_set).__name__}.")
         raw = read_sequences(eval_set[0], "X of eval_set", names)
         return raw, self._known_labels(eval_set[1], raw, "y of eval_set")
-
-    def _configs(self) -> tuple[ModelConfig, TrainingConfig]:
-        return configs_of(self.get_params(deep=False))
 
 
 def _chosen(labels: Labels, indices: torch.Tensor) -> Labels:

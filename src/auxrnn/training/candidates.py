@@ -8,6 +8,7 @@ have no say.
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable, Collection
@@ -35,6 +36,9 @@ SHARE = 8
 
 HELD_OUT = 60
 """Sequences held out to compare candidates by, a third of the training data at most."""
+
+LEAST_STEPS_TIMED = 500
+"""Fewer are done before it is worth to say how long they take."""
 
 CANDIDATES = 6
 SEARCH_SHARE = 1.5
@@ -99,6 +103,22 @@ def seconds_a_step(config: RunConfig, train: SequenceData) -> float:
             torch.stack([loss.mean for loss in losses.values()]).sum().backward()
             found.append(time.perf_counter() - start)
     return min(found[1:])
+
+
+LONG = 60.0
+"""Seconds of training that are told beforehand."""
+
+
+def told_duration(config: RunConfig, train: SequenceData) -> None:
+    """A warning in the log where a training that says nothing will take longer than `LONG`."""
+    steps = math.ceil(len(train) / config.batch_size) * config.epoch_passes
+    steps *= config.max_epochs + config.pretrain_epochs * bool(config.auxiliaries)
+    if steps < LEAST_STEPS_TIMED:
+        return
+    seconds = steps * seconds_a_step(config, train)
+    if seconds > LONG:
+        minutes = f"{seconds / 60:.0f} min"
+        logging.getLogger("auxrnn").warning("fit will take about %s; verbose=1 shows its progress.", minutes)
 
 
 def candidates(config: RunConfig, train: SequenceData, given: Collection[str]) -> list[dict[str, Any]]:
