@@ -458,5 +458,5 @@ def test_unlabelled_sequences_without_an_auxiliary_loss_are_refused():
     with pytest.raises(InputError, match="Expected a model with an auxiliary loss beside unlabelled data, got lstm"):
         train_tiny(config=replace(MODEL, model="lstm"), unlabelled=further)
     other = SequenceData("other", InputSpec("values", 7), torch.zeros(3, 4, 7))
-    with pytest.raises(InputError, match="other: expected .* as in training"):
+    with pytest.raises(InputError, match=r"other: expected .* as in training"):
         train_tiny(unlabelled=other)
