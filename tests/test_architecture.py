@@ -24,7 +24,6 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("experiments", "arguments"),
     ("bench", "grids"),
     ("runs",),
-    ("report",),
     ("estimator",),
     ("streaming", "export", "opening"),
     ("training", "persistence"),
@@ -40,6 +39,9 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("stems", "totals"),
     ("recurrent", "initialisation", "kernels"),
     ("threads", "allocation"),
+    ("verdict",),
+    ("floors",),
+    ("report",),
     ("own",),
     ("labels",),
     ("data", "preprocessing"),
@@ -47,7 +49,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("vocabulary", "losses", "scores"),
     ("batch", "config"),
     ("reading",),
-    ("files", "processes", "fingerprint", "lock"),
+    ("files", "processes", "fingerprint", "lock", "moments", "arrays", "plain_torch", "numbers"),
     ("errors",),
 )
 

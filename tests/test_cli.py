@@ -33,6 +33,7 @@ VERBS = (
     "stream",
     "export",
     "reproduce",
+    "record",
     "report",
     "data",
     "bench",

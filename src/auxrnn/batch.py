@@ -65,7 +65,7 @@ class SequenceBatch:
     inputs: (B, T, C) uint8 pixels or float values, or (B, T) int64 characters; what lies past a sequence's own length
     never changes a value or a gradient. lengths: (B,) int64 in 1..T, on the CPU. labels: as the target has them, (B,)
     or (B, size), or (B, T) where every step has one; or None. weights: of each label in the supervised loss, (B,) or
-    (B, T), all 1 where None.
+    (B, T), all 1 where None. Lists and arrays of numbers become tensors.
 
     Cut into tokens (`stems`), T counts tokens, inputs have what a token sees in one more dimension, and `own` (B, T,
     ...) holds the raw steps that are each token's own.
@@ -78,6 +78,8 @@ class SequenceBatch:
     own: Tensor | None = None
 
     def __post_init__(self) -> None:
+        for name in ("inputs", "lengths", "labels", "weights"):
+            object.__setattr__(self, name, as_tensor(name, getattr(self, name)))
         if self.inputs.dim() not in (2, 3, 4) or 0 in self.inputs.shape:
             raise ValueError(
                 f"Expected inputs of shape (B, T, C) or (B, T), none of them 0, got {_shape(self.inputs)}."
@@ -117,13 +119,25 @@ class SequenceBatch:
         return SequenceBatch(self.inputs.to(device, non_blocking=non_blocking), self.lengths, labels, weights, own)
 
 
+def as_tensor(name: str, value: Any) -> Any:
+    """A tensor or None as it is, lists and arrays of numbers as tensors; ValueError for anything else."""
+    if value is None or isinstance(value, Tensor):
+        return value
+    try:
+        return torch.as_tensor(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"Expected {name} as a tensor, got {type(value).__name__}: {error}") from error
+
+
 def as_batch(inputs: Tensor | SequenceBatch, lengths: Tensor | None = None) -> SequenceBatch:
     """A batch of inputs (B, T, ...); without `lengths` every sequence has all T steps."""
     if isinstance(inputs, SequenceBatch):
         return inputs
-    if lengths is None:
-        lengths = torch.full(inputs.shape[:1], inputs.shape[1] if inputs.dim() > 1 else 0, dtype=torch.int64)
-    return SequenceBatch(inputs, lengths.cpu())
+    steps: Tensor = as_tensor("inputs", inputs)
+    each: Tensor | None = as_tensor("lengths", lengths)
+    if each is None:
+        each = torch.full(steps.shape[:1], steps.shape[1] if steps.dim() > 1 else 0, dtype=torch.int64)
+    return SequenceBatch(steps, each.cpu())
 
 
 def _shape(tensor: Tensor) -> str:

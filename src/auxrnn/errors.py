@@ -25,6 +25,10 @@ class InputError(ValueError):
         super().__init__(_CONTROL.sub(lambda found: repr(found[0])[1:-1], line))
 
 
+class FloorWarning(UserWarning):
+    """A trained model that is not better than what costs a second; the message says how much, and what to try."""
+
+
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """The nearest of `choices` to a misspelt `word` as the end of a sentence, e.g. ` Did you mean 'mnist'?`, else `""`.
 

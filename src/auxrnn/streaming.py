@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -35,12 +37,14 @@ FORMAT = "auxrnn-stream"
 MAX_PIECE = 128
 """Tokens read at once, so that a long piece takes no more memory than a short one."""
 
+INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+
 TOLD = {
-    "last": "the last output",
-    "recent": "the last steps",
-    "total": "a sum",
-    "squares": "a sum of squares",
-    "greatest": "the greatest outputs",
+    "last": "last output",
+    "recent": "tensor of the last steps",
+    "total": "sum",
+    "squares": "sum of squares",
+    "greatest": "greatest output",
 }
 """What the tensors of a stream are called, beside those of the network's state."""
 
@@ -83,25 +87,37 @@ class Stream:
         """Read a chunk (B, t, C), or (B, t) characters, and say what the network says so far, (B, size).
 
         Probabilities or values, as `target.shares` has them. Of a label a step, of each of the chunk: (B, t, size).
-        t may be 0. In the compact type of the inputs: uint8 pixels, float values, integers for characters. InputError
-        for anything else, and for a question before the first step.
+        t may be 0. In the compact type of the inputs: uint8 pixels, finite float values, integers for characters.
+        InputError for anything else, and for a question before the first step; the stream then stands where it stood.
         """
-        if not self.target.per_step:
-            self.advance(chunk)
-            return self.probabilities()
-        with torch.inference_mode():
+        self._check(chunk)
+        with torch.inference_mode(), self._whole_or_not_at_all():
+            if not self.target.per_step:
+                for _ in self._read(chunk):
+                    pass
+                return self.probabilities()
             parts = [self.target.shares(self._supervised.head(outputs)) for outputs in self._read(chunk)]
             return torch.cat(parts, dim=1) if parts else torch.empty(self.batch_size, 0, self.target.size)
 
     def advance(self, chunk: Tensor) -> None:
         """Read a chunk without asking for an answer."""
-        with torch.inference_mode():
+        self._check(chunk)
+        with torch.inference_mode(), self._whole_or_not_at_all():
             for _ in self._read(chunk):
                 pass
 
+    @contextmanager
+    def _whole_or_not_at_all(self) -> Iterator[None]:
+        """Where something is raised, the stream stands where it stood."""
+        before = self._standing
+        try:
+            yield
+        except BaseException:
+            self._standing = before
+            raise
+
     def _read(self, chunk: Tensor) -> Iterator[Tensor]:
         """The outputs (B, t, H) of the pieces of a chunk, one after the other."""
-        self._check(chunk)
         for piece in chunk.split(MAX_PIECE * self._encoder.stride, dim=1) if chunk.shape[1] else ():
             outputs, self._standing = self._reader.read(piece, self._standing)
             if outputs is not None:
@@ -118,31 +134,33 @@ class Stream:
 
     def state_dict(self) -> dict[str, Tensor]:
         """Where the stream stands, as tensors: to go on from there in another process with the same network."""
-        found = {name: tensor.clone() for name, tensor in self._named(self._standing).items()}
+        found = {name: tensor.clone() for name, tensor in _named(self._standing).items()}
         found["steps"] = torch.tensor(self.steps)
         return found
 
     def load_state_dict(self, content: Mapping[str, Tensor]) -> None:
         """Go on from where `state_dict` was taken; InputError for that of another network or batch."""
-        own = self._named(self._standing) | {"last": self._example_output}
+        for name, tensor in content.items():
+            if not isinstance(tensor, Tensor):
+                raise InputError(f"Expected the state of a stream as tensors, got {type(tensor).__name__} as {name}.")
+        own = {"last": self._example_output} | _named(self._standing)
         if self._standing.totals is not None:
             del own["last"]
-        named = {*own, "steps"}
-        if set(content) - {"last"} != named - {"last"}:
-            raise InputError(f"Expected the state of a stream with {sorted(named)}, got {sorted(content)}.")
-        steps = int(content["steps"])
+        expected = {*own, "steps"}
+        if set(content) - {"last"} != expected - {"last"}:
+            raise InputError(f"Expected the state of a stream with {sorted(expected)}, got {sorted(content)}.")
+        number = content["steps"]
+        if number.shape != () or number.dtype != torch.int64:
+            raise InputError(f"Expected steps as one whole number, got {tuple(number.shape)} {number.dtype}.")
+        steps = int(number)
         tokens = steps // self._encoder.stride
         if steps < 0 or ("last" in content) != ("last" in own and tokens > 0):
             raise InputError(f"Expected the last output beside a number of steps, got {steps} steps.")
         moved = {}
-        for name in set(content) - {"steps"}:
-            tensor, found = own[name], content[name]
-            if found.shape != tensor.shape or found.dtype != tensor.dtype:
-                raise InputError(
-                    f"Expected {TOLD.get(name, 'a state')} of shape {tuple(tensor.shape)} and type {tensor.dtype}, as "
-                    f"this network and a batch of {self.batch_size} have, got {tuple(found.shape)} {found.dtype}."
-                )
-            moved[name] = found.clone().to(tensor.device)
+        for name, tensor in own.items():
+            if name in content:
+                self._check_like(TOLD.get(name, "state"), content[name], tensor)
+                moved[name] = content[name].clone().to(tensor.device)
         parts = iter([moved[name] for name in own if name.startswith("state.")])
         state = map_state(lambda _: next(parts), self._standing.state)
         totals = self._standing.totals
@@ -151,16 +169,14 @@ class Stream:
             totals = Totals(count, moved["total"], moved["squares"], moved.get("greatest"))
         self._standing = Standing(steps, state, moved.get("recent"), totals, moved.get("last"))
 
-    @staticmethod
-    def _named(standing: Standing) -> dict[str, Tensor]:
-        """The tensors of where a stream stands, by name."""
-        found: dict[str, Tensor | None] = {
-            f"state.{index}": tensor for index, tensor in enumerate(state_tensors(standing.state))
-        }
-        found |= {"recent": standing.recent, "last": standing.last}
-        if standing.totals is not None:
-            found |= {name: getattr(standing.totals, name) for name in ("total", "squares", "greatest")}
-        return {name: tensor for name, tensor in found.items() if tensor is not None}
+    def _check_like(self, what: str, found: Tensor, own: Tensor) -> None:
+        if found.shape != own.shape or found.dtype != own.dtype:
+            raise InputError(
+                f"Expected a {what} of shape {tuple(own.shape)} and type {own.dtype}, as this network and a batch of "
+                f"{self.batch_size} have, got {tuple(found.shape)} {found.dtype}."
+            )
+        if not bool(torch.isfinite(found).all()):
+            raise InputError(f"Expected a {what} of finite numbers, got NaN or infinity.")
 
     @cached_property
     def _example_output(self) -> Tensor:
@@ -170,19 +186,23 @@ class Stream:
             example = example.expand(self.batch_size, *example.shape[1:])
             return self._encoder(example, self._encoder.initial_state(example))[0][:, -1]
 
-    def save(self, path: str | Path) -> None:
-        """Write where the stream stands to a safetensors file, whole or as it was; no pickle."""
+    def save(self, path: str | Path, notes: Mapping[str, str] | None = None) -> None:
+        """Write where the stream stands to a safetensors file, whole or as it was; no pickle. notes: kept beside it."""
         about = {
             "format": FORMAT,
             "input": json.dumps(self.spec.to_dict()),
             "batch_size": str(self.batch_size),
             "network": self._fingerprint,
+            "notes": json.dumps(dict(notes or {})),
         }
         tensors = {name: tensor.cpu().contiguous() for name, tensor in self.state_dict().items()}
+        about["digest"] = _digest(tensors, about)
         write_atomically(Path(path), lambda aside: safetensors.torch.save_file(tensors, aside, about))
 
-    def load(self, path: str | Path) -> None:
-        """Go on from where a file of `save` stands; InputError where it is missing, damaged or of another network."""
+    def load(self, path: str | Path) -> dict[str, str]:
+        """Go on from where a file of `save` stands, and return its notes; InputError where it is missing, damaged,
+        changed, or of another network.
+        """
         if not Path(path).is_file():
             raise InputError(f"{path}: expected the state of a stream, found nothing.")
         try:
@@ -198,10 +218,16 @@ class Stream:
                 f"{path}: expected a state left by this model, found that of another or of other weights; begin anew "
                 "with another file."
             )
+        if about.get("digest") != _digest(content, about):
+            raise InputError(
+                f"{path}: expected the state of a stream as it was saved, found another digest: it was changed, or "
+                "saved by an older version; begin anew with another file."
+            )
         try:
             self.load_state_dict(content)
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
+        return dict(json.loads(about["notes"]))
 
     @cached_property
     def _fingerprint(self) -> str:
@@ -212,13 +238,42 @@ class Stream:
         return fingerprint(nn.ModuleDict(parts).state_dict())
 
     def _check(self, chunk: Tensor) -> None:
+        if not isinstance(chunk, Tensor):
+            raise InputError(f"Expected a chunk as a tensor, got {type(chunk).__name__}.")
         size = () if self.spec.kind == "characters" else (self.spec.size,)
         if chunk.dim() != 2 + len(size) or len(chunk) != self.batch_size or chunk.shape[2:] != size:
             shape = ", ".join(map(str, (self.batch_size, "t", *size)))
             raise InputError(f"Expected a chunk of shape ({shape}), got {tuple(chunk.shape)}.")
-        if chunk.is_floating_point() != (self.spec.kind == "values"):
-            expected = "floats" if self.spec.kind == "values" else "whole numbers"
-            raise InputError(f"Expected {self.spec.kind} as {expected}, got {chunk.dtype}.")
+        if self.spec.kind == "values":
+            if not chunk.is_floating_point():
+                raise InputError(f"Expected values as floats, got {chunk.dtype}.")
+            if not math.isfinite(chunk.sum()) and not bool(torch.isfinite(chunk).all()):  # one sum is the faster look
+                raise InputError("Expected finite values, got NaN or infinity. Fill in or leave out missing values.")
+            return
+        if chunk.dtype not in INTEGERS:
+            raise InputError(f"Expected {self.spec.kind} as whole numbers, got {chunk.dtype}.")
+        number = self.spec.size if self.spec.kind == "characters" else self.spec.levels
+        least, greatest = map(int, chunk.aminmax()) if chunk.numel() else (0, 0)
+        if least < 0 or greatest >= number:
+            raise InputError(
+                f"Expected {self.spec.kind} from 0 to {number - 1}, got {least if least < 0 else greatest}."
+            )
+
+
+def _named(standing: Standing) -> dict[str, Tensor]:
+    """The tensors of where a stream stands, by name."""
+    found: dict[str, Tensor | None] = {
+        f"state.{index}": tensor for index, tensor in enumerate(state_tensors(standing.state))
+    }
+    found |= {"recent": standing.recent, "last": standing.last}
+    if standing.totals is not None:
+        found |= {name: getattr(standing.totals, name) for name in ("total", "squares", "greatest")}
+    return {name: tensor for name, tensor in found.items() if tensor is not None}
+
+
+def _digest(tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> str:
+    """Of a state and all that is kept beside it."""
+    return fingerprint(tensors, json.dumps({k: v for k, v in about.items() if k != "digest"}, sort_keys=True))
 
 
 def _frozen(module: nn.Module) -> Any:

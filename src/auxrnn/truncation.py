@@ -17,6 +17,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from auxrnn.batch import as_tensor
 from auxrnn.recurrent import (
     Core,
     RaggedCore,
@@ -96,7 +97,8 @@ def encode_windows(core: Core, inputs: Tensor, start: Tensor, stop: Tensor) -> W
 
     start, stop: (B, W) int64 with `0 <= start <= stop <= T`. Raises ValueError for anything else.
     """
-    return encode_plans(core, inputs, [WindowPlan(start, stop)])[0]
+    plan = WindowPlan(as_tensor("start", start), as_tensor("stop", stop))
+    return encode_plans(core, as_tensor("inputs", inputs), [plan])[0]
 
 
 def encode_plans(core: Core, inputs: Tensor, plans: Sequence[WindowPlan]) -> list[Windows]:

@@ -26,6 +26,7 @@ pytest.importorskip("onnxruntime")
 
 GREY = InputSpec("pixels", 2, levels=9)
 TEXT = Preprocessing("characters", characters="abcé")
+NEAR = Preprocessing("values", 2, mean=(37.2, 0.0), scale=(0.5, 1.0))
 VALUES = Preprocessing("values", 3, mean=(1e6, 0.0, -5.0), scale=(100.0, 1.0, 0.01))
 SMALL = {"hidden_size": 5, "projection_size": 4, "segment_length": 3, "bptt": 2, "dropout": 0.5}
 TINY = TransformerConfig(layers=2, width=8, heads=2, feed_forward=8)
@@ -153,6 +154,58 @@ def test_bad_use(tmp_path, monkeypatch):
         export_model(saved_model(), tmp_path)
 
 
+TARGETS = {
+    "classes": ClassesTarget(("a", "b", "c")),
+    "values": ValueTarget(("x", "y"), (1e4, -3.0), (250.0, 0.01)),
+    "tags": TagsTarget(("a", "b")),
+}
+
+FAR = Preprocessing("values", 2, mean=(1.7e9, 37.2), scale=(3.0, 0.5))
+"""A clock in seconds: float32 knows 1.7e9 in steps of 128."""
+
+HEIGHT = ValueTarget(("x",), (1.7e9,), (3.0,))
+
+
+@pytest.mark.parametrize("model", ["lstm", "transformer"])
+@pytest.mark.parametrize("target", [TARGETS["tags"], HEIGHT], ids=["tags", "value"])
+def test_channels_and_answers_far_from_zero_are_those_of_predict(tmp_path, model, target):
+    """The file, fed with what was measured, says what the network says of values standardised in float64."""
+    config = ModelConfig(**{**SMALL, "model": model}, transformer=TINY)
+    torch.manual_seed(1)
+    network = build_model(config, FAR.spec, target).eval()
+    saved = SavedModel(network, config, FAR.spec, target.names, preprocessing=FAR)
+    assert export_model(saved, tmp_path).difference < 2e-6
+    steps = np.random.default_rng(0).normal(FAR.mean, FAR.scale, (40, 2))
+    np.save(tmp_path / "a.npy", steps)
+    with torch.no_grad():
+        outputs = network(as_batch(FAR.sequence(steps, "a").unsqueeze(0)))
+    expected = target.shares(outputs).double().flatten()[-target.size :].tolist()
+    found = run_example(tmp_path, str(tmp_path / "a.npy"))
+    assert [found[name] for name in target.names] == pytest.approx(expected, rel=0, abs=2e-5)
+
+
+def test_values_near_zero_stay_float32(tmp_path):
+    import onnxruntime
+
+    for preprocessing, kind in ((VALUES, "double"), (FAR, "double"), (NEAR, "float")):
+        export_model(saved_model(preprocessing=preprocessing), tmp_path)
+        session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
+        assert session.get_inputs()[0].type == f"tensor({kind})"
+        words = {"double": "`float64 (batch, steps", "float": "`float32 (batch, steps"}
+        assert words[kind] in (tmp_path / "README.md").read_text()
+
+
+def test_the_comparison_is_made_where_the_training_data_lie():
+    """A file that reads float32 differs by what float32 loses there."""
+    saved = saved_model(preprocessing=FAR)
+    served = Served(saved)
+
+    def rounded(inputs, *state):
+        return list(served(inputs.float(), *state))
+
+    assert largest_difference(rounded, served) > files.LARGEST_DIFFERENCE
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("positions", ["sinusoidal", "learned"])
 def test_transformer(tmp_path, positions):
@@ -162,13 +215,6 @@ def test_transformer(tmp_path, positions):
     saved = saved_model(config, longest=40 if positions == "learned" else None)
     assert export_model(saved, tmp_path).difference < 2e-6
     assert set(run_example(tmp_path)) == {"a", "b", "c"}
-
-
-TARGETS = {
-    "classes": ClassesTarget(("a", "b", "c")),
-    "values": ValueTarget(("x", "y"), (1e4, -3.0), (250.0, 0.01)),
-    "tags": TagsTarget(("a", "b")),
-}
 
 
 @pytest.mark.parametrize("target", TARGETS)
@@ -196,6 +242,7 @@ READING = {
     "stem of stride 1": {"stem": "conv", "kernel": 3, "readout": "stats-max"},
     "stem, sums": {"stem": "conv", "stride": 4, "kernel": 3, "readout": "stats", "num_layers": 2},
     "stem, sums and greatest": {"stem": "conv", "stride": 4, "kernel": 3, "readout": "stats-max"},
+    "mel bands": {"stem": "logmel", "sample_rate": 400, "readout": "stats-max"},
     "rnn": {"stem": "conv", "stride": 4, "kernel": 2, "readout": "stats-max", "cell": "rnn"},
     "urnn": {"stem": "conv", "stride": 4, "kernel": 2, "readout": "stats-max", "model": "urnn"},
 }
@@ -222,7 +269,7 @@ def first_state(about, batch):
 
 
 def raw_sequence(kind, steps, generator):
-    """As a program has it, and as the network reads it, both (1, T, ...)."""
+    """As a program has it, values as float64, and as the network reads it, both (1, T, ...)."""
     if kind == "characters":
         codes = torch.randint(0, TEXT.spec.size, (1, steps), generator=generator)
         return codes.numpy(), codes
@@ -230,7 +277,7 @@ def raw_sequence(kind, steps, generator):
         levels = torch.randint(0, 9, (1, steps, 2), dtype=torch.uint8, generator=generator)
         return levels.numpy(), levels
     drawn = torch.randn(1, steps, 3, generator=generator)
-    raw = (drawn.double() * torch.tensor(VALUES.scale).double() + torch.tensor(VALUES.mean).double()).float().numpy()
+    raw = (drawn.double() * torch.tensor(VALUES.scale).double() + torch.tensor(VALUES.mean).double()).numpy()
     return raw, VALUES.sequence(raw[0], "here").unsqueeze(0)
 
 

@@ -48,6 +48,8 @@ def _run(given: list[str]) -> int:
         return verbs.train(given[1:])
     if given[:1] == ["tune"]:
         return verbs.tune(given[1:])
+    if given[:1] == ["baseline"]:
+        return verbs.baseline(given[1:])
     parser = build_parser()
     options, unknown = parser.parse_known_args(given)
     if unknown:  # told by the parser of the verb, which knows what was meant

@@ -49,6 +49,27 @@ def tune(arguments: list[str]) -> int:
     return 0
 
 
+def baseline(arguments: list[str]) -> int:
+    own = Parser(
+        prog="auxrnn baseline",
+        usage="auxrnn baseline DATA [options of auxrnn train]",
+        description="Train what costs about a second on the data of a run, split as the run does, and print how well "
+        "it does: the scores that a trained network must beat. --config RUN/config.yaml takes the data of a run. "
+        "MiniRocket too, where aeon is installed (extra: peers).",
+        allow_abbrev=False,
+    )
+    _, others = own.parse_known_args(arguments)
+
+    from auxrnn.arguments import parse_given
+
+    config, _ = parse_given(others)
+
+    from auxrnn.experiments.baseline import print_floors
+
+    print_floors(config)
+    return 0
+
+
 def resume(options: argparse.Namespace) -> int:
     def work() -> None:
         from auxrnn.runs.run import resume_run
@@ -99,8 +120,14 @@ def reproduce(options: argparse.Namespace) -> int:
 def evaluate(options: argparse.Namespace) -> int:
     from auxrnn.runs.use import evaluate
 
-    for name, value in evaluate(Path(options.run), options.data, options.data_dir).items():
-        print(f"{name:<13} {value}")
+    found = evaluate(Path(options.run), options.data, options.data_dir, early=options.early)
+    for name, value in found.items():
+        if name not in ("verdict", "early"):
+            print(f"{name:<13} {value}")
+    for share, score in found.get("early", {}).items():
+        print(f"{'read ' + format(share, '.0%'):<13} {score:.6g}")
+    for line in found["verdict"]:
+        print(line)
     return 0
 
 
@@ -139,6 +166,14 @@ def export(options: argparse.Namespace) -> int:
     return 0
 
 
+def record(options: argparse.Namespace) -> int:
+    from auxrnn.grids.records import keep_runs
+
+    for line in keep_runs([Path(folder) for folder in options.folder], Path(options.out)):
+        print(line)
+    return 0
+
+
 def report(options: argparse.Namespace) -> int:
     from auxrnn.experiments.run_report import report_runs
 
@@ -155,7 +190,7 @@ def data(options: argparse.Namespace) -> int:
     if options.action == "import":
         return _import(options)
     from auxrnn.data.catalogue import fetch_files, verify
-    from auxrnn.runs.datasets import is_own
+    from auxrnn.data.presets import is_own
 
     if options.name is None:
         raise InputError(f"Expected a data set to {options.action}, got none; choose from {', '.join(PRESETS)}.")

@@ -19,7 +19,7 @@ from auxrnn.export.onnx_cores import core_nodes
 from auxrnn.export.onnx_nodes import Graph
 from auxrnn.export.onnx_readouts import SUMS, readout_nodes, sums_with
 from auxrnn.export.onnx_tokens import token_nodes
-from auxrnn.export.served import INPUT_TYPES, INPUTS, Served
+from auxrnn.export.served import INPUTS, Served
 from auxrnn.model import SequenceClassifier
 from auxrnn.objectives import Supervised
 from auxrnn.targets import ValueTarget
@@ -95,7 +95,7 @@ def _values(graph: Graph, served: Served, outputs: str) -> None:
     values = graph.node("Cast", outputs, to=TensorProto.DOUBLE)
     values = graph.node("Mul", values, graph.constant(served.target.scale or (1.0,) * size, np.float64))
     values = graph.node("Add", values, graph.constant(served.target.mean or (0.0,) * size, np.float64))
-    graph.node("Cast", values, to=TensorProto.FLOAT, out=served.answer)
+    graph.node("Cast", values, to=ELEMENTS[served.answer_type], out=served.answer)
 
 
 ANSWERS: dict[str, Callable[[Graph, Served, str], None]] = {
@@ -110,9 +110,9 @@ ANSWERS: dict[str, Callable[[Graph, Served, str], None]] = {
 def _model(graph: Graph, served: Served) -> onnx.ModelProto:
     kind, size = served.spec.kind, served.spec.size
     shape: list[Any] = ["batch", "steps"] if kind == "characters" else ["batch", "steps", size]
-    inputs = [helper.make_tensor_value_info(INPUTS, ELEMENTS[INPUT_TYPES[kind]], shape)]
+    inputs = [helper.make_tensor_value_info(INPUTS, ELEMENTS[served.input_type], shape)]
     answered: list[Any] = ["batch", *(["steps"] if served.target.per_step else []), served.target.size]
-    outputs = [helper.make_tensor_value_info(served.answer, TensorProto.FLOAT, answered)]
+    outputs = [helper.make_tensor_value_info(served.answer, ELEMENTS[served.answer_type], answered)]
     for part in served.state:
         element = ELEMENTS[part.first.dtype]
         inputs.append(helper.make_tensor_value_info(part.name, element, part.shape))

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-from auxrnn.export.served import INPUT_TYPES, Served
+from auxrnn.export.served import Served
 
 
 def exported_program(served: Served) -> torch.export.ExportedProgram:
@@ -15,7 +15,7 @@ def exported_program(served: Served) -> torch.export.ExportedProgram:
     from torch.export import Dim
 
     size = () if served.spec.kind == "characters" else (served.spec.size,)
-    example = torch.zeros((2, 5, *size), dtype=INPUT_TYPES[served.spec.kind])
+    example = torch.zeros((2, 5, *size), dtype=served.input_type)
     shapes = {"inputs": {0: Dim("batch", min=1), 1: Dim("steps", min=1, max=served.network.longest)}}
     with torch.no_grad(), _plain_attention():
         return torch.export.export(served.eval(), (example,), dynamic_shapes=shapes)
