@@ -106,7 +106,8 @@ def test_the_first_lines_tell_what_will_happen_and_the_last_what_came(tmp_path):
     run_small(tmp_path / "run", lines.append)
     assert lines[0].startswith("Task        digits: 10 classes, rp-lstm with 4 LSTM cells")
     assert "36 to train, 4 to validate, 400 to test, read at the end" in lines[1]
-    assert lines[-1].startswith("Test accuracy 0.")
+    told = next(index for index, line in enumerate(lines) if line.startswith("Test accuracy 0."))
+    assert [line.partition(" ")[0] for line in lines[told + 1 : told + 4]] == ["Compared", "Verdict", "Next"]
     assert "validation accuracy" in lines[-1]
 
 
