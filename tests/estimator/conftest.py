@@ -1,4 +1,4 @@
-"""Most fits here are too short, or on jobs too easy, to beat what costs a second; `test_verdict` alone looks at that."""
+"""Most fits here are too short, or on jobs too easy, to beat what costs a second; `test_verdict` looks at that."""
 
 from pathlib import Path
 
