@@ -101,6 +101,7 @@ def test_the_first_epoch_was_the_best(validation, expected):
         ([0.1, 0.3, 0.5, 0.6, 0.6, 0.601], 400, False),  # has come to rest
         ([0.1, 0.2, 0.3, 0.40, 0.42, 0.44], 400, True),
         ([0.1, 0.2, 0.3, 0.40, 0.42, 0.44], 100, False),  # four of a hundred: chance
+        ([0.5, 0.5, 0.75], 4, False),  # one of four: chance
         ([0.5], 400, False),
         ([0.5, 0.5, 0.5, 0.5], 400, False),
     ],

@@ -24,7 +24,7 @@ from auxrnn.floors.steps import step_features
 from auxrnn.targets import Target
 
 MOST_TRAINED, MOST_JUDGED = 4_000, 2_000
-MOST_NUMBERS = 2**27
+MOST_NUMBERS = 2**26
 """Steps times channels of all sequences that are read of one set, where there are more than FEWEST sequences."""
 
 FEWEST = 500
