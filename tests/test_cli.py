@@ -20,6 +20,7 @@ from auxrnn.cli.parsing import with_underscores
 from auxrnn.config import RunConfig
 from auxrnn.data.catalogue import load
 from auxrnn.runs.run import StoppedRunError
+from auxrnn.verdict.judge import lines_of
 from own_files import write_csv, write_texts
 from small_runs import SMALL, as_words
 
@@ -28,6 +29,7 @@ VERBS = (
     "train",
     "resume",
     "tune",
+    "baseline",
     "evaluate",
     "predict",
     "stream",
@@ -206,7 +208,9 @@ def test_train_and_what_follows(run, refused, tmp_path):
     lines = out.splitlines()
     assert lines[0].startswith("Task ")
     assert sum("epoch" in line for line in lines if line.startswith(("pretrain", "train"))) == 3
-    assert lines[-1].startswith("Test accuracy")
+    told = next(index for index, line in enumerate(lines) if line.startswith("Test accuracy"))
+    assert lines[told + 1].startswith("Compared    test accuracy")
+    assert f"Next        auxrnn baseline --config {folder / 'config.yaml'}" in lines
     assert f"Go on with `auxrnn resume {folder}`" in refused("train", *as_words(SMALL, folder))
     code, out, err = run("resume", folder)
     assert (code, err) == (0, "")
@@ -229,6 +233,7 @@ def test_evaluate_a_run_and_its_model(run, finished_run):
         assert found["data"] == "digits"
         assert found["sequences"] == "400"
         assert float(found["accuracy"]) == pytest.approx(expected)
+        assert lines_of(json.loads((finished_run / "result.json").read_text())["verdict"])[0] in out.splitlines()
 
 
 def test_what_cannot_be_evaluated(refused, finished_run, tmp_path):
