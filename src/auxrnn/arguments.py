@@ -12,7 +12,7 @@ from typing import NoReturn
 import yaml
 from jsonargparse import ArgumentParser
 
-from auxrnn.config import GROUPS, RunConfig, recipe_settings
+from auxrnn.config import GROUPS, MODELS, RunConfig, recipe_settings
 from auxrnn.data.presets import is_own
 from auxrnn.errors import InputError, did_you_mean
 from auxrnn.files import parse_yaml
@@ -41,6 +41,8 @@ def parse_given(arguments: Sequence[str]) -> tuple[RunConfig, frozenset[str]]:
     said = vars(parser.parse_args([word for word in words if not word.startswith("--print_config")], defaults=False))
     recipe = said.get("recipe") or ("modern" if is_own(said.get("data", RunConfig.data)) else RunConfig.recipe)
     settings = recipe_settings(recipe, said)
+    if said.get("unlabelled") and not MODELS[settings["model"]]:
+        settings["model"] = "p-lstm"
     parser.set_defaults({"recipe": recipe, **settings})
     made = parser.instantiate(parser.parse_args(words))
     config = RunConfig(**{name: value for name, value in vars(made).items() if name != "config"})

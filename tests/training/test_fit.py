@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from auxrnn.batch import InputSpec
 from auxrnn.config import AuxiliaryConfig
 from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
@@ -433,3 +434,29 @@ def test_every_lstm_of_a_network_trains_on_the_kernel_that_was_asked_for(monkeyp
     rows, usual = (train_tiny(training=replace(short, lstm_backend=name))[1] for name in ("persistent", "auto"))
     assert len(set(shapes)) > 1, "the main network and the decoders"
     assert [row["loss"] for row in rows] == pytest.approx([row["loss"] for row in usual], rel=1e-2)
+
+
+# Unlabelled sequences -------------------------------------------------------------------------------------------------
+
+
+def test_unlabelled_sequences_change_the_training_and_it_resumes_to_the_same_bits(tmp_path, monkeypatch):
+    further = replace(make_data("further", 9), labels=None)
+    plain, _, _ = train_tiny()
+    whole, rows, _ = train_tiny(unlabelled=further)
+    assert any(not torch.equal(whole[name], plain[name]) for name in whole)
+    die_at(monkeypatch, PhaseModule, "training_step", 10)
+    with pytest.raises(Killed):
+        train_tiny(tmp_path, unlabelled=further)
+    monkeypatch.undo()
+    again, same_rows, _ = resume_tiny(tmp_path, unlabelled=further)
+    assert_same_weights(again, whole)
+    assert same_rows == rows
+
+
+def test_unlabelled_sequences_without_an_auxiliary_loss_are_refused():
+    further = replace(make_data("further", 9), labels=None)
+    with pytest.raises(InputError, match="Expected a model with an auxiliary loss beside unlabelled data, got lstm"):
+        train_tiny(config=replace(MODEL, model="lstm"), unlabelled=further)
+    other = SequenceData("other", InputSpec("values", 7), torch.zeros(3, 4, 7))
+    with pytest.raises(InputError, match=r"other: expected .* as in training"):
+        train_tiny(unlabelled=other)

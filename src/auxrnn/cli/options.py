@@ -62,6 +62,7 @@ def build_parser() -> argparse.ArgumentParser:
     evaluate.add_argument("run", help="a run folder or a model folder")
     evaluate.add_argument("--data", help="a data set, a file or a folder; the model's own when left out")
     evaluate.add_argument("--data_dir", help="folder of the data")
+    evaluate.add_argument("--early", action="store_true", help="also by the share of each sequence that was read")
 
     predict = verb("predict", verbs.predict, "classes and probabilities, values or tags for files of your own")
     predict.add_argument("run", help="a run folder or a model folder")

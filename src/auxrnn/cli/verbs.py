@@ -120,10 +120,12 @@ def reproduce(options: argparse.Namespace) -> int:
 def evaluate(options: argparse.Namespace) -> int:
     from auxrnn.runs.use import evaluate
 
-    found = evaluate(Path(options.run), options.data, options.data_dir)
+    found = evaluate(Path(options.run), options.data, options.data_dir, early=options.early)
     for name, value in found.items():
-        if name != "verdict":
+        if name not in ("verdict", "early"):
             print(f"{name:<13} {value}")
+    for share, score in found.get("early", {}).items():
+        print(f"{'read ' + format(share, '.0%'):<13} {score:.6g}")
     for line in found["verdict"]:
         print(line)
     return 0

@@ -28,6 +28,8 @@ class RunConfig(TrainingConfig, ModelConfig):
             number of steps when left out.
         data: a preset, as `auxrnn data list` shows them, or the path of a file, a folder or an imported set.
         data_dir: folder of the data; else $AUXRNN_DATA_DIR, else the user's cache folder.
+        unlabelled: files or a folder of further sequences like those of `data`, which the auxiliary losses alone learn
+            from; labels in them are not looked at. The model is p-lstm then where none is said.
         limit_train: use only so many training sequences, stratified and seeded.
         out: the run folder; runs/DATA-MODEL-SEED when left out.
         limit_test: test on so many sequences only, stratified and seeded.
@@ -44,6 +46,7 @@ class RunConfig(TrainingConfig, ModelConfig):
     budget: str | None = None
     data: str = "digits"
     data_dir: str | None = None
+    unlabelled: str | None = None
     limit_train: int | None = None
     out: str | None = None
     limit_test: int | None = None
@@ -64,7 +67,7 @@ class RunConfig(TrainingConfig, ModelConfig):
         at_least("candidates", self.candidates, 1)
         if self.budget is not None:
             seconds_of(self.budget)
-        for name in ("data", "data_dir", "out"):
+        for name in ("data", "data_dir", "out", "unlabelled"):
             place = getattr(self, name)
             if place is not None and (not place or "\0" in place):
                 raise InputError(f"Expected {name} to be the name of a place, got {place!r}.")

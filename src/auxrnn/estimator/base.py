@@ -28,7 +28,7 @@ from auxrnn.data.dataset import SequenceData
 from auxrnn.data.splits import stratified_split
 from auxrnn.errors import FloorWarning, InputError
 from auxrnn.estimator.parameters import SequenceParameters
-from auxrnn.estimator.settings import config_of, parameters_of, remedies
+from auxrnn.estimator.settings import AUTO, config_of, parameters_of, remedies
 from auxrnn.estimator.stream import SequenceStream
 from auxrnn.floors import measure_floors
 from auxrnn.inference import measure
@@ -51,22 +51,27 @@ class LongSequenceEstimator(SequenceParameters, ABC):
     kinds: ClassVar[tuple[str, ...]]
     """Of the targets that this estimator learns."""
 
-    def fit(self, X: Any, y: Any, eval_set: tuple[Any, Any] | None = None) -> Self:
+    def fit(self, X: Any, y: Any, eval_set: tuple[Any, Any] | None = None, unlabelled: Any = None) -> Self:
         """Train on N sequences `X` and their labels `y`, as the class says.
 
-        eval_set: (X, y) to choose the best epoch by, in place of a share of the training data. Raises InputError (a
+        eval_set: (X, y) to choose the best epoch by, in place of a share of the training data. unlabelled: further
+        sequences, in a form that X may have, which the auxiliary loss alone learns from; `aux` is "predict" then where
+        it is left to the recipe. Raises InputError (a
         ValueError) for input or parameters that cannot be used, and `training.module.DivergedError` where the loss is
         no longer finite; an estimator that was fitted before stays as it was then. Several threads that fit take turns,
         for torch's random numbers are the whole process's.
         """
         fitted = copy.copy(self)  # what is learned becomes this estimator's own when all is done
         with _one_fit, plain_torch():
-            fitted._learn(X, y, eval_set)
+            fitted._learn(X, y, eval_set, unlabelled)
         self.__dict__ = fitted.__dict__
         return self
 
-    def _learn(self, X: Any, y: Any, eval_set: tuple[Any, Any] | None) -> None:
-        config, given = config_of(self.get_params(deep=False))
+    def _learn(self, X: Any, y: Any, eval_set: tuple[Any, Any] | None, unlabelled: Any) -> None:
+        parameters = self.get_params(deep=False)
+        if unlabelled is not None and parameters["aux"] == AUTO and parameters["model"] is None:
+            parameters["aux"] = "predict"
+        config, given = config_of(parameters)
         if y is None:
             raise InputError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
         raw = read_sequences(X)
@@ -90,6 +95,11 @@ class LongSequenceEstimator(SequenceParameters, ABC):
             inputs = preprocessing.apply(held_out, "X of eval_set")
             validation = replace(train, name="eval_set", inputs=inputs, labels=held_out_labels, class_weights=None)
 
+        beside = None
+        if unlabelled is not None:
+            inputs = preprocessing.apply(read_sequences(unlabelled, "unlabelled"), "unlabelled")
+            beside = SequenceData("unlabelled", preprocessing.spec, inputs, characters=characters)
+
         from auxrnn.training.candidates import chosen_by_data, told_duration
         from auxrnn.training.fit import fit
 
@@ -100,7 +110,8 @@ class LongSequenceEstimator(SequenceParameters, ABC):
                 told_duration(config, train)
             torch.manual_seed(config.seed)
             network = build_model(config, train.spec, target, int(train.lengths.max()))
-            fitted = fit(network, train, validation, config.model_config(), config, quiet=not self.verbose)
+            quiet = not self.verbose
+            fitted = fit(network, train, validation, config.model_config(), config, quiet=quiet, unlabelled=beside)
             tallies = None if validation is None else measure(network, validation)[2]
         self.history_, self.best_epoch_ = fitted.history, fitted.best_epoch
         self.config_, self.tried_ = config, [*reasons, *tried]

@@ -279,7 +279,16 @@ def _train(
     for remark in data.remarks if ranks.is_first else ():
         say(f"Note        {remark}")
     try:
-        fitted = fit(network, train, validation, config.model_config(), config, folder=folder.path, resume=resume)
+        fitted = fit(
+            network,
+            train,
+            validation,
+            config.model_config(),
+            config,
+            folder=folder.path,
+            resume=resume,
+            unlabelled=loaded.unlabelled,
+        )
     except InterruptedRun as stop:
         raise StoppedRunError(f"{stop}; saved. Go on with: auxrnn resume {folder.path}") from stop
     except DivergedError as error:
