@@ -105,6 +105,17 @@ def test_help_speaks_of_every_target_and_form(run, verb, words):
     assert words in " ".join(run(verb, "--help")[1].split())
 
 
+def test_finished_runs_are_kept_in_one_file(run, finished_run, tmp_path):
+    file = tmp_path / "kept.jsonl"
+    assert run("record", finished_run, "--out", file) == (0, f"{file}#finished\n", "")
+    code, out, error = run("record", tmp_path, "--out", file)
+    assert (code, out) == (2, "")
+    assert "expected a finished run or a folder of such, found none" in error
+    code, out, error = run("train", "--config", f"{file}#finnished")
+    assert (code, out) == (2, "")
+    assert "Did you mean 'finished'?" in error
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help(run, verb):
     code, out, err = run(verb, "--help")
