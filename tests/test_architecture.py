@@ -46,6 +46,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("vocabulary", "losses", "scores"),
     ("batch", "config"),
     ("reading",),
+    ("folders",),
     ("files", "processes", "fingerprint", "lock", "moments", "arrays", "plain_torch"),
     ("errors",),
 )

@@ -25,6 +25,15 @@ class InputError(ValueError):
         super().__init__(_CONTROL.sub(lambda found: repr(found[0])[1:-1], line))
 
 
+def is_full_memory(error: BaseException) -> bool:
+    """Whether an error says that memory did not suffice, in the words of Python, numpy or torch."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and "allocate memory" in str(error))
+    )
+
+
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """The nearest of `choices` to a misspelt `word` as the end of a sentence, e.g. ` Did you mean 'mnist'?`, else `""`.
 

@@ -2,36 +2,109 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import secrets
+import shutil
+import socket
 import tempfile
 from collections.abc import Callable, Hashable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from auxrnn.errors import InputError
 
+Write = Callable[[Path], Any]
+"""Fills the file that it is given."""
 
-def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let `write` fill a file beside `path`, flush it to the disk, and rename it. OSError where that fails."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")  # machines may share the folder
+
+def write_atomically(path: Path, write: Write) -> None:
+    """Let `write` fill a file beside `path`, flush it to the disk, and rename it. OSError with `path` where that fails.
+
+    The file has the mode that any other new file has, or that of the one before it. What a killed process left of an
+    earlier attempt is cleared away.
+    """
     try:
-        write(aside)
-        with open(aside, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-    except RuntimeError as error:  # what torch makes of a full disk
-        aside.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        clear_asides(path)
+        aside = aside_of(path)
+        try:
+            aside.touch(exist_ok=False)
+            mode = (path if path.is_file() else aside).stat().st_mode & 0o7777
+            aside.unlink()
+            write(aside)
+            os.chmod(aside, mode)
+            with open(aside, "rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(aside, path)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    except (RuntimeError, SafetensorError) as error:  # what torch and safetensors make of a full disk
         raise OSError(f"{path}: could not be written: {str(error).splitlines()[0]}") from error
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
+
+
+def aside_of(path: Path) -> Path:
+    """A name beside `path` that no other process gives, of this machine or another that shares the folder."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{_this_host()}-{secrets.token_hex(4)}.part")
+
+
+def clear_asides(path: Path) -> None:
+    """Remove what processes of this machine that are gone have left beside `path`; looked for once a process."""
+    if path in _cleared:
+        return
+    _cleared.add(path)
+    mine = re.compile(rf"\.{re.escape(path.name)}\.(\d+)-{_this_host()}-[0-9a-f]+\.part")
+    for left in path.parent.iterdir():
+        found = mine.fullmatch(left.name)
+        if found and not _is_running(int(found[1])):
+            remove(left)
+
+
+def remove(path: Path) -> None:
+    """A file, or a folder with all that is in it; nothing where there is none."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def sync_folder(path: Path) -> None:
+    """Flush the names in a folder to the disk."""
+    folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+_cleared: set[Path] = set()
+
+
+def _is_running(pid: int) -> bool:
+    if os.name == "nt":  # which cannot be asked without harm
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
+
+
+@cache
+def _this_host() -> str:
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:6]
 
 
 def check_place(path: Path) -> None:

@@ -58,7 +58,7 @@ def scripted(monkeypatch):
     def use(ends, places=1):
         script = Script(ends, places)
         monkeypatch.setattr(grid, "_workers", lambda *given: script)
-        monkeypatch.setattr(grid, "collect_records", lambda root: [])
+        monkeypatch.setattr(grid, "collect_records", lambda *given: [])
         return script
 
     return use

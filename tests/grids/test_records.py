@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from auxrnn.errors import InputError
-from auxrnn.grids.records import CIRCUMSTANCES, FIGURES, collect_records, write_records
+from auxrnn.grids.records import CIRCUMSTANCES, FIGURES, collect_records, score_told, write_records
 from small_runs import SMALL
 
 
@@ -61,6 +61,43 @@ def test_a_run_of_an_older_version_lacks_figures(root):
     path.write_text(json.dumps(result))
     (record,) = collect_records(root)
     assert record.figures["peak_memory_bytes"] is None
+
+
+def test_a_damaged_run_is_told_and_the_others_are_collected(root, finished_run):
+    shutil.copytree(root / "mnist", root / "stray")
+    path = root / "stray" / "lstm" / "seed-3" / "result.json"
+    path.write_text("{}")
+    lines = []
+    assert [record.name for record in collect_records(root, lines.append)] == ["mnist/lstm/seed-3"]
+    (line,) = lines
+    assert line.startswith(f"Left out: {path}: expected the result of a run, found test_accuracy None")
+
+
+@pytest.mark.parametrize(
+    ("target", "scores", "told"),
+    [
+        ("value", {"r2": -0.5, "rmse": 3.25, "mae": 2.0}, "R2 -0.5"),
+        ("tags", {"step_accuracy": 0.75}, "step accuracy 75.00 %"),
+        ("classes", {"micro_f1": 0.5, "exact_match": 0.25}, "micro-F1 50.00 %"),
+        ("class", {"accuracy": 0.5}, "50.0 %"),
+    ],
+)
+def test_every_target_has_its_own_score(root, target, scores, told):
+    path = root / "mnist" / "lstm" / "seed-3" / "result.json"
+    result = {name: value for name, value in json.loads(path.read_text()).items() if not name.startswith("test_")}
+    result |= {"target": target, **{f"test_{name}": value for name, value in scores.items()}}
+    path.write_text(json.dumps(result))
+    (record,) = collect_records(root)
+    assert {name: record.figures[f"test_{name}"] for name in scores} == scores
+    assert score_told(result) == told
+    write_records(root, [record])
+    with open(root / "runs.csv", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert {name: float(row[f"test_{name}"]) for name in scores} == scores
+    score = next(iter(scores))
+    path.write_text(json.dumps({**result, f"test_{score}": "none"}))
+    with pytest.raises(InputError, match=f"found test_{score} 'none'"):
+        collect_records(root)
 
 
 @pytest.mark.parametrize("content", ["{}", "[", "[]"])

@@ -83,7 +83,7 @@ def reproduce(request: Request, say: Callable[[str], None] = print) -> Path:
             if outcome.state != "finished":
                 say(f"{name} has {outcome.state}: {outcome.error}")
         stopped = [name for name, outcome in outcomes.items() if outcome.state == "stopped"]
-    records = {record.name: record for record in collect_records(out / "runs")}
+    records = {record.name: record for record in collect_records(out / "runs", say)}
     planned = _whole(experiment, scale, request.seeds or scale.seeds, records)
     if not any(run.name in records for run in planned):
         raise InputError(f"{out}: expected finished runs of {experiment.name} there, found none.")

@@ -20,7 +20,7 @@ from auxrnn.config import RunConfig
 from auxrnn.data.presets import PRESETS
 from auxrnn.errors import InputError
 from auxrnn.grids.claims import is_claimed
-from auxrnn.grids.records import collect_records, write_records
+from auxrnn.grids.records import collect_records, score_told, write_records
 from auxrnn.grids.task import Keep, Report, Task, check_same, give_up, tidy
 from auxrnn.grids.workers import Processes, ThisProcess, Workers, default_number
 from auxrnn.runs.folder import RunFolder, read_json
@@ -81,7 +81,7 @@ def run_grid(
         for task in tasks.values():
             tidy(RunFolder(task.folder), keep)
         if root.is_dir():
-            write_records(root, collect_records(root))
+            write_records(root, collect_records(root, say))
     return {name: grid.outcomes[name] for name in runs}
 
 
@@ -213,7 +213,7 @@ class _Grid:
             return  # many, perhaps
         told = f"{outcome.state}: {outcome.error}"
         if outcome.result is not None:
-            told = f"test {100 * outcome.result['test_accuracy']:.1f} %, {outcome.result['seconds']:.0f} s"
+            told = f"test {score_told(outcome.result)}, {outcome.result['seconds']:.0f} s"
         self.say(f"[{len(self.outcomes)}/{len(self.tasks)}] {outcome.name}: {told}")
 
 
