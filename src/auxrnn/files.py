@@ -9,7 +9,8 @@ import secrets
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from typing import Any
 from safetensors import SafetensorError
 
 from auxrnn.errors import InputError
+
+ASIDE = re.compile(r"\..+\.(\d+)-([0-9a-f]{6})-[0-9a-f]{8}\.part")
+"""The names that `aside_of` gives."""
 
 Write = Callable[[Path], Any]
 """Fills the file that it is given."""
@@ -28,11 +32,11 @@ def write_atomically(path: Path, write: Write) -> None:
     The file has the mode that any other new file has, or that of the one before it. What a killed process left of an
     earlier attempt is cleared away.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    clear_asides(path)
+    aside = aside_of(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        clear_asides(path)
-        aside = aside_of(path)
-        try:
+        with naming(path):
             aside.touch(exist_ok=False)
             mode = (path if path.is_file() else aside).stat().st_mode & 0o7777
             aside.unlink()
@@ -41,16 +45,24 @@ def write_atomically(path: Path, write: Write) -> None:
             with open(aside, "rb+") as file:
                 os.fsync(file.fileno())
             os.replace(aside, path)
-        except BaseException:
-            aside.unlink(missing_ok=True)
-            raise
-        sync_folder(path.parent)
+    except (RuntimeError, SafetensorError) as error:  # what torch and safetensors make of a full disk
+        aside.unlink(missing_ok=True)
+        raise OSError(f"{path}: could not be written: {str(error).splitlines()[0]}") from error
+    except BaseException:
+        aside.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """An OSError that comes without a name, as that of a full disk does, is told with `path`."""
+    try:
+        yield
     except OSError as error:
         if error.filename is not None or error.errno is None:
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
-    except (RuntimeError, SafetensorError) as error:  # what torch and safetensors make of a full disk
-        raise OSError(f"{path}: could not be written: {str(error).splitlines()[0]}") from error
 
 
 def aside_of(path: Path) -> Path:
@@ -63,11 +75,15 @@ def clear_asides(path: Path) -> None:
     if path in _cleared:
         return
     _cleared.add(path)
-    mine = re.compile(rf"\.{re.escape(path.name)}\.(\d+)-{_this_host()}-[0-9a-f]+\.part")
     for left in path.parent.iterdir():
-        found = mine.fullmatch(left.name)
-        if found and not _is_running(int(found[1])):
+        if left.name.startswith(f".{path.name}.") and is_left_over(left):
             remove(left)
+
+
+def is_left_over(path: Path) -> bool:
+    """Whether a process of this machine has given this name by `aside_of` and is gone."""
+    found = ASIDE.fullmatch(path.name)
+    return found is not None and found[2] == _this_host() and not _is_running(int(found[1]))
 
 
 def remove(path: Path) -> None:
@@ -82,9 +98,8 @@ def sync_folder(path: Path) -> None:
     """Flush the names in a folder to the disk. OSError with `path` where that fails."""
     folder = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(folder)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
+        with naming(path):
+            os.fsync(folder)
     finally:
         os.close(folder)
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 
+from auxrnn.files import naming
+
 GRACE = 10
 """Seconds after which the lock of a process that was killed while it wrote is taken from it."""
 
@@ -28,13 +30,9 @@ class Journal(JournalFileBackend):
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
         """Optuna's own. OSError with the file's name where it cannot be written."""
-        try:
+        with naming(self.path):
             self._mend()
             super().append_logs(logs)
-        except OSError as error:
-            if error.filename is not None:
-                raise
-            raise OSError(error.errno, error.strerror, str(self.path)) from error
 
     def _mend(self) -> None:
         if not self._torn():

@@ -17,7 +17,7 @@ from auxrnn.config import OWN_CORE, RunConfig
 from auxrnn.data.dataset import SequenceData, TrainTest
 from auxrnn.data.splits import stratified_split
 from auxrnn.errors import InputError, did_you_mean, is_full_memory
-from auxrnn.files import check_outside, remove
+from auxrnn.files import check_outside, is_left_over, remove
 from auxrnn.inference import measure
 from auxrnn.kernels.backend import choose_backend
 from auxrnn.lock import check_unlocked, lock_run
@@ -144,7 +144,8 @@ def resume_run(path: Path, say: Say = print, *, data_dir: str | None = None) -> 
         config, notes = as_started(config, started, describe_environment())
         for note in notes:
             say(f"Note        {note}")
-        _clear(folder)
+        for left in _parts(folder):
+            remove(left)
         return _train(config, folder, data, _newest_whole(folder, say), say)
 
 
@@ -159,15 +160,16 @@ def how_to_go_on(path: Path) -> str:
 
 
 def _finished(folder: RunFolder, say: Say) -> dict[str, Any]:
-    _clear(folder)
+    for left in _parts(folder):
+        if is_left_over(left):  # others may be at work, on a report of it
+            remove(left)
     say(f"{folder.path} is finished; nothing to do.")
     return read_json(folder.result)
 
 
-def _clear(folder: RunFolder) -> None:
-    """Remove what kills in the middle of writing have left."""
-    for left in [part for place in (folder.path, folder.checkpoints, folder.model) for part in place.glob(".*.part")]:
-        remove(left)
+def _parts(folder: RunFolder) -> list[Path]:
+    """What kills in the middle of writing have left, and what is being written."""
+    return [part for place in (folder.path, folder.checkpoints, folder.model) for part in place.glob(".*.part")]
 
 
 def train_rank(path: Path, checkpoint: Path | None, data_dir: str | None) -> None:
