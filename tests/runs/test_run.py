@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 import torch
 import yaml
 
+from auxrnn import files
 from auxrnn.arguments import parse_run_config
 from auxrnn.cli import main
 from auxrnn.config import MODELS, AuxiliaryConfig, ModelConfig
@@ -261,6 +263,18 @@ def test_asked_to_stop_it_saves_and_says_how_to_go_on(tmp_path, monkeypatch, cap
     assert newest(tmp_path / "run").name == "phase-1-step-000000002.ckpt"
     assert main(["resume", str(tmp_path / "run")]) == 0
     assert model_bytes(tmp_path / "run") == model_bytes(finished_run)
+
+
+def test_what_a_kill_left_in_a_finished_run_is_removed(tmp_path, finished_run):
+    shutil.copytree(finished_run, tmp_path / "run")
+    gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    for place in ("", "model"):
+        left = files.aside_of(tmp_path / "run" / place / "a")
+        left.with_name(left.name.replace(f".{os.getpid()}-", f".{int(gone.stdout)}-")).write_bytes(b"half")
+    at_work = files.aside_of(tmp_path / "run" / "report.html")
+    at_work.write_bytes(b"half")
+    resume_small(tmp_path / "run")
+    assert list((tmp_path / "run").rglob("*.part")) == [at_work]
 
 
 def test_a_finished_run_is_left_as_it_is(finished_run):
