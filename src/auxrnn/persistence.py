@@ -21,7 +21,7 @@ from auxrnn.build import build_model
 from auxrnn.card import model_card
 from auxrnn.config import ModelConfig, with_groups
 from auxrnn.errors import InputError, check_printable
-from auxrnn.files import write_atomically
+from auxrnn.files import read_description, write_atomically
 from auxrnn.fingerprint import fingerprint
 from auxrnn.model import Classifier
 from auxrnn.preprocessing import Preprocessing
@@ -165,7 +165,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"{path}: expected the configuration of a trained model, found nothing.")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_description(path))
     except (ValueError, OSError, RecursionError) as error:
         raise InputError(f"{path}: expected JSON, found something else: {error}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from auxrnn.errors import InputError
+from auxrnn.own.filed import FiledArray
 from auxrnn.own.importing import import_source, read_source
 from auxrnn.own.stored import ENDS, LABELS, META, SPLITS, VALUES, is_set, open_set
 from auxrnn.reading import ReadingOptions
@@ -21,7 +22,7 @@ def folder(tmp_path):
 def test_the_same_as_the_source(folder):
     mapped, read = open_set(folder), read_source(folder.parent / "steps.csv", ReadingOptions())
     assert is_set(folder)
-    assert isinstance(mapped.values, np.memmap)
+    assert isinstance(mapped.values, FiledArray)
     assert (mapped.form, mapped.classes, mapped.options) == (read.form, read.classes, read.options)
     assert mapped.classes == ("even", "odd")
     for index in range(len(read)):

@@ -56,9 +56,10 @@ def id_column(table: Table) -> str | None:
 
 
 def holds_words(table: Table, column: str) -> bool:
-    """Whether most cells of a column in the first rows are texts and no numbers."""
+    """Whether most cells of a column in the first rows are texts and no numbers; so are none at all."""
     cells = [cell for cell in table.cells(column) if not is_missing(cell)]
-    return 2 * sum(isinstance(cell, str) and not is_number(cell, table.decimal) for cell in cells) > len(cells)
+    words = sum(isinstance(cell, str) and not is_number(cell, table.decimal) for cell in cells)
+    return not cells or 2 * words > len(cells)
 
 
 def holds_sentences(table: Table, column: str) -> bool:

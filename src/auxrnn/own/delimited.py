@@ -88,10 +88,12 @@ class Delimited:
         rows = self.dialect.rows()
         if self.header:
             next(rows, None)
-        for number, cells in rows:
-            if len(cells) > self.width and not any(cell.strip() for cell in cells[self.width :]):
-                cells = cells[: self.width]
-            yield number, cells
+        width = self.width
+        for numbered in rows:
+            cells = numbered[1]
+            if len(cells) > width and not any(cell.strip() for cell in cells[width:]):
+                numbered = numbered[0], cells[:width]
+            yield numbered
 
     @property
     def hint(self) -> str:

@@ -90,8 +90,8 @@ def _rows_are(table: Table, options: ReadingOptions) -> str:
             f"{table.path}: expected to be told what a row is: a text ({text!r}) or one step of a sequence "
             f"({key!r} comes again). Say --text {text} or --id {key}."
         )
-    steps = text is None and (time is not None or again) and _has_numbers(table, {key, time, *options.label_names})
-    return "steps" if steps else "texts"
+    steps = time is not None or (again and _has_numbers(table, {key, *options.label_names}))
+    return "steps" if text is None and steps else "texts"
 
 
 def _has_numbers(table: Table, used: set[str | None]) -> bool:
