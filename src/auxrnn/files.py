@@ -73,7 +73,7 @@ def parse_yaml(text: str) -> Any:
     """What a YAML text says, of plain values alone.
 
     Raises yaml.YAMLError for other objects, for aliases (a few lines of aliases of aliases stand for more than any
-    memory holds), for keys that come twice, and for numbers beyond any use, which YAML also writes as 0x... and 1:59:59.
+    memory holds), for keys that come twice, and for numbers beyond any use, also as 0x... and 1:59:59.
     """
     import yaml
 

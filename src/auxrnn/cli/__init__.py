@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from auxrnn.cli import verbs
 from auxrnn.cli.options import build_parser
@@ -19,6 +20,8 @@ from auxrnn.errors import InputError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # a file's name may be bytes in any encoding
     given = with_underscores(sys.argv[1:] if arguments is None else arguments)
     log, voice = logging.getLogger("auxrnn"), logging.StreamHandler(sys.stderr)  # downloads and decoding take a while
     log.addHandler(voice)
