@@ -52,8 +52,9 @@ def text_column(table: Table) -> str | None:
 
 
 def id_column(table: Table) -> str | None:
-    """The one column called like an id."""
-    return named(table, ID_NAMES)
+    """The one column called like an id whose cells are no lists."""
+    found = named(table, ID_NAMES)
+    return None if found is None or any(isinstance(cell, list) for cell in table.cells(found)) else found
 
 
 def holds_words(table: Table, column: str) -> bool:

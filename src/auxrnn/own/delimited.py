@@ -110,7 +110,12 @@ def open_delimited(path: Path, options: ReadingOptions) -> tuple[tuple[str, ...]
     notes = () if dialect.quoted else (f"Quotes in {path.name} are read as they stand: not all of them hold a cell.",)
     first, others = [cell.strip() for cell in rows[0][1]], [cells for _, cells in rows[1:]]
     longer = len(others) > 1 and all(len(cells) == len(first) + 1 for cells in others)
-    if longer and options.header != "no" and are_counted([cells[0] for cells in others]):  # R's names of rows
+    if (
+        longer
+        and any(cells[-1].strip() for cells in others)
+        and options.header != "no"
+        and are_counted([cells[0] for cells in others])
+    ):  # R's names of rows
         first = ["", *first]
     width = max((place for place, cell in enumerate(first, 1) if cell), default=1)
     if any(cell.strip() for cells in others for cell in cells[width : len(first)]):
