@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from auxrnn.errors import InputError
 from auxrnn.own.media import medium_of
@@ -78,3 +79,54 @@ def test_sixteen_bits_in_every_form(tmp_path, suffix):
     write_image(tmp_path / f"a{suffix}", np.array([[0, 256], [65535, 511]], np.uint16))
     medium = medium_of([tmp_path / f"a{suffix}"], ReadingOptions())
     assert medium.read(tmp_path / f"a{suffix}").tolist() == [[0], [1], [255], [1]]
+
+
+def save(path, image, **options):
+    image.save(path, **options)
+    return path
+
+
+PIXELS = np.arange(0, 180, 30, dtype=np.uint8).reshape(2, 3)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_upright_as_the_camera_was_held(tmp_path, orientation):
+    """By the table of EXIF 2.3: where row 0 and column 0 of the stored pixels stand in the upright picture."""
+    stored = {
+        1: PIXELS,
+        2: PIXELS[:, ::-1],
+        3: PIXELS[::-1, ::-1],
+        4: PIXELS[::-1],
+        5: PIXELS.T,
+        6: np.rot90(PIXELS),
+        7: PIXELS[::-1, ::-1].T,
+        8: np.rot90(PIXELS, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = save(tmp_path / "a.png", Image.fromarray(np.ascontiguousarray(stored)), exif=exif)
+    medium = medium_of([path, write_image(tmp_path / "b.png", PIXELS)], ReadingOptions())
+    assert medium.form.image_shape == (2, 3)
+    assert medium.read(path)[:, 0].tolist() == PIXELS.reshape(-1).tolist()
+
+
+def test_white_shows_through(tmp_path):
+    hidden = np.array([[[255, 0, 0, 0], [255, 0, 0, 255], [0, 0, 0, 128]]], np.uint8)
+    path = save(tmp_path / "a.png", Image.fromarray(hidden, "RGBA"))
+    medium = medium_of([path], ReadingOptions())
+    assert medium.read(path).tolist() == [[255, 255, 255], [255, 0, 0], [127, 127, 127]]
+    assert medium.form.notes == ("Images with an alpha channel: what is transparent is laid over white.",)
+    grey = save(tmp_path / "b.png", Image.fromarray(np.array([[[9, 0], [9, 255]]], np.uint8), "LA"))
+    assert read(grey).tolist() == [[255], [9]]
+    palette = Image.fromarray(np.array([[0, 1]], np.uint8), "P")
+    palette.putpalette([255, 0, 0, 0, 0, 255])
+    assert read(save(tmp_path / "c.gif", palette, transparency=0)).tolist() == [[255, 255, 255], [0, 0, 255]]
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".tif", ".webp", ".png"])
+def test_several_frames_are_asked_about(tmp_path, suffix):
+    frames = [Image.fromarray(np.full((4, 4), level, np.uint8)) for level in (0, 200)]
+    path = save(tmp_path / f"a{suffix}", frames[0], save_all=True, append_images=frames[1:])
+    with pytest.raises(InputError, match=r"a\..*: expected one image, found several frames or pages"):
+        read(path)
+    assert read(save(tmp_path / f"b{suffix}", frames[0])).shape[0] == 16

@@ -117,3 +117,24 @@ def test_a_stored_set_with_values_that_cannot_be_used(tmp_path):
         values.flush()
         with pytest.raises(InputError, match=r"set/values\.bin: expected the numbers that were imported"):
             verify_own(tmp_path / "set", ReadingOptions())
+
+
+@pytest.mark.parametrize(
+    ("splits", "train", "test", "told"),
+    [
+        (["train"] * 6 + ["val"] * 2, 6, 2, "the source's validation split, for it has no test split"),
+        (["train"] * 4 + ["val"] * 2 + ["test"] * 2, 6, 2, "the source's own (2 validation sequences are to train on"),
+        (["train"] * 6 + ["test"] * 2, 6, 2, "the source's own, 6 to train"),
+    ],
+)
+def test_what_a_validation_split_is_for(tmp_path, splits, train, test, told):
+    lines = [f"some text {row},{'xy'[row % 2]},{split}" for row, split in enumerate(splits)]
+    own = load_own(write_csv(tmp_path / "a.csv", "text,label,split", *lines), OPTIONS)
+    assert (len(own.train), len(own.test)) == (train, test)
+    assert any(told in line for line in own.findings)
+
+
+def test_validation_without_training_is_refused(tmp_path):
+    path = write_csv(tmp_path / "a.csv", "text,label,split", "a b,x,val", "c d,y,val", "a b,x,val", "c d,y,val")
+    with pytest.raises(InputError, match="expected training sequences beside the validation split"):
+        load_own(path, OPTIONS)

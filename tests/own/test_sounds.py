@@ -1,5 +1,7 @@
 """Recordings against the numbers that were written."""
 
+import struct
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,8 @@ from auxrnn.own import sounds
 from auxrnn.own.media import medium_of
 from auxrnn.reading import ReadingOptions
 from own_files import write_wave
+
+soundfile = pytest.importorskip("soundfile")
 
 
 def read(path, **given):
@@ -42,7 +46,6 @@ def test_files_of_two_widths_are_kept_in_the_finer_type(tmp_path):
 
 
 def test_flac(tmp_path):
-    soundfile = pytest.importorskip("soundfile")
     path = tmp_path / "a.flac"
     soundfile.write(path, np.array([-32768, 7, 32767], np.int16), 8000)
     found = read(path)
@@ -81,7 +84,6 @@ def test_recordings_must_be_of_one_form(tmp_path):
 
 
 def test_flac_that_is_another_form_of_sound_or_cut_short(tmp_path):
-    soundfile = pytest.importorskip("soundfile")
     path = tmp_path / "a.flac"
     soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 9000), 8000, format="OGG")
     with pytest.raises(InputError, match="expected a flac file, found one that begins with b'OggS'"):
@@ -94,7 +96,6 @@ def test_flac_that_is_another_form_of_sound_or_cut_short(tmp_path):
 
 
 def test_a_long_recording_is_read_in_blocks(tmp_path, monkeypatch):
-    soundfile = pytest.importorskip("soundfile")
     path = tmp_path / "a.flac"
     samples = np.random.default_rng(0).integers(-9, 9, (1000, 2), dtype=np.int16)
     soundfile.write(path, samples, 8000)
@@ -103,3 +104,70 @@ def test_a_long_recording_is_read_in_blocks(tmp_path, monkeypatch):
     monkeypatch.setattr(sounds, "LARGEST_RECORDING", 1000)
     with pytest.raises(InputError, match="at most 1 GiB"):
         medium_of([path], ReadingOptions()).read(path)
+
+
+def wave_of(path, data, *, kind=1, bits=16, announced=None, extension=b""):
+    """A wav file by hand, as the format's description has it."""
+    form = struct.pack("<HHIIHH", kind, 1, 8000, 8000 * bits // 8, bits // 8, bits) + extension
+    size = len(data) if announced is None else announced
+    path.write_bytes(
+        b"RIFF"
+        + struct.pack("<I", min(size + 36, 2**32 - 1))
+        + b"WAVEfmt "
+        + struct.pack("<I", len(form))
+        + form
+        + b"data"
+        + struct.pack("<I", size)
+        + data
+    )
+    return path
+
+
+PCM_GUID = bytes.fromhex("0100000000001000800000aa00389b71")
+
+
+def test_extensible(tmp_path):
+    extension = struct.pack("<HHI", 22, 16, 4) + PCM_GUID
+    path = wave_of(tmp_path / "a.wav", np.int16([1, -2, 3]).tobytes(), kind=0xFFFE, extension=extension)
+    found = read(path)
+    assert (found[:, 0].tolist(), found.dtype) == ([1, -2, 3], np.int16)
+
+
+@pytest.mark.parametrize(("dtype", "bits"), [("<f4", 32), ("<f8", 64)])
+def test_floats_in_the_units_of_16_bits(tmp_path, dtype, bits):
+    path = wave_of(tmp_path / "a.wav", np.array([0.5, -1, 1.5], dtype).tobytes(), kind=3, bits=bits)
+    found = read(path)
+    assert (found[:, 0].tolist(), found.dtype) == ([16384, -32768, 49152], np.float32)
+
+
+@pytest.mark.parametrize("announced", [0xFFFFFFFF, 0x7FFFF000, 0x80000000])
+def test_sizes_that_a_program_before_a_pipe_did_not_know(tmp_path, announced):
+    assert read(wave_of(tmp_path / "a.wav", np.int16([1, 2]).tobytes(), announced=announced))[:, 0].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "form", "subtype"),
+    [
+        (".ogg", "OGG", "VORBIS"),
+        (".opus", "OGG", "OPUS"),
+        (".mp3", "MP3", "MPEG_LAYER_III"),
+        (".aiff", "AIFF", "PCM_16"),
+        (".wav", "WAV", "ULAW"),
+        (".wav", "RF64", "PCM_24"),
+    ],
+)
+def test_other_forms(tmp_path, suffix, form, subtype):
+    wave = np.sin(np.arange(48_000) / 20) / 2
+    path = tmp_path / f"a{suffix}"
+    soundfile.write(path, wave, 48_000, format=form, subtype=subtype)
+    found = read(path)
+    assert len(found) == 48_000
+    assert np.abs(found[:, 0] / 2**15 - wave).mean() < 0.02
+
+
+def test_a_suffix_that_says_something_else(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.zeros(10), 8000)
+    for name in ("a.ogg", "a.flac", "a.aiff"):
+        (tmp_path / name).write_bytes((tmp_path / "a.wav").read_bytes())
+        with pytest.raises(InputError, match=rf"{name}: expected an? \w+ file, found one that begins with b'RIFF'"):
+            read(tmp_path / name)

@@ -76,7 +76,8 @@ def _rows_are(table: Table, options: ReadingOptions) -> str:
     text = text_column(table)
     if text is None and is_file_list(table, options):
         return "files"
-    archive = split_within(table.path.stem) is not None or inner_suffix(table.path) == ".arff"
+    unnamed = not table.header and table.source.written
+    archive = inner_suffix(table.path) == ".arff" or (unnamed and split_within(table.path.stem) is not None)
     if text is None and is_series(table, options, archive=archive):
         return "series"
     if options.features is not None:
