@@ -525,3 +525,18 @@ def test_what_import_needs_and_refuses(refused, tmp_path):
         "data", "import", path, "--out", tmp_path / "set", "--label", "mood"
     )
     assert not (tmp_path / "set").exists()
+
+
+def test_names_of_any_bytes_are_printed(tmp_path):
+    """A file's name need not be UTF-8; standard output is, and strictly, in most places."""
+    folder = tmp_path / os.fsdecode(b"in\xff")
+    for name in "ab":
+        (folder / name).mkdir(parents=True)
+        for number in range(3):
+            (folder / name / os.fsdecode(b"%d\xfe.txt" % number)).write_text("some text")
+    words = [sys.executable, "-m", "auxrnn", "data", "verify", str(folder)]
+    finished = subprocess.run(
+        words, capture_output=True, env=os.environ | {"PYTHONIOENCODING": "utf-8:strict"}, check=False
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.startswith(os.fsencode(folder) + b": folder with one subfolder a class")
