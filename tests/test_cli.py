@@ -631,3 +631,18 @@ def test_memory_that_does_not_suffice_to_use_a_model(run, finished_run, tmp_path
         err == f"auxrnn: the memory does not suffice for {place}: DefaultCPUAllocator: can't allocate memory: you "
         "tried to allocate 9 bytes.\n"
     )
+
+
+def test_names_of_any_bytes_are_printed(tmp_path):
+    """A file's name need not be UTF-8; standard output is, and strictly, in most places."""
+    folder = tmp_path / os.fsdecode(b"in\xff")
+    for name in "ab":
+        (folder / name).mkdir(parents=True)
+        for number in range(3):
+            (folder / name / os.fsdecode(b"%d\xfe.txt" % number)).write_text("some text")
+    words = [sys.executable, "-m", "auxrnn", "data", "verify", str(folder)]
+    finished = subprocess.run(
+        words, capture_output=True, env=os.environ | {"PYTHONIOENCODING": "utf-8:strict"}, check=False
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.startswith(os.fsencode(folder) + b": folder with one subfolder a class")

@@ -1,17 +1,20 @@
 """A file is whole or as it was."""
 
+import datetime
 import errno
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from safetensors import SafetensorError
 
 from auxrnn import files
 from auxrnn.errors import InputError
-from auxrnn.files import check_outside, check_place, write_atomically
+from auxrnn.files import check_outside, check_place, parse_yaml, read_description, write_atomically
 
 
 def test_writes_into_folders_that_are_not_there_yet(tmp_path):
@@ -152,3 +155,35 @@ def test_what_the_processes_of_this_machine_left_is_cleared_and_nothing_else(tmp
         (tmp_path / name).touch()
     write_atomically(tmp_path / "a.txt", lambda aside: aside.touch())
     assert {path.name for path in tmp_path.iterdir()} == {"a.txt", *others}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (":".join("1" * 60), "a number of 119 characters, 1:1:1:1"),
+        ("0x" + "f" * 5000, "a number of 5,002 characters, 0xffff"),
+        ("!!bool maybe", "'maybe', which is no bool"),
+        ("!!int ''", "'', which is no int"),
+        ("!!float x", "'x', which is no float"),
+        ("2024-13-45", "'2024-13-45', which is no timestamp"),
+    ],
+)
+def test_yaml_of_odd_values(text, told):
+    with pytest.raises(yaml.YAMLError, match=re.escape(told)):
+        parse_yaml(f"seed: {text}")
+
+
+def test_yaml_of_plain_values():
+    assert parse_yaml("{a: 1, b: 0x1f, c: 1:30, d: true, e: 1e3, f: 2024-01-31}") == {
+        **{"a": 1, "b": 31, "c": 90, "d": True, "e": "1e3", "f": datetime.date(2024, 1, 31)}
+    }
+
+
+def test_a_description_that_is_larger_than_any(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text("{}")
+    assert read_description(path) == "{}"
+    with path.open("r+b") as file:
+        file.truncate(2**40)  # a hole: it takes no space
+    with pytest.raises(ValueError, match="1,099,511,627,776 bytes"):
+        read_description(path)

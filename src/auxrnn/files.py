@@ -21,6 +21,9 @@ from auxrnn.errors import InputError
 
 ASIDE = re.compile(r"\..+\.(\d+)-([0-9a-f]{6})-[0-9a-f]{8}\.part")
 """The names that `aside_of` gives."""
+LARGEST_DESCRIPTION = 2**28  # bytes of a file of settings or results
+LONGEST_NUMBER = 100  # characters
+
 
 Write = Callable[[Path], Any]
 """Fills the file that it is given."""
@@ -148,10 +151,19 @@ def check_outside(place: Path, source: Path) -> None:
         )
 
 
-def parse_yaml(text: str) -> Any:
-    """What a YAML text says, of plain values alone; yaml.YAMLError for other objects, aliases and keys that come twice.
+def read_description(path: Path) -> str:
+    """A text file of settings or results; ValueError where it is larger than any of these, before it is read."""
+    size = path.stat().st_size
+    if size > LARGEST_DESCRIPTION:
+        raise ValueError(f"{size:,} bytes, where {LARGEST_DESCRIPTION:,} are the most that such a file has")
+    return path.read_text(encoding="utf-8")
 
-    A few lines of aliases of aliases stand for more than any memory holds.
+
+def parse_yaml(text: str) -> Any:
+    """What a YAML text says, of plain values alone.
+
+    Raises yaml.YAMLError for other objects, for aliases (a few lines of aliases of aliases stand for more than any
+    memory holds), for keys that come twice, and for numbers beyond any use, also as 0x... and 1:59:59.
     """
     import yaml
 
@@ -170,5 +182,15 @@ def parse_yaml(text: str) -> Any:
                         raise yaml.YAMLError(f"{name!r} twice; keep one")
                     seen.add(name)
             return super().construct_mapping(node, deep)
+
+        def construct_object(self, node: Any, deep: bool = False) -> Any:
+            number = str(getattr(node, "value", "")) if str(node.tag).endswith((":int", ":float")) else ""
+            if len(number) > LONGEST_NUMBER:
+                raise yaml.YAMLError(f"a number of {len(number):,} characters, {number[:20]}...")
+            try:
+                return super().construct_object(node, deep)
+            except (LookupError, ValueError, TypeError, AttributeError, OverflowError) as error:
+                kind = str(node.tag).rsplit(":", 1)[-1]
+                raise yaml.YAMLError(f"{str(getattr(node, 'value', ''))[:40]!r}, which is no {kind}") from error
 
     return yaml.load(text, PlainLoader)  # a SafeLoader with less

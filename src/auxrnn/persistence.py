@@ -21,6 +21,7 @@ from auxrnn.build import build_model
 from auxrnn.card import model_card
 from auxrnn.config import ModelConfig, with_groups
 from auxrnn.errors import InputError, check_printable
+from auxrnn.files import read_description
 from auxrnn.fingerprint import fingerprint
 from auxrnn.folders import write_folder
 from auxrnn.model import Classifier
@@ -207,7 +208,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"{path}: expected the configuration of a trained model, found nothing.")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_description(path))
     except (ValueError, OSError, RecursionError) as error:
         raise InputError(f"{path}: expected JSON, found something else: {error}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:

@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from io import TextIOWrapper
 
 from auxrnn.cli import verbs
 from auxrnn.cli.options import build_parser
@@ -22,6 +23,8 @@ from auxrnn.errors import InputError, is_full_memory
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # a file's name may be bytes in any encoding
     given = with_underscores(sys.argv[1:] if arguments is None else arguments)
     log, voice = logging.getLogger("auxrnn"), logging.StreamHandler(sys.stderr)  # downloads and decoding take a while
     log.addHandler(voice)
