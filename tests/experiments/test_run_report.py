@@ -86,6 +86,27 @@ def test_the_page_of_one_run_lies_in_its_folder(runs, tmp_path):
     assert said[-1] == str(run / "report.html")
 
 
+def test_the_verdict_and_the_floors_of_each_run(runs, tmp_path):
+    report_runs([runs / "rp 3", runs / "lstm", runs / "stopped"], tmp_path / "page.html", say=lambda line: None)
+    page = Texts(tmp_path / "page.html")
+    for name in ("rp 3", "lstm"):
+        stored = read_json(RunFolder(runs / name).result)
+        assert stored["verdict"]["summary"] in page.words
+        for finding in stored["verdict"]["findings"]:
+            assert finding["words"] in page.words
+            assert finding["next"] in page.words
+        assert f"{100 * stored['floors']['linear on window statistics']['test']:.2f}" in page.words
+    assert page.words.count("linear on window statistics") == 2
+
+
+def test_runs_of_a_grid_have_no_verdict(runs, tmp_path):
+    shutil.copytree(runs / "lstm", tmp_path / "run")
+    place = RunFolder(tmp_path / "run").result
+    write_json(place, {name: told for name, told in read_json(place).items() if name not in ("floors", "verdict")})
+    report_runs([tmp_path / "run"], say=lambda line: None)
+    assert "Verdict" not in Texts(tmp_path / "run" / "report.html").words
+
+
 def test_several_runs(runs, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["report", *(str(runs / name) for name in ("lstm", "rp 3", "rp 4", "stopped"))]) == 0
