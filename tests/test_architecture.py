@@ -35,7 +35,8 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("decoders",),
     ("heads",),
     ("anchors",),
-    ("encoder",),
+    ("encoder", "readouts"),
+    ("stems", "totals"),
     ("recurrent", "initialisation", "kernels"),
     ("threads", "allocation"),
     ("verdict",),
@@ -48,7 +49,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("vocabulary", "losses", "scores"),
     ("batch", "config"),
     ("reading",),
-    ("files", "processes", "fingerprint", "lock"),
+    ("files", "processes", "fingerprint", "lock", "moments", "arrays", "plain_torch", "numbers"),
     ("errors",),
 )
 

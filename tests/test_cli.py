@@ -35,6 +35,7 @@ VERBS = (
     "stream",
     "export",
     "reproduce",
+    "record",
     "report",
     "data",
     "bench",

@@ -1,6 +1,8 @@
 """Streams: the same answer as the whole, however it is cut; what they refuse; how they go on elsewhere."""
 
+import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from torch import nn
 
@@ -13,6 +15,7 @@ from auxrnn.streaming import Stream
 from oracles import LearnedStartCore
 
 PIXELS, CHARACTERS, VALUES = InputSpec("pixels", 2), InputSpec("characters", 5), InputSpec("values", 3)
+FEW = InputSpec("pixels", 1, levels=9)
 
 
 def random_inputs(spec, batch, steps):
@@ -20,7 +23,7 @@ def random_inputs(spec, batch, steps):
     if spec.kind == "characters":
         return torch.randint(0, spec.size, (batch, steps), generator=generator)
     if spec.kind == "pixels":
-        return torch.randint(0, 256, (batch, steps, spec.size), dtype=torch.uint8, generator=generator)
+        return torch.randint(0, spec.levels, (batch, steps, spec.size), dtype=torch.uint8, generator=generator)
     return torch.randn(batch, steps, spec.size, generator=generator)
 
 
@@ -124,7 +127,7 @@ def test_refuses_states_of_others(tmp_path):
         Stream(make_network(cell="gru"), 2).load_state_dict(content)
     with pytest.raises(InputError, match="last output beside"):
         stream.load_state_dict({**content, "steps": torch.tensor(0)})
-    with pytest.raises(InputError, match="last output of 2"):
+    with pytest.raises(InputError, match=r"last output of shape \(2, 6\)"):
         stream.load_state_dict({**content, "last": content["last"][:1]})
 
 
@@ -143,3 +146,106 @@ def test_refuses_what_it_cannot_read():
         Stream(make_network(), 0)
     with pytest.raises(InputError, match="recurrent network to stream to, got TransformerClassifier"):
         Stream(TransformerClassifier(PIXELS, 3, width=4, heads=2, layers=1))
+
+
+def spoiled(name, value):
+    """A change of the state of a stream."""
+    return lambda content: {**content, name: value(content[name])}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (spoiled("state.0", lambda found: found * torch.nan), "a state of finite numbers"),
+        (spoiled("state.1", lambda found: found + torch.inf), "a state of finite numbers"),
+        (spoiled("state.0", lambda found: found[:, :1]), r"a state of shape \(1, 2, 6\)"),
+        (spoiled("state.0", lambda found: found.double()), "type torch.float32, .*float64"),
+        (spoiled("state.0", lambda found: found.tolist()), r"as tensors, got list as state\.0"),
+        (spoiled("last", lambda found: found * torch.nan), "a last output of finite numbers"),
+        (spoiled("last", lambda found: found[:, :2]), r"a last output of shape \(2, 6\)"),
+        (spoiled("last", lambda found: found.half()), "type torch.float32, .*float16"),
+        (spoiled("steps", lambda found: found + torch.inf), "steps as one whole number, .*float32"),
+        (spoiled("steps", lambda found: found.repeat(2)), r"steps as one whole number, got \(2,\)"),
+        (spoiled("steps", lambda found: -found), "beside a number of steps, got -3"),
+    ],
+)
+def test_states_that_are_none_are_refused_and_change_nothing(tmp_path, change, message):
+    stream = Stream(make_network(), 2)
+    said = stream.push(random_inputs(PIXELS, 2, 3))
+    with pytest.raises(InputError, match=message):
+        stream.load_state_dict(change(stream.state_dict()))
+    assert stream.steps == 3
+    assert torch.equal(stream.probabilities(), said)
+
+
+def rewritten(path, change, **notes):
+    """Put changed tensors or notes into the file of a stream, as another program would."""
+    with safetensors.safe_open(path, framework="pt") as file:
+        about = file.metadata() | notes
+        content = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    safetensors.torch.save_file(change(content), path, about)
+
+
+def test_a_file_that_was_changed_is_refused(tmp_path):
+    stream = Stream(make_network(), 2)
+    stream.push(random_inputs(PIXELS, 2, 3))
+    path = tmp_path / "stream"
+    stream.save(path, {"left": "1,2"})
+    assert stream.load(path) == {"left": "1,2"}
+    for change, notes in (
+        (spoiled("state.0", lambda found: found + 1), {}),
+        (spoiled("steps", lambda found: found + 1), {}),
+        (dict, {"notes": '{"left": ""}'}),
+        (dict, {"digest": ""}),
+    ):
+        stream.save(path, {"left": "1,2"})
+        rewritten(path, change, **notes)
+        with pytest.raises(InputError, match="expected the state of a stream as it was saved, found another digest"):
+            stream.load(path)
+
+
+@pytest.mark.parametrize(
+    ("spec", "chunk", "message"),
+    [
+        (VALUES, torch.tensor([[[1.0, 0, 0], [torch.nan, 0, 0]]]), "finite values, got NaN or infinity"),
+        (VALUES, torch.tensor([[[1.0, 0, 0], [torch.inf, 0, -torch.inf]]]), "finite values, got NaN or infinity"),
+        (PIXELS, torch.tensor([[[1, 2], [8, 1000]]]), "pixels from 0 to 255, got 1000"),
+        (PIXELS, torch.tensor([[[1, 2], [-1, 0]]]), "pixels from 0 to 255, got -1"),
+        (FEW, torch.tensor([[[1], [9]]], dtype=torch.uint8), "pixels from 0 to 8, got 9"),
+        (PIXELS, torch.ones(1, 2, 2, dtype=torch.complex64), "whole numbers, got torch.complex64"),
+        (CHARACTERS, torch.tensor([[1, 5]]), "characters from 0 to 4, got 5"),
+        (VALUES, np.zeros((1, 2, 3)), "a chunk as a tensor, got ndarray"),
+    ],
+)
+def test_chunks_are_refused_whole(spec, chunk, message):
+    network = make_network(spec)
+    stream, inputs = Stream(network), random_inputs(spec, 1, 6)
+    stream.advance(inputs[:, :3])
+    for push in (stream.push, stream.advance):
+        with pytest.raises(InputError, match=message):
+            push(chunk)
+    assert stream.steps == 3
+    torch.testing.assert_close(stream.push(inputs[:, 3:]), whole(network, inputs), rtol=0, atol=1e-6)
+
+
+def test_large_finite_values_are_no_infinity():
+    Stream(make_network(VALUES)).advance(torch.full((1, 3, 3), 3e38))
+
+
+def test_a_chunk_that_is_interrupted_leaves_the_stream_where_it_stood(monkeypatch):
+    network, inputs = make_network(), random_inputs(PIXELS, 1, 300)
+    stream, calls = Stream(network), []
+    stream.advance(inputs[:, :2])
+    plain = stream._encoder.forward
+
+    def second_call_fails(*given):
+        calls.append(given)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return plain(*given)
+
+    monkeypatch.setattr(stream._encoder, "forward", second_call_fails)
+    with pytest.raises(KeyboardInterrupt):
+        stream.advance(inputs[:, 2:])
+    assert stream.steps == 2
+    torch.testing.assert_close(stream.push(inputs[:, 2:]), whole(network, inputs), rtol=0, atol=1e-6)

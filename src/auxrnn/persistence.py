@@ -24,6 +24,7 @@ from auxrnn.errors import InputError, check_printable
 from auxrnn.files import write_atomically
 from auxrnn.fingerprint import fingerprint
 from auxrnn.model import Classifier
+from auxrnn.plain_torch import plain_torch
 from auxrnn.preprocessing import Preprocessing
 from auxrnn.targets import Target, target_of
 
@@ -101,6 +102,11 @@ def save_model(folder: Path, saved: SavedModel) -> None:
 
 def load_model(folder: Path) -> SavedModel:
     """Read a model folder; InputError where a file is missing, damaged, of another format, or does not fit the rest."""
+    with plain_torch():
+        return _load(folder)
+
+
+def _load(folder: Path) -> SavedModel:
     content = _read_config(folder / CONFIG)
     where = folder / CONFIG
     try:

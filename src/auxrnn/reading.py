@@ -10,12 +10,20 @@ from typing import Any, Literal, get_args
 
 from auxrnn.errors import InputError, did_you_mean
 
-_KINDS: dict[Any, str] = {str: "a text", float | int: "a number"}
+NUMBERS: dict[str, type[float]] = {"skip": int, "window": int, "test_fraction": float}
+"""Options that are numbers; all others are texts."""
+
+_KINDS: dict[type, tuple[Any, str]] = {
+    str: (str, "a text"),
+    int: (int, "a whole number"),
+    float: (float | int, "a number"),
+}
 
 Missing = Literal["error", "zero", "drop", "interpolate"]
 Header = Literal["auto", "yes", "no"]
 LabelType = Literal["auto", "text"]
 TargetKind = Literal["auto", "class", "classes", "value", "tags"]
+Rows = Literal["auto", "steps", "series", "texts", "files"]
 
 
 @dataclass(frozen=True)
@@ -28,47 +36,59 @@ class ReadingOptions:
         target: what the labels say: one class a sequence ("class"), several ("classes", separated by | or ;, or a
             column of 0 and 1 for each), numbers ("value") or one class a step ("tags", in long-form tables and
             arrays). Class when left out, but for a format that says otherwise.
+        rows: what a row of a table is: one step of a sequence ("steps"), a whole series ("series", a column a step or a
+            list in a cell), a text ("texts") or the path of a file ("files"); found when left out.
         id: column that says which sequence a row of a long-form table belongs to.
         time: column that orders the rows of one sequence; their order in the file when left out.
         features: columns of the channels of a long-form table, separated by commas (in double quotes where a name has
             one); all other numbers when left out.
-        split: column that says "train" or "test".
+        window: cut a table of steps into sequences of so many rows, each sequence by itself, or all of it where there
+            is no id; the last may be shorter, and with one class a sequence a new one begins where the class changes.
+        split: column that says "train", "validation" or "test".
         missing: what is done with missing values: refuse them, put 0, leave out the step, or draw a straight line
             between the neighbours. A row without a label, or a text without characters, is left out by "drop" alone.
         size: images are scaled to COLUMNSxROWS, for example 32x32; as they are when left out.
         header: whether the first row of a table names the columns.
+        skip: lines before the first row of a table that are none of it.
         label_type: "text" takes every label as it stands, also numbers among words.
         encoding: of text files, by Python's name.
-        delimiter: between the cells of a table; found in the first row when left out.
+        delimiter: between the cells of a table; found in the first rows when left out.
+        decimal: the mark before the fraction of a number, a point or a comma.
         test_fraction: share of the sequences of each class kept for the test where the files name none.
     """
 
     text: str | None = None
     label: str | None = None
     target: TargetKind = "auto"
+    rows: Rows = "auto"
     id: str | None = None
     time: str | None = None
     features: str | None = None
+    window: int | None = None
     split: str | None = None
     missing: Missing = "error"
     size: str | None = None
     header: Header = "auto"
+    skip: int = 0
     label_type: LabelType = "auto"
     encoding: str = "utf-8"
     delimiter: str | None = None
+    decimal: str = "."
     test_fraction: float = 0.2
 
     def __post_init__(self) -> None:
         for item in fields(self):
             value = getattr(self, item.name)
-            expected = float | int if item.name == "test_fraction" else str
+            expected, words = _KINDS[NUMBERS.get(item.name, str)]
             if isinstance(value, bool) or not (isinstance(value, expected) or (value is None and item.default is None)):
-                raise InputError(f"Expected --{item.name} to be {_KINDS[expected]}, got {value!r}.")
+                raise InputError(f"Expected --{item.name} to be {words}, got {value!r}.")
         for name, choices in (
             ("missing", get_args(Missing)),
             ("header", get_args(Header)),
             ("label_type", get_args(LabelType)),
             ("target", get_args(TargetKind)),
+            ("rows", get_args(Rows)),
+            ("decimal", (".", ",")),
         ):
             given = getattr(self, name)
             if given not in choices:
@@ -83,6 +103,10 @@ class ReadingOptions:
             raise InputError(
                 f"Expected --delimiter of one character, no quote and no end of line, got {self.delimiter!r}."
             )
+        for name, least in (("skip", 0), ("window", 1)):
+            number = getattr(self, name)
+            if number is not None and number < least:
+                raise InputError(f"Expected --{name} of at least {least}, got {number}.")
         if not 0 < self.test_fraction < 1:
             raise InputError(f"Expected --test_fraction between 0 and 1, got {self.test_fraction}.")
         self.image_size  # noqa: B018 - checked here
@@ -123,7 +147,8 @@ class ReadingOptions:
         if self.size is None:
             return None
         columns, cross, rows = self.size.lower().partition("x")
-        if not (cross and columns.isdecimal() and rows.isdecimal() and 0 < int(columns) * int(rows) <= 2**26):
+        digits = (columns + rows).isascii() and columns.isdecimal() and rows.isdecimal()
+        if not (cross and digits and 0 < int(columns) * int(rows) <= 2**26):
             raise InputError(f"Expected --size as COLUMNSxROWS, for example 32x32, got {self.size!r}.")
         return int(columns), int(rows)
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,8 @@ from auxrnn.recurrent import State, map_state, state_tensors
 FORMAT = "auxrnn-stream"
 MAX_PIECE = 128
 """Steps read at once, so that a long piece takes no more memory than a short one."""
+
+INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 CELLS: dict[str, Callable[..., Any]] = {
     "LSTM": torch.lstm_cell,
@@ -62,6 +66,14 @@ class Stream:
             self._one_step = _one_step(self._encoder)
         self.reset()
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_one_step"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        with torch.inference_mode():
+            self._one_step = _one_step(self._encoder)
+
     @property
     def steps(self) -> int:
         """How many steps have been read since the beginning."""
@@ -79,25 +91,37 @@ class Stream:
         """Read a chunk (B, t, C), or (B, t) characters, and say what the network says so far, (B, size).
 
         Probabilities or values, as `target.shares` has them. Of a label a step, of each of the chunk: (B, t, size).
-        t may be 0. In the compact type of the inputs: uint8 pixels, float values, integers for characters. InputError
-        for anything else, and for a question before the first step.
+        t may be 0. In the compact type of the inputs: uint8 pixels, finite float values, integers for characters.
+        InputError for anything else, and for a question before the first step; the stream then stands where it stood.
         """
-        if not self.target.per_step:
-            self.advance(chunk)
-            return self.probabilities()
-        with torch.inference_mode():
+        self._check(chunk)
+        with torch.inference_mode(), self._whole_or_not_at_all():
+            if not self.target.per_step:
+                for _ in self._read(chunk):
+                    pass
+                return self.probabilities()
             parts = [self.target.shares(self._head(outputs)) for outputs in self._read(chunk)]
             return torch.cat(parts, dim=1) if parts else torch.empty(self.batch_size, 0, self.target.size)
 
     def advance(self, chunk: Tensor) -> None:
         """Read a chunk without asking for an answer."""
-        with torch.inference_mode():
+        self._check(chunk)
+        with torch.inference_mode(), self._whole_or_not_at_all():
             for _ in self._read(chunk):
                 pass
 
+    @contextmanager
+    def _whole_or_not_at_all(self) -> Iterator[None]:
+        """Where something is raised, the stream stands where it stood."""
+        before = self._state, self._last, self._steps
+        try:
+            yield
+        except BaseException:
+            self._state, self._last, self._steps = before
+            raise
+
     def _read(self, chunk: Tensor) -> Iterator[Tensor]:
         """The outputs (B, t, H) of the pieces of a chunk, one after the other."""
-        self._check(chunk)
         if chunk.shape[1] == 1 and self._one_step is not None:
             self._last, self._state = self._one_step(self._encoder.features(chunk)[:, 0], self._state)
             self._steps += 1
@@ -129,40 +153,61 @@ class Stream:
     def load_state_dict(self, content: Mapping[str, Tensor]) -> None:
         """Go on from where `state_dict` was taken; InputError for that of another network or batch."""
         own = state_tensors(self._state)
+        for name, tensor in content.items():
+            if not isinstance(tensor, Tensor):
+                raise InputError(f"Expected the state of a stream as tensors, got {type(tensor).__name__} as {name}.")
         expected = {f"state.{index}" for index in range(len(own))} | {"steps"}
         if set(content) - {"last"} != expected:
             raise InputError(f"Expected the state of a stream with {sorted(expected)}, got {sorted(content)}.")
         for index, tensor in enumerate(own):
-            found = content[f"state.{index}"]
-            if found.shape != tensor.shape or found.dtype != tensor.dtype:
-                raise InputError(
-                    f"Expected a state of shape {tuple(tensor.shape)} and type {tensor.dtype}, as this network and a "
-                    f"batch of {self.batch_size} have, got {tuple(found.shape)} {found.dtype}."
-                )
-        steps = int(content["steps"])
+            self._check_like("state", content[f"state.{index}"], tensor)
+        number = content["steps"]
+        if number.shape != () or number.dtype != torch.int64:
+            raise InputError(f"Expected steps as one whole number, got {tuple(number.shape)} {number.dtype}.")
+        steps = int(number)
         if steps < 0 or (steps > 0) != ("last" in content):
             raise InputError(f"Expected the last output beside a number of steps, got {steps} steps.")
-        if "last" in content and content["last"].shape[:1] != (self.batch_size,):
-            raise InputError(f"Expected the last output of {self.batch_size} sequences, got {content['last'].shape}.")
+        if "last" in content:
+            self._check_like("last output", content["last"], self._example_output)
         device = own[0].device
         parts = iter([content[f"state.{index}"].clone().to(device) for index in range(len(own))])
         self._state = map_state(lambda _: next(parts), self._state)
         self._last = content["last"].clone().to(device) if "last" in content else None
         self._steps = steps
 
-    def save(self, path: str | Path) -> None:
-        """Write where the stream stands to a safetensors file, whole or as it was; no pickle."""
+    def _check_like(self, what: str, found: Tensor, own: Tensor) -> None:
+        if found.shape != own.shape or found.dtype != own.dtype:
+            raise InputError(
+                f"Expected a {what} of shape {tuple(own.shape)} and type {own.dtype}, as this network and a batch of "
+                f"{self.batch_size} have, got {tuple(found.shape)} {found.dtype}."
+            )
+        if not bool(torch.isfinite(found).all()):
+            raise InputError(f"Expected a {what} of finite numbers, got NaN or infinity.")
+
+    @cached_property
+    def _example_output(self) -> Tensor:
+        """An output (B, H) of the network."""
+        with torch.inference_mode():
+            example = self._encoder.example().expand(self.batch_size, *[-1] * (1 + self.spec.step_dims))
+            return self._encoder(example, self._encoder.initial_state(example))[0][:, -1]
+
+    def save(self, path: str | Path, notes: Mapping[str, str] | None = None) -> None:
+        """Write where the stream stands to a safetensors file, whole or as it was; no pickle. notes: kept beside it."""
         about = {
             "format": FORMAT,
             "input": json.dumps(self.spec.to_dict()),
             "batch_size": str(self.batch_size),
             "network": self._fingerprint,
+            "notes": json.dumps(dict(notes or {})),
         }
         tensors = {name: tensor.cpu().contiguous() for name, tensor in self.state_dict().items()}
+        about["digest"] = _digest(tensors, about)
         write_atomically(Path(path), lambda aside: safetensors.torch.save_file(tensors, aside, about))
 
-    def load(self, path: str | Path) -> None:
-        """Go on from where a file of `save` stands; InputError where it is missing, damaged or of another network."""
+    def load(self, path: str | Path) -> dict[str, str]:
+        """Go on from where a file of `save` stands, and return its notes; InputError where it is missing, damaged,
+        changed, or of another network.
+        """
         if not Path(path).is_file():
             raise InputError(f"{path}: expected the state of a stream, found nothing.")
         try:
@@ -178,10 +223,16 @@ class Stream:
                 f"{path}: expected a state left by this model, found that of another or of other weights; begin anew "
                 "with another file."
             )
+        if about.get("digest") != _digest(content, about):
+            raise InputError(
+                f"{path}: expected the state of a stream as it was saved, found another digest: it was changed, or "
+                "saved by an older version; begin anew with another file."
+            )
         try:
             self.load_state_dict(content)
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
+        return dict(json.loads(about["notes"]))
 
     @cached_property
     def _fingerprint(self) -> str:
@@ -189,13 +240,31 @@ class Stream:
         return fingerprint(nn.ModuleDict({"encoder": self._encoder, "head": self._head}).state_dict())
 
     def _check(self, chunk: Tensor) -> None:
+        if not isinstance(chunk, Tensor):
+            raise InputError(f"Expected a chunk as a tensor, got {type(chunk).__name__}.")
         size = () if self.spec.kind == "characters" else (self.spec.size,)
         if chunk.dim() != 2 + len(size) or len(chunk) != self.batch_size or chunk.shape[2:] != size:
             shape = ", ".join(map(str, (self.batch_size, "t", *size)))
             raise InputError(f"Expected a chunk of shape ({shape}), got {tuple(chunk.shape)}.")
-        if chunk.is_floating_point() != (self.spec.kind == "values"):
-            expected = "floats" if self.spec.kind == "values" else "whole numbers"
-            raise InputError(f"Expected {self.spec.kind} as {expected}, got {chunk.dtype}.")
+        if self.spec.kind == "values":
+            if not chunk.is_floating_point():
+                raise InputError(f"Expected values as floats, got {chunk.dtype}.")
+            if not math.isfinite(chunk.sum()) and not bool(torch.isfinite(chunk).all()):  # one sum is the faster look
+                raise InputError("Expected finite values, got NaN or infinity. Fill in or leave out missing values.")
+            return
+        if chunk.dtype not in INTEGERS:
+            raise InputError(f"Expected {self.spec.kind} as whole numbers, got {chunk.dtype}.")
+        number = self.spec.size if self.spec.kind == "characters" else self.spec.levels
+        least, greatest = map(int, chunk.aminmax()) if chunk.numel() else (0, 0)
+        if least < 0 or greatest >= number:
+            raise InputError(
+                f"Expected {self.spec.kind} from 0 to {number - 1}, got {least if least < 0 else greatest}."
+            )
+
+
+def _digest(tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> str:
+    """Of a state and all that is kept beside it."""
+    return fingerprint(tensors, json.dumps({k: v for k, v in about.items() if k != "digest"}, sort_keys=True))
 
 
 OneStep = Callable[[Tensor, State], tuple[Tensor, State]]

@@ -12,6 +12,7 @@ import torch
 from auxrnn.data.splits import stratified_split
 from auxrnn.errors import InputError
 from auxrnn.estimator import LongSequenceClassifier
+from auxrnn.estimator.settings import config_of
 from auxrnn.training.module import PhaseModule
 from small_estimators import rising_or_falling, tiny
 
@@ -167,7 +168,7 @@ def test_another_model_by_name_and_back_from_its_folder(model: str, settings: di
     assert again.model == model
     assert {name: again.get_params()[name] for name in settings} == settings
     np.testing.assert_array_equal(again.predict_proba(X), estimator.predict_proba(X))
-    assert again._configs()[0] == estimator.model_.config
+    assert config_of(again.get_params())[0].model_config() == estimator.model_.config
 
 
 def test_refuses_a_model_that_there_is_not_or_two_at_once() -> None:

@@ -24,6 +24,7 @@ pytest.importorskip("onnxruntime")
 
 GREY = InputSpec("pixels", 2, levels=9)
 TEXT = Preprocessing("characters", characters="abcé")
+NEAR = Preprocessing("values", 2, mean=(37.2, 0.0), scale=(0.5, 1.0))
 VALUES = Preprocessing("values", 3, mean=(1e6, 0.0, -5.0), scale=(100.0, 1.0, 0.01))
 SMALL = {"hidden_size": 5, "projection_size": 4, "segment_length": 3, "bptt": 2, "dropout": 0.5}
 TINY = TransformerConfig(layers=2, width=8, heads=2, feed_forward=8)
@@ -153,6 +154,58 @@ def test_bad_use(tmp_path, monkeypatch):
         export_model(saved_model(), tmp_path, "onnx")
 
 
+TARGETS = {
+    "classes": ClassesTarget(("a", "b", "c")),
+    "values": ValueTarget(("x", "y"), (1e4, -3.0), (250.0, 0.01)),
+    "tags": TagsTarget(("a", "b")),
+}
+
+FAR = Preprocessing("values", 2, mean=(1.7e9, 37.2), scale=(3.0, 0.5))
+"""A clock in seconds: float32 knows 1.7e9 in steps of 128."""
+
+HEIGHT = ValueTarget(("x",), (1.7e9,), (3.0,))
+
+
+@pytest.mark.parametrize(("form", "model"), [("onnx", "lstm"), ("onnx", "transformer"), ("pt2", "lstm")])
+@pytest.mark.parametrize("target", [TARGETS["tags"], HEIGHT], ids=["tags", "value"])
+def test_channels_and_answers_far_from_zero_are_those_of_predict(tmp_path, form, model, target):
+    """The file, fed with what was measured, says what the network says of values standardised in float64."""
+    config = ModelConfig(**{**SMALL, "model": model}, transformer=TINY)
+    torch.manual_seed(1)
+    network = build_model(config, FAR.spec, target).eval()
+    saved = SavedModel(network, config, FAR.spec, target.names, preprocessing=FAR)
+    assert export_model(saved, tmp_path, form).difference < 2e-6
+    steps = np.random.default_rng(0).normal(FAR.mean, FAR.scale, (40, 2))
+    np.save(tmp_path / "a.npy", steps)
+    with torch.no_grad():
+        outputs = network(as_batch(FAR.sequence(steps, "a").unsqueeze(0)))
+    expected = target.shares(outputs).double().flatten()[-target.size :].tolist()
+    found = run_example(tmp_path, str(tmp_path / "a.npy"))
+    assert [found[name] for name in target.names] == pytest.approx(expected, rel=0, abs=2e-5)
+
+
+def test_values_near_zero_stay_float32(tmp_path):
+    import onnxruntime
+
+    for preprocessing, kind in ((VALUES, "double"), (FAR, "double"), (NEAR, "float")):
+        export_model(saved_model(preprocessing=preprocessing), tmp_path, "onnx")
+        session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
+        assert session.get_inputs()[0].type == f"tensor({kind})"
+        words = {"double": "`float64 (batch, steps", "float": "`float32 (batch, steps"}
+        assert words[kind] in (tmp_path / "README.md").read_text()
+
+
+def test_the_comparison_is_made_where_the_training_data_lie():
+    """A file that reads float32 differs by what float32 loses there."""
+    saved = saved_model(preprocessing=FAR)
+    served = Served(saved)
+
+    def rounded(inputs, *state):
+        return list(served(inputs.float(), *state))
+
+    assert largest_difference(rounded, served) > files.LARGEST_DIFFERENCE
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("positions", ["sinusoidal", "learned"])
 @pytest.mark.parametrize("form", ["onnx", "pt2"])
@@ -173,13 +226,6 @@ def test_program_of_recurrent_models(tmp_path, name):
     assert exported.difference < 2e-6
     if name == "urnn":
         assert set(run_example(tmp_path)) == {"a", "b", "c"}
-
-
-TARGETS = {
-    "classes": ClassesTarget(("a", "b", "c")),
-    "values": ValueTarget(("x", "y"), (1e4, -3.0), (250.0, 0.01)),
-    "tags": TagsTarget(("a", "b")),
-}
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -5,7 +5,7 @@ import pytest
 
 from auxrnn.errors import InputError
 from auxrnn.own.importing import read_source
-from auxrnn.own.longform import find_long_form_reader, is_long_form
+from auxrnn.own.longform import find_long_form_reader
 from auxrnn.own.tables import open_table
 from auxrnn.reading import ReadingOptions
 from own_files import write_csv, write_long_form
@@ -60,7 +60,7 @@ def test_a_split_of_whole_sequences(tmp_path):
         (["1,1,5,x", "1,2,fast,x"], "row 3: expected a number as u, got 'fast'"),
         (["1,1,inf,x"], "row 2: expected a finite number as u"),
         (["1,soon,5,x"], "row 2: expected a time"),
-        (["1,nan,5,x"], "row 2: expected a finite time"),
+        (["1,inf,5,x"], "row 2: expected a finite time"),
         (["1,7,5,x", "2,2024-01-01,5,x"], r"row 3: expected a number as time as in .*row 2, got a date, '2024-01-01'"),
         (["1,2024-01-01,5,x", "1,7,5,x"], r"row 3: expected a date as time as in .*row 2, got a number, '7'"),
         ([",1,5,x"], "row 2: expected an id"),
@@ -105,15 +105,6 @@ def test_what_cannot_be_known_is_asked_for(tmp_path, header, given, told):
 def test_words_alone_need_features(tmp_path):
     with pytest.raises(InputError, match="expected --features"):
         reader_of(write_csv(tmp_path / "a.csv", "id,u,label", "1,fast,x"))
-
-
-def test_what_counts_as_long_form(tmp_path):
-    table = open_table(write_csv(tmp_path / "a.csv", "id,time,u,label", "1,1,1,x"), ReadingOptions())
-    assert is_long_form(table, ReadingOptions())
-    assert not is_long_form(table, ReadingOptions(text="u"))
-    other = open_table(write_csv(tmp_path / "b.csv", "who,text,label", "1,a,x"), ReadingOptions())
-    assert not is_long_form(other, ReadingOptions())
-    assert is_long_form(other, ReadingOptions(id="who"))
 
 
 def test_tags_follow_their_steps_in_time_and_those_left_out(tmp_path):
@@ -179,10 +170,10 @@ def test_an_index_without_a_name_is_no_channel(tmp_path):
     path = write_csv(tmp_path / "a.csv", ",id,time,u,label", "0,1,1,5,x", "1,1,2,6,x")
     form = reader_of(path).form
     assert form.channel_names == ("u",)
-    assert form.notes == ("Columns that are not read: one without a name; --features names those that are.",)
+    assert form.notes == ("Row numbers that are not read: one without a name; --features names those that are.",)
 
 
 def test_a_time_beyond_any_number(tmp_path):
     path = write_csv(tmp_path / "a.csv", "id,time,u,label", "1,1,5,x", f"1,{'9' * 400},6,x")
-    with pytest.raises(InputError, match="row 3: expected a time as a number"):
+    with pytest.raises(InputError, match="row 3: expected a finite time"):
         list(reader_of(path).rows())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from auxrnn.errors import InputError
-from auxrnn.own import media
+from auxrnn.own import sounds
 from auxrnn.own.media import medium_of
 from auxrnn.reading import ReadingOptions
 from own_files import write_image, write_wave
@@ -148,8 +148,8 @@ def test_kinds_are_not_mixed(tmp_path):
     text.write_text("a")
     with pytest.raises(InputError, match=r"files of one kind, got recordings .* and texts"):
         medium_of([wav, text], ReadingOptions())
-    with pytest.raises(InputError, match=r"b\.mp3: expected a file ending in \.png"):
-        medium_of([tmp_path / "b.mp3"], ReadingOptions())
+    with pytest.raises(InputError, match=r"b\.xyz: expected a file ending in \.png"):
+        medium_of([tmp_path / "b.xyz"], ReadingOptions())
 
 
 def test_flac_that_is_another_form_of_sound_or_cut_short(tmp_path):
@@ -161,7 +161,7 @@ def test_flac_that_is_another_form_of_sound_or_cut_short(tmp_path):
     soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 9000), 8000)
     medium = medium_of([path], ReadingOptions())
     path.write_bytes(path.read_bytes()[:6000])
-    with pytest.raises(InputError, match=r"a whole flac file|as its header says"):
+    with pytest.raises(InputError, match=r"a whole recording|as its header says"):
         medium.read(path)
 
 
@@ -170,9 +170,9 @@ def test_a_long_recording_is_read_in_blocks(tmp_path, monkeypatch):
     path = tmp_path / "a.flac"
     samples = np.random.default_rng(0).integers(-9, 9, (1000, 2), dtype=np.int16)
     soundfile.write(path, samples, 8000)
-    monkeypatch.setattr(media, "BLOCK", 64)
+    monkeypatch.setattr(sounds, "BLOCK", 64)
     assert np.array_equal(medium_of([path], ReadingOptions()).read(path), samples)
-    monkeypatch.setattr(media, "LARGEST_RECORDING", 1000)
+    monkeypatch.setattr(sounds, "LARGEST_RECORDING", 1000)
     with pytest.raises(InputError, match="at most 1 GiB"):
         medium_of([path], ReadingOptions()).read(path)
 

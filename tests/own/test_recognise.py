@@ -75,12 +75,9 @@ def test_several_files_of_a_split(tmp_path):
     for name, number in (("train-0", 3), ("train-1", 2), ("test-0", 1), ("validation-0", 1)):
         write_texts(tmp_path, number, f"{name}.csv")
     reader = recognise(tmp_path, ReadingOptions())
-    assert [row.split for row in reader.rows()] == ["train"] * 6 + ["test"]
-    assert [row.split for row in reader.rows(5)] == ["train", "test"]
-    assert reader.form.description.startswith("train in 3 files and test, each a table of texts")
-    assert reader.form.notes == (
-        "validation-0.csv is read as training data, from which --validation_fraction is taken.",
-    )
+    assert [row.split for row in reader.rows()] == ["train"] * 5 + ["validation", "test"]
+    assert [row.split for row in reader.rows(5)] == ["validation", "test"]
+    assert reader.form.description.startswith("train in 2 files, validation and test, each a table of texts")
     (tmp_path / "series").mkdir()
     for name in ("One_TRAIN", "Two_TRAIN", "One_TEST"):
         write_ts(tmp_path / "series" / f"{name}.ts")

@@ -5,7 +5,8 @@ import math
 import pytest
 
 from auxrnn.errors import InputError
-from auxrnn.own.rows import number_of, split_of
+from auxrnn.own.rows import number_of
+from auxrnn.own.split_names import split_of
 
 
 @pytest.mark.parametrize("cell", ["", " ", "?", "NaN", "NA", "null", None, float("nan")])
@@ -25,6 +26,6 @@ def test_other_cells_are_refused_with_their_place(cell, told):
 
 
 def test_splits():
-    assert [split_of(word, "") for word in ("Train", "val", " TEST ")] == ["train", "train", "test"]
+    assert [split_of(word, "") for word in ("Train", "val", " TEST ")] == ["train", "validation", "test"]
     with pytest.raises(InputError, match="row 9: expected train, validation or test"):
-        split_of("holdout", "row 9")
+        split_of("other", "row 9")

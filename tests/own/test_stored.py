@@ -50,7 +50,7 @@ def test_files_cut_short_or_gone(folder, name):
         (ENDS, "<i8", -1, 99, "expected rising ends"),
         (LABELS, "<i4", 0, 2, "expected labels of 2 classes"),
         (LABELS, "<i4", 0, -1, "expected labels of 2 classes"),
-        (SPLITS, "i1", 0, 3, "expected labels"),
+        (SPLITS, "i1", 0, 4, "expected labels"),
     ],
 )
 def test_numbers_that_do_not_fit(folder, name, dtype, place, value, told):

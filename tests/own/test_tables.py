@@ -75,7 +75,7 @@ def test_wrong_encoding_names_the_option(tmp_path):
 
 
 def test_enormous_cells_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("auxrnn.own.tables.LARGEST_CELL", 100)
+    monkeypatch.setattr("auxrnn.own.delimited.LARGEST_CELL", 100)
     path = write_csv(tmp_path / "a.csv", "text,label", "a" * 101 + ",x")
     with pytest.raises(InputError, match=r"row 2: .*field larger than"):
         rows_of(path)

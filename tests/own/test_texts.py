@@ -51,4 +51,4 @@ def test_numbers_in_parquet_are_no_texts(tmp_path):
 
     parquet.write_table(pa.table({"text": [1, 2], "label": ["a", "b"]}), tmp_path / "a.parquet")
     with pytest.raises(InputError, match="row 1: expected a text in 'text', got int"):
-        list(reader_of(tmp_path / "a.parquet").rows())
+        list(reader_of(tmp_path / "a.parquet", text="text").rows())

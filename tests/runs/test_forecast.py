@@ -55,7 +55,7 @@ def test_windows(changes, windows):
 
 
 def test_training():
-    assert described()[0]["Training"] == "5 epochs of pretraining, then 20 epochs, batch 128, rmsprop 0.001"
+    assert described()[0]["Training"] == "5 epochs of pretraining, then 20 epochs, batch 128, rmsprop_tf 0.001"
     assert described(replace(CONFIG, model="lstm"))[0]["Training"].startswith("20 epochs, batch 128")
 
 

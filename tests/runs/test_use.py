@@ -87,6 +87,25 @@ def test_the_preprocessing_of_an_estimator_is_applied(tmp_path):
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
 
 
+def test_values_far_from_zero_keep_their_digits(tmp_path):
+    """float32 knows 1.7e9 in steps of 128."""
+    far = Preprocessing("values", 1, mean=(1.7e9,), scale=(3.0,))
+    saved = saved_model(tmp_path, spec=far.spec, preprocessing=far)
+    steps = np.random.default_rng(0).normal(1.7e9, 3, (2, 40, 1))
+    np.save(tmp_path / "a.npy", steps)
+    standard = SequenceData("a", far.spec, torch.from_numpy((steps - 1.7e9) / 3).float())
+    expected = predict_logits(saved.network, standard).double().softmax(1)
+    found = torch.tensor([answer.shares for answer in predict_file(tmp_path, tmp_path / "a.npy")]).double()
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
+
+
+def test_values_beyond_float32_without_preprocessing(tmp_path):
+    saved_model(tmp_path, spec=InputSpec("values", 1), image_shape=None)
+    np.save(tmp_path / "a.npy", np.full((1, 2, 1), 1e300))
+    with pytest.raises(InputError, match="expected finite values"):
+        list(predict_file(tmp_path, tmp_path / "a.npy"))
+
+
 def test_nothing_but_the_model_folder_is_read(finished_run, tmp_path):
     (finished_run / "model").rename(tmp_path / "moved")
     try:

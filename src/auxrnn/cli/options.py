@@ -13,7 +13,7 @@ from auxrnn.cli.parsing import Parser, lengths, positive
 from auxrnn.data.presets import PRESETS
 from auxrnn.experiments.catalogue import EXPERIMENTS
 from auxrnn.experiments.scales import SCALES
-from auxrnn.reading import ReadingOptions, option_help
+from auxrnn.reading import NUMBERS, ReadingOptions, option_help
 
 BENCHES = {
     "length": "seconds and peak memory of a training step against the length of the sequence",
@@ -62,6 +62,7 @@ def build_parser() -> argparse.ArgumentParser:
     evaluate.add_argument("run", help="a run folder or a model folder")
     evaluate.add_argument("--data", help="a data set, a file or a folder; the model's own when left out")
     evaluate.add_argument("--data_dir", help="folder of the data")
+    evaluate.add_argument("--early", action="store_true", help="also by the share of each sequence that was read")
 
     predict = verb("predict", verbs.predict, "classes and probabilities, values or tags for files of your own")
     predict.add_argument("run", help="a run folder or a model folder")
@@ -102,6 +103,10 @@ def build_parser() -> argparse.ArgumentParser:
     reproduce.add_argument("--retry_failed", action="store_true", help="make failed runs again")
     reproduce.add_argument("--page_only", action="store_true", help="no training: the page of what is there")
 
+    record = verb("record", verbs.record, "keep finished runs as lines of one file that needs no other")
+    record.add_argument("folder", nargs="+", help="run folders, or folders of run folders")
+    record.add_argument("--out", required=True, help="the file (JSON lines); what it holds already stays")
+
     report = verb("report", verbs.report, "write an HTML page of one or several runs, with figures")
     report.add_argument("run", nargs="+", help="run folders; the first model is what the others are compared with")
     report.add_argument("--out", help="the page (default: report.html in the run's folder; of several, in this folder)")
@@ -119,7 +124,7 @@ def build_parser() -> argparse.ArgumentParser:
         "verify, show, import", "how the files are read; the same options as of auxrnn train"
     )
     for item in fields(ReadingOptions):
-        kind = type(item.default) if isinstance(item.default, float) else str
+        kind = NUMBERS.get(item.name, str)
         reading.add_argument(f"--{item.name}", type=kind, default=item.default, help=option_help(item.name))
 
     bench = verb("bench", verbs.bench, "measure speed and memory against other ways to do the same, on this machine")

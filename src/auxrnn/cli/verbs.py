@@ -120,10 +120,12 @@ def reproduce(options: argparse.Namespace) -> int:
 def evaluate(options: argparse.Namespace) -> int:
     from auxrnn.runs.use import evaluate
 
-    found = evaluate(Path(options.run), options.data, options.data_dir)
+    found = evaluate(Path(options.run), options.data, options.data_dir, early=options.early)
     for name, value in found.items():
-        if name != "verdict":
+        if name not in ("verdict", "early"):
             print(f"{name:<13} {value}")
+    for share, score in found.get("early", {}).items():
+        print(f"{'read ' + format(share, '.0%'):<13} {score:.6g}")
     for line in found["verdict"]:
         print(line)
     return 0
@@ -164,6 +166,14 @@ def export(options: argparse.Namespace) -> int:
     return 0
 
 
+def record(options: argparse.Namespace) -> int:
+    from auxrnn.grids.records import keep_runs
+
+    for line in keep_runs([Path(folder) for folder in options.folder], Path(options.out)):
+        print(line)
+    return 0
+
+
 def report(options: argparse.Namespace) -> int:
     from auxrnn.experiments.run_report import report_runs
 
@@ -180,7 +190,7 @@ def data(options: argparse.Namespace) -> int:
     if options.action == "import":
         return _import(options)
     from auxrnn.data.catalogue import fetch_files, verify
-    from auxrnn.runs.datasets import is_own
+    from auxrnn.data.presets import is_own
 
     if options.name is None:
         raise InputError(f"Expected a data set to {options.action}, got none; choose from {', '.join(PRESETS)}.")

@@ -23,6 +23,13 @@ class TrainingConfig:
             the warm-up, then down to 0; Smith & Topin 2018), over the steps of each phase (?).
         lr_warmup: share of a phase's steps on which the learning rate rises to `lr`; when left out 0.3 for one_cycle,
             none for the others (?).
+        weight_decay: decoupled decay of adamw on matrices alone, biases and norms left out; torch's own of everything
+            when left out.
+        augment: how training sequences are changed at random at every step: not, turned round their end ("turn"), by
+            noise, or by a factor ("scale"). Labels of single steps allow none.
+        epoch_passes: how often an epoch reads the training data; more than once for few sequences, so that validation
+            costs less than training.
+        keep: the weights that are kept: those of the best validated epoch, or the last.
         gradient_clip: largest norm of the gradient; none when null (?).
         patience: stop when the validation score has not risen for so many epochs; never when null.
         class_weights: "balanced" makes every class count as much as any other in the supervised loss.
@@ -52,6 +59,10 @@ class TrainingConfig:
     lr: float = 1e-3
     lr_schedule: Literal["constant", "step", "cosine", "one_cycle"] = "constant"
     lr_warmup: float | None = None
+    weight_decay: float | None = None
+    augment: Literal["none", "turn", "noise", "scale"] = "none"
+    epoch_passes: int = 1
+    keep: Literal["best", "last"] = "best"
     gradient_clip: float | None = 1.0
     patience: int | None = None
     class_weights: Literal["none", "balanced"] = "none"
@@ -75,8 +86,22 @@ class TrainingConfig:
             at_least(name, getattr(self, name), 0)
         if self.seed >= 2**63:
             raise InputError(f"Expected seed below 2**63, got {self.seed}.")
-        for name in ("batch_size", "devices", "num_nodes", "num_threads", "patience", "checkpoint_steps"):
+        for name in (
+            "batch_size",
+            "devices",
+            "num_nodes",
+            "num_threads",
+            "patience",
+            "checkpoint_steps",
+            "epoch_passes",
+        ):
             at_least(name, getattr(self, name), 1)
+        if self.patience is not None and self.keep == "last":
+            raise InputError("Expected keep best with patience, got last: to stop early is to go back to the best.")
+        at_least("weight_decay", self.weight_decay, 0)
+        if self.weight_decay is not None and self.optimizer != "adamw":
+            raise InputError(f"Expected optimizer adamw with weight_decay, got {self.optimizer}.")
+        at_most("epoch_passes", self.epoch_passes, MOST_NUMBERED)
         at_most("batch_size", self.batch_size, MOST_NUMBERED)
         for name in ("num_threads", "num_workers"):
             at_most(name, getattr(self, name), MOST_AT_ONCE)

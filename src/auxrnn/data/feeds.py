@@ -7,6 +7,7 @@ A feed keeps no more than a piece and what is left of a step that is not whole y
 from __future__ import annotations
 
 import codecs
+import io
 import math
 import os
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ import numpy.typing as npt
 
 from auxrnn.batch import InputSpec
 from auxrnn.errors import InputError
+from auxrnn.numbers import is_missing, is_number
 
 Array = npt.NDArray[Any]
 
@@ -33,16 +35,34 @@ More = Callable[[], bool]
 """Asked at the end of a file: whether to look again, for it may have grown. It may wait before it answers."""
 
 
+class Pieces(Iterator[bytes]):
+    """Pieces of bytes, for whoever has to know how far a feed has come.
+
+    kept: so many of the last bytes that were given are not part of a step yet; a feed says so before it yields steps.
+    """
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self.pieces, self.kept = pieces, 0
+
+    def __next__(self) -> bytes:
+        return next(self.pieces)
+
+
+def _keep(pieces: Iterator[bytes], number: int) -> None:
+    if isinstance(pieces, Pieces):
+        pieces.kept = number
+
+
 def no_more() -> bool:
     """The answer for a file or a pipe that ends where it ends."""
     return False
 
 
-def pieces_of(file: BinaryIO, name: str, more: More = no_more) -> Iterator[bytes]:
-    """The bytes of a file as they come; InputError where it becomes shorter while it is read."""
+def pieces_of(file: BinaryIO, name: str, more: More = no_more, size: int = PIECE) -> Iterator[bytes]:
+    """The bytes of a file as they come, at most `size` at once; InputError where it becomes shorter meanwhile."""
     read = getattr(file, "read1", file.read)  # what a pipe has, without waiting for a whole piece
     while True:
-        piece = read(PIECE)
+        piece = read(size)
         if piece:
             yield piece
             continue
@@ -55,22 +75,27 @@ def pieces_of(file: BinaryIO, name: str, more: More = no_more) -> Iterator[bytes
 def feed_text(pieces: Iterator[bytes], name: str) -> Iterator[str]:
     """Characters from UTF-8, whatever bytes a piece ends with; InputError with the place for other bytes.
 
-    Every character counts, ends of lines too, as they are.
+    Every character counts, as in a file that is read for training: ends of lines of any kind as one, and a mark of the
+    encoding at the beginning as none.
     """
-    decoder, before = codecs.getincrementaldecoder("utf-8")(), 0
+    decoder, before = codecs.getincrementaldecoder("utf-8-sig")(), 0
+    lines = io.IncrementalNewlineDecoder(None, translate=True)
     for piece in pieces:
         waiting = len(decoder.getstate()[0])
         try:
-            text = decoder.decode(piece)
+            text = lines.decode(decoder.decode(piece))
         except UnicodeDecodeError as error:
             raise InputError(
                 f"{name}, byte {before - waiting + error.start + 1:,}: expected text in UTF-8, found {error.reason}."
             ) from error
         before += len(piece)
+        _keep(pieces, len(decoder.getstate()[0]))
         if text:
             yield text
     if decoder.getstate()[0]:
         raise InputError(f"{name}: expected text in UTF-8, found the end in the middle of a character.")
+    if text := lines.decode("", final=True):
+        yield text
 
 
 def feed_lines(pieces: Iterator[bytes], spec: InputSpec, name: str) -> Iterator[Array]:
@@ -81,6 +106,7 @@ def feed_lines(pieces: Iterator[bytes], spec: InputSpec, name: str) -> Iterator[
     number, rest = 0, b""
     for piece in pieces:
         *lines, rest = (rest + piece).split(b"\n")
+        _keep(pieces, len(rest))
         if lines:
             yield from _steps_of(lines, number, spec, name)
             number += len(lines)
@@ -105,6 +131,7 @@ def feed_binary(pieces: Iterator[bytes], spec: InputSpec, name: str) -> Iterator
         whole = len(rest) // width * width
         steps = np.frombuffer(rest[:whole], kind).reshape(-1, spec.size)
         rest = rest[whole:]
+        _keep(pieces, len(rest))
         wrong = _wrong_step(steps, spec)
         if wrong is not None:
             raise InputError(f"{name}, step {before + wrong + 1:,}: {_expected(spec)}, found {_shown(steps[wrong])}.")
@@ -119,6 +146,8 @@ def feed_binary(pieces: Iterator[bytes], spec: InputSpec, name: str) -> Iterator
 
 def _steps_of(lines: list[bytes], before: int, spec: InputSpec, name: str) -> Iterator[Array]:
     """The steps of whole lines, of which `before` others came before; those before a fault come before its error."""
+    if before == 0:
+        lines = [lines[0].removeprefix(codecs.BOM_UTF8), *lines[1:]]
     if before == 0 and _is_header(lines[0]):
         lines, before = lines[1:], 1
     rows: list[list[float]] = []
@@ -141,7 +170,7 @@ def _steps_of(lines: list[bytes], before: int, spec: InputSpec, name: str) -> It
 
 def _row(line: bytes, number: int, spec: InputSpec, name: str) -> list[float]:
     try:
-        row = [float(field) for field in _fields(line)]
+        row = [] if b"_" in line else [float(field) for field in _fields(line)]
     except ValueError:
         row = []
     if len(row) != spec.size:
@@ -160,11 +189,8 @@ def _is_header(line: bytes) -> bool:
 
 
 def _is_number(field: bytes) -> bool:
-    try:
-        float(field)
-    except ValueError:
-        return False
-    return True
+    text = field.decode("utf-8", "replace")
+    return is_number(text) or (bool(field) and is_missing(text))
 
 
 def _wrong_step(steps: Array, spec: InputSpec) -> int | None:

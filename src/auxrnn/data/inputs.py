@@ -24,7 +24,7 @@ from numpy.lib import format as npy
 from auxrnn.batch import InputSpec
 from auxrnn.data.dataset import SequenceData
 from auxrnn.data.idx import read_idx
-from auxrnn.data.pictures import opened_image
+from auxrnn.data.pictures import as_seen, opened_image, upright_size
 from auxrnn.data.texts import read_csv, read_lines
 from auxrnn.errors import InputError
 from auxrnn.vocabulary import encode, vocabulary_size
@@ -133,13 +133,14 @@ def _read_image(path: Path, spec: InputSpec, image_shape: tuple[int, int]) -> Ar
             f"{path}: expected a model of grey or RGB pixels for an image, found {spec.size} channels of {spec.kind}."
         )
     with opened_image(path) as image:
-        if (image.height, image.width) != image_shape:
+        width, height = upright_size(image)
+        if (height, width) != image_shape:
             rows, columns = image_shape
             raise InputError(
                 f"{path}: expected an image of {columns}x{rows} pixels as the model was trained on, "
-                f"found {image.width}x{image.height}. Resize it first."
+                f"found {width}x{height}. Resize it first."
             )
-        pixels = np.array(image.convert(modes[spec.size]))
+        pixels = np.array(as_seen(image).convert(modes[spec.size]))
     return pixels.reshape(*image_shape, spec.size)
 
 
@@ -210,8 +211,7 @@ def _as_type(sequences: Array, path: Path, spec: InputSpec) -> Array:
     if sequences.dtype.kind not in "iuf":
         raise InputError(f"{path}: expected numbers, found {sequences.dtype}.")
     if spec.kind == "values":
-        with np.errstate(over="ignore", invalid="ignore"):  # not finite then, and refused as such
-            return np.ascontiguousarray(sequences, dtype=np.float32)
+        return np.ascontiguousarray(sequences, dtype=np.float32 if sequences.dtype == np.float32 else np.float64)
     if sequences.dtype.kind == "f" and np.isnan(sequences).any():
         first = np.argwhere(np.isnan(sequences))[0]
         raise InputError(

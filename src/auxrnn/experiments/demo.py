@@ -90,7 +90,7 @@ def _digits_arms() -> dict[str, RunConfig]:
 
 
 def _mnist_arms() -> dict[str, RunConfig]:
-    """T = 784, K = 300, 10,000 images: the setting of results/mnist784, at a quarter of its epochs."""
+    """T = 784, K = 300, 10,000 images."""
     shared = RunConfig(
         data="mnist", limit_train=10_000, bptt=300, initialisation="chrono", batch_size=32, num_anchors=4,
         segment_length=30, aux=AuxiliaryConfig(unfed="blank", target="squared", placement="distant", truth_start=0.0),

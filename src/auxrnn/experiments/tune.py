@@ -21,13 +21,14 @@ from auxrnn.build import build_model
 from auxrnn.card import shown
 from auxrnn.config import OWN_CORE, RunConfig
 from auxrnn.data.dataset import SequenceData
+from auxrnn.data.presets import is_own
 from auxrnn.errors import InputError
-from auxrnn.runs.datasets import is_own, load_data
+from auxrnn.runs.datasets import load_data
 from auxrnn.runs.folder import FREE, flat_settings
 from auxrnn.runs.run import split_data
-from auxrnn.runs.sensible import sensible_settings
 from auxrnn.training.fit import fit
 from auxrnn.training.module import DivergedError
+from auxrnn.training.sensible import sensible_settings
 
 if TYPE_CHECKING:
     import optuna

@@ -42,12 +42,12 @@ def read(word):
     steps = torch.from_numpy(np.load(word)).reshape(1, -1, size)
     if about["pixel_order"] is not None:
         steps = steps[:, about["pixel_order"]]
-    return steps.to(torch.uint8 if kind == "pixels" else torch.float32)
+    return steps.to(getattr(torch, about["input"]["type"]))
 
 
 def random_steps(number):
     if kind == "values":
-        return torch.randn(1, number, size)
+        return torch.randn(1, number, size, dtype=getattr(torch, about["input"]["type"]))
     if kind == "characters":
         return torch.randint(0, size, (1, number))
     return torch.randint(0, about["input"]["levels"], (1, number, size)).to(torch.uint8)
@@ -64,5 +64,6 @@ else:
     answers, state = advance(steps, state)
 last = answers[0, -1] if about["per_step"] else answers[0]  # the tags of the last step
 places = range(len(last)) if about["target"] == "value" else last.argsort(descending=True)[:5].tolist()
+form = ".6f" if about["target"] != "value" else ".9g" if last.dtype == torch.float32 else ".15g"
 for place in places:
-    print(f"{about['classes'][place]}: {float(last[place]):.6f}")
+    print(f"{about['classes'][place]}: {float(last[place]):{form}}")

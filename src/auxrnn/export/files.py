@@ -23,9 +23,10 @@ from torch import Tensor
 from auxrnn.batch import as_batch
 from auxrnn.card import described
 from auxrnn.errors import InputError, did_you_mean
-from auxrnn.export.served import INPUT_TYPES, INPUTS, Served, description
+from auxrnn.export.served import INPUTS, Served, description, type_name
 from auxrnn.files import check_place, write_atomically
 from auxrnn.persistence import CONFIG, SavedModel
+from auxrnn.targets import Target, ValueTarget
 
 Form = Literal["onnx", "pt2"]
 Run = Callable[..., list[Tensor]]
@@ -89,7 +90,9 @@ def export_model(saved: SavedModel, folder: Path, form: Form) -> Exported:
 def largest_difference(run: Run, served: Served) -> float:
     """Between `run(inputs, *state)` and the model, over `CASES`: from the first state and from a random one.
 
-    Of answers or a state that go beyond 1 in size, relative to its largest entry.
+    Of answers or a state that go beyond 1 in size, relative to its largest entry. Values are drawn around the mean of
+    training in float64, and handed over in the type that the file takes; answers that are values are compared in
+    deviations.
 
     From the first state the answers are compared with the network's own, which plans its windows for unequal
     lengths and shares nothing with the export.
@@ -102,15 +105,23 @@ def largest_difference(run: Run, served: Served) -> float:
         first = [part.before(batch) for part in served.state]
         states = [first, [torch.randn(part.shape, generator=generator) / 2 for part in first]] if first else [first]
         for number, state in enumerate(states):
-            found = run(inputs, *state)
+            found = run(inputs.to(served.input_type), *state)
             with torch.no_grad():
                 expected = list(served(inputs, *state))
                 if number == 0:
-                    expected[0] = served.told(served.network(as_batch(served.standardised(inputs))))
+                    expected[0] = served.target.shares(served.network(as_batch(served.standardised(inputs))))
+            found[0], expected[0] = (_in_deviations(answers, served.target) for answers in (found[0], expected[0]))
             for one, other in zip(found, expected, strict=True):
                 difference = float((one - other).abs().max() / other.abs().max().clamp(min=1.0))
                 worst = max(worst, math.inf if math.isnan(difference) else difference)
     return worst
+
+
+def _in_deviations(answers: Tensor, target: Target) -> Tensor:
+    """Values as they were learned, so that an offset does not hide a difference; other answers as they are."""
+    if not isinstance(target, ValueTarget) or not target.mean:
+        return answers
+    return (answers.double() - torch.tensor(target.mean).double()) / torch.tensor(target.scale).double()
 
 
 def _random_inputs(served: Served, batch: int, steps: int, generator: torch.Generator) -> Tensor:
@@ -118,10 +129,10 @@ def _random_inputs(served: Served, batch: int, steps: int, generator: torch.Gene
     if kind == "values":
         values = torch.randn((batch, steps, size), generator=generator)
         if served.mean is not None and served.scale is not None:
-            values = (values.double() * served.scale + served.mean).float()
+            return values.double() * served.scale + served.mean
         return values
     shape, top = ((batch, steps), size) if kind == "characters" else ((batch, steps, size), served.spec.levels)
-    return torch.randint(0, top, shape, generator=generator).to(INPUT_TYPES[kind])
+    return torch.randint(0, top, shape, generator=generator).to(served.input_type)
 
 
 def _onnx_bytes(served: Served, about: str) -> bytes:
@@ -200,7 +211,7 @@ def _page(saved: SavedModel, served: Served, form: Form, difference: float) -> s
     kind, size = served.spec.kind, served.spec.size
     inputs = {
         "pixels": f"`uint8 (batch, steps, {size})`, levels 0 to {served.spec.levels - 1}",
-        "values": f"`float32 (batch, steps, {size})`, as they are measured; they are standardised inside",
+        "values": f"`{type_name(served.input_type)} (batch, steps, {size})`, as measured; standardised inside",
         "characters": "`int64 (batch, steps)`, the place of each character among the known ones from 1, else 0",
     }[kind]
     state = "".join(
@@ -240,7 +251,7 @@ def _answers(served: Served) -> str:
     size, what = served.target.size, "each value" if served.target.kind == "value" else "each class"
     if served.target.per_step:
         return f"`float32 (batch, steps, {size})`, of {what} at every step"
-    return f"`float32 (batch, {size})`, of {what} after the last step"
+    return f"`{type_name(served.answer_type)} (batch, {size})`, of {what} after the last step"
 
 
 def _lengths(served: Served) -> str:

@@ -21,7 +21,12 @@ from auxrnn.model import SequenceClassifier
 from auxrnn.targets import ValueTarget
 
 OPSET, IR_VERSION = 17, 8
-ELEMENTS = {"pixels": TensorProto.UINT8, "values": TensorProto.FLOAT, "characters": TensorProto.INT64}
+ELEMENTS = {
+    torch.uint8: TensorProto.UINT8,
+    torch.int64: TensorProto.INT64,
+    torch.float32: TensorProto.FLOAT,
+    torch.float64: TensorProto.DOUBLE,
+}
 OPERATORS = {"LSTM": "LSTM", "GRU": "GRU", "RNN_TANH": "RNN", "RNN_RELU": "RNN"}
 GATES = {"LSTM": (0, 3, 1, 2), "GRU": (1, 0, 2), "RNN_TANH": (0,), "RNN_RELU": (0,)}
 """Which of torch's gates stand where in ONNX: input, output, forget, cell; and update, reset, new."""
@@ -86,7 +91,7 @@ def _values(graph: _Graph, served: Served, outputs: str) -> None:
     values = graph.node("Cast", outputs, to=TensorProto.DOUBLE)
     values = graph.node("Mul", values, graph.constant(served.target.scale or (1.0,) * size, np.float64))
     values = graph.node("Add", values, graph.constant(served.target.mean or (0.0,) * size, np.float64))
-    graph.node("Cast", values, to=TensorProto.FLOAT, out=served.answer)
+    graph.node("Cast", values, to=ELEMENTS[served.answer_type], out=served.answer)
 
 
 ANSWERS: dict[str, Callable[[_Graph, Served, str], None]] = {
@@ -179,9 +184,9 @@ def _unitary(graph: _Graph, served: Served, steps: str) -> tuple[str, str]:
 def _model(graph: _Graph, served: Served) -> onnx.ModelProto:
     kind, size = served.spec.kind, served.spec.size
     shape: list[Any] = ["batch", "steps"] if kind == "characters" else ["batch", "steps", size]
-    inputs = [helper.make_tensor_value_info(INPUTS, ELEMENTS[kind], shape)]
+    inputs = [helper.make_tensor_value_info(INPUTS, ELEMENTS[served.input_type], shape)]
     answered: list[Any] = ["batch", *(["steps"] if served.target.per_step else []), served.target.size]
-    outputs = [helper.make_tensor_value_info(served.answer, TensorProto.FLOAT, answered)]
+    outputs = [helper.make_tensor_value_info(served.answer, ELEMENTS[served.answer_type], answered)]
     for part in served.state:
         own: list[Any] = list(part.first.shape)
         own[part.batch_dim] = "batch"

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from auxrnn.baselines.urnn import SMALLEST, UnitaryRNN
-from auxrnn.export.served import INPUT_TYPES, Served, layers_of, step_features, unitary_of
+from auxrnn.export.served import Served, layers_of, step_features, unitary_of
 from auxrnn.model import SequenceClassifier
 
 Carry = tuple[Tensor, ...]
@@ -127,7 +127,7 @@ def exported_program(served: Served) -> torch.export.ExportedProgram:
     from torch.export import Dim
 
     size = () if served.spec.kind == "characters" else (served.spec.size,)
-    example = torch.zeros((2, 5, *size), dtype=INPUT_TYPES[served.spec.kind])
+    example = torch.zeros((2, 5, *size), dtype=served.input_type)
     batch, steps = Dim("batch", min=1), Dim("steps", min=1, max=served.network.longest)
     shapes: dict[str, Any] = {"inputs": {0: batch, 1: steps}}
     if served.state:

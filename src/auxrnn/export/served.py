@@ -17,11 +17,14 @@ from auxrnn.baselines.urnn import UnitaryRNN
 from auxrnn.encoder import Encoder, StepFeatures
 from auxrnn.errors import InputError
 from auxrnn.model import SequenceClassifier
+from auxrnn.moments import is_far
 from auxrnn.persistence import SavedModel
 from auxrnn.recurrent import State, state_tensors
+from auxrnn.targets import ValueTarget
 
 INPUTS = "inputs"
 INPUT_TYPES = {"pixels": torch.uint8, "values": torch.float32, "characters": torch.int64}
+"""By kind; values that lie far from zero come as float64 (`Served.input_type`)."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Served(nn.Module):
     The answers are what the target's `shares` are: probabilities, or values in their own units. answer: their name.
     inputs as `INPUT_TYPES` has it: pixel levels, values as they are measured (they are standardised here, as in
     training), or the numbers of characters. All sequences have T steps, at least one. A transformer has no state.
+    input_type, answer_type: float64 for values that lie so far from zero that float32 does not hold what changes.
     """
 
     def __init__(self, saved: SavedModel) -> None:
@@ -63,6 +67,11 @@ class Served(nn.Module):
         self.scale: Tensor | None
         self.register_buffer("mean", torch.tensor(learned.mean, dtype=torch.float64) if numbers and learned else None)
         self.register_buffer("scale", torch.tensor(learned.scale, dtype=torch.float64) if numbers and learned else None)
+        self.input_type, self.answer_type = INPUT_TYPES[self.spec.kind], torch.float32
+        if learned is not None and is_far(learned.mean, learned.scale):
+            self.input_type = torch.float64
+        if isinstance(self.target, ValueTarget) and is_far(self.target.mean, self.target.scale):
+            self.answer_type = torch.float64
         if not isinstance(self.network, SequenceClassifier | TransformerClassifier):
             raise InputError(f"Expected a recurrent network or a transformer, got {type(self.network).__name__}.")
         self.state = state_of(self.network.encoder) if isinstance(self.network, SequenceClassifier) else ()
@@ -78,8 +87,8 @@ class Served(nn.Module):
         return (self.told(self.network.supervised.head(read)), *state_tensors(after))
 
     def told(self, outputs: Tensor) -> Tensor:
-        """The answers from the head's outputs, float32."""
-        return self.target.shares(outputs).float()
+        """The answers from the head's outputs."""
+        return self.target.shares(outputs).to(self.answer_type)
 
     def standardised(self, inputs: Tensor) -> Tensor:
         """Values less the mean and divided by the scale of training, in float64 as `Preprocessing` does it."""
@@ -161,7 +170,13 @@ def unitary_of(encoder: Encoder) -> Unitary:
 def step_features(served: Served) -> StepFeatures:
     """The features of a step in a recurrent network."""
     assert isinstance(served.network, SequenceClassifier)
+    assert isinstance(served.network.encoder.features, StepFeatures)
     return served.network.encoder.features
+
+
+def type_name(dtype: torch.dtype) -> str:
+    """As numpy calls it."""
+    return str(dtype).removeprefix("torch.")
 
 
 def description(saved: SavedModel, served: Served) -> dict[str, Any]:
@@ -169,7 +184,7 @@ def description(saved: SavedModel, served: Served) -> dict[str, Any]:
     preprocessing = saved.preprocessing
     return {
         "model": saved.config.model,
-        "input": saved.spec.to_dict(),
+        "input": {**saved.spec.to_dict(), "type": type_name(served.input_type)},
         "classes": list(saved.classes),
         "target": saved.target.kind,
         "per_step": saved.target.per_step,

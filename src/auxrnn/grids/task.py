@@ -101,11 +101,9 @@ def give_up(folder: RunFolder, error: str) -> None:
     write_json(folder.failure, {"error": error, "time": now, "commit": commit})
 
 
-def check_same(folder: RunFolder, config: RunConfig, found: RunConfig | None = None) -> None:
-    """InputError where a folder holds a run with other settings than `config`. found: its own, where they were read."""
-    if found is None and folder.config.exists():
-        found = read_config(folder)
-    changes = [] if found is None else changed_settings(config, found)
+def check_same(folder: RunFolder, config: RunConfig) -> None:
+    """InputError where a folder holds a run with other settings than `config`."""
+    changes = changed_settings(config, read_config(folder)) if folder.config.exists() else []
     if changes:
         raise InputError(
             f"{folder.path}: expected a run with the settings of this grid, found {', '.join(changes)}. "

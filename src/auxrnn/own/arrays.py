@@ -167,14 +167,14 @@ class ArrayReader:
 def find_arrays(path: Path, *, labelled: bool = True, kind: str = "class") -> ArrayReader:
     """The arrays in an .npz file, in an .npy file with its labels beside it, or in a folder of .npy files."""
     if path.is_dir():
-        arrays = {file.stem: _read_header(file) for file in sorted(path.glob("*.npy"))}
+        arrays = {file.stem: read_header(file) for file in sorted(path.glob("*.npy"))}
     elif path.suffix.lower() == ".npz":
         arrays = _members(path)
     else:
-        arrays = {"X": _read_header(path)}
+        arrays = {"X": read_header(path)}
         if labelled:
             arrays |= {
-                "y" if name != "lengths" else name: _read_header(file)
+                "y" if name != "lengths" else name: read_header(file)
                 for name, file in _beside(path).items()
                 if file.is_file()
             }
@@ -332,7 +332,7 @@ def _members(path: Path) -> dict[str, ArrayFile]:
     return found
 
 
-def _read_header(path: Path) -> ArrayFile:
+def read_header(path: Path) -> ArrayFile:
     try:
         with path.open("rb") as stream:
             shape, dtype = _header(stream, str(path))

@@ -16,7 +16,7 @@ from auxrnn.own.missing import fill_missing, kept_steps
 from auxrnn.own.rows import Array, Form, Row
 from auxrnn.reading import ReadingOptions
 
-SPLIT_NUMBERS = {None: 0, "train": 1, "test": 2}
+SPLIT_NUMBERS = {None: 0, "train": 1, "test": 2, "validation": 3}
 MOST_CHARACTERS = 65_536  # different ones; each is kept as uint16
 
 

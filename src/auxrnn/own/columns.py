@@ -1,21 +1,34 @@
-"""Which column of a table is what: named by the person, or guessed where only one can be meant, else asked for."""
+"""Which column of a table is what: named by the person, or guessed where only one can be meant, else asked for.
+
+A name alone makes no column what it says: its cells in the first rows must bear it out.
+"""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
-from auxrnn.own.rows import MISSING_WORDS, SPLIT_WORDS
+from auxrnn.errors import InputError
+from auxrnn.numbers import are_counted, is_missing, is_number
+from auxrnn.own.split_names import split_named
 from auxrnn.own.tables import Table
 from auxrnn.reading import ReadingOptions
 
 LABEL_NAMES = ("label", "labels", "class", "target", "category", "y")
 TEXT_NAMES = ("text", "content", "sentence", "document", "review", "body", "message", "sequence")
 PATH_NAMES = ("path", "file", "filename", "file_name", "filepath")
-ID_NAMES = ("id", "sequence_id", "series_id", "sample_id", "case_id", "series", "case")
+ID_NAMES = ("id", "sequence_id", "series_id", "sample_id", "case_id", "series", "case", "sequence")
 TIME_NAMES = ("time", "timestamp", "step", "t", "time_step")
 SPLIT_NAMES = ("split", "set", "subset", "partition")
+INDEX_NAMES = re.compile(r"|unnamed: ?[0-9.]+|index|level_[0-9]+|rownames?|row_?(number|names?|id|index)?|nr|no")
+"""Of columns that count the rows, where their cells do."""
+PANDAS_INDEX = re.compile(r"__index_level_[0-9]+__")
+
+FEWEST_COUNTED = 10  # rows that must rise by one, where the name does not say what they are
+
+_OTHER_MARK = re.compile(r"[+-]?[0-9]+(?:,[0-9]+)+(?:\.[0-9]+)?")  # a decimal comma, or one between thousands
 
 
 def named(table: Table, names: Sequence[str]) -> str | None:
@@ -24,31 +37,108 @@ def named(table: Table, names: Sequence[str]) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
+def label_named(table: Table) -> str | None:
+    """The one column called like a label; `y` is none beside `x`."""
+    found = named(table, LABEL_NAMES)
+    beside = {column.lower() for column in table.columns}
+    return None if found is not None and found.lower() == "y" and "x" in beside else found
+
+
+def text_column(table: Table) -> str | None:
+    """The one column called like a text whose cells are no numbers."""
+    found = [column for column in table.columns if column.strip().lower() in TEXT_NAMES and holds_words(table, column)]
+    return found[0] if len(found) == 1 else None
+
+
+def id_column(table: Table) -> str | None:
+    """The one column called like an id."""
+    return named(table, ID_NAMES)
+
+
+def holds_words(table: Table, column: str) -> bool:
+    """Whether most cells of a column in the first rows are texts and no numbers."""
+    cells = [cell for cell in table.cells(column) if not is_missing(cell)]
+    return 2 * sum(isinstance(cell, str) and not is_number(cell, table.decimal) for cell in cells) > len(cells)
+
+
+def holds_sentences(table: Table, column: str) -> bool:
+    """Whether most cells of a column in the first rows have a blank within."""
+    cells = table.cells(column)
+    return 2 * sum(isinstance(cell, str) and " " in cell.strip() for cell in cells) > len(cells)
+
+
+def comes_again(table: Table, column: str) -> bool:
+    """Whether a cell of a column is that of another row too."""
+    cells = [label_cell(cell) for cell in table.cells(column)]
+    return len(set(cells)) < len(cells)
+
+
+def row_numbers(table: Table, key: str | None = None) -> frozenset[str]:
+    """The columns that count the rows, as tools write them: pandas' index, R's names of rows.
+
+    A column of another name counts rows where it goes on by one from one sequence to the next; key: the column that
+    says which sequence a row is of.
+    """
+    found = set()
+    keys = [] if key is None else [str(cell) for cell in table.cells(key)]
+    several = len(set(keys)) > 1 and len(keys) >= FEWEST_COUNTED
+    for column in table.columns:
+        like_index = several or INDEX_NAMES.fullmatch(column.strip().lower())
+        if column != key and (PANDAS_INDEX.fullmatch(column) or (like_index and are_counted(table.cells(column)))):
+            found.add(column)
+    return frozenset(found)
+
+
 def split_column(table: Table, given: str | None) -> str | None:
     """The column that names the split; guessed by its name where it names one in any of the first rows."""
     if given is not None:
         table.place(given, "split")
         return given
     found = named(table, SPLIT_NAMES)
-    if found is None:
-        return None
-    place = table.columns.index(found)
-    return found if any(str(cells[place]).strip().lower() in SPLIT_WORDS for cells in table.sample()) else None
+    return found if found is not None and any(split_named(str(cell)) for cell in table.cells(found)) else None
 
 
-def numeric_columns(table: Table, *, used: Sequence[str]) -> tuple[str, ...]:
-    """Columns beside `used` whose cells in the first rows are numbers for the most part: others are faults."""
-    rows = table.sample()
+def numeric_columns(table: Table, *, used: frozenset[str]) -> tuple[str, ...]:
+    """Columns beside `used` whose cells in the first rows are numbers for the most part: others are faults.
+
+    InputError for one whose numbers are written in another way than the options say.
+    """
     found = []
+    rows = table.sample
     for place, column in enumerate(table.columns):
-        numbers = [_is_number(cells[place]) for cells in rows if not _is_missing(cells[place])]
-        if column and column not in used and sum(numbers) > len(numbers) / 2:
+        if not column or column in used:
+            continue
+        cells = [cells[place] for cells in rows if not is_missing(cells[place])]
+        numbers = sum(is_number(cell, table.decimal) for cell in cells)
+        if 2 * numbers > len(cells):
             found.append(column)
+        elif cells and 2 * (numbers + sum(_has_commas(cell) for cell in cells)) > len(cells):
+            other = next(cell for cell in cells if _has_commas(cell))
+            raise InputError(
+                f"{table.path}: expected numbers with a {'comma' if table.decimal == ',' else 'point'} in {column!r}, "
+                f"got {other[:40]!r}. If the comma is the decimal mark say --decimal ,; else name the columns to read "
+                "with --features."
+            )
     return tuple(found)
 
 
+def unread_notes(table: Table, roles: Sequence[str | None], counting: frozenset[str], hint: str) -> tuple[str, ...]:
+    """What to say of the columns that have no role; counting: those that count the rows. hint: what to do about it."""
+    known = {role for role in roles if role}
+    left = [column for column in table.columns if column not in known]
+    rows = [column or "one without a name" for column in left if column in counting]
+    others = [column or "one without a name" for column in left if column not in counting]
+    notes = []
+    if rows:
+        notes.append(f"Row numbers that are not read: {', '.join(rows)}{hint}.")
+    if others:
+        more = f" and {len(others) - 20:,} more" if len(others) > 20 else ""
+        notes.append(f"Columns that are not read: {', '.join(others[:20])}{more}{hint}.")
+    return tuple(notes)
+
+
 def header_notes(table: Table, options: ReadingOptions) -> tuple[str, ...]:
-    """What to say where nothing but their look made names of columns of the first row."""
+    """What to say of how a table is read, and where nothing but their look made names of columns of the first row."""
     given = {options.text, options.id, options.time, options.split, *options.label_names, *options.feature_names}
     known = {*LABEL_NAMES, *TEXT_NAMES, *PATH_NAMES, *ID_NAMES, *TIME_NAMES, *SPLIT_NAMES}
     if (
@@ -56,9 +146,12 @@ def header_notes(table: Table, options: ReadingOptions) -> tuple[str, ...]:
         or options.header == "yes"
         or any(name in given or name.lower() in known for name in table.columns)
     ):
-        return ()
+        return table.notes
     names = ", ".join(table.columns[:6])
-    return (f"The first row of {table.path.name} is taken for names of columns ({names}); if it is data: --header no.",)
+    return (
+        *table.notes,
+        f"The first row of {table.path.name} is taken for names of columns ({names}); if it is data: --header no.",
+    )
 
 
 def label_cell(cell: Any) -> str | None:
@@ -70,15 +163,5 @@ def label_cell(cell: Any) -> str | None:
     return str(cell).strip() or None
 
 
-def _is_missing(cell: Any) -> bool:
-    return cell is None or (isinstance(cell, str) and cell.strip().lower() in MISSING_WORDS)
-
-
-def _is_number(cell: Any) -> bool:
-    if _is_missing(cell) or isinstance(cell, bool):
-        return False
-    try:
-        float(cell)
-    except (TypeError, ValueError):
-        return False
-    return True
+def _has_commas(cell: Any) -> bool:
+    return isinstance(cell, str) and _OTHER_MARK.fullmatch(cell.strip()) is not None

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from auxrnn.errors import InputError
-from auxrnn.own.columns import PATH_NAMES, label_cell, named, split_column
+from auxrnn.own.columns import PATH_NAMES, holds_words, label_cell, named, row_numbers, split_column, unread_notes
 from auxrnn.own.labels import label_columns
-from auxrnn.own.media import SUFFIXES, Medium, kind_of, medium_of
-from auxrnn.own.rows import SPLIT_WORDS, Form, Label, Row, Split, split_of, validation_notes
+from auxrnn.own.media import MEDIA, Medium, is_known, kind_of, medium_of
+from auxrnn.own.rows import Form, Label, Row, Split
+from auxrnn.own.split_names import split_named, split_of
 from auxrnn.own.tables import Table
-from auxrnn.reading import ReadingOptions
+from auxrnn.reading import ReadingOptions, join_names
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class FileReader:
-    """One sequence a file. source: what lists them, e.g. "folder of classes". table: the list, where it is one."""
+    """One sequence a file. source: what lists them, e.g. "folder of classes". table: the list, where it is one.
+
+    columns: what its columns are for.
+    """
 
     entries: tuple[Entry, ...]
     medium: Medium
@@ -37,19 +41,16 @@ class FileReader:
     target: str = "class"
     labels: tuple[str, ...] = ()
     table: Table | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def form(self) -> Form:
         form = self.medium.form
-        return Form(
-            f"{self.source}: {form.description}",
-            form.kind,
-            form.channels,
-            form.dtype,
-            form.channel_names,
-            form.image_shape,
-            form.rate,
-            self.notes,
+        return replace(
+            form,
+            description=f"{self.source}: {form.description}",
+            notes=(*self.notes, *form.notes),
+            columns={**form.columns, **self.columns},
             target=self.target,
             labels=self.labels,
         )
@@ -64,43 +65,77 @@ class FileReader:
 
 
 def find_class_folder(folder: Path, options: ReadingOptions) -> FileReader:
-    """A folder with one subfolder a class; or with `train` and `test`, each of them such a folder."""
+    """A folder with one subfolder a class; or with folders of splits, each of them such a folder.
+
+    A folder named like a split is one where it holds folders alone: a class may be called `train`.
+    """
     if options.kind != "class":
         raise InputError(
             f"{folder}: expected one class a file in a folder of classes, got --target {options.target}. Make a table "
             "with a column of paths and columns of labels instead."
         )
     subfolders = visible_folders(folder)
+    named: dict[Path, Split] = {path: split for path in subfolders if (split := split_named(path.name))}
+    parted = {path: split for path, split in named.items() if _holds_folders_alone(path)}
+    source = "folder with one subfolder a class"
+    if parted:
+        others = [path.name for path in subfolders if path not in parted]
+        if others:
+            raise InputError(
+                f"{folder}: expected folders of splits alone or of classes alone, found {others[0]!r} beside "
+                f"{next(iter(parted)).name!r}, which is named as a split. Move one of them elsewhere, or rename it."
+            )
+        if "train" not in parted.values():
+            raise InputError(
+                f"{folder}: expected a folder of training data, found {', '.join(path.name for path in parted)}."
+            )
+        order = ("train", "validation", "test")
+        names = [path.name for path in sorted(parted, key=lambda path: (order.index(parted[path]), path.name))]
+        source = f"{' and '.join(names)} folders with one subfolder a class"
+    elif len(named) == len(subfolders):
+        raise InputError(f"{subfolders[0]}: expected one subfolder a class in a folder named as a split, found none.")
     entries: list[Entry] = []
     ignored = 0
-    splits = {path: SPLIT_WORDS.get(path.name.lower()) for path in subfolders}
-    if set(splits.values()) == {"train", "test"}:
-        names = [path.name for path in sorted(subfolders, key=lambda path: splits[path] or "", reverse=True)]
-        source = f"{' and '.join(names)} folders with one subfolder a class"
-        for path, split in splits.items():
-            classes = visible_folders(path)
-            if not classes:
-                raise InputError(f"{path}: expected one subfolder a class, found none.")
-            for subfolder in classes:
-                found, other = class_files(subfolder)
-                ignored += other
-                entries += [Entry(file, subfolder.name, split) for file in found]
-    else:
-        source = "folder with one subfolder a class"
-        for subfolder in subfolders:
-            found, other = class_files(subfolder)
-            ignored += other
-            entries += [Entry(file, subfolder.name) for file in found]
+    for path, split in parted.items() or [(folder, None)]:
+        found, other = _class_entries(visible_folders(path), split)
+        entries, ignored = entries + found, ignored + other
+    kinds = {kind_of(entry.path) for entry in entries}
+    if kinds & MEDIA:  # tables beside media tell something of them
+        kept = [entry for entry in entries if kind_of(entry.path) in MEDIA]
+        entries, ignored = kept, ignored + len(entries) - len(kept)
     notes = [f"{ignored:,} files of other kinds are left out."] if ignored else []
-    if set(splits.values()) == {"train", "test"}:
-        notes += validation_notes((path.name, split) for path, split in splits.items())
     return FileReader(tuple(entries), medium_of([entry.path for entry in entries], options), source, tuple(notes))
+
+
+def _class_entries(classes: Sequence[Path], split: Split | None) -> tuple[list[Entry], int]:
+    """The files of each class, and the number of files of other kinds; a class may hold folders of splits."""
+    inner = [visible_folders(path) for path in classes]
+    within = split is None and all(
+        parts and all(split_named(part.name) for part in parts) and _holds_folders_alone(path)
+        for path, parts in zip(classes, inner, strict=True)
+    )
+    entries: list[Entry] = []
+    ignored = 0
+    for path in classes:
+        found, other = class_files(path)
+        ignored += other
+        for file in found:
+            own = split_named(file.relative_to(path).parts[0]) if within else split
+            entries.append(Entry(file, path.name, own))
+    return entries, ignored
+
+
+def _holds_folders_alone(folder: Path) -> bool:
+    """Whether there are folders in a folder, and no files that could be sequences."""
+    files = (path for path in folder.iterdir() if is_known(path) and not path.name.startswith("."))
+    return bool(visible_folders(folder)) and not any(path.is_file() for path in files)
 
 
 def find_list_reader(table: Table, options: ReadingOptions) -> FileReader:
     """A table with a column of paths, relative to the table's own folder, and a column of labels."""
     column = named(table, PATH_NAMES)
-    assert column is not None
+    if column is None:
+        raise InputError(f"{table.path}: expected a column of paths, {', '.join(PATH_NAMES)}, found none.")
     split = split_column(table, options.split)
     if options.kind == "tags":
         raise InputError(f"{table.path}: expected one step a row for --target tags, found a list of files.")
@@ -131,12 +166,15 @@ def find_list_reader(table: Table, options: ReadingOptions) -> FileReader:
         target=label.kind,
         labels=label.values,
         table=table,
+        columns={"rows": "files", "label": join_names(label.names)},
+        notes=unread_notes(table, [column, split, *label.names], row_numbers(table), ""),
     )
 
 
 def is_file_list(table: Table, options: ReadingOptions) -> bool:
     """Whether there is one column of paths, and no text or id is asked for."""
-    return options.text is None and options.id is None and named(table, PATH_NAMES) is not None
+    column = named(table, PATH_NAMES)
+    return options.text is None and options.id is None and column is not None and holds_words(table, column)
 
 
 def visible_folders(folder: Path) -> list[Path]:
@@ -155,21 +193,27 @@ def class_files(folder: Path) -> tuple[list[Path], int]:
     found, other = known_files(folder)
     if not found:
         if other:
-            kind_of(next(path for path in sorted(folder.rglob("*")) if path.is_file()))
+            kind_of(next(path for path in sorted(folder.rglob("*")) if path.is_file() and not is_known(path)))
         raise InputError(f"{folder}: expected files of class {folder.name!r}, found none. Remove the empty folder.")
     return found, other
 
 
 def known_files(folder: Path) -> tuple[list[Path], int]:
-    """Files of known kinds at any depth, in order, and the number of others."""
+    """Files of known kinds at any depth, in order, and the number of others. Links to folders are followed once."""
     found, other = [], 0
-    for parent, folders, names in os.walk(folder):
+    seen: set[str] = set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(parent)
+        if real in seen:  # a link to a folder that has been read, or that holds this one
+            folders.clear()
+            continue
+        seen.add(real)
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             if name.startswith("."):
                 continue
             path = Path(parent, name)
-            if any(path.suffix.lower() in suffixes for suffixes in SUFFIXES.values()):
+            if is_known(path):
                 check_regular(path)
                 found.append(path)
             else:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from auxrnn.own.rows import MISSING_WORDS
+from auxrnn.numbers import MISSING_WORDS
 from auxrnn.own.stored import SequenceSet
 
 MOST_SHOWN = 12  # classes with their counts

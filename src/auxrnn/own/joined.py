@@ -1,4 +1,4 @@
-"""Readers after each other, each of training or of test data."""
+"""Readers after each other, each of training, validation or test data."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from auxrnn.errors import InputError
-from auxrnn.own.rows import Form, Reader, Row, Split, validation_notes
+from auxrnn.own.rows import Form, Reader, Row, Split
 
 
 class JoinedReader:
-    """The rows of each part with its split; InputError where the parts are not of one form."""
+    """The rows of each part with its split; InputError where the parts are not of one form. notes: to be told too."""
 
-    def __init__(self, parts: tuple[tuple[Reader, Split | None], ...]) -> None:
+    def __init__(self, parts: tuple[tuple[Reader, Split], ...], notes: tuple[str, ...] = ()) -> None:
         self._parts = parts
         forms = [reader.form for reader, _ in parts]
         for (reader, _), form in zip(parts, forms, strict=True):
@@ -23,11 +23,11 @@ class JoinedReader:
                     f"{reader.files[0]}: expected {forms[0].description} as in {parts[0][0].files[0]}, "
                     f"found {form.description}."
                 )
-        notes = [note for form in forms for note in form.notes]
+        told = [note for form in forms for note in form.notes]
         self._form = replace(
             forms[0],
             description=f"{_counted(parts)}, each a {forms[0].description}",
-            notes=(*validation_notes((reader.files[0].name, split) for reader, split in parts), *dict.fromkeys(notes)),
+            notes=(*notes, *dict.fromkeys(told)),
         )
 
     @property
@@ -51,12 +51,13 @@ class JoinedReader:
                     yield replace(row, split=split)
 
 
-def _counted(parts: tuple[tuple[Reader, Split | None], ...]) -> str:
+def _counted(parts: tuple[tuple[Reader, Split], ...]) -> str:
     """`train and test`, or how many files there are of each."""
     numbers = Counter(split for _, split in parts)
-    return " and ".join(f"{split}{f' in {number} files' if number > 1 else ''}" for split, number in numbers.items())
+    words = [f"{split}{f' in {number} files' if number > 1 else ''}" for split, number in numbers.items()]
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _alike(form: Form) -> tuple[object, ...]:
-    """What must be the same in both parts."""
+    """What must be the same in all parts."""
     return form.kind, form.channels, form.channel_names, form.target, form.labels

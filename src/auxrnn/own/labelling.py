@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from auxrnn.errors import InputError, check_printable
+from auxrnn.numbers import LONGEST_WHOLE, is_number, whole_number
 from auxrnn.reading import LabelType
 
 MOST_CLASSES = 100_000
-LONGEST_NUMBER = 100
-"""Digits of a label that is a whole number; Python reads no more than some thousand."""
-
-_WHOLE = re.compile(r"(?:\+(?!-)|-(?=0+(?:\.|$)))?(-?\d+)(?:\.0*)?")  # +1 is 1, and -0 is 0
 
 
 class Labelling:
@@ -83,9 +79,9 @@ class Labelling:
         if self._as_text:
             self._kind = "text"
             return label
-        whole = _WHOLE.fullmatch(label)
+        whole = whole_number(label)
         kind = "number" if whole else "word"
-        if not whole and _is_measure(label):
+        if not whole and is_number(label):
             raise InputError(
                 f"{where}: expected a class as label, got {label}: these look like measured values. To predict "
                 "them as numbers say --target value; if they are names, say --label_type text."
@@ -95,18 +91,10 @@ class Labelling:
                 f"{where}: expected a {self._kind} as label as in the rows before (e.g. {self.classes[0]!r}), got the "
                 f"{kind} {label!r}. If both are meant, say --label_type text."
             )
-        if whole and len(whole[1]) > LONGEST_NUMBER:
+        if whole and len(whole) > LONGEST_WHOLE:
             raise InputError(
-                f"{where}: expected a number of at most {LONGEST_NUMBER} digits as label, got {len(whole[1]):,}. "
+                f"{where}: expected a number of at most {LONGEST_WHOLE} digits as label, got {len(whole):,}. "
                 "If these are names, say --label_type text."
             )
         self._kind = kind
-        return whole[1] if whole else label
-
-
-def _is_measure(label: str) -> bool:
-    try:
-        number = float(label)
-    except ValueError:
-        return False
-    return number - number == 0  # finite; "nan" and "inf" may be words
+        return whole or label

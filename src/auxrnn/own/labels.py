@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from auxrnn.errors import InputError
-from auxrnn.own.columns import LABEL_NAMES, label_cell, named
+from auxrnn.own.columns import label_cell, label_named
 from auxrnn.own.rows import Label, number_of
 from auxrnn.own.tables import Table
 from auxrnn.reading import ReadingOptions
@@ -20,11 +20,15 @@ YES, NO = ("1", "true", "yes"), ("0", "false", "no")
 
 @dataclass(frozen=True)
 class LabelColumns:
-    """The columns of a table that hold its labels. places: where they stand. kind: of the target."""
+    """The columns of a table that hold its labels.
+
+    places: where they stand. kind: of the target. decimal: the mark in numbers.
+    """
 
     names: tuple[str, ...]
     places: tuple[int, ...]
     kind: str
+    decimal: str = "."
 
     def label(self, cells: Sequence[Any], where: str) -> Label | None:
         """The label of a row, None where it has none; of a label a step that of the one step."""
@@ -47,7 +51,7 @@ def label_columns(table: Table, options: ReadingOptions, *, used: Sequence[str] 
     names = (options.label,) if options.label in table.columns else options.label_names
     if not names:
         left = [column for column in table.columns if column not in used]
-        found = named(table, LABEL_NAMES) or (left[0] if len(left) == 1 and used else None)
+        found = label_named(table) or (left[0] if len(left) == 1 and used else None)
         if found is None:
             raise InputError(
                 f"{table.path}: expected --label COLUMN, the column of the labels, among "
@@ -60,7 +64,7 @@ def label_columns(table: Table, options: ReadingOptions, *, used: Sequence[str] 
             f"{table.path}: expected one column as --label, got {', '.join(names)}. Say what they are: "
             "--target classes (0 or 1 for each class) or --target value (numbers)."
         )
-    return LabelColumns(names, places, options.kind)
+    return LabelColumns(names, places, options.kind, table.decimal)
 
 
 def _one_class(columns: LabelColumns, cells: Sequence[Any], where: str) -> Label | None:
@@ -96,7 +100,7 @@ def _several_classes(columns: LabelColumns, cells: Sequence[Any], where: str) ->
 
 def _values(columns: LabelColumns, cells: Sequence[Any], where: str) -> Label | None:
     pairs = zip(columns.names, columns.places, strict=True)
-    numbers = tuple(number_of(cells[place], where, name) for name, place in pairs)
+    numbers = tuple(number_of(cells[place], where, name, columns.decimal) for name, place in pairs)
     return None if any(map(math.isnan, numbers)) else numbers
 
 

@@ -11,6 +11,7 @@ import torch
 from auxrnn.data.dataset import SequenceData, TrainTest
 from auxrnn.data.splits import limit_stratified, stratified_split
 from auxrnn.errors import InputError
+from auxrnn.own.collect import SPLIT_NUMBERS
 from auxrnn.own.findings import describe_findings, describe_preprocessing
 from auxrnn.own.importing import read_source
 from auxrnn.own.prepared import Indices, PreparedSequences, labels_at, learn_preprocessing
@@ -117,19 +118,27 @@ def verify_own(path: Path, options: ReadingOptions) -> tuple[str, ...]:
 
 def _split(stored: SequenceSet, options: ReadingOptions) -> tuple[Indices, Indices, str]:
     """Places of training and test sequences, and a line that says where the split comes from."""
-    named = np.flatnonzero(stored.splits)
-    train, test = np.flatnonzero(stored.splits == 1), np.flatnonzero(stored.splits == 2)
-    if len(test):
+    parts = {name: np.flatnonzero(stored.splits == number) for name, number in SPLIT_NUMBERS.items()}
+    train, validation, test = parts["train"], parts["validation"], parts["test"]
+    if len(test) or len(validation):
+        named = "test" if len(test) else "validation"
         if not len(train):
-            raise InputError(f"{stored.source}: expected training sequences beside the test split, found none.")
+            raise InputError(f"{stored.source}: expected training sequences beside the {named} split, found none.")
+        told = "the source's own" if len(test) else "the source's validation split, for it has no test split"
+        if len(test) and len(validation):
+            train = np.sort(np.concatenate([train, validation]))
+            told += (
+                f" ({len(validation):,} validation sequences are to train on, for --validation_fraction is cut anew)"
+            )
+        test = test if len(test) else validation
         absent = stored.target.absent(labels_at(stored, train), labels_at(stored, test))
         if absent is not None:
             raise InputError(
-                f"{stored.source}: expected every class of the test split in the training split too, "
-                f"found {absent!r} in the test split alone."
+                f"{stored.source}: expected every class of the {named} split in the training split too, "
+                f"found {absent!r} in the {named} split alone."
             )
-        return train, test, f"Test split: the source's own, {len(train):,} to train and {len(test):,} to test"
-    everything = np.arange(len(stored)) if not len(named) else train
+        return train, test, f"Test split: {told}, {len(train):,} to train and {len(test):,} to test"
+    everything = train if len(train) else np.arange(len(stored))
     kept, held_out = (
         part.numpy() for part in stratified_split(_strata(stored, everything), options.test_fraction, SPLIT_SEED)
     )

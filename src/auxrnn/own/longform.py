@@ -1,12 +1,11 @@
-"""Long-form tables: one step a row, the rows of one sequence under each other."""
+"""Long-form tables: one step a row, the rows of one sequence under each other; or one endless table, cut up."""
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import cached_property
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -14,17 +13,23 @@ from typing import Any
 import numpy as np
 
 from auxrnn.errors import InputError
+from auxrnn.numbers import MISSING_WORDS, is_written_plainly
+from auxrnn.own.clock import Clock
 from auxrnn.own.columns import (
-    ID_NAMES,
     TIME_NAMES,
     header_notes,
+    id_column,
     label_cell,
+    label_named,
     named,
     numeric_columns,
+    row_numbers,
     split_column,
+    unread_notes,
 )
 from auxrnn.own.labels import LabelColumns, label_columns
-from auxrnn.own.rows import MISSING_WORDS, Form, Label, Row, number_of, split_of
+from auxrnn.own.rows import Array, Form, Label, Row, number_of
+from auxrnn.own.split_names import split_of
 from auxrnn.own.tables import Table
 from auxrnn.reading import ReadingOptions, join_names
 
@@ -33,26 +38,33 @@ from auxrnn.reading import ReadingOptions, join_names
 class LongFormReader:
     """Sequences of a table whose rows are steps. Rows of one id must follow each other; `time` orders them.
 
-    All rows of one have the same label, but for a label a step.
+    id: None where all rows are one sequence. window: rows after which a sequence is cut. All rows of one have the same
+    label, but for a label a step; with a window a new sequence begins where the label changes.
     """
 
     table: Table
-    id: str
+    id: str | None
     time: str | None
     features: tuple[str, ...]
     label: LabelColumns | None
     split: str | None = None
+    window: int | None = None
     notes: tuple[str, ...] = ()
 
     @property
     def form(self) -> Form:
-        by = f", time {self.time!r}" if self.time else ", in the order of the rows"
+        by = f"time {self.time!r}" if self.time else "in the order of the rows"
+        key = f"id {self.id!r}, " if self.id else ""
+        cut = f", cut into windows of {self.window:,} rows" if self.window else ""
+        columns = {"id": self.id, "time": self.time}
         return Form(
-            f"long-form table (id {self.id!r}{by}, {self.label or 'no label'})",
+            f"long-form table ({key}{by}, {self.label or 'no label'}){cut}",
             "values",
             len(self.features),
             channel_names=self.features,
-            columns={"id": self.id, "features": join_names(self.features)} | ({"time": self.time} if self.time else {}),
+            columns={"rows": "steps", "features": join_names(self.features)}
+            | {role: column for role, column in columns.items() if column}
+            | ({"label": join_names(self.label.names)} if self.label else {}),
             target=self.label.kind if self.label else "class",
             labels=self.label.values if self.label else (),
             notes=self.notes,
@@ -63,95 +75,71 @@ class LongFormReader:
         return [self.table.path]
 
     def rows(self, skip: int = 0) -> Iterator[Row]:
-        place = self.table.columns.index(self.id)
+        for found, steps in enumerate(self._sequences(), 1):
+            if found > skip:
+                yield steps.row()
+
+    def _sequences(self) -> Iterator[_Steps]:
+        place = None if self.id is None else self.table.places[self.id]
         seen: set[int] = set()  # hashes of the ids: millions fit
         current: _Steps | None = None
-        clock = _Clock()
-        found = 0
+        clock = Clock(self.table.decimal)
         before: Any = None  # the cell as it stands, which is compared faster than its key
+        key: str | None = ""
         for number, cells in self.table.rows():
-            if current is None or cells[place] != before:
+            if place is not None and (current is None or cells[place] != before):
                 before = cells[place]
                 key = label_cell(before)
                 if key is None:
                     raise InputError(f"{self.table.path}, row {number}: expected an id in {self.id!r}, got none.")
-                if current is not None and key == current.key:
-                    current.add(number, cells)
-                    continue
-                if current is not None and (found := found + 1) > skip:
-                    yield current.row()
+            if current is None or key != current.key:
                 if hash(key) in seen:
                     raise InputError(
                         f"{self.table.path}, row {number}: expected the rows of {self.id} {key!r} under each other, "
                         "got it again after others. Sort the table by that column first."
                     )
                 seen.add(hash(key))
-                current = _Steps(self, key, clock)
+            elif self.window is None or not current.is_full(cells):
+                current.add(number, cells)
+                continue
+            if current is not None:
+                yield current
+            current = _Steps(self, key or "", clock)
             current.add(number, cells)
-        if current is not None and found + 1 > skip:
-            yield current.row()
+        if current is not None:
+            yield current
 
+    @cached_property
+    def feature_places(self) -> list[int]:
+        return [self.table.places[name] for name in self.features]
 
-class _Clock:
-    """Reads the cells of a time column, all of them numbers or all of them dates."""
-
-    def __init__(self) -> None:
-        self._first: tuple[bool, int] | None = None  # whether it was a date, and its row
-        self._origin: int | None = None
-
-    def read(self, cell: Any, steps: _Steps, row: int) -> float:
-        """A number less the first one, if that was whole; a date as seconds since 1970 (UTC where it names no zone)."""
-        try:
-            time = cell if isinstance(cell, datetime) else self._since_first(cell)
-        except (TypeError, ValueError, OverflowError):
-            try:
-                time = datetime.fromisoformat(str(cell).strip())
-            except ValueError as error:
-                raise InputError(
-                    f"{steps.where(row)}: expected a time as a number or as 2024-01-31T12:00:00, "
-                    f"got {str(cell)[:40]!r}."
-                ) from error
-        is_date = isinstance(time, datetime)
-        if self._first is None:
-            self._first = is_date, row
-        elif self._first[0] != is_date:
-            kinds = ("a number", "a date") if is_date else ("a date", "a number")
-            raise InputError(
-                f"{steps.where(row)}: expected {kinds[0]} as time as in {steps.where(self._first[1])}, "
-                f"got {kinds[1]}, {str(cell)[:40]!r}."
-            )
-        if isinstance(time, datetime):
-            return (time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()
-        if not isfinite(time):
-            raise InputError(f"{steps.where(row)}: expected a finite time, got {cell!r}.")
-        return time
-
-    def _since_first(self, cell: Any) -> float:
-        """Nanoseconds since 1970 are more than a float tells apart; those between the rows of a file are not."""
-        if self._origin is None:
-            whole = isinstance(cell, int) or (isinstance(cell, str) and cell.strip().isdecimal())
-            self._origin = int(cell) if whole else 0
-        if self._origin and not isinstance(cell, float):
-            with suppress(ValueError):  # a number that is not whole
-                return float(int(cell) - self._origin)
-        return float(cell) - self._origin
+    @cached_property
+    def label_places(self) -> tuple[int, ...]:
+        """Where labels stand that are the same in all rows of a sequence."""
+        return () if self.label is None or self.label.kind == "tags" else self.label.places
 
 
 class _Steps:
     """The steps of one sequence while they come, in compact form."""
 
-    def __init__(self, reader: LongFormReader, key: str, clock: _Clock) -> None:
+    def __init__(self, reader: LongFormReader, key: str, clock: Clock) -> None:
         self.reader, self.key, self.clock = reader, key, clock
         self.values, self.times, self.numbers = array("d"), array("d"), array("q")
-        columns = reader.table.columns
-        self._features = [(columns.index(name), name) for name in reader.features]
-        self._places = [place for place, _ in self._features]
+        table = reader.table
+        self._places = reader.feature_places
+        self._quick = table.source.written and table.decimal == "."  # `float` tells what most cells say
         self._tagged = reader.label is not None and reader.label.kind == "tags"
         self._tags: list[Label | None] = []
-        self._labels = () if reader.label is None or self._tagged else reader.label.places
-        self._constants = [*self._labels, *([columns.index(reader.split)] if reader.split else [])]
-        self._time = None if reader.time is None else columns.index(reader.time)
+        self._constants = [*reader.label_places, *([table.places[reader.split]] if reader.split else [])]
+        self._time = None if reader.time is None else table.places[reader.time]
         self._first: Sequence[Any] = ()
+
+    def is_full(self, cells: Sequence[Any]) -> bool:
+        """Whether the window ends before the row of these cells."""
+        return len(self.numbers) == self.reader.window or any(
+            cells[place] != self._first[place] and label_cell(cells[place]) != label_cell(self._first[place])
+            for place in self._constants
+        )
 
     def add(self, number: int, cells: Sequence[Any]) -> None:
         if not self.numbers:
@@ -159,51 +147,59 @@ class _Steps:
         for place in self._constants:
             if cells[place] != self._first[place]:
                 self._check_constant(number, place, cells)
+        written = [cells[place] for place in self._places]
+        plain = False
         try:
-            values = [float(cells[place]) for place in self._places]
-            plain = isfinite(sum(values))
-        except (TypeError, ValueError):
-            plain = False
+            if self._quick:
+                values = list(map(float, written))
+                plain = isfinite(sum(values)) and is_written_plainly("".join(written))
+        except ValueError:
+            pass
         if not plain:
-            where = self.where(number)
-            values = [number_of(cells[place], where, name) for place, name in self._features]
+            where, decimal = self.where(number), self.reader.table.decimal
+            pairs = zip(written, self.reader.features, strict=True)
+            values = [number_of(cell, where, name, decimal) for cell, name in pairs]
         self.values.extend(values)
         if self._time is not None:
-            self.times.append(self.clock.read(cells[self._time], self, number))
+            self.times.append(self.clock.read(cells[self._time], self.where(number)))
         if self._tagged and self.reader.label is not None:
             self._tags.append(self.reader.label.label(cells, self.where(number)))
         self.numbers.append(number)
 
     def row(self) -> Row:
         reader = self.reader
-        where = f"{reader.table.path}, {reader.id} {self.key} (row {self.numbers[0]})"
-        values = np.frombuffer(self.values).reshape(-1, len(self._features))
+        name = f"{reader.id} {self.key} (row {self.numbers[0]})" if reader.id else f"row {self.numbers[0]}"
+        where = f"{reader.table.path}, {name}"
+        values = np.frombuffer(self.values).reshape(-1, len(self._places))
         if reader.time is not None:
-            times = np.frombuffer(self.times)
-            order = np.argsort(times, kind="stable")
-            same = np.flatnonzero(np.diff(times[order]) == 0)
-            if len(same):
-                first, second = (self.numbers[int(order[same[0] + step])] for step in (0, 1))
-                raise InputError(
-                    f"{reader.table.path}, rows {first} and {second}: expected different times in one sequence, "
-                    "got one twice."
-                )
+            order = self._order()
             values = values[order]
             self._tags = [self._tags[step] for step in order.tolist()] if self._tagged else []
-        columns = reader.table.columns
         label: Label | None = tuple(map(_as_tag, self._tags))
         if not self._tagged:
             label = None if reader.label is None else reader.label.label(self._first, where)
         split = None
         if reader.split is not None:
-            split = split_of(label_cell(self._first[columns.index(reader.split)]) or "", where)
+            split = split_of(label_cell(self._first[reader.table.places[reader.split]]) or "", where)
         return Row(where, values, label, split)
+
+    def _order(self) -> Array:
+        times = np.frombuffer(self.times)
+        order = np.argsort(times, kind="stable")
+        same = np.flatnonzero(np.diff(times[order]) == 0)
+        if len(same):
+            first, second = (self.numbers[int(order[same[0] + step])] for step in (0, 1))
+            raise InputError(
+                f"{self.reader.table.path}, rows {first} and {second}: expected different times in one sequence, "
+                "got one twice."
+            )
+        return order
 
     def _check_constant(self, number: int, place: int, cells: Sequence[Any]) -> None:
         first, found = label_cell(self._first[place]), label_cell(cells[place])
         if found != first:
             column = self.reader.table.columns[place]
-            hint = self._label_hint(number, column, first, found) if place in self._labels else ""
+            hint = self._label_hint(number, column, first, found) if place in self.reader.label_places else ""
             raise InputError(
                 f"{self.where(number)}: expected one {column} for all rows of a sequence, "
                 f"got {found!r} after {first!r}.{hint}"
@@ -218,21 +214,28 @@ class _Steps:
                     f"{self.where(row)}: expected a label in {column}, got none, where another row of the sequence "
                     f"has {other!r}. Give every row of a sequence its label."
                 )
-        return " For a class at every step say --target tags." if kind == "class" else ""
+        window = "" if self.reader.id else ", for sequences of so many rows say --window N"
+        return f" For a class at every step say --target tags{window}." if kind == "class" else ""
 
     def where(self, number: int) -> str:
         return f"{self.reader.table.path}, row {number}"
 
 
-def find_long_form_reader(table: Table, options: ReadingOptions, *, labelled: bool = True) -> LongFormReader:
-    """Find the columns of a long-form table; InputError naming the option where one cannot be known."""
-    key = options.id or named(table, ID_NAMES)
-    if key is None:
+def find_long_form_reader(
+    table: Table, options: ReadingOptions, *, labelled: bool = True, whole: bool = False
+) -> LongFormReader:
+    """Find the columns of a long-form table; InputError naming the option where one cannot be known.
+
+    whole: the table is one sequence.
+    """
+    key = options.id or (None if whole else id_column(table))
+    if key is None and not whole and options.window is None:
         raise InputError(
-            f"{table.path}: expected --id COLUMN, which sequence a row belongs to, "
-            f"among {', '.join(table.columns[:20])}."
+            f"{table.path}: expected --id COLUMN, which sequence a row belongs to, among "
+            f"{', '.join(table.columns[:20])}; or --window N, to cut it into sequences of N rows."
         )
-    table.place(key, "id" if labelled else None)
+    if key is not None:
+        table.place(key, "id" if labelled else None)
     time = options.time or named(table, TIME_NAMES)
     if time is not None:
         table.place(time, "time" if labelled else None)
@@ -240,28 +243,25 @@ def find_long_form_reader(table: Table, options: ReadingOptions, *, labelled: bo
     features = options.feature_names
     for name in features:
         table.place(name, "features" if labelled else None)
-    used = [key, *([time] if time else []), *([split] if split else []), *features]
+    used = [name for name in (key, time, split, *features) if name]
     label = label_columns(table, options, used=used if features else ()) if labelled else None
     names = label.names if label else ()
+    counting = row_numbers(table, key)
     if not features:
-        leave = {*used, *names, *options.label_names, *([options.label] if options.label else [])}
-        features = numeric_columns(table, used=sorted(leave))
+        label_like = label_named(table) if whole else None
+        leave = {*used, *names, *options.label_names, options.label, label_like, *counting}
+        features = numeric_columns(table, used=frozenset(name for name in leave if name))
     if not features:
         raise InputError(f"{table.path}: expected --features A,B,..., the columns of numbers, found none by itself.")
     roles = [name for name in (key, time, *names, split, *features) if name]
     if len(set(roles)) < len(roles):
-        twice = next(name for name in roles if roles.count(name) > 1)
+        seen: set[str] = set()
+        twice = next(name for name in roles if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise InputError(f"{table.path}: expected a different column for each option, got {twice!r} twice.")
-    left = [column or "one without a name" for column in table.columns if column not in roles and not options.features]
-    notes = [f"Columns that are not read: {', '.join(left)}; --features names those that are."] if left else []
-    return LongFormReader(table, key, time, features, label, split, (*notes, *header_notes(table, options)))
-
-
-def is_long_form(table: Table, options: ReadingOptions) -> bool:
-    """Whether a row is a step: said so by --id or --features, or an id and a time column are there and no text."""
-    if options.id is not None or options.features is not None or options.time is not None:
-        return True
-    return options.text is None and named(table, ID_NAMES) is not None and named(table, TIME_NAMES) is not None
+    notes = unread_notes(table, roles, counting, "; --features names those that are") if not options.features else ()
+    return LongFormReader(
+        table, key, time, features, label, split, options.window, (*notes, *header_notes(table, options))
+    )
 
 
 def _as_tag(label: Label | None) -> str | None:

@@ -9,9 +9,10 @@ import numpy.typing as npt
 import torch
 
 from auxrnn.data.lazy import LazySequences
+from auxrnn.moments import channel_moments
 from auxrnn.own.rows import Array
 from auxrnn.own.stored import SequenceSet
-from auxrnn.preprocessing import Preprocessing, channel_moments
+from auxrnn.preprocessing import Preprocessing
 from auxrnn.targets import Labels
 from auxrnn.vocabulary import encode
 

@@ -2,21 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from auxrnn.errors import InputError
 from auxrnn.own.archive import find_ts
 from auxrnn.own.arrays import find_arrays
-from auxrnn.own.columns import TEXT_NAMES, named
+from auxrnn.own.columns import TIME_NAMES, comes_again, id_column, named, numeric_columns, text_column
+from auxrnn.own.encodings import inner_suffix
 from auxrnn.own.files import find_class_folder, find_list_reader, is_file_list, visible_folders
 from auxrnn.own.joined import JoinedReader
-from auxrnn.own.longform import find_long_form_reader, is_long_form
-from auxrnn.own.rows import SPLIT_WORDS, Reader, Split
-from auxrnn.own.tables import TABLE_SUFFIXES, open_table
+from auxrnn.own.longform import find_long_form_reader
+from auxrnn.own.roles import with_roles
+from auxrnn.own.rows import Reader, Split
+from auxrnn.own.series import find_series_reader, is_series
+from auxrnn.own.split_names import split_within
+from auxrnn.own.tables import TABLE_SUFFIXES, Table, open_table
 from auxrnn.own.texts import find_text_reader
 from auxrnn.reading import ReadingOptions
 
-KNOWN = "CSV, TSV, Parquet, .npz, .npy, .ts, a folder with one subfolder a class, or a list of files"
+KNOWN = "CSV, TSV, JSON lines, Parquet, .npz, .npy, .ts, .arff, a folder with one subfolder a class, or a list of files"
+ARCHIVE_SUFFIXES = (".ts", ".arff", ".tsv", ".txt")
+"""Of the UCR archive, whose ..._TRAIN and ..._TEST belong together."""
+
+Finder = Callable[[Table, ReadingOptions], Reader]
+FINDERS: dict[str, Finder] = {
+    "files": find_list_reader,
+    "steps": find_long_form_reader,
+    "series": find_series_reader,
+    "texts": find_text_reader,
+}
+"""By what a row of a table is."""
+
+_Part = tuple[Path, Split]
 
 
 def recognise(path: Path, options: ReadingOptions) -> Reader:
@@ -27,27 +45,57 @@ def recognise(path: Path, options: ReadingOptions) -> Reader:
         raise InputError(f"{path}: expected {KNOWN}, found nothing there.")
     if path.stat().st_size == 0:
         raise InputError(f"{path}: expected {KNOWN}, found an empty file.")
-    return _file(path, options)
+    pair = _pair(path)
+    return _parts(pair, options, path) if pair else _file(path, options)
 
 
 def _file(path: Path, options: ReadingOptions) -> Reader:
-    suffix = path.suffix.lower()
-    if suffix in TABLE_SUFFIXES:
+    suffix = inner_suffix(path)
+    if suffix in (*TABLE_SUFFIXES, ".txt", ".arff"):
         return _table(path, options)
-    if suffix in (".npz", ".npy"):
+    if path.suffix.lower() in (".npz", ".npy"):
         return find_arrays(path, kind=options.kind)
     if suffix == ".ts":
-        return find_ts(_ts_pair(path), options.encoding, options.target)
-    raise InputError(f"{path}: expected {KNOWN}, found a file ending in {suffix or 'nothing'}.")
+        return find_ts([(path, None)], options.encoding, options.target)
+    raise InputError(f"{path}: expected {KNOWN}, found a file ending in {path.suffix or 'nothing'}.")
 
 
 def _table(path: Path, options: ReadingOptions) -> Reader:
     table = open_table(path, options)
-    if is_file_list(table, options) and named(table, TEXT_NAMES) is None:
-        return find_list_reader(table, options)
-    if is_long_form(table, options):
-        return find_long_form_reader(table, options)
-    return find_text_reader(table, options)
+    return FINDERS[_rows_are(table, options)](table, options)
+
+
+def _rows_are(table: Table, options: ReadingOptions) -> str:
+    """What a row of a table is, as `--rows` calls it; InputError where two readings are possible."""
+    if options.rows != "auto":
+        return options.rows
+    if options.id is not None or options.time is not None or options.window is not None:
+        return "steps"
+    if options.text is not None:
+        return "texts"
+    text = text_column(table)
+    if text is None and is_file_list(table, options):
+        return "files"
+    archive = split_within(table.path.stem) is not None or inner_suffix(table.path) == ".arff"
+    if text is None and is_series(table, options, archive=archive):
+        return "series"
+    if options.features is not None:
+        return "steps"
+    key, time = id_column(table), named(table, TIME_NAMES)
+    if key is None or key == text:
+        return "texts"
+    again = comes_again(table, key)
+    if text is not None and again:
+        raise InputError(
+            f"{table.path}: expected to be told what a row is: a text ({text!r}) or one step of a sequence "
+            f"({key!r} comes again). Say --text {text} or --id {key}."
+        )
+    steps = text is None and (time is not None or again) and _has_numbers(table, {key, time, *options.label_names})
+    return "steps" if steps else "texts"
+
+
+def _has_numbers(table: Table, used: set[str | None]) -> bool:
+    return bool(numeric_columns(table, used=frozenset(name for name in used if name)))
 
 
 def _folder(folder: Path, options: ReadingOptions) -> Reader:
@@ -56,16 +104,12 @@ def _folder(folder: Path, options: ReadingOptions) -> Reader:
         subfolders = visible_folders(folder)
     except OSError as error:
         raise InputError(f"{folder}: expected a folder that can be read, found: {error.strerror}.") from error
-    for suffixes in ((".ts",), TABLE_SUFFIXES):
-        found = [(path, split) for path in files if path.suffix.lower() in suffixes and (split := _split_in(path.stem))]
-        found.sort(key=lambda part: part[1], reverse=True)  # train, then test
-        if {split for _, split in found} == {"train", "test"}:
-            if suffixes == TABLE_SUFFIXES:
-                return JoinedReader(tuple((_file(path, options), split) for path, split in found))
-            if len(found) > 2:
-                names = ", ".join(path.name for path, _ in found)
-                raise InputError(f"{folder}: expected one train and one test file ending in .ts, found {names}.")
-            return find_ts([*found], options.encoding, options.target)
+    for suffixes in ((".ts",), TABLE_SUFFIXES, (".arff",), (".txt",)):
+        alike = [path for path in files if inner_suffix(path) in suffixes]
+        parts = [(path, split) for path in alike if (split := split_within(path.stem))]
+        splits = {split for _, split in parts}
+        if "train" in splits and len(splits) > 1:
+            return _parts(parts, options, folder, [path for path in alike if split_within(path.stem) is None])
     if not subfolders and any(path.suffix.lower() == ".npy" for path in files):
         return find_arrays(folder, kind=options.kind)
     if len(subfolders) >= 2:
@@ -76,18 +120,39 @@ def _folder(folder: Path, options: ReadingOptions) -> Reader:
     )
 
 
-def _ts_pair(path: Path) -> list[tuple[Path, Split | None]]:
-    """A file called ..._TRAIN.ts together with the ..._TEST.ts beside it."""
-    for word, other in (("_TRAIN", "_TEST"), ("_train", "_test")):
-        if path.stem.endswith(word):
-            test = path.with_name(path.stem.removesuffix(word) + other + path.suffix)
-            if test.is_file():
-                return [(path, "train"), (test, "test")]
-    return [(path, None)]
+def _parts(parts: Sequence[_Part], options: ReadingOptions, source: Path, others: Sequence[Path] = ()) -> Reader:
+    """Files of training, validation and test data as one source, all read as the first training file is.
+
+    others: files of the same kind that belong to no split.
+    """
+    order = ("train", "validation", "test")
+    parts = sorted(parts, key=lambda part: (order.index(part[1]), part[0]))
+    notes = [f"Left out, for its name says no split: {path.name}." for path in others]
+    if inner_suffix(parts[0][0]) == ".ts":
+        if len(parts) > 2:
+            names = ", ".join(path.name for path, _ in parts)
+            raise InputError(f"{source}: expected one train and one test file ending in .ts, found {names}.")
+        return find_ts([*parts], options.encoding, options.target)
+    first = _table(parts[0][0], options)
+    like = with_roles(options, first.form.columns)
+    kept: list[tuple[Reader, Split]] = [(first, parts[0][1])]
+    for path, split in parts[1:]:
+        missing = [name for name in like.label_names if name not in open_table(path, like).places]
+        if missing and split == "test":
+            notes.append(
+                f"{path.name} has no column {missing[0]!r}: it is data to predict (auxrnn predict), and not read here."
+            )
+        else:
+            kept.append((_table(path, like), split))
+    return JoinedReader(tuple(kept), tuple(notes))
 
 
-def _split_in(stem: str) -> Split | None:
-    """The split that a file's name speaks of: `train`, `Gestures_TEST`, `test-00000`; `validation` is to train on."""
-    words = stem.lower().replace("-", "_").replace(".", "_").split("_")
-    found = {SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS}
-    return found.pop() if len(found) == 1 else None
+def _pair(path: Path) -> list[_Part]:
+    """A file called ..._TRAIN together with the ..._TEST beside it, as the UCR archive has them; none for others."""
+    if inner_suffix(path) in ARCHIVE_SUFFIXES:
+        for word, other in (("_TRAIN", "_TEST"), ("_train", "_test")):
+            if path.stem.endswith(word):
+                test = path.with_name(path.stem.removesuffix(word) + other + path.suffix)
+                if test.is_file():
+                    return [(path, "train"), (test, "test")]
+    return []

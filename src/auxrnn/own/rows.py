@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -11,25 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from auxrnn.errors import InputError
+from auxrnn.numbers import as_number, is_number
 
 if TYPE_CHECKING:
     from auxrnn.batch import InputKind
 
 Array = npt.NDArray[Any]
-Split = Literal["train", "test"]
+Split = Literal["train", "validation", "test"]
 Label = str | tuple[str | float | None, ...]
-
-SPLIT_WORDS: dict[str, Split] = {
-    "train": "train",
-    "training": "train",
-    "validation": "train",
-    "valid": "train",
-    "val": "train",
-    "dev": "train",
-    "test": "test",
-    "testing": "test",
-}
-"""What a split may be called. Validation is cut from the training data, by --validation_fraction."""
 
 
 @dataclass(frozen=True)
@@ -86,37 +75,15 @@ class Reader(Protocol):
     def rows(self, skip: int = 0) -> Iterator[Row]: ...
 
 
-def validation_notes(parts: Iterable[tuple[str, Split | None]]) -> tuple[str, ...]:
-    """A line for each (name, split) that is training data though its name does not say so."""
-    return tuple(
-        f"{name} is read as training data, from which --validation_fraction is taken."
-        for name, split in parts
-        if split == "train" and "train" not in name.lower()
-    )
-
-
-def split_of(word: str, where: str) -> Split:
-    """`train` or `test` from what a file calls it."""
-    split = SPLIT_WORDS.get(word.strip().lower())
-    if split is None:
-        raise InputError(
-            f"{where}: expected train, validation or test in the split column, got {word!r}. Give the column another "
-            "name if it means something else."
-        )
-    return split
-
-
-def number_of(cell: Any, where: str, what: str) -> float:
+def number_of(cell: Any, where: str, what: str, decimal: str = ".") -> float:
     """A cell as a number, NaN where it is empty; infinite values and words are refused."""
-    if cell is None or (isinstance(cell, str) and cell.strip().lower() in MISSING_WORDS):
-        return float("nan")
     try:
-        number = float(cell)
+        number = as_number(cell, decimal)
     except (TypeError, ValueError) as error:
-        raise InputError(f"{where}: expected a number as {what}, got {str(cell)[:40]!r}.") from error
+        hint = ""
+        if isinstance(cell, str) and is_number(cell, "," if decimal == "." else "."):
+            hint = f" If {',' if decimal == '.' else '.'} is the decimal mark, say so with --decimal."
+        raise InputError(f"{where}: expected a number as {what}, got {str(cell)[:40]!r}.{hint}") from error
     if np.isinf(number):
         raise InputError(f"{where}: expected a finite number as {what}, got {cell!r}.")
     return number
-
-
-MISSING_WORDS = frozenset({"", "nan", "na", "n/a", "null", "none", "?"})

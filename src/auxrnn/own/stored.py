@@ -3,7 +3,7 @@
 ```
 set.json     what it is, classes, how it was read        ends.bin    steps up to the end of each sequence, int64
 values.bin   all steps of all sequences, one after the   labels.bin  class of each sequence, int32 (*)
-             other, in the type that set.json names      splits.bin  0 not said, 1 train, 2 test, int8
+             other, in the type that set.json names      splits.bin  0 not said, 1 train, 2 test, 3 validation
 ```
 (*) or of each step, int32, -1 for none; or 0 and 1 for each class, uint8; or values, float64: as set.json says.
 Numbers are little-endian. Nothing in it is ever executed.
@@ -184,7 +184,7 @@ def open_set(folder: Path) -> SequenceSet:
     ends = np.array(ends)
     if ends[0] < 1 or (np.diff(ends) < 1).any() or ends[-1] != steps:
         raise InputError(f"{folder / ENDS}: expected rising ends up to {steps:,} steps, found others; import it again.")
-    if not keeper.valid(labels, target.size) or splits.min() < 0 or splits.max() > 2:
+    if not keeper.valid(labels, target.size) or splits.min() < 0 or splits.max() > 3:
         raise InputError(f"{folder}: expected labels of {target.described()}, found others; import it again.")
     if target.kind == "class":
         labels = labels.astype(np.int64)

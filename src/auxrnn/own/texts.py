@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from auxrnn.errors import InputError
-from auxrnn.own.columns import TEXT_NAMES, header_notes, named, split_column
+from auxrnn.own.columns import (
+    header_notes,
+    holds_sentences,
+    id_column,
+    row_numbers,
+    split_column,
+    text_column,
+    unread_notes,
+)
+from auxrnn.own.delimited import LARGEST_CELL
 from auxrnn.own.labels import LabelColumns, label_columns
-from auxrnn.own.rows import Form, Row, split_of
-from auxrnn.own.tables import LARGEST_CELL, Table
-from auxrnn.reading import ReadingOptions
+from auxrnn.own.rows import Form, Row
+from auxrnn.own.split_names import split_of
+from auxrnn.own.tables import Table
+from auxrnn.reading import ReadingOptions, join_names
 
 
 @dataclass(frozen=True)
@@ -32,7 +41,8 @@ class TextReader:
             f"table of texts ({names}" + (f", split {self.split!r})" if self.split else ")"),
             "characters",
             dtype="uint16",
-            columns={"text": self.text},
+            columns={"rows": "texts", "text": self.text}
+            | ({"label": join_names(self.label.names)} if self.label else {}),
             target=self.label.kind if self.label else "class",
             labels=self.label.values if self.label else (),
             notes=self.notes,
@@ -43,9 +53,9 @@ class TextReader:
         return [self.table.path]
 
     def rows(self, skip: int = 0) -> Iterator[Row]:
-        columns, path = self.table.columns, self.table.path
-        text = columns.index(self.text)
-        split = None if self.split is None else columns.index(self.split)
+        places, path = self.table.places, self.table.path
+        text = places[self.text]
+        split = None if self.split is None else places[self.split]
         for number, cells in self.table.rows(skip):
             where = f"{path}, row {number}"
             content = "" if cells[text] is None else cells[text]
@@ -66,30 +76,26 @@ class TextReader:
 def find_text_reader(table: Table, options: ReadingOptions, *, labelled: bool = True) -> TextReader:
     """Find the columns of a table of texts; InputError naming the option where it cannot be known."""
     split = split_column(table, options.split) if labelled else None
-    text = options.text or named(table, TEXT_NAMES)
+    counting = row_numbers(table)
+    text = options.text or text_column(table)
     if text is None:
-        known = {*options.label_names, options.label, split}
-        rows = table.sample()
-        left = [
-            column for place, column in enumerate(table.columns) if column not in known and _holds_texts(rows, place)
-        ]
-        if len(left) != 1 or (labelled and options.label is None and len(table.columns) > 2 + (split is not None)):
+        known = {*options.label_names, options.label, split, id_column(table), *counting}
+        left = [column for column in table.columns if column not in known]
+        found = [column for column in left if holds_sentences(table, column)]
+        if len(found) != 1 or (labelled and options.label is None and len(left) > 2):
             raise InputError(
                 f"{table.path}: expected --text COLUMN, the column of the texts, among "
-                f"{', '.join(table.columns[:20])} (or --id and --features for a table of one step a row)."
+                f"{', '.join(table.columns[:20])}; or --id COLUMN or --window N for a table of one step a row, or "
+                "--rows series for one of a series a row."
             )
-        text = left[0]
+        text = found[0]
     table.place(text, "text" if labelled else None)
     if labelled and options.kind == "tags":
         raise InputError(f"{table.path}: expected one step a row for --target tags, found a table of texts.")
-    label = label_columns(table, options, used=[text, *([split] if split else [])]) if labelled else None
-    if label and text in label.names:
+    aside = [name for name in (id_column(table), *counting) if name and name != text]
+    label = label_columns(table, options, used=[text, *([split] if split else []), *aside]) if labelled else None
+    names = label.names if label else ()
+    if text in names:
         raise InputError(f"{table.path}: expected different columns as --text and --label, got {text!r} for both.")
-    return TextReader(table, text, label, split, header_notes(table, options))
-
-
-def _holds_texts(rows: Sequence[Sequence[Any]], place: int) -> bool:
-    """Most cells of a column have a space in them."""
-    cells = [cells[place] for cells in rows]
-    texts = sum(isinstance(cell, str) and " " in cell.strip() for cell in cells)
-    return bool(cells) and texts > len(cells) / 2
+    notes = unread_notes(table, [text, split, *names], counting, "") if labelled else ()
+    return TextReader(table, text, label, split, (*notes, *header_notes(table, options)))

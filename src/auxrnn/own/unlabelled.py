@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from auxrnn.errors import InputError
 from auxrnn.own.archive import find_ts
 from auxrnn.own.arrays import find_arrays
+from auxrnn.own.encodings import inner_suffix
 from auxrnn.own.files import check_regular, known_files
 from auxrnn.own.longform import find_long_form_reader
-from auxrnn.own.media import SUFFIXES, medium_of
+from auxrnn.own.media import MEDIA, is_known, kind_of, medium_of
 from auxrnn.own.missing import fill_missing, kept_steps
-from auxrnn.own.rows import Form, Row
+from auxrnn.own.roles import with_roles
+from auxrnn.own.rows import Form, Reader, Row
+from auxrnn.own.series import find_series_reader
 from auxrnn.own.stored import SequenceSet, is_set, open_set
 from auxrnn.own.tables import TABLE_SUFFIXES, open_table
 from auxrnn.own.texts import find_text_reader
 from auxrnn.reading import ReadingOptions
+
+FINDERS: dict[str, Callable[..., Reader]] = {
+    "texts": find_text_reader,
+    "steps": find_long_form_reader,
+    "series": find_series_reader,
+}
+"""By what a row of a table is."""
 
 
 def read_unlabelled(path: Path, form: Form, options: ReadingOptions) -> Iterator[Row]:
@@ -36,6 +45,8 @@ def read_unlabelled(path: Path, form: Form, options: ReadingOptions) -> Iterator
         files = known_files(path)[0]
         if not files:
             raise InputError(f"{path}: expected files to predict from, found none of a known kind.")
+        if any(kind_of(file) in MEDIA for file in files):
+            files = [file for file in files if kind_of(file) in MEDIA]
         rows = _files(files, form, options)
     else:
         check_regular(path)
@@ -64,19 +75,18 @@ def read_unlabelled(path: Path, form: Form, options: ReadingOptions) -> Iterator
 
 
 def _file(path: Path, form: Form, options: ReadingOptions) -> Iterator[Row]:
-    suffix = path.suffix.lower()
-    if any(suffix in suffixes for suffixes in SUFFIXES.values()):
-        return _files([path], form, options)
-    if suffix in (".npz", ".npy"):
+    suffix = inner_suffix(path)
+    find = FINDERS.get(form.columns.get("rows", ""))
+    table = suffix in TABLE_SUFFIXES or (suffix in (".txt", ".arff") and form.kind == "values")
+    if find is not None and table:
+        like = with_roles(options, form.columns)
+        return find(open_table(path, like), like, labelled=False).rows()
+    if path.suffix.lower() in (".npz", ".npy") and "NumPy arrays of steps" not in form.description:
         return find_arrays(path, labelled=False).rows()
+    if is_known(path):
+        return _files([path], form, options)
     if suffix == ".ts":
         return find_ts([(path, None)], options.encoding, unlabelled=form.channels).rows()
-    if suffix in TABLE_SUFFIXES and form.columns:
-        columns: dict[str, Any] = dict(form.columns)
-        like = replace(options, **columns)
-        table = open_table(path, like)
-        find = find_text_reader if form.kind == "characters" else find_long_form_reader
-        return find(table, like, labelled=False).rows()
     raise InputError(
         f"{path}: expected a file like those of training ({form.description}), "
         f"found one ending in {suffix or 'nothing'}."

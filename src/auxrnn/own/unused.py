@@ -6,16 +6,22 @@ from dataclasses import fields
 from pathlib import Path
 
 from auxrnn.errors import InputError
+from auxrnn.own.encodings import inner_suffix
 from auxrnn.own.files import FileReader
+from auxrnn.own.images import Images
 from auxrnn.own.joined import JoinedReader
 from auxrnn.own.longform import LongFormReader
-from auxrnn.own.media import Documents, Images
+from auxrnn.own.media import Documents
+from auxrnn.own.recorded import StepTables
 from auxrnn.own.rows import Reader
-from auxrnn.own.tables import Table
+from auxrnn.own.series import SeriesReader
+from auxrnn.own.tables import Table, is_written
 from auxrnn.own.texts import TextReader
 from auxrnn.reading import ReadingOptions
 
 EVERYWHERE = frozenset({"target", "missing", "label_type", "test_fraction"})
+WRITTEN = ("header", "encoding", "delimiter", "skip")
+"""Of text files with marks between the cells."""
 STORED = frozenset({"target", "test_fraction"})
 """Of a stored set; all else was settled by its import."""
 
@@ -44,14 +50,17 @@ def _used(reader: Reader) -> frozenset[str]:
     if isinstance(reader, TextReader):
         return _of_table(reader.table) | {"text"}
     if isinstance(reader, LongFormReader):
-        return _of_table(reader.table) | {"id", "time", "features"}
+        return _of_table(reader.table) | {"id", "time", "features", "window"}
+    if isinstance(reader, SeriesReader):
+        return _of_table(reader.table) | {"features"}
     if isinstance(reader, FileReader):
         listed = EVERYWHERE if reader.table is None else _of_table(reader.table)
         size = {"size"} if isinstance(reader.medium, Images) else set()
-        return listed | size | ({"encoding"} if isinstance(reader.medium, Documents) else set())
+        steps = {"time", "features", *WRITTEN, "decimal"} if isinstance(reader.medium, StepTables) else set()
+        return listed | size | steps | ({"encoding"} if isinstance(reader.medium, Documents) else set())
     return EVERYWHERE | ({"encoding"} if any(path.suffix.lower() == ".ts" for path in reader.files) else set())
 
 
 def _of_table(table: Table) -> frozenset[str]:
-    written = () if table.path.suffix.lower() == ".parquet" else ("header", "encoding", "delimiter")
-    return EVERYWHERE | {"label", "split", *written}
+    encoded = () if inner_suffix(table.path) == ".parquet" else ("encoding",)
+    return EVERYWHERE | {"label", "split", "rows", "decimal", *(WRITTEN if is_written(table) else encoded)}

@@ -12,9 +12,7 @@ from auxrnn.model import Classifier, SequenceClassifier
 from auxrnn.objectives import Objective
 from auxrnn.targets import Target
 from auxrnn.training.phases import plan_phases
-
-FLOATS_PER_UNIT = 14
-"""Floats that one LSTM unit leaves a step for the backward pass, with its gradients (measured with torch on a CPU)."""
+from auxrnn.training.sensible import FLOATS_PER_UNIT
 
 FLOATS_PER_WIDTH = 11
 """Floats a step that one layer of a transformer keeps for the backward pass, for each unit of its width, beside 3 for

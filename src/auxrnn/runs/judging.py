@@ -11,9 +11,9 @@ from torch import Tensor
 
 from auxrnn.config import OWN_CORE, RunConfig
 from auxrnn.data.dataset import SequenceData, TrainTest
+from auxrnn.data.presets import is_own
 from auxrnn.floors import Floors, measure_floors
 from auxrnn.persistence import SavedModel
-from auxrnn.runs.datasets import is_own
 from auxrnn.runs.folder import RunFolder, read_json
 from auxrnn.scores import SCORES
 from auxrnn.verdict import Verdict, gather_evidence, judge

@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from auxrnn.build import build_model
 from auxrnn.config import OWN_CORE, RunConfig
 from auxrnn.data.dataset import SequenceData, TrainTest
+from auxrnn.data.presets import is_own
 from auxrnn.data.splits import stratified_split
 from auxrnn.errors import InputError, did_you_mean
 from auxrnn.files import check_outside
@@ -23,7 +24,7 @@ from auxrnn.kernels.backend import choose_backend
 from auxrnn.lock import check_unlocked, lock_run
 from auxrnn.model import Classifier
 from auxrnn.persistence import SavedModel, save_model
-from auxrnn.runs.datasets import RunData, is_own, load_data, run_name
+from auxrnn.runs.datasets import RunData, load_data, run_name
 from auxrnn.runs.environment import describe_environment, peak_memory
 from auxrnn.runs.folder import (
     STARTED_WITH,
@@ -38,8 +39,8 @@ from auxrnn.runs.forecast import describe_run
 from auxrnn.runs.intervals import score_interval
 from auxrnn.runs.judging import judge_run
 from auxrnn.runs.launch import launch
-from auxrnn.runs.sensible import sensible_settings
 from auxrnn.scores import SCORES
+from auxrnn.training.candidates import chosen_by_data
 from auxrnn.training.checkpoints import find_checkpoints, is_whole
 from auxrnn.training.fit import Fitted, fit
 from auxrnn.training.interrupt import InterruptedRun
@@ -82,7 +83,7 @@ def start_run(
     ranks = find_ranks(config)
     folder = RunFolder(Path(config.out or run_name(config)))
     if not ranks.is_first:
-        config, data = _chosen(config, load_data(config), given)
+        config, data, _ = _chosen(config, load_data(config), given, _silent)
         return _train(config, folder, data, None, say, judged)
     check_unlocked(folder.path)
     _check_new(folder)
@@ -95,7 +96,7 @@ def start_run(
     if is_own(config.data):
         check_outside(folder.path, Path(config.data))
     _check_engine(config)
-    config, data = _chosen(config, load_data(config), given)
+    config, data, tried = _chosen(config, load_data(config), given, say)
     train = data.sequences.train  # what follows is refused before anything is written
     if config.class_weights == "balanced":
         train.balanced()
@@ -103,19 +104,28 @@ def start_run(
     with lock_run(folder.path):
         _check_new(folder)
         try:
-            write_json(folder.environment, {**describe_environment(), STARTED_WITH: config.to_dict()})
+            about = {**describe_environment(), STARTED_WITH: config.to_dict(), "candidates": tried}
+            write_json(folder.environment, about)
             write_config(folder, config)
         except OSError as error:
             raise InputError(f"{folder.path}: expected a folder that can be written to: {error}.") from error
         return _train(config, folder, data, None, say, judged)
 
 
-def _chosen(config: RunConfig, data: RunData, given: Collection[str] | None) -> tuple[RunConfig, RunData]:
-    """The configuration with what was not `given` chosen by a person's own data, and the reasons among the findings."""
-    if given is None or not is_own(config.data):
-        return config, data
-    config, reasons = sensible_settings(config, data.sequences.train, given)
-    return config, replace(data, findings=(*data.findings, *reasons))
+def _chosen(
+    config: RunConfig, data: RunData, given: Collection[str] | None, say: Say
+) -> tuple[RunConfig, RunData, list[str]]:
+    """The configuration with what was not `given` chosen by the data, told at once, and what was tried."""
+    if given is None or not (is_own(config.data) or config.recipe == "modern"):
+        return config, data, []
+    for line in data.findings:
+        say(line)
+    config, reasons, tried = chosen_by_data(config, data.sequences.train, given, say)
+    return config, replace(data, findings=()), [*reasons, *tried]
+
+
+def _silent(line: str) -> None:
+    """The first of several ranks speaks for all."""
 
 
 def _check_new(folder: RunFolder) -> None:
@@ -269,7 +279,16 @@ def _train(
     for remark in data.remarks if ranks.is_first else ():
         say(f"Note        {remark}")
     try:
-        fitted = fit(network, train, validation, config.model_config(), config, folder=folder.path, resume=resume)
+        fitted = fit(
+            network,
+            train,
+            validation,
+            config.model_config(),
+            config,
+            folder=folder.path,
+            resume=resume,
+            unlabelled=loaded.unlabelled,
+        )
     except InterruptedRun as stop:
         raise StoppedRunError(f"{stop}; saved. Go on with: auxrnn resume {folder.path}") from stop
     except DivergedError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -75,6 +75,18 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "adamw": torch.optim.AdamW,
     "sgd": torch.optim.SGD,
 }
+
+
+def make_optimizer(
+    name: str, weights: Sequence[nn.Parameter], lr: float, weight_decay: float | None = None
+) -> torch.optim.Optimizer:
+    """The optimiser called `name` over weights; `weight_decay` is for matrices alone, torch's own where None."""
+    if weight_decay is None:
+        return OPTIMIZERS[name](weights, lr=lr)  # type: ignore[call-arg]
+    matrices = [weight for weight in weights if weight.dim() > 1]
+    others = [weight for weight in weights if weight.dim() <= 1]
+    groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return OPTIMIZERS[name](groups, lr=lr)  # type: ignore[call-arg]
 
 
 def learning_rate_factor(name: str, steps: int, warmup: float | None = None) -> Callable[[int], float]:

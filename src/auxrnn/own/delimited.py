@@ -1,0 +1,219 @@
+"""Rows of text files with a mark between the cells: CSV, TSV and columns set apart by blanks, however they are written.
+
+How a file is written is found in its first rows and kept in a `Dialect`; what cannot be known is told with the option
+that says it.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from auxrnn.errors import InputError
+from auxrnn.numbers import are_counted, is_number
+from auxrnn.own.encodings import inner_suffix, text_lines
+from auxrnn.reading import ReadingOptions
+
+LARGEST_CELL = 2**28  # characters; more is a quote that was never closed
+MARKS = (",", ";", "\t", "|")
+LOOKED_AT = 20  # rows that tell how a file is written
+LONGEST_NAME = 60
+
+_SEPARATOR = re.compile(r"\s*sep=(.)\s*", re.IGNORECASE)  # Excel's own line
+_INTEGER = re.compile(r"[0-9]{1,9}")
+
+Numbered = tuple[int, list[str]]
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a file is written.
+
+    delimiter: between cells; a blank for any number of blanks. skip: lines before the first row. quoted: whether quotes
+    hold cells together. blanks: whether blanks after a delimiter belong to no cell.
+    """
+
+    path: Path
+    encoding: str
+    delimiter: str
+    skip: int = 0
+    quoted: bool = True
+    blanks: bool = False
+
+    def rows(self) -> Iterator[Numbered]:
+        """(line number at its start, cells) of each row that is not blank."""
+        csv.field_size_limit(LARGEST_CELL)
+        lines = islice(text_lines(self.path, self.encoding, newline=""), self.skip, None)
+        if self.delimiter == " ":
+            yield from ((number, cells) for number, line in enumerate(lines, self.skip + 1) if (cells := line.split()))
+            return
+        reader = csv.reader(
+            lines,
+            delimiter=self.delimiter,
+            quoting=csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE,
+            skipinitialspace=self.blanks,
+            strict=True,
+        )
+        number = self.skip + 1
+        try:
+            for cells in reader:
+                if cells:
+                    yield number, cells
+                number = self.skip + reader.line_num + 1
+        except csv.Error as error:
+            raise InputError(
+                f"{self.path}, row {number}: expected a row of a table, found: {error}. Unclosed quote?"
+            ) from error
+
+
+@dataclass(frozen=True)
+class Delimited:
+    """A file of rows of `width` cells, with a header or without.
+
+    Cells behind them that are empty are the work of a comma at the end of every row.
+    """
+
+    dialect: Dialect
+    width: int
+    header: bool
+    written = True  # cells are texts, even where they are numbers
+
+    def rows(self) -> Iterator[Numbered]:
+        rows = self.dialect.rows()
+        if self.header:
+            next(rows, None)
+        for number, cells in rows:
+            if len(cells) > self.width and not any(cell.strip() for cell in cells[self.width :]):
+                cells = cells[: self.width]
+            yield number, cells
+
+    @property
+    def hint(self) -> str:
+        """What a row of another number of cells may come from."""
+        return f" Is there a {self.dialect.delimiter!r} in an unquoted text?"
+
+
+def open_delimited(path: Path, options: ReadingOptions) -> tuple[tuple[str, ...], Delimited, tuple[str, ...]]:
+    """The names of the columns, the rows, and what to say of how they are written."""
+    dialect = _dialect(path, options)
+    rows = list(islice(dialect.rows(), LOOKED_AT))
+    if not rows:
+        raise InputError(f"{path}: expected a table, found an empty file.")
+    notes = () if dialect.quoted else (f"Quotes in {path.name} are read as they stand: not all of them hold a cell.",)
+    first, others = [cell.strip() for cell in rows[0][1]], [cells for _, cells in rows[1:]]
+    usual = Counter(map(len, others)).most_common(1)[0][0] if others else len(first)
+    longer = len(others) > 1 and all(len(cells) == len(first) + 1 for cells in others)
+    if longer and options.header != "no" and are_counted([cells[0] for cells in others]):  # R's names of rows
+        first = ["", *first]
+    width = max((place for place, cell in enumerate(first, 1) if cell), default=1)
+    if any(cell.strip() for cells in others for cell in cells[width : len(first)]):
+        width = len(first)
+    first = first[:width]
+    widths = {len(cells) if any(cell.strip() for cell in cells[width:]) else width for cells in others}
+    if others and len(widths) == 1 and widths != {width} and options.header == "auto" and len(others) > 1:
+        start = next(number for number, cells in rows if len(cells) == usual)
+        raise InputError(
+            f"{path}: expected as many cells in the first row as in the others, got {width} and {usual}. If there are "
+            f"lines before the table, say so with --skip {start - 1}."
+        )
+    header = options.header == "yes" or (
+        options.header == "auto" and is_header(first, [cells[:width] for cells in others])
+    )
+    named = [name for name in first if name]
+    if header and len(set(named)) < len(named):
+        twice = next(name for name in named if named.count(name) > 1)
+        raise InputError(f"{path}: expected different names of columns, got {twice!r} twice. No header: --header no.")
+    columns = tuple(first) if header else tuple(str(number) for number in range(1, width + 1))
+    return columns, Delimited(dialect, width, header), notes
+
+
+def is_header(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
+    """Whether a first row names the columns: short words throughout, or whole numbers and words over numbers.
+
+    The first name may be empty, as pandas leaves that of its index.
+    """
+    named = cells[1:] if len(cells) > 1 and not cells[0] else cells
+    if all(0 < len(cell) <= LONGEST_NAME and not is_number(cell) for cell in named):
+        return True
+    numbers = [cell for cell in named if is_number(cell)]
+    if any(len(cell) > LONGEST_NAME for cell in named) or not all(map(_INTEGER.fullmatch, numbers)):
+        return False
+    return any(cell and not is_number(cell) and _over_numbers(place, rows) for place, cell in enumerate(cells))
+
+
+def _over_numbers(place: int, rows: Sequence[Sequence[str]]) -> bool:
+    return bool(rows) and all(len(cells) > place and is_number(cells[place]) for cells in rows)
+
+
+def _dialect(path: Path, options: ReadingOptions) -> Dialect:
+    """How a file is written, as far as its first rows and the options tell."""
+    plain = Dialect(path, options.encoding, options.delimiter or ",", options.skip)
+    separator = _SEPARATOR.fullmatch(_first_line(plain))
+    if separator:
+        plain = replace(plain, delimiter=separator[1], skip=plain.skip + 1)
+    elif options.delimiter is None:
+        plain = replace(plain, delimiter=_delimiter(plain))
+    if plain.delimiter == "\t" and not _is_quoted(plain):
+        return replace(plain, quoted=False)
+    blanks = replace(plain, blanks=True)
+    return blanks if plain.delimiter != " " and _differ(plain, blanks) else plain
+
+
+def _first_line(dialect: Dialect) -> str:
+    try:
+        return next(islice(text_lines(dialect.path, dialect.encoding), dialect.skip, None), "")[:100]
+    except InputError:
+        return ""  # what is wrong is told when it is read for good
+
+
+def _delimiter(dialect: Dialect) -> str:
+    """The mark that parts all rows into most cells, as many in each; a comma where two do it alike.
+
+    Where none does, a comma if it parts the first row, else what parts it into most cells.
+    """
+    if inner_suffix(dialect.path) == ".tsv":
+        return "\t"
+    counts = {mark: [len(cells) for cells in _sample(replace(dialect, delimiter=mark))] for mark in MARKS}
+    even = [mark for mark, found in counts.items() if len(set(found)) == 1 and found[0] > 1]
+    if even:
+        return max(even, key=lambda mark: counts[mark][0])  # the first of equals
+    first = {mark: found[0] if found else 0 for mark, found in counts.items()}
+    if max(first.values()) > 1:
+        return "," if first[","] > 1 else max(first, key=first.__getitem__)
+    if inner_suffix(dialect.path) == ".txt":
+        return " "
+    return max(MARKS, key=lambda mark: sum(counts[mark]))
+
+
+def _sample(dialect: Dialect) -> list[list[str]]:
+    """The first rows, as far as they can be read so: what is wrong is told when they are read for good."""
+    found: list[list[str]] = []
+    with suppress(InputError):
+        for _, cells in islice(dialect.rows(), LOOKED_AT):
+            found.append(cells)
+    return found
+
+
+def _differ(plain: Dialect, blanks: Dialect) -> bool:
+    """Whether quotes hold cells together only where the blanks before them are left out."""
+    pairs = zip(_sample(plain), _sample(blanks), strict=False)
+    return any([cell.lstrip(" ") for cell in one] != [cell.lstrip(" ") for cell in other] for one, other in pairs)
+
+
+def _is_quoted(dialect: Dialect) -> bool:
+    """Whether every quote at the beginning of a cell is closed at its end, in the whole file.
+
+    Files with tabs are mostly written without quoting.
+    """
+    try:
+        for _ in dialect.rows():
+            pass
+    except InputError as error:
+        return not isinstance(error.__cause__, csv.Error)
+    return True

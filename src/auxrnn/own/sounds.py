@@ -1,0 +1,121 @@
+"""Recordings as sequences of samples, in every form that libsndfile reads under the suffixes below."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from auxrnn.errors import InputError
+from auxrnn.own.rows import Array, Form
+
+FORMS = {
+    ".wav": ("a wav file", ("WAV", "WAVEX", "RF64"), (b"RIFF", b"RF64", b"RIFX")),
+    ".flac": ("a flac file", ("FLAC",), (b"fLaC", b"ID3")),
+    ".ogg": ("an ogg file", ("OGG",), (b"OggS",)),
+    ".oga": ("an ogg file", ("OGG",), (b"OggS",)),
+    ".opus": ("an opus file", ("OGG",), (b"OggS",)),
+    ".mp3": ("an mp3 file", ("MP3",), (b"ID3", b"\xff")),
+    ".aif": ("an aiff file", ("AIFF",), (b"FORM",)),
+    ".aiff": ("an aiff file", ("AIFF",), (b"FORM",)),
+}
+"""By suffix: what it is called, the library's names for it, and how it begins: the library would try anything."""
+
+LARGEST_RECORDING = 2**30  # bytes of one recording's samples
+BLOCK = 2**20  # samples that are decoded at once
+UNKNOWN = 2**62  # samples of a flac file that does not say how many they are, or more
+UNKNOWN_BYTES = 2**31 - 2**16  # from here on a program that wrote into a pipe did not know how many would come
+WHOLE = {"PCM_24": ("int32", 1 / 2**16), "PCM_32": ("int32", 1 / 2**16)}
+DEEP = ("FLOAT", "DOUBLE", "VORBIS", "OPUS", "MPEG_LAYER_I", "MPEG_LAYER_II", "MPEG_LAYER_III")
+
+_CUT = re.compile(r"^(?:data|SSND) *: ([0-9]+) \(should be ([0-9]+)\)", re.MULTILINE)
+
+
+class Recordings:
+    """Sound as (T, C) in the units of 16-bit samples: int16 where every file has at most 16 bits, else float32.
+
+    All files must have one number of channels and one sampling rate, else they are refused.
+    """
+
+    def __init__(self, paths: Sequence[Path], like: Form | None = None) -> None:
+        deep = False
+        first: tuple[int, int] | None = None
+        for path in paths:
+            with _opened(path) as sound:
+                channels, rate = sound.channels, sound.samplerate
+                deep = deep or _type_of(sound)[0] != "int16"
+            first = first or (channels, rate)
+            if (channels, rate) != first:
+                raise InputError(
+                    f"{path}: expected {first[0]} channels at {first[1]:,} Hz as in {paths[0]}, "
+                    f"found {channels} at {rate:,} Hz. Convert the files to one form first."
+                )
+        assert first is not None
+        self.form = Form(
+            f"recordings, {'mono' if first[0] == 1 else f'{first[0]} channels'}, {first[1]:,} Hz",
+            "values",
+            first[0],
+            "float32" if deep else "int16",
+            rate=first[1],
+        )
+        if like is not None and (like.channels, like.rate) != first:
+            raise InputError(f"{paths[0]}: expected {like.description} as in training, found {self.form.description}.")
+
+    def read(self, path: Path) -> Array:
+        parts, left = [], LARGEST_RECORDING // 4
+        with _opened(path) as sound:
+            kind, unit = _type_of(sound)
+            announced = sound.frames
+            if sound.channels != self.form.channels:
+                raise InputError(f"{path}: expected {self.form.channels} channels, found {sound.channels}.")
+            try:
+                while len(part := sound.read(BLOCK, dtype=kind, always_2d=True)):  # a header may announce anything
+                    parts.append(part)
+                    left -= part.size
+                    if left < 0:
+                        raise InputError(
+                            f"{path}: expected a recording of at most 1 GiB, found a longer one. Cut it up."
+                        )
+            except (RuntimeError, OSError) as error:
+                raise InputError(f"{path}: expected a whole recording, found: {error}.") from error
+        samples = np.concatenate(parts) if parts else np.empty((0, self.form.channels), kind)
+        if len(samples) != announced < UNKNOWN:
+            raise InputError(f"{path}: expected {announced:,} samples as its header says, found {len(samples):,}.")
+        return (samples if unit == 1 else samples * unit).astype(self.form.dtype, copy=False)
+
+
+def _type_of(sound: Any) -> tuple[str, float]:
+    """The type that holds what a file has, and what a number of it is in the units of 16-bit samples."""
+    if sound.subtype in DEEP:
+        return "float32", 2.0**15
+    return WHOLE.get(sound.subtype, ("int16", 1))
+
+
+def _opened(path: Path) -> Any:
+    try:
+        import soundfile
+    except ImportError as error:
+        raise InputError(f"{path}: expected soundfile for sound. Install it: pip install 'auxrnn[audio]'") from error
+    called, forms, beginnings = FORMS[path.suffix.lower()]
+    try:
+        with path.open("rb") as file:
+            begin = file.read(4)
+        if not begin.startswith(beginnings):
+            raise InputError(f"{path}: expected {called}, found one that begins with {begin!r}.")
+        sound = soundfile.SoundFile(path)
+    except OSError as error:
+        raise InputError(f"{path}: expected a file that can be read, found: {error.strerror}.") from error
+    except (RuntimeError, TypeError) as error:  # LibsndfileError
+        raise InputError(f"{path}: expected {called}, found: {error}.") from error
+    if sound.format not in forms:
+        sound.close()
+        raise InputError(f"{path}: expected {called}, found one of {sound.format}.")
+    cut = _CUT.search(sound.extra_info)
+    if cut and int(cut[2]) < int(cut[1]) < UNKNOWN_BYTES:
+        announced = int(cut[1]) * sound.frames // max(int(cut[2]), 1)
+        sound.close()
+        raise InputError(f"{path}: expected {announced:,} samples as its header says, the file is shorter.")
+    return sound
