@@ -205,29 +205,12 @@ class LongSequenceEstimator(SequenceParameters, ABC):
     def _judge(
         self, train: SequenceData, validation: SequenceData, tallies: torch.Tensor, config: RunConfig
     ) -> tuple[dict[str, Any], Verdict]:
-<<<<<<< HEAD
-        """The floors of the data and the verdict on the network by its answers to the validation sequences.
-
-        Warns where the network is not better than the floor, makes mistakes, and there are enough sequences to tell.
-        """
-=======
         """The floors of the data and the verdict on the network by its answers to the validation sequences."""
->>>>>>> 7031865e34759106edddb9f43d0ec8072c580d89
         floors = measure_floors(train, validation, seed=config.seed)
         evidence = gather_evidence(floors, tallies, "validation", self.history_, len(validation))
         verdict = judge(evidence, remedies(config))
         if self.verbose:
             print(*verdict.lines, sep="\n")
-<<<<<<< HEAD
-        mistaken = evidence.value < 1
-        if len(validation) >= FEWEST_TO_WARN and mistaken and not verdict.better:
-            finding = verdict.findings[0]
-            todo = f" Try: {finding.next}" if finding.next else ""
-            warnings.warn(
-                f"{finding.words[:1].upper()}{finding.words[1:]}: {verdict.summary}.{todo}", FloorWarning, stacklevel=3
-            )
-=======
->>>>>>> 7031865e34759106edddb9f43d0ec8072c580d89
         return floors.to_dict(), verdict
 
     def _warn_of_floor(self) -> None:
