@@ -26,7 +26,14 @@ GREY = InputSpec("pixels", 2, levels=9)
 TEXT = Preprocessing("characters", characters="abcé")
 NEAR = Preprocessing("values", 2, mean=(37.2, 0.0), scale=(0.5, 1.0))
 VALUES = Preprocessing("values", 3, mean=(1e6, 0.0, -5.0), scale=(100.0, 1.0, 0.01))
-SMALL = {"hidden_size": 5, "projection_size": 4, "segment_length": 3, "bptt": 2, "dropout": 0.5}
+SMALL = {
+    "hidden_size": 5,
+    "projection_size": 4,
+    "segment_length": 3,
+    "bptt": 2,
+    "dropout": 0.5,
+    "initialisation": "torch",  # larger maps would let a urnn double its rounding in 150 steps
+}
 TINY = TransformerConfig(layers=2, width=8, heads=2, feed_forward=8)
 
 
@@ -56,7 +63,7 @@ RECURRENT = {
 
 @pytest.mark.parametrize("name", RECURRENT)
 def test_onnx_of_every_recurrent_model(tmp_path, name):
-    exported = export_model(saved_model(**RECURRENT[name]), tmp_path, "onnx")
+    exported = export_model(saved_model(**RECURRENT[name]), tmp_path)
     assert exported.difference < 2e-6
     assert sorted(path.name for path in tmp_path.iterdir()) == ["README.md", "example.py", "model.onnx"]
     assert f"{exported.difference:.2g}" in (tmp_path / "README.md").read_text()
@@ -64,7 +71,7 @@ def test_onnx_of_every_recurrent_model(tmp_path, name):
 
 @pytest.mark.parametrize("preprocessing", [TEXT, VALUES], ids=["characters", "values"])
 def test_onnx_of_other_inputs(tmp_path, preprocessing):
-    assert export_model(saved_model(preprocessing=preprocessing), tmp_path, "onnx").difference < 2e-6
+    assert export_model(saved_model(preprocessing=preprocessing), tmp_path).difference < 2e-6
 
 
 def run_example(folder, *words):
@@ -79,7 +86,7 @@ def run_example(folder, *words):
 
 def test_the_onnx_example_reads_a_text(tmp_path):
     saved = saved_model(preprocessing=TEXT, num_layers=2)
-    export_model(saved, tmp_path, "onnx")
+    export_model(saved, tmp_path)
     text = "abécab?b"
     codes = torch.tensor([[1, 2, 4, 3, 1, 2, 0, 2]])
     expected = torch.softmax(saved.network.eval()(as_batch(codes)), 1)[0].tolist()
@@ -91,7 +98,7 @@ def test_the_onnx_example_of_a_learned_first_state_and_an_order_of_pixels(tmp_pa
 
     order = (5, 0, 4, 1, 3, 2)
     saved = replace(saved_model(model="urnn"), pixel_order=order)
-    export_model(saved, tmp_path, "onnx")
+    export_model(saved, tmp_path)
     pixels = np.random.default_rng(0).integers(0, 9, (6, 2)).astype(np.uint8)
     np.save(tmp_path / "a.npy", pixels)
     steps = torch.from_numpy(pixels[None, list(order)])
@@ -104,7 +111,7 @@ def test_the_onnx_example_of_a_learned_first_state_and_an_order_of_pixels(tmp_pa
 def test_the_notes_of_the_file(tmp_path):
     import onnxruntime
 
-    export_model(saved_model(preprocessing=VALUES), tmp_path, "onnx")
+    export_model(saved_model(preprocessing=VALUES), tmp_path)
     session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
     about = json.loads(session.get_modelmeta().custom_metadata_map["auxrnn"])
     assert about["classes"] == ["a", "b", "c"]
@@ -118,7 +125,7 @@ def test_exporting_leaves_the_model_as_it_was(tmp_path):
     saved = saved_model()
     saved.network.train()
     before = {name: weight.clone() for name, weight in saved.network.state_dict().items()}
-    export_model(saved, tmp_path, "onnx")
+    export_model(saved, tmp_path)
     assert saved.network.training
     assert all(weight.requires_grad for weight in saved.network.parameters())
     assert all(torch.equal(weight, before[name]) for name, weight in saved.network.state_dict().items())
@@ -138,7 +145,7 @@ def test_the_comparison_sees_a_wrong_file():
 def test_nothing_is_written_where_the_file_differs(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "largest_difference", lambda run, served: 0.01)
     with pytest.raises(InputError, match="nothing was written"):
-        export_model(saved_model(), tmp_path / "out", "onnx")
+        export_model(saved_model(), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -146,12 +153,10 @@ def test_bad_use(tmp_path, monkeypatch):
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "config.json").write_text("{}")
     with pytest.raises(InputError, match="model: expected a folder without a model, whose card would be lost"):
-        export_model(saved_model(), tmp_path / "model", "onnx")
-    with pytest.raises(InputError, match="Did you mean 'onnx'"):
-        export_model(saved_model(), tmp_path, "onxn")
+        export_model(saved_model(), tmp_path / "model")
     monkeypatch.setattr(files, "find_spec", lambda name: None)
     with pytest.raises(InputError, match=r"auxrnn\[export\]"):
-        export_model(saved_model(), tmp_path, "onnx")
+        export_model(saved_model(), tmp_path)
 
 
 TARGETS = {
@@ -166,15 +171,26 @@ FAR = Preprocessing("values", 2, mean=(1.7e9, 37.2), scale=(3.0, 0.5))
 HEIGHT = ValueTarget(("x",), (1.7e9,), (3.0,))
 
 
-@pytest.mark.parametrize(("form", "model"), [("onnx", "lstm"), ("onnx", "transformer"), ("pt2", "lstm")])
-@pytest.mark.parametrize("target", [TARGETS["tags"], HEIGHT], ids=["tags", "value"])
-def test_channels_and_answers_far_from_zero_are_those_of_predict(tmp_path, form, model, target):
+@pytest.mark.parametrize(
+    ("target", "reading"),
+    [
+        ("tags", {"model": "lstm"}),
+        ("tags", {"model": "lstm", "stem": "conv", "kernel": 3}),
+        ("tags", {"model": "transformer"}),
+        ("value", {"model": "lstm"}),
+        ("value", {"model": "lstm", "stem": "conv", "stride": 3, "kernel": 2, "readout": "stats-max"}),
+        ("value", {"model": "lstm", "stem": "logmel", "sample_rate": 400, "readout": "stats"}),
+        ("value", {"model": "transformer"}),
+    ],
+)
+def test_channels_and_answers_far_from_zero_are_those_of_predict(tmp_path, target, reading):
     """The file, fed with what was measured, says what the network says of values standardised in float64."""
-    config = ModelConfig(**{**SMALL, "model": model}, transformer=TINY)
+    target = {"tags": TARGETS["tags"], "value": HEIGHT}[target]
+    config = ModelConfig(**{**SMALL, **reading}, transformer=TINY)
     torch.manual_seed(1)
     network = build_model(config, FAR.spec, target).eval()
     saved = SavedModel(network, config, FAR.spec, target.names, preprocessing=FAR)
-    assert export_model(saved, tmp_path, form).difference < 2e-6
+    assert export_model(saved, tmp_path).difference < 2e-6
     steps = np.random.default_rng(0).normal(FAR.mean, FAR.scale, (40, 2))
     np.save(tmp_path / "a.npy", steps)
     with torch.no_grad():
@@ -188,16 +204,17 @@ def test_values_near_zero_stay_float32(tmp_path):
     import onnxruntime
 
     for preprocessing, kind in ((VALUES, "double"), (FAR, "double"), (NEAR, "float")):
-        export_model(saved_model(preprocessing=preprocessing), tmp_path, "onnx")
+        export_model(saved_model(preprocessing=preprocessing), tmp_path)
         session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
         assert session.get_inputs()[0].type == f"tensor({kind})"
         words = {"double": "`float64 (batch, steps", "float": "`float32 (batch, steps"}
         assert words[kind] in (tmp_path / "README.md").read_text()
 
 
-def test_the_comparison_is_made_where_the_training_data_lie():
+@pytest.mark.parametrize("reading", [{}, {"stem": "conv", "stride": 3, "kernel": 2, "readout": "stats-max"}])
+def test_the_comparison_is_made_where_the_training_data_lie(reading):
     """A file that reads float32 differs by what float32 loses there."""
-    saved = saved_model(preprocessing=FAR)
+    saved = saved_model(preprocessing=FAR, **reading)
     served = Served(saved)
 
     def rounded(inputs, *state):
@@ -208,39 +225,25 @@ def test_the_comparison_is_made_where_the_training_data_lie():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("positions", ["sinusoidal", "learned"])
-@pytest.mark.parametrize("form", ["onnx", "pt2"])
-def test_transformer(tmp_path, form, positions):
+def test_transformer(tmp_path, positions):
     from dataclasses import replace
 
     config = ModelConfig(model="transformer", transformer=replace(TINY, positions=positions, causal=positions > "m"))
     saved = saved_model(config, longest=40 if positions == "learned" else None)
-    assert export_model(saved, tmp_path, form).difference < 2e-6
+    assert export_model(saved, tmp_path).difference < 2e-6
     assert set(run_example(tmp_path)) == {"a", "b", "c"}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["two layers", "gru", "rnn", "irnn", "urnn"])
-def test_program_of_recurrent_models(tmp_path, name):
-    preprocessing = {"gru": TEXT, "rnn": VALUES}.get(name)
-    exported = export_model(saved_model(**RECURRENT[name], preprocessing=preprocessing), tmp_path, "pt2")
-    assert exported.difference < 2e-6
-    if name == "urnn":
-        assert set(run_example(tmp_path)) == {"a", "b", "c"}
-
-
 @pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize(
-    ("form", "model"), [("onnx", "r-lstm"), ("onnx", "urnn"), ("onnx", "transformer"), ("pt2", "lstm")]
-)
-def test_every_target(tmp_path, target, form, model):
+@pytest.mark.parametrize("model", ["r-lstm", "urnn", "transformer"])
+def test_every_target(tmp_path, target, model):
     config = ModelConfig(**{**SMALL, "model": model}, transformer=TINY)
     torch.manual_seed(1)
     network = build_model(config, VALUES.spec, TARGETS[target])
     saved = SavedModel(network, config, VALUES.spec, TARGETS[target].names, preprocessing=VALUES)
-    exported = export_model(saved, tmp_path, form)
+    exported = export_model(saved, tmp_path)
     assert exported.difference < 2e-6
     page = (tmp_path / "README.md").read_text()
     assert ("batch, steps, 2)`, of each class at every step" in page) == (target == "tags")
     assert ("`values`" in page) == (target == "values")
-    if form == "onnx":
-        assert set(run_example(tmp_path)) == set(TARGETS[target].names)
+    assert set(run_example(tmp_path)) == set(TARGETS[target].names)
