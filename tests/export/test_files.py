@@ -18,7 +18,9 @@ from auxrnn.export.files import export_model, largest_difference
 from auxrnn.export.served import Served
 from auxrnn.persistence import SavedModel
 from auxrnn.preprocessing import Preprocessing
+from auxrnn.streaming import Stream
 from auxrnn.targets import ClassesTarget, TagsTarget, ValueTarget
+from oracles import LearnedStartCore
 
 pytest.importorskip("onnxruntime")
 
@@ -115,7 +117,7 @@ def test_the_notes_of_the_file(tmp_path):
     session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
     about = json.loads(session.get_modelmeta().custom_metadata_map["auxrnn"])
     assert about["classes"] == ["a", "b", "c"]
-    assert about["state"]["cell"] == {"shape": [1, "batch", 5], "first": None}
+    assert about["state"]["cell"] == {"shape": [1, "batch", 5], "type": "float32", "first": None}
     assert [part.name for part in session.get_inputs()] == ["inputs", "hidden", "cell"]
     assert [part.name for part in session.get_outputs()] == ["probabilities", "next_hidden", "next_cell"]
     assert session.get_inputs()[0].shape == ["batch", "steps", 3]
@@ -247,3 +249,143 @@ def test_every_target(tmp_path, target, model):
     assert ("batch, steps, 2)`, of each class at every step" in page) == (target == "tags")
     assert ("`values`" in page) == (target == "values")
     assert set(run_example(tmp_path)) == set(TARGETS[target].names)
+
+
+# Stems and readouts ---------------------------------------------------------------------------------------------------
+
+READING = {
+    "sums": {"readout": "stats"},
+    "sums and greatest": {"readout": "stats-max", "cell": "gru", "num_layers": 2},
+    "stem": {"stem": "conv", "stride": 4, "kernel": 3},
+    "stem without context": {"stem": "conv", "stride": 3, "kernel": 1, "cell": "gru"},
+    "stem of stride 1": {"stem": "conv", "kernel": 3, "readout": "stats-max"},
+    "stem, sums": {"stem": "conv", "stride": 4, "kernel": 3, "readout": "stats", "num_layers": 2},
+    "stem, sums and greatest": {"stem": "conv", "stride": 4, "kernel": 3, "readout": "stats-max"},
+    "rnn": {"stem": "conv", "stride": 4, "kernel": 2, "readout": "stats-max", "cell": "rnn"},
+    "urnn": {"stem": "conv", "stride": 4, "kernel": 2, "readout": "stats-max", "model": "urnn"},
+}
+KINDS = {"pixels": None, "characters": TEXT, "values": VALUES}
+
+
+def session_of(folder):
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"])
+    return session, json.loads(session.get_modelmeta().custom_metadata_map["auxrnn"])
+
+
+def first_state(about, batch):
+    state = {}
+    for name, part in about["state"].items():
+        shape = [batch if size == "batch" else size for size in part["shape"]]
+        one = [1 if size == "batch" else size for size in part["shape"]]
+        first = np.zeros(one) if part["first"] is None else np.reshape(part["first"], one)
+        state[name] = np.broadcast_to(first, shape).astype(part["type"])
+    return state
+
+
+def raw_sequence(kind, steps, generator):
+    """As a program has it, and as the network reads it, both (1, T, ...)."""
+    if kind == "characters":
+        codes = torch.randint(0, TEXT.spec.size, (1, steps), generator=generator)
+        return codes.numpy(), codes
+    if kind == "pixels":
+        levels = torch.randint(0, 9, (1, steps, 2), dtype=torch.uint8, generator=generator)
+        return levels.numpy(), levels
+    drawn = torch.randn(1, steps, 3, generator=generator)
+    raw = (drawn.double() * torch.tensor(VALUES.scale).double() + torch.tensor(VALUES.mean).double()).float().numpy()
+    return raw, VALUES.sequence(raw[0], "here").unsqueeze(0)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [(name, kind) for name in READING for kind in KINDS if kind == "values" or name.endswith(("1", "and greatest"))],
+)
+def test_a_hundred_sequences_in_odd_chunks_are_answered_as_on_the_whole(tmp_path, name, kind):
+    saved = saved_model(preprocessing=KINDS[kind], **READING[name])
+    export_model(saved, tmp_path)
+    session, about = session_of(tmp_path)
+    network = saved.network.eval()
+    draw = torch.Generator().manual_seed(3)
+    spread = 0.0
+    for number in range(100):
+        raw, inputs = raw_sequence(kind, 1 + number, draw)
+        state, first, found, ends = first_state(about, 1), 0, [], []
+        while first < inputs.shape[1]:
+            size = int(torch.randint(1, 30, (1,), generator=draw))
+            answers, *after = session.run(None, {"inputs": raw[:, first : first + size], **state})
+            state, first = dict(zip(state, after, strict=True)), min(first + size, inputs.shape[1])
+            found.append(answers)
+            ends.append(first)
+        with torch.no_grad():
+            said = network(as_batch(inputs.expand(len(ends), *[-1] * (inputs.dim() - 1)), torch.tensor(ends)))
+        np.testing.assert_allclose(np.concatenate(found), torch.softmax(said, 1).numpy(), rtol=0, atol=1e-5)
+        spread = max(spread, float(np.ptp(found[-1] - found[0])))
+    assert spread > 1e-2
+
+
+@pytest.mark.parametrize("name", READING)
+def test_a_batch_step_by_step_is_a_stream(tmp_path, name):
+    """Of one step each: some finish no token. Shapes of the state never change."""
+    saved = saved_model(preprocessing=VALUES, **READING[name])
+    export_model(saved, tmp_path)
+    session, about = session_of(tmp_path)
+    stream = Stream(saved.network, 3)
+    sequences = [raw_sequence("values", 20, torch.Generator().manual_seed(seed)) for seed in range(3)]
+    raw = np.concatenate([raw for raw, _ in sequences])
+    inputs = torch.cat([inputs for _, inputs in sequences])
+    state = first_state(about, 3)
+    for step in range(20):
+        answers, *after = session.run(None, {"inputs": raw[:, step : step + 1], **state})
+        assert [(part.shape, part.dtype) for part in after] == [(part.shape, part.dtype) for part in state.values()]
+        state = dict(zip(state, after, strict=True))
+        np.testing.assert_allclose(answers, stream.push(inputs[:, step : step + 1]).numpy(), rtol=0, atol=1e-5)
+
+
+def test_tags_under_a_stem_of_stride_1(tmp_path):
+    config = ModelConfig(**{**SMALL, "model": "lstm", "stem": "conv", "kernel": 3})
+    torch.manual_seed(1)
+    network = build_model(config, VALUES.spec, TARGETS["tags"])
+    export_model(SavedModel(network, config, VALUES.spec, ("a", "b"), preprocessing=VALUES), tmp_path)
+    session, about = session_of(tmp_path)
+    raw, inputs = raw_sequence("values", 21, torch.Generator().manual_seed(0))
+    state, found = first_state(about, 1), []
+    assert "steps" not in state
+    for chunk in np.split(raw, [1, 4, 15], axis=1):
+        answers, *after = session.run(None, {"inputs": chunk, **state})
+        state = dict(zip(state, after, strict=True))
+        found.append(answers)
+    with torch.no_grad():
+        expected = torch.softmax(network.eval()(as_batch(inputs)), 2).numpy()
+    np.testing.assert_allclose(np.concatenate(found, axis=1), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("target", ["classes", "values"])
+def test_other_targets_under_a_stem_and_sums(tmp_path, target):
+    config = ModelConfig(**{**SMALL, "model": "lstm", **READING["stem, sums and greatest"]})
+    torch.manual_seed(1)
+    network = build_model(config, VALUES.spec, TARGETS[target])
+    saved = SavedModel(network, config, VALUES.spec, TARGETS[target].names, preprocessing=VALUES)
+    assert export_model(saved, tmp_path).difference < 2e-6
+    assert set(run_example(tmp_path)) == set(TARGETS[target].names)
+
+
+def test_the_example_reads_a_text_under_a_stem(tmp_path):
+    saved = saved_model(preprocessing=TEXT, stem="conv", stride=4, kernel=2, readout="stats-max")
+    export_model(saved, tmp_path)
+    text = "abécab?bcab"  # two tokens and three characters
+    codes = torch.tensor([[1, 2, 4, 3, 1, 2, 0, 2, 3, 1, 2]])
+    expected = torch.softmax(saved.network.eval()(as_batch(codes)), 1)[0].tolist()
+    assert run_example(tmp_path, text) == pytest.approx(dict(zip("abc", expected, strict=True)), abs=2e-6)
+    page = (tmp_path / "README.md").read_text()
+    assert "`int64 (batch, 7)`, the first value is in the notes" in page
+    assert "`float64 (batch, 5)`, zeros before the first step; `next_squares`" in page
+
+
+def test_a_core_of_ones_own_is_refused_in_one_line(tmp_path):
+    saved = saved_model(stem="conv", stride=4)
+    saved.network.encoder.core = LearnedStartCore(4, 5)
+    with pytest.raises(InputError, match="Expected an LSTM, a GRU or an RNN of torch's own, got LearnedStartCore"):
+        export_model(saved, tmp_path)
