@@ -1,6 +1,7 @@
 """Streams: the same answer as the whole, however it is cut; what they refuse; how they go on elsewhere."""
 
 import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -13,8 +14,8 @@ from auxrnn.batch import InputSpec, as_batch
 from auxrnn.encoder import Encoder
 from auxrnn.errors import InputError
 from auxrnn.model import SequenceClassifier
-from auxrnn.stems import ConvStem
-from auxrnn.streaming import Stream
+from auxrnn.stems import ConvStem, LogMelStem
+from auxrnn.streaming import Stream, _named
 from auxrnn.targets import ClassesTarget, TagsTarget, ValueTarget
 from oracles import LearnedStartCore, NestedCore
 
@@ -276,7 +277,11 @@ PIECES = {
 def reading_network(spec=VALUES, cell="lstm", *, stem="none", readout="last", stride=4, kernel=3, target=3, size=4):
     """With weights of a size that lets answers differ."""
     torch.manual_seed(0)
-    own = None if stem == "none" else ConvStem(spec, size, stride=stride, kernel=kernel, embedding_size=3)
+    own = None
+    if stem == "conv":
+        own = ConvStem(spec, size, stride=stride, kernel=kernel, embedding_size=3)
+    if stem == "logmel":
+        own = LogMelStem(spec, size, rate=400, bands=3)  # frames of 10 steps, every 4
     options = {"hidden_size": 6, "projection_size": size, "stem": own}
     network = SequenceClassifier(Encoder(spec, cell=CORES[cell](size), **options), target, readout=readout)
     with torch.no_grad():
@@ -293,7 +298,7 @@ def answers(network, inputs):
 
 @pytest.mark.parametrize("cell", CORES)
 @pytest.mark.parametrize("readout", READOUTS)
-@pytest.mark.parametrize("stem", ["none", "conv"])
+@pytest.mark.parametrize("stem", ["none", "conv", "logmel"])
 def test_at_any_moment_the_answer_is_that_of_what_has_been_read(stem, readout, cell):
     network = reading_network(cell=cell, stem=stem, readout=readout)
     inputs = random_inputs(VALUES, 2, 41)
@@ -393,11 +398,36 @@ def test_a_state_of_another_readout_or_stem_is_refused():
         assert stream.steps == 6
     content = contents["conv", "stats-max"]
     for name, message in (
-        ("recent", r"the last steps of shape \(1, 11, 3\)"),
+        ("recent", r"tensor of the last steps of shape \(1, 11, 3\)"),
         ("squares", r"sum of squares of shape \(1, 6\) and type torch.float64"),
     ):
         with pytest.raises(InputError, match=message):
             stream.load_state_dict({**content, name: content[name][:, 1:]})
+    for name, message in (
+        ("recent", "a tensor of the last steps of finite numbers"),
+        ("total", "a sum of finite numbers"),
+        ("squares", "a sum of squares of finite numbers"),
+        ("greatest", "a greatest output of finite numbers"),
+    ):
+        with pytest.raises(InputError, match=message):
+            stream.load_state_dict({**content, name: content[name] * torch.nan})
+    assert stream.steps == 6
+
+
+@pytest.mark.parametrize(
+    ("spec", "change", "message"),
+    [
+        (CHARACTERS, 5, "last steps from -1 to 4, got 5"),
+        (CHARACTERS, -2, "last steps from -1 to 4, got -2"),
+        (FEW, 9, "last steps from 0 to 8, got 9"),
+    ],
+)
+def test_last_steps_that_are_none_are_refused(spec, change, message):
+    stream = Stream(reading_network(spec, stem="conv"))
+    content = stream.state_dict()
+    stream.load_state_dict(content)
+    with pytest.raises(InputError, match=message):
+        stream.load_state_dict({**content, "recent": torch.full_like(content["recent"], change)})
 
 
 def test_outputs_that_hardly_change_have_the_same_deviation_as_on_the_whole():
@@ -421,10 +451,38 @@ def test_outputs_that_hardly_change_have_the_same_deviation_as_on_the_whole():
     torch.testing.assert_close(found.double(), expected, rtol=0, atol=1e-6)
 
 
+def test_a_stream_is_pickled_with_where_it_stands():
+    network, inputs = reading_network(stem="conv", readout="stats-max"), random_inputs(VALUES, 1, 11)
+    stream = Stream(network)
+    stream.advance(inputs[:, :6])
+    other = pickle.loads(pickle.dumps(stream))
+    torch.testing.assert_close(other.push(inputs[:, 6:]), answers(network, inputs), rtol=0, atol=1e-6)
+
+
+def test_a_chunk_of_tokens_that_is_interrupted_leaves_the_stream_where_it_stood(monkeypatch):
+    network, inputs = reading_network(stem="conv", readout="stats-max"), random_inputs(VALUES, 1, 1200)
+    stream, calls = Stream(network), []
+    stream.advance(inputs[:, :6])
+    plain = stream._encoder.forward
+
+    def second_call_fails(*given):
+        calls.append(given)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return plain(*given)
+
+    monkeypatch.setattr(stream._encoder, "forward", second_call_fails)
+    with pytest.raises(KeyboardInterrupt):
+        stream.push(inputs[:, 6:])
+    assert stream.steps == 6
+    torch.testing.assert_close(stream.push(inputs[:, 6:]), answers(network, inputs), rtol=0, atol=1e-6)
+
+
 def test_what_is_kept_does_not_grow():
     stream = Stream(reading_network(stem="conv", readout="stats-max"))
     sizes = []
     for _ in range(3):
         stream.advance(random_inputs(VALUES, 1, 400))
-        sizes.append(sum(tensor.untyped_storage().nbytes() for tensor in stream._named(stream._standing).values()))
+        kept = _named(stream._standing).values()
+        sizes.append(sum(tensor.untyped_storage().nbytes() for tensor in kept))
     assert sizes[0] == sizes[1] == sizes[2] < 2000

@@ -54,6 +54,14 @@ class Reader:
         self.reads_all = isinstance(supervised, Supervised) and supervised.reads_all
         self._one_step = one_step(encoder)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_one_step"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        with torch.inference_mode():
+            self._one_step = one_step(self.encoder)
+
     def beginning(self, batch: int) -> Standing:
         """Of so many sequences of which nothing has been read."""
         encoder = self.encoder

@@ -41,11 +41,11 @@ MAX_PIECE = 128
 INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
 TOLD = {
-    "last": "a last output",
-    "recent": "the last steps",
-    "total": "a sum",
-    "squares": "a sum of squares",
-    "greatest": "the greatest outputs",
+    "last": "last output",
+    "recent": "tensor of the last steps",
+    "total": "sum",
+    "squares": "sum of squares",
+    "greatest": "greatest output",
 }
 """What the tensors of a stream are called, beside those of the network's state."""
 
@@ -72,14 +72,6 @@ class Stream:
         with torch.inference_mode():
             self._reader = Reader(self._encoder, self._supervised)
         self.reset()
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_reader"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        with torch.inference_mode():
-            self._reader = Reader(self._encoder, self._supervised)
 
     @property
     def steps(self) -> int:
@@ -143,21 +135,21 @@ class Stream:
 
     def state_dict(self) -> dict[str, Tensor]:
         """Where the stream stands, as tensors: to go on from there in another process with the same network."""
-        found = {name: tensor.clone() for name, tensor in self._named(self._standing).items()}
+        found = {name: tensor.clone() for name, tensor in _named(self._standing).items()}
         found["steps"] = torch.tensor(self.steps)
         return found
 
     def load_state_dict(self, content: Mapping[str, Tensor]) -> None:
         """Go on from where `state_dict` was taken; InputError for that of another network or batch."""
-        own = self._named(self._standing) | {"last": self._example_output}
-        if self._standing.totals is not None:
-            del own["last"]
         for name, tensor in content.items():
             if not isinstance(tensor, Tensor):
                 raise InputError(f"Expected the state of a stream as tensors, got {type(tensor).__name__} as {name}.")
-        named = {*own, "steps"}
-        if set(content) - {"last"} != named - {"last"}:
-            raise InputError(f"Expected the state of a stream with {sorted(named)}, got {sorted(content)}.")
+        own = {"last": self._example_output} | _named(self._standing)
+        if self._standing.totals is not None:
+            del own["last"]
+        expected = {*own, "steps"}
+        if set(content) - {"last"} != expected - {"last"}:
+            raise InputError(f"Expected the state of a stream with {sorted(expected)}, got {sorted(content)}.")
         number = content["steps"]
         if number.shape != () or number.dtype != torch.int64:
             raise InputError(f"Expected steps as one whole number, got {tuple(number.shape)} {number.dtype}.")
@@ -166,9 +158,12 @@ class Stream:
         if steps < 0 or ("last" in content) != ("last" in own and tokens > 0):
             raise InputError(f"Expected the last output beside a number of steps, got {steps} steps.")
         moved = {}
-        for name in set(content) - {"steps"}:
-            self._check_like(name, content[name], own[name])
-            moved[name] = content[name].clone().to(own[name].device)
+        for name, tensor in own.items():
+            if name in content:
+                self._check_like(TOLD.get(name, "state"), content[name], tensor)
+                if name == "recent" and self.spec.kind != "values":
+                    self._check_range("last steps", content[name], no_step(self.spec))
+                moved[name] = content[name].clone().to(tensor.device)
         parts = iter([moved[name] for name in own if name.startswith("state.")])
         state = map_state(lambda _: next(parts), self._standing.state)
         totals = self._standing.totals
@@ -177,28 +172,14 @@ class Stream:
             totals = Totals(count, moved["total"], moved["squares"], moved.get("greatest"))
         self._standing = Standing(steps, state, moved.get("recent"), totals, moved.get("last"))
 
-    @staticmethod
-    def _named(standing: Standing) -> dict[str, Tensor]:
-        """The tensors of where a stream stands, by name."""
-        found: dict[str, Tensor | None] = {
-            f"state.{index}": tensor for index, tensor in enumerate(state_tensors(standing.state))
-        }
-        found |= {"recent": standing.recent, "last": standing.last}
-        if standing.totals is not None:
-            found |= {name: getattr(standing.totals, name) for name in ("total", "squares", "greatest")}
-        return {name: tensor for name, tensor in found.items() if tensor is not None}
-
-    def _check_like(self, name: str, found: Tensor, own: Tensor) -> None:
-        what = TOLD.get(name, "a state")
+    def _check_like(self, what: str, found: Tensor, own: Tensor) -> None:
         if found.shape != own.shape or found.dtype != own.dtype:
             raise InputError(
-                f"Expected {what} of shape {tuple(own.shape)} and type {own.dtype}, as this network and a batch of "
+                f"Expected a {what} of shape {tuple(own.shape)} and type {own.dtype}, as this network and a batch of "
                 f"{self.batch_size} have, got {tuple(found.shape)} {found.dtype}."
             )
         if not bool(torch.isfinite(found).all()):
-            raise InputError(f"Expected {what} of finite numbers, got NaN or infinity.")
-        if name == "recent" and self.spec.kind != "values":
-            self._check_range(what, found, no_step(self.spec))
+            raise InputError(f"Expected a {what} of finite numbers, got NaN or infinity.")
 
     @cached_property
     def _example_output(self) -> Tensor:
@@ -277,11 +258,22 @@ class Stream:
         self._check_range(self.spec.kind, chunk, 0)
 
     def _check_range(self, what: str, found: Tensor, first: int) -> None:
-        """InputError where pixels or characters lie below `first` or above those that there are."""
+        """InputError where pixels or characters lie below `first` or above the last that there is."""
         top = (self.spec.size if self.spec.kind == "characters" else self.spec.levels) - 1
         least, greatest = map(int, found.aminmax()) if found.numel() else (first, first)
         if least < first or greatest > top:
             raise InputError(f"Expected {what} from {first} to {top}, got {least if least < first else greatest}.")
+
+
+def _named(standing: Standing) -> dict[str, Tensor]:
+    """The tensors of where a stream stands, by name."""
+    found: dict[str, Tensor | None] = {
+        f"state.{index}": tensor for index, tensor in enumerate(state_tensors(standing.state))
+    }
+    found |= {"recent": standing.recent, "last": standing.last}
+    if standing.totals is not None:
+        found |= {name: getattr(standing.totals, name) for name in ("total", "squares", "greatest")}
+    return {name: tensor for name, tensor in found.items() if tensor is not None}
 
 
 def _digest(tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> str:

@@ -18,6 +18,7 @@ from auxrnn.export.files import export_model, largest_difference
 from auxrnn.export.served import Served
 from auxrnn.persistence import SavedModel
 from auxrnn.preprocessing import Preprocessing
+from auxrnn.stems import ConvStem
 from auxrnn.streaming import Stream
 from auxrnn.targets import ClassesTarget, TagsTarget, ValueTarget
 from oracles import LearnedStartCore
@@ -261,6 +262,7 @@ READING = {
     "stem of stride 1": {"stem": "conv", "kernel": 3, "readout": "stats-max"},
     "stem, sums": {"stem": "conv", "stride": 4, "kernel": 3, "readout": "stats", "num_layers": 2},
     "stem, sums and greatest": {"stem": "conv", "stride": 4, "kernel": 3, "readout": "stats-max"},
+    "mel bands": {"stem": "logmel", "sample_rate": 400, "readout": "stats-max"},
     "rnn": {"stem": "conv", "stride": 4, "kernel": 2, "readout": "stats-max", "cell": "rnn"},
     "urnn": {"stem": "conv", "stride": 4, "kernel": 2, "readout": "stats-max", "model": "urnn"},
 }
@@ -287,7 +289,7 @@ def first_state(about, batch):
 
 
 def raw_sequence(kind, steps, generator):
-    """As a program has it, and as the network reads it, both (1, T, ...)."""
+    """As a program has it, values as float64, and as the network reads it, both (1, T, ...)."""
     if kind == "characters":
         codes = torch.randint(0, TEXT.spec.size, (1, steps), generator=generator)
         return codes.numpy(), codes
@@ -295,7 +297,7 @@ def raw_sequence(kind, steps, generator):
         levels = torch.randint(0, 9, (1, steps, 2), dtype=torch.uint8, generator=generator)
         return levels.numpy(), levels
     drawn = torch.randn(1, steps, 3, generator=generator)
-    raw = (drawn.double() * torch.tensor(VALUES.scale).double() + torch.tensor(VALUES.mean).double()).float().numpy()
+    raw = (drawn.double() * torch.tensor(VALUES.scale).double() + torch.tensor(VALUES.mean).double()).numpy()
     return raw, VALUES.sequence(raw[0], "here").unsqueeze(0)
 
 
@@ -388,4 +390,15 @@ def test_a_core_of_ones_own_is_refused_in_one_line(tmp_path):
     saved = saved_model(stem="conv", stride=4)
     saved.network.encoder.core = LearnedStartCore(4, 5)
     with pytest.raises(InputError, match="Expected an LSTM, a GRU or an RNN of torch's own, got LearnedStartCore"):
+        export_model(saved, tmp_path)
+
+
+def test_a_stem_of_ones_own_is_refused_in_one_line(tmp_path):
+    class Doubled(ConvStem):
+        def numbers(self, tokens):
+            return 2 * super().numbers(tokens)
+
+    saved = saved_model(stem="conv", stride=4)
+    saved.network.encoder.features.__class__ = Doubled
+    with pytest.raises(InputError, match="Expected a stem of conv or logmel for ONNX, got Doubled"):
         export_model(saved, tmp_path)
