@@ -241,6 +241,8 @@ def test_loads_no_torch() -> None:
         ({"model": "x-lstm"}, "got 'x-lstm'. Did you mean"),
         ({"aux": {"weight": 1.0}}, "Expected aux to be a group of options"),
         ({"data": None}, "Expected data to be a text, got None"),
+        ({"data": "a\udcff.csv"}, "Expected data to be a name in UTF-8, got 'a\\udcff.csv'; rename it"),
+        ({"out": "\udcff"}, "Expected out to be a name in UTF-8"),
     ],
 )
 def test_every_setting_is_of_its_type_wherever_it_came_from(setting, message):

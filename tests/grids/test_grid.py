@@ -79,6 +79,7 @@ def test_runs_are_made_once_and_told(tmp_path, monkeypatch):
     assert all(outcome.state == "finished" and outcome.new for outcome in made.values())
     assert made["a/seed-1"].result == json.loads((tmp_path / "a" / "seed-1" / "result.json").read_text())
     assert lines[0].startswith("[1/2] a/seed-")
+    assert not any({"floors", "verdict"} & outcome.result.keys() for outcome in made.values())  # a grid pays for none
     left = {path.name for path in (tmp_path / "a" / "seed-0").iterdir()} - {"tensorboard"}
     assert left == {"config.yaml", "env.json", "metrics.csv", "result.json", "model", "log.txt"}
 

@@ -42,6 +42,9 @@ from auxrnn.verdict.judge import without_commands
 
 Array = npt.NDArray[Any]
 
+FEWEST_TO_WARN = 20
+"""Validation sequences; with fewer, chance says as much as the network."""
+
 _one_fit = threading.RLock()
 
 
@@ -203,14 +206,15 @@ class LongSequenceEstimator(SequenceParameters, ABC):
     ) -> tuple[dict[str, Any], Verdict]:
         """The floors of the data and the verdict on the network by its answers to the validation sequences.
 
-        Warns where the network is not better than the floor, and there are enough sequences to tell.
+        Warns where the network is not better than the floor, makes mistakes, and there are enough sequences to tell.
         """
         floors = measure_floors(train, validation, seed=config.seed)
         evidence = gather_evidence(floors, tallies, "validation", self.history_, len(validation))
         verdict = judge(evidence, remedies(config))
         if self.verbose:
             print(*verdict.lines, sep="\n")
-        if verdict.state != "untold" and not verdict.better:
+        mistaken = evidence.value < 1
+        if len(validation) >= FEWEST_TO_WARN and mistaken and not verdict.better:
             finding = verdict.findings[0]
             todo = f" Try: {finding.next}" if finding.next else ""
             warnings.warn(

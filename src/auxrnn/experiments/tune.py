@@ -143,10 +143,10 @@ def as_yaml(config: RunConfig) -> str:
 
 def _journal(file: Path) -> Any:
     from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
 
-    file.parent.mkdir(parents=True, exist_ok=True)
-    return JournalStorage(JournalFileBackend(str(file)))
+    from auxrnn.experiments.journal import Journal
+
+    return JournalStorage(Journal(file))
 
 
 def _whole(trial: Any, name: str, low: int, high: int) -> int:

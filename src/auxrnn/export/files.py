@@ -23,7 +23,8 @@ from auxrnn.batch import as_batch
 from auxrnn.card import described
 from auxrnn.errors import InputError
 from auxrnn.export.served import INPUTS, Served, description, type_name
-from auxrnn.files import check_place, write_atomically
+from auxrnn.files import check_place
+from auxrnn.folders import write_folder
 from auxrnn.persistence import CONFIG, SavedModel
 from auxrnn.targets import Target, ValueTarget
 
@@ -49,7 +50,7 @@ class Exported:
 
 
 def export_model(saved: SavedModel, folder: Path) -> Exported:
-    """Write `model.onnx`, `example.py` and `README.md` into `folder`, each whole or as it was.
+    """Write `model.onnx`, `example.py` and `README.md` into `folder`, all at once.
 
     Raises InputError where a library is missing, and where the exported file does not say what the model says.
     """
@@ -73,11 +74,16 @@ def export_model(saved: SavedModel, folder: Path) -> Exported:
             f"input; nothing was written. The model's weights may be out of the range where float32 holds them."
         )
     model, example, page = folder / "model.onnx", folder / "example.py", folder / "README.md"
-    write_atomically(model, lambda aside: aside.write_bytes(content))
     script = Path(__file__).with_name("example_onnx.py").read_text(encoding="utf-8")
-    write_atomically(example, lambda aside: aside.write_text(script, encoding="utf-8"))
     text = _page(saved, served, difference)
-    write_atomically(page, lambda aside: aside.write_text(text, encoding="utf-8"))
+    write_folder(
+        folder,
+        {
+            model.name: lambda aside: aside.write_bytes(content),
+            example.name: lambda aside: aside.write_text(script, encoding="utf-8"),
+            page.name: lambda aside: aside.write_text(text, encoding="utf-8"),
+        },
+    )
     return Exported(model, (model, example, page), difference)
 
 

@@ -20,6 +20,7 @@ from auxrnn.config import RunConfig
 from auxrnn.data.presets import PRESETS
 from auxrnn.errors import InputError
 from auxrnn.grids.claims import is_claimed
+from auxrnn.grids.records import score_told
 from auxrnn.grids.task import Keep, Report, Task, check_same, give_up, tidy
 from auxrnn.grids.workers import Processes, ThisProcess, Workers, default_number
 from auxrnn.runs.folder import RunFolder, read_json
@@ -219,7 +220,7 @@ class _Grid:
             return  # many, perhaps
         told = f"{outcome.state}: {outcome.error}"
         if outcome.result is not None:
-            told = f"test {100 * outcome.result['test_accuracy']:.1f} %, {outcome.result['seconds']:.0f} s"
+            told = f"test {score_told(outcome.result)}, {outcome.result['seconds']:.0f} s"
         self.say(f"[{len(self.outcomes)}/{len(self.tasks)}] {outcome.name}: {told}")
 
 

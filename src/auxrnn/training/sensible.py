@@ -24,8 +24,8 @@ STEPS_AN_EPOCH = 100  # fewer learn little in the 25 epochs of the default; on a
 
 LONGEST_STRIDE = 64
 EPOCH_STEPS = 40  # of the recipe modern: fewer would cost more in validation than in training
-TRAINING_STEPS = 1200  # of the recipe modern, in all: a minute or less on two cores, for most data
-MOST_STEPS = 3000
+TRAINING_STEPS = 2400  # of the recipe modern, in all: a minute or two on two cores, for most data
+MOST_STEPS = 4800
 LEAST_PASSES = 3  # over many sequences
 
 
