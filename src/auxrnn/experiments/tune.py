@@ -88,6 +88,9 @@ def tune(
     return suggest(_replayed(study.best_trial), config, train.spec, longest)
 
 
+INITIALISATIONS = ["tensorflow", "torch", "forget", "chrono", "tensorflow-chrono"]
+
+
 def suggest(trial: Any, config: RunConfig, spec: InputSpec, longest: int) -> RunConfig:
     """The configuration of a trial: what is searched for drawn anew, all else as in `config`.
 
@@ -99,7 +102,7 @@ def suggest(trial: Any, config: RunConfig, spec: InputSpec, longest: int) -> Run
     if config.bptt != "full" and config.model != "transformer":
         chosen["bptt"] = _whole(trial, "bptt", 8, min(longest, MOST_STEPS))
     if config.cell != "rnn" and config.model not in OWN_CORE:
-        chosen["initialisation"] = trial.suggest_categorical("initialisation", ["torch", "forget", "chrono"])
+        chosen["initialisation"] = trial.suggest_categorical("initialisation", INITIALISATIONS)
     if config.auxiliaries:
         chosen["num_anchors"] = _whole(trial, "num_anchors", 1, MOST_ANCHORS)
         longest = max(longest, config.shortest_segment)

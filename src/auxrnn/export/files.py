@@ -118,6 +118,13 @@ def largest_difference(run: Run, served: Served) -> float:
     return worst
 
 
+def _in_deviations(answers: Tensor, target: Target) -> Tensor:
+    """Values as they were learned, so that an offset does not hide a difference; other answers as they are."""
+    if not isinstance(target, ValueTarget) or not target.mean:
+        return answers
+    return (answers.double() - torch.tensor(target.mean).double()) / torch.tensor(target.scale).double()
+
+
 def _later(served: Served, batch: int, generator: torch.Generator) -> list[Tensor]:
     """A random state of the core, and beside it what reading some steps has left, an unfinished token too."""
     number = len(served.core_state)
@@ -129,13 +136,6 @@ def _later(served: Served, batch: int, generator: torch.Generator) -> list[Tenso
     with torch.no_grad():
         _, *left = served(_random_inputs(served, batch, steps, generator), *first)
     return [*core, *left[number:]]
-
-
-def _in_deviations(answers: Tensor, target: Target) -> Tensor:
-    """Values as they were learned, so that an offset does not hide a difference; other answers as they are."""
-    if not isinstance(target, ValueTarget) or not target.mean:
-        return answers
-    return (answers.double() - torch.tensor(target.mean).double()) / torch.tensor(target.scale).double()
 
 
 def _random_inputs(served: Served, batch: int, steps: int, generator: torch.Generator) -> Tensor:
@@ -243,7 +243,7 @@ a later one: the largest difference of an answer or a state is {difference:.2g}.
 def _answers(served: Served) -> str:
     size, what = served.target.size, "each value" if served.target.kind == "value" else "each class"
     if served.target.per_step:
-        return f"`float32 (batch, steps, {size})`, of {what} at every step"
+        return f"`{type_name(served.answer_type)} (batch, steps, {size})`, of {what} at every step"
     return f"`{type_name(served.answer_type)} (batch, {size})`, of {what} after the last step"
 
 
