@@ -58,7 +58,7 @@ def test_a_whole_card():
         ({"readout": "stats", "bptt": 5}, "cells, reading mean and deviation of its outputs, truncation 5, trained"),
         (
             {"stem": "logmel", "sample_rate": 8000, "readout": "stats-max", "bptt": 50},
-            "mel bands of sound at 8000 Hz, reading mean, deviation and greatest of its outputs, truncation 50 tokens",
+            "sound at 8000 Hz, reading mean, deviation and greatest of its outputs, truncation 50 tokens = 4,000 steps",
         ),
     ],
 )
