@@ -279,6 +279,19 @@ def test_a_signal_in_the_middle_of_a_character(tmp_path):
     assert [float(cell) for cell in found[-1].split(",")[3:]] == pytest.approx(shares, abs=1e-6)
 
 
+@pytest.mark.parametrize("text", [b"a\r\nb", b"a\rb"])
+def test_a_signal_in_the_middle_of_an_end_of_line(tmp_path, text):
+    saved = saved_model(TEXT)
+    with Pipe() as pipe:
+        with pytest.raises(KeyboardInterrupt):
+            pipe.follow(saved, tmp_path / "state", text[:2], stop())
+        assert steps_in(tmp_path / "state", saved) == 1
+        found = pipe.follow(saved, tmp_path / "state", text[2:], pipe.end)
+    ((number, _, shares),) = said(saved, standard_input=b"a\nb")
+    assert found[-1].startswith(f"{number},")
+    assert [float(cell) for cell in found[-1].split(",")[3:]] == pytest.approx(shares, abs=1e-6)
+
+
 def steps_in(state, saved):
     stream = Stream(saved.network)
     stream.load(state)
