@@ -1,11 +1,11 @@
 """Spoken digits as raw samples, up to 18,262 steps: auxiliary losses against truncation alone, at equal budget.
 
     auxrnn data import spoken --out spoken.set           # recordings laid out by benchmarks/own_data.py
-    python benchmarks/fsdd.py spoken.set --frames frames.npz --out results/fsdd
+    python benchmarks/fsdd.py spoken.set --frames frames.npz --out results/fsdd.jsonl
 
-Each arm is a row below, each run of it lies in OUT/ARM/seed-N; finished runs are skipped and stopped ones go on, so the
-script may be ended and called again at will. It ends with the table of what is there. `--probe` asks instead what the
-state of a network that has learned nothing holds of the digit.
+Each arm is a row below, each run of it a line of OUT; recorded runs are skipped and stopped ones go on, so the script
+may be ended and called again at will. Runs are made in runs/fsdd. It ends with the table of what is there. `--probe`
+asks instead what the state of a network that has learned nothing holds of the digit.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from typing import Any
 from auxrnn.build import build_model
 from auxrnn.config import RunConfig
 from auxrnn.data.dataset import SequenceData
-from auxrnn.grids.grid import run_grid
-from auxrnn.grids.records import Record, collect_records
+from auxrnn.grids.grid import Outcome, run_grid
+from auxrnn.grids.records import Record, add_records, check_settings, read_records, record_folder
 from auxrnn.report.statistics import spread
 from auxrnn.runs.datasets import load_data
 from auxrnn.runs.run import StoppedRunError, split_data
@@ -34,6 +34,8 @@ SHARED: dict[str, Any] = {
     "num_anchors": 5,
     "segment_length": 60,
     "batch_size": 16,
+    "initialisation": "torch",
+    "optimizer": "rmsprop",
     "lr": 3e-3,
     "lr_schedule": "cosine",
     "regulariser": "none",
@@ -95,19 +97,28 @@ def main() -> int:
         for seed, arm in planned
     }
     place = {id(config): index for index, config in enumerate(runs.values())}
+    records = read_records(options.out)
+    for name in runs.keys() & records.keys():
+        check_settings(runs[name], records[name], options.out)
+
+    def keep(outcome: Outcome) -> None:
+        record = record_folder(outcome.folder, outcome.name, runs[outcome.name])
+        add_records(options.out, [] if record is None else [record])
+
     if not options.table:
         try:
             run_grid(
-                runs,
-                options.out,
+                {name: config for name, config in runs.items() if name not in records},
+                Path("runs/fsdd"),
                 workers=options.workers,
                 keep="results",
                 cost=lambda config: -place[id(config)],
+                ended=keep,
             )
         except StoppedRunError as error:
             print(error, file=sys.stderr)
             return 1
-    for line in table(arms, collect_records(options.out)):
+    for line in table(arms, list(read_records(options.out).values())):
         print(line)
     return 0
 
@@ -151,7 +162,7 @@ def table(arms: Iterable[Arm], records: list[Record]) -> list[str]:
         "|---|---:|---|---:|",
     ]
     for arm in arms:
-        own = [record.figures for record in records if Path(record.name).parent.name == arm.folder]
+        own = [record.result for record in records if record.result and Path(record.name).parent.name == arm.folder]
         if own:
             accuracies = [figures["test_accuracy"] for figures in own]
             seconds = sum(figures["seconds"] for figures in own) / len(own)

@@ -9,6 +9,7 @@ from auxrnn.estimator import LongSequenceClassifier
 
 def tiny(**changes: Any) -> LongSequenceClassifier:
     settings: dict[str, Any] = {
+        "recipe": "paper",
         "hidden_size": 4,
         "projection_size": None,
         "segment_length": 3,

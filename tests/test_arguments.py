@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from auxrnn.arguments import parse_given, parse_run_config
-from auxrnn.config import AuxiliaryConfig, RunConfig
+from auxrnn.config import RECIPES, AuxiliaryConfig, RunConfig
 from auxrnn.errors import InputError
 
 
@@ -229,3 +229,26 @@ def test_what_was_said_is_known(file):
 def test_an_empty_value_is_told(option, value):
     with pytest.raises(InputError, match=f"Expected {option} to be "):
         parse_run_config([option, value])
+
+
+# Recipes --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_recipe_is_stored_and_what_is_said_beside_it_counts_more():
+    config, given = parse_given(["mnist", "--recipe", "paper", "--optimizer", "adam"])
+    assert config.recipe == "paper"
+    assert config.optimizer == "adam"
+    others = {name: value for name, value in RECIPES["paper"].items() if name != "optimizer"}
+    assert {name: getattr(config, name) for name in others} == others
+    assert given == {"data", "recipe", "optimizer"}
+
+
+def test_print_config_shows_a_recipe_whole():
+    shown = yaml.safe_load(printed("--recipe", "paper"))
+    assert shown["recipe"] == "paper"
+    assert {name: shown[name] for name in RECIPES["paper"]} == RECIPES["paper"]
+
+
+def test_an_unknown_recipe_is_refused_with_the_nearest():
+    with pytest.raises(InputError, match=r"Expected --recipe to be .*'paper'.*, got 'papr'\. Did you mean 'paper'\?"):
+        parse_run_config(["--recipe", "papr"])

@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -48,6 +49,20 @@ def test_as_batch_takes_all_steps_where_no_lengths_are_given() -> None:
     assert as_batch(torch.zeros(2, 7), torch.tensor([7, 1])).lengths.tolist() == [7, 1]
     batch = SequenceBatch(torch.zeros(2, 7), torch.tensor([7, 1]))
     assert as_batch(batch) is batch
+
+
+def test_lists_and_arrays_become_tensors() -> None:
+    batch = as_batch(np.zeros((2, 7, 1), np.float32), [7, 1])
+    assert (batch.inputs.dtype, batch.lengths.dtype, batch.lengths.tolist()) == (torch.float32, torch.int64, [7, 1])
+    labelled = SequenceBatch(torch.zeros(2, 7), (7, 1), [1, 0], np.array([0.5, 1.0]))
+    assert labelled.labels is not None
+    assert labelled.labels.tolist() == [1, 0]
+    assert labelled.weights is not None
+    assert labelled.weights.tolist() == [0.5, 1.0]
+    with pytest.raises(ValueError, match="Expected lengths as a tensor, got dict"):
+        as_batch(torch.zeros(2, 7), {"a": 7})  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="Expected lengths of shape"):
+        as_batch(torch.zeros(2, 7), [7.0, 1.0])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import dataclasses
+import math
 from typing import Any
 
 import pytest
@@ -119,7 +120,7 @@ def test_forget_bias_of_one() -> None:
 
 def test_torchs_own_initialisation_is_left_alone() -> None:
     bound = 8**-0.5  # torch's LSTM: uniform within 1 / sqrt(hidden_size)
-    assert build(longest=50).encoder.core.bias_ih_l0.abs().max() <= bound
+    assert build(longest=50, initialisation="torch").encoder.core.bias_ih_l0.abs().max() <= bound
 
 
 def test_the_seed_matters_and_repeats() -> None:
@@ -137,8 +138,11 @@ def test_every_field_of_the_config_is_read() -> None:
         "model": "p-lstm", "bptt": 2, "cell": "gru", "hidden_size": 9, "projection_size": 4, "num_layers": 2,
         "initialisation": "forget", "num_anchors": 2, "segment_length": 3, "regulariser": "none", "dropout": 0.1,
     }  # fmt: skip
+    tokens = {"stem": "conv", "stride": 4, "kernel": 2}  # and sample_rate, of sound alone
+    windows = {"readout": "stats", "num_windows": 1, "top_windows": 1, "anchor_labels": 0.5}
     of_one_model = {"identity_scale", "transformer"}
-    assert set(changed) == {item.name for item in dataclasses.fields(ModelConfig)} - of_one_model - {"aux"}
+    names = {item.name for item in dataclasses.fields(ModelConfig)}
+    assert {*changed, *tokens, *windows} == names - of_one_model - {"aux", "sample_rate"}
     batch = SequenceBatch(
         torch.arange(40, dtype=torch.uint8).view(2, 20, 1), torch.tensor([20, 9]), torch.tensor([0, 2])
     )
@@ -167,6 +171,11 @@ def test_every_field_of_the_config_is_read() -> None:
     assert outcome() == plain
     for name, value in changed.items():
         assert outcome(**{name: value}) != plain, name
+    stem = {"stem": "conv", "stride": 3}
+    assert len({str(outcome(**{**stem, name: value})) for name, value in tokens.items()} | {str(plain)}) == 4
+    readout = {"readout": "stats-max", "bptt": 3}
+    found = [outcome(**readout), *(outcome(**{**readout, name: value}) for name, value in windows.items())]
+    assert len({str(one) for one in [*found, plain]}) == 6
 
 
 def test_models_with_a_core_of_their_own_take_a_step() -> None:
@@ -227,3 +236,47 @@ def test_default_sizes_are_comparable() -> None:
 def test_learned_positions_need_a_length() -> None:
     with pytest.raises(InputError, match="longest sequence for learned positions"):
         build(longest=None, model="transformer", transformer=TransformerConfig(positions="learned"))
+
+
+# TensorFlow's initialisation, in the whole network --------------------------------------------------------------------
+
+
+def test_tensorflows_initialisation_is_the_default_and_reaches_every_part() -> None:
+    torch.manual_seed(0)
+    net = build(model="rp-lstm", hidden_size=40, projection_size=30)
+    core = net.encoder.core
+    assert core.weight_ih_l0.abs().max() <= math.sqrt(6 / (30 + 40 + 160))
+    assert (core.bias_ih_l0 + core.bias_hh_l0).tolist() == [0.0] * 40 + [1.0] * 40 + [0.0] * 80
+    linears = [layer for layer in net.modules() if isinstance(layer, nn.Linear)]
+    assert len(linears) >= 7  # projection, two in each of three output nets
+    for layer in linears:
+        bound = math.sqrt(6 / (layer.in_features + layer.out_features))
+        assert 0.9 * bound < layer.weight.abs().max() <= bound
+        assert not layer.bias.any()
+    decoder = net.auxiliaries["reconstruct"].decoder.core
+    assert (decoder.bias_ih_l1 + decoder.bias_hh_l1)[40:80].tolist() == [1.0] * 40
+
+
+def test_a_projection_with_tensorflows_initialisation_is_folded_exactly() -> None:
+    net = build(hidden_size=8, projection_size=5).double()
+    encoder = net.encoder
+    inputs = torch.randint(0, 256, (3, 6, 1), dtype=torch.uint8)
+    projected = encoder.projection(inputs.double() / 255)
+    torch.testing.assert_close(encoder(inputs)[0], encoder.core(projected)[0], rtol=1e-12, atol=1e-14)
+    assert torch.equal(encoder.projection.bias, torch.zeros(5, dtype=torch.float64))
+
+
+def test_chrono_gates_over_tensorflows_weights() -> None:
+    core = build(longest=50, initialisation="tensorflow-chrono", hidden_size=40).encoder.core
+    assert core.weight_hh_l0.abs().max() <= math.sqrt(6 / (5 + 40 + 160))
+    forget = (core.bias_ih_l0 + core.bias_hh_l0)[40:80]
+    assert forget.max() <= math.log(49) + 1e-6
+    assert len(set(forget.tolist())) > 30
+    assert not core.bias_ih_l0[80:].any()
+
+
+def test_own_cores_keep_what_their_paper_gives() -> None:
+    core = build(model="irnn", hidden_size=6).encoder.core
+    assert torch.equal(core.weight_hh_l0, torch.eye(6))
+    net = build(model="urnn", hidden_size=6)
+    assert not net.supervised.head.first.bias.any()

@@ -8,6 +8,7 @@ import pytest
 from auxrnn.config import (
     MODELS,
     OWN_CORE,
+    RECIPES,
     AuxiliaryConfig,
     ModelConfig,
     RunConfig,
@@ -28,8 +29,18 @@ def test_defaults_are_the_papers() -> None:
     aux = config.auxiliary_options
     assert (aux.decoder_layers, aux.weight, aux.order, aux.joint, aux.direction) == (2, 1.0, "forward", True, "past")
     assert (aux.anchors, aux.reach, aux.truth_schedule, aux.prediction_layers) == ("uniform", "segment", "linear", 1)
-    assert (config.batch_size, config.optimizer, config.lr, config.gradient_clip) == (128, "rmsprop", 1e-3, 1.0)
+    assert (config.batch_size, config.optimizer, config.lr, config.gradient_clip) == (128, "rmsprop_tf", 1e-3, 1.0)
     assert config.validation_fraction == 0.1
+    assert config.initialisation == "tensorflow"
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_holds_settings_that_there_are(name: str) -> None:
+    assert RunConfig(**with_groups({"recipe": name, **RECIPES[name]})).recipe == name
+
+
+def test_the_recipe_paper_is_what_the_defaults_are() -> None:
+    assert {name: getattr(RunConfig(), name) for name in RECIPES["paper"]} == RECIPES["paper"]
 
 
 def test_models_by_name() -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from auxrnn.initialisation import chrono_, forget_bias_
+from auxrnn.initialisation import chrono_, forget_bias_, tensorflow_
 
 
 def test_lstm_forget_bias_is_log_uniform_and_input_bias_its_negative() -> None:
@@ -96,3 +96,75 @@ def test_refuses_a_core_without_gates_or_biases(core: nn.Module) -> None:
 def test_refuses_fewer_than_three_steps() -> None:
     with pytest.raises(ValueError, match="at least 3 steps, got 2"):
         chrono_(nn.LSTM(1, 2), 2)
+
+
+# TensorFlow 1 ---------------------------------------------------------------------------------------------------------
+
+
+def is_uniform(weight: torch.Tensor, bound: float) -> bool:
+    """Within the bound, near it, and with mean 0 and variance bound^2 / 3 up to five standard errors."""
+    values, count = weight.detach().double().flatten() / bound, weight.numel()
+    inside = bool(values.abs().max() <= 1 + 1e-6) and bool(values.abs().max() > 1 - 30 / count)
+    mean = abs(float(values.mean())) < 5 * math.sqrt(1 / 3 / count)
+    variance = abs(float(values.square().mean()) - 1 / 3) < 5 * math.sqrt(4 / 45 / count)
+    return inside and mean and variance
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_tensorflow_lstm(layers: int) -> None:
+    core = nn.LSTM(7, 40, layers, batch_first=True)
+    tensorflow_(core)
+    for layer in range(layers):
+        inputs = 7 if layer == 0 else 40
+        bound = math.sqrt(6 / (inputs + 40 + 4 * 40))  # one kernel (inputs + H, 4 H)
+        assert is_uniform(getattr(core, f"weight_ih_l{layer}"), bound)
+        assert is_uniform(getattr(core, f"weight_hh_l{layer}"), bound)
+        both = getattr(core, f"bias_ih_l{layer}") + getattr(core, f"bias_hh_l{layer}")
+        assert both.tolist() == [0.0] * 40 + [1.0] * 40 + [0.0] * 80  # torch: input, forget, cell, output
+
+
+def test_tensorflow_gru() -> None:
+    core = nn.GRU(7, 50, batch_first=True)
+    tensorflow_(core)
+    gates, candidate = math.sqrt(6 / (7 + 50 + 2 * 50)), math.sqrt(6 / (7 + 50 + 50))  # GRUCell's two kernels
+    for weight in (core.weight_ih_l0, core.weight_hh_l0):
+        assert is_uniform(weight[:100], gates)
+        assert is_uniform(weight[100:], candidate)
+    assert (core.bias_ih_l0 + core.bias_hh_l0).tolist() == [1.0] * 100 + [0.0] * 50  # torch: reset, update, new
+
+
+def test_tensorflow_rnn_linear_embedding_attention() -> None:
+    core = nn.RNN(7, 60, batch_first=True)
+    tensorflow_(core)
+    bound = math.sqrt(6 / (7 + 60 + 60))
+    assert is_uniform(core.weight_ih_l0, bound)
+    assert is_uniform(core.weight_hh_l0, bound)
+    assert not core.bias_ih_l0.any()
+    assert not core.bias_hh_l0.any()
+
+    linear, table, attention = nn.Linear(30, 50), nn.Embedding(40, 20), nn.MultiheadAttention(32, 4)
+    norm = nn.LayerNorm(5)
+    tensorflow_(nn.ModuleList([linear, table, attention, norm]))
+    assert is_uniform(linear.weight, math.sqrt(6 / 80))
+    assert not linear.bias.any()
+    assert is_uniform(table.weight, math.sqrt(6 / 60))
+    for part in attention.in_proj_weight.chunk(3):
+        assert is_uniform(part, math.sqrt(6 / 64))
+    assert is_uniform(attention.out_proj.weight, math.sqrt(6 / 64))
+    assert norm.weight.tolist() == [1.0] * 5
+
+
+def test_what_is_kept_stays() -> None:
+    network = nn.ModuleDict({"core": nn.Sequential(nn.LSTM(2, 3)), "head": nn.Linear(3, 4)})
+    before = {name: weight.clone() for name, weight in network.state_dict().items()}
+    tensorflow_(network, keep=[network["core"]])
+    changed = {name for name, weight in network.state_dict().items() if not torch.equal(weight, before[name])}
+    assert changed == {"head.weight", "head.bias"}
+
+
+def test_tensorflow_draws_anew() -> None:
+    first, second = nn.Linear(3, 3), nn.Linear(3, 3)
+    for seed, linear in enumerate((first, second)):
+        torch.manual_seed(seed)
+        tensorflow_(linear)
+    assert not torch.equal(first.weight, second.weight)

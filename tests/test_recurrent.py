@@ -1,3 +1,5 @@
+from typing import Any, NamedTuple
+
 import pytest
 import torch
 from torch import nn
@@ -36,6 +38,34 @@ def test_map_state_keeps_the_structure() -> None:
 def test_map_state_refuses_states_of_different_structure() -> None:
     with pytest.raises(ValueError, match="zip"):
         map_state(torch.add, nested(2), nested(2)[:2])
+
+
+class Both(NamedTuple):
+    """A state with words instead of indices."""
+
+    hidden: Any
+    others: Any
+
+
+def test_dicts_lists_and_named_tuples_are_states_too() -> None:
+    tensors = [torch.randn(2, 3, 4), torch.randn(3), torch.randn(3, 2)]
+    state = Both(tensors[0], {"b": tensors[2], "a": [tensors[1]]})
+    assert_same(state_tensors(state), tensors)
+    turned = map_state(lambda one, other: one - other, state, Both(tensors[0], {"a": [tensors[1]], "b": tensors[2]}))
+    assert isinstance(turned, Both)
+    assert list(turned.others) == ["b", "a"]
+    assert isinstance(turned.others["a"], list)
+    assert all(not tensor.any() for tensor in state_tensors(turned))
+
+
+def test_other_states_are_named() -> None:
+    for wrong in ("hidden", {1, 2}, None, (torch.zeros(1), None)):
+        with pytest.raises(TypeError, match="Expected a state of tensors, tuples, lists or dicts of them, got"):
+            map_state(torch.neg, wrong)
+        with pytest.raises(TypeError, match="Expected a state of tensors, tuples, lists or dicts of them, got"):
+            state_tensors(wrong)
+    with pytest.raises(ValueError, match=r"one structure, got others than dicts with \['a'\]"):
+        map_state(torch.add, {"a": torch.zeros(1)}, {"b": torch.zeros(1)})
 
 
 def test_select_rows_takes_rows_in_order_with_repeats() -> None:

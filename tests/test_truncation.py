@@ -388,3 +388,30 @@ def test_chunks_are_long_where_no_row_takes_a_way_of_its_own() -> None:
     assert truncation._chunk_length(16_384, 1) == truncation.MAX_CHUNK
     assert truncation._chunk_length(16_384, 21) == 64  # 2 * 16,384 * CALL_COST / 20 is about 64 squared
     assert truncation._chunk_length(16, 500) == 8
+
+
+class WordedCore(nn.Module):
+    """`NestedCore` with a dict as its state, and a list within."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.core = NestedCore(F, H)
+
+    def forward(self, inputs: Tensor, state: dict | None = None) -> tuple[Tensor, dict]:
+        given = None if state is None else (tuple(state["lstm"]), state["mean"])
+        outputs, ((hidden, cell), mean) = self.core(inputs, given)
+        return outputs, {"mean": mean, "lstm": [hidden, cell]}
+
+
+def test_states_in_words_and_windows_in_lists() -> None:
+    core = WordedCore().double()
+    inputs = torch.randn(2, 14, F, dtype=torch.float64)
+    start, stop = [[0, 5], [3, 9]], [[4, 14], [3, 10]]
+    plain = encode_windows(core.core, inputs, torch.tensor(start), torch.tensor(stop))
+    worded = encode_windows(core, inputs, start, stop)  # type: ignore[arg-type]
+    assert torch.equal(worded.outputs, plain.outputs)
+    (_hidden, cell), mean = plain.state
+    assert torch.equal(worded.state["lstm"][1], cell)
+    assert torch.equal(worded.state["mean"], mean)
+    with pytest.raises(ValueError, match="Expected start as a tensor, got str"):
+        encode_windows(core, inputs, "0", stop)  # type: ignore[arg-type]

@@ -79,6 +79,7 @@ def train_tiny(
     held_out=7,
     steps=STEPS,
     target="class",
+    unlabelled=None,
 ):
     """(weights, curve without seconds, what fit returned) of one training."""
     model = make_model(config, init=init, target=target) if model is None else model
@@ -86,7 +87,9 @@ def train_tiny(
     train = make_data(size=size, **shape)
     held_out = make_data("validation", held_out, **shape) if validation else None
     with without_tensorboard():
-        fitted = fit(model, train, held_out, config, training, folder=folder, resume=resume, quiet=True)
+        fitted = fit(
+            model, train, held_out, config, training, folder=folder, resume=resume, quiet=True, unlabelled=unlabelled
+        )
     return weights_of(model), without_seconds(fitted.history), fitted
 
 

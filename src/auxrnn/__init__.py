@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from auxrnn.batch import InputSpec as InputSpec
     from auxrnn.batch import SequenceBatch as SequenceBatch
     from auxrnn.encoder import Encoder as Encoder
+    from auxrnn.errors import FloorWarning as FloorWarning
     from auxrnn.errors import InputError as InputError
     from auxrnn.estimator import LongSequenceClassifier as LongSequenceClassifier
     from auxrnn.estimator import LongSequenceRegressor as LongSequenceRegressor
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "FloorWarning": "errors",
     "InputError": "errors",
     "InputSpec": "batch",
     "SequenceBatch": "batch",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import fields
@@ -11,9 +12,11 @@ from typing import NoReturn
 import yaml
 from jsonargparse import ArgumentParser
 
-from auxrnn.config import GROUPS, RunConfig
+from auxrnn.config import GROUPS, MODELS, RunConfig, recipe_settings
+from auxrnn.data.presets import is_own
 from auxrnn.errors import InputError, did_you_mean
 from auxrnn.files import parse_yaml, read_description
+from auxrnn.grids.records import find_record
 from auxrnn.reading import ReadingOptions
 
 USAGE = "auxrnn train [DATA] [--config FILE] [--OPTION VALUE ...]"
@@ -31,13 +34,19 @@ def parse_given(arguments: Sequence[str]) -> tuple[RunConfig, frozenset[str]]:
     """`parse_run_config`, and the names of the settings that were said, on the command line or in a file."""
     about = "Train a model and evaluate it at the end."
     parser = _ConfigParser(prog="auxrnn train", usage=USAGE, description=about, allow_abbrev=False)
-    parser.add_argument("--config", action="config", help="a YAML file of these options, as --print_config prints it")
+    told = "a YAML file of these options, as --print_config prints it; or RECORD#RUN, to train a recorded run again"
+    parser.add_argument("--config", action="config", help=told)
     parser.add_class_arguments(RunConfig)
     words = _in_order(arguments)
+    said = vars(parser.parse_args([word for word in words if not word.startswith("--print_config")], defaults=False))
+    recipe = said.get("recipe") or ("modern" if is_own(said.get("data", RunConfig.data)) else RunConfig.recipe)
+    settings = recipe_settings(recipe, said)
+    if said.get("unlabelled") and not MODELS[settings["model"]]:
+        settings["model"] = "p-lstm"
+    parser.set_defaults({"recipe": recipe, **settings})
     made = parser.instantiate(parser.parse_args(words))
-    given = vars(parser.parse_args(words, defaults=False))
     config = RunConfig(**{name: value for name, value in vars(made).items() if name != "config"})
-    return config, frozenset(given) - {"config"}
+    return config, frozenset(said) - {"config"}
 
 
 class _ConfigParser(ArgumentParser):
@@ -108,9 +117,12 @@ def _in_order(arguments: Sequence[str]) -> list[str]:
         value = next(words, None) if has_value else None
         whole = [word] if value is None else [f"{word}={value}"] if value.startswith("-") else [word, value]
         if word.partition("=")[0] == "--config":
+            place = value if value is not None else word.partition("=")[2]
+            if "#" in place and not Path(place).exists():
+                whole = [f"--config={json.dumps(find_record(place).config.to_dict())}"]
+            elif value is not None or "=" in word:
+                _check_file(Path(place))
             files += whole
-            if value is not None or "=" in word:
-                _check_file(Path(value if value is not None else word.partition("=")[2]))
         else:
             named += whole
     if sum(word.partition("=")[0] == "--data" for word in named) > 1:

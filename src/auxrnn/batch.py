@@ -7,7 +7,7 @@ V vocabulary. Knows nothing of networks.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
 import torch
@@ -25,12 +25,13 @@ class InputSpec:
     """What one step of a sequence is.
 
     kind: "pixels" (uint8 levels `0..levels-1`, `size` channels), "values" (floats, `size` channels) or "characters"
-    (integers `0..size-1`, `size` is the vocabulary).
+    (integers `0..size-1`, `size` is the vocabulary; `group` of them in one step).
     """
 
     kind: InputKind
     size: int
     levels: int = 256
+    group: int = 1
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(InputKind):
@@ -39,11 +40,19 @@ class InputSpec:
             raise InputError(f"Expected 1 to {MOST_CHANNELS:,} channels or characters, got size {self.size}.")
         if not 2 <= self.levels <= 256:
             raise InputError(f"Expected 2 to 256 pixel levels, got {self.levels}.")
+        if self.group < 1 or (self.group > 1 and self.kind != "characters"):
+            raise InputError(f"Expected a group of 1, of characters of at least 1, got {self.group} {self.kind}.")
 
     @property
     def step_dims(self) -> int:
-        """Dimensions of one step: 1 for channels, 0 for a character."""
-        return 0 if self.kind == "characters" else 1
+        """Dimensions of one step: 1 for channels or a group of characters, 0 for a single one."""
+        return 0 if self.kind == "characters" and self.group == 1 else 1
+
+    def of_tokens(self, stride: int) -> InputSpec:
+        """What `stride` raw steps are when they are one step."""
+        if self.kind == "characters":
+            return replace(self, group=stride)
+        return replace(self, size=self.size * stride)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -56,16 +65,22 @@ class SequenceBatch:
     inputs: (B, T, C) uint8 pixels or float values, or (B, T) int64 characters; what lies past a sequence's own length
     never changes a value or a gradient. lengths: (B,) int64 in 1..T, on the CPU. labels: as the target has them, (B,)
     or (B, size), or (B, T) where every step has one; or None. weights: of each label in the supervised loss, (B,) or
-    (B, T), all 1 where None.
+    (B, T), all 1 where None. Lists and arrays of numbers become tensors.
+
+    Cut into tokens (`stems`), T counts tokens, inputs have what a token sees in one more dimension, and `own` (B, T,
+    ...) holds the raw steps that are each token's own.
     """
 
     inputs: Tensor
     lengths: Tensor
     labels: Tensor | None = None
     weights: Tensor | None = None
+    own: Tensor | None = None
 
     def __post_init__(self) -> None:
-        if self.inputs.dim() not in (2, 3) or 0 in self.inputs.shape:
+        for name in ("inputs", "lengths", "labels", "weights"):
+            object.__setattr__(self, name, as_tensor(name, getattr(self, name)))
+        if self.inputs.dim() not in (2, 3, 4) or 0 in self.inputs.shape:
             raise ValueError(
                 f"Expected inputs of shape (B, T, C) or (B, T), none of them 0, got {_shape(self.inputs)}."
             )
@@ -83,26 +98,46 @@ class SequenceBatch:
     def __len__(self) -> int:
         return len(self.inputs)
 
+    @property
+    def steps(self) -> Tensor:
+        """What auxiliary losses reproduce of each step, (B, T, ...): the inputs, of tokens their own raw steps."""
+        return self.inputs if self.own is None else self.own
+
     def of(self, sequences: slice) -> SequenceBatch:
         """Some of the sequences."""
-        labels, weights = (None if part is None else part[sequences] for part in (self.labels, self.weights))
-        return SequenceBatch(self.inputs[sequences], self.lengths[sequences], labels, weights)
+        labels, weights, own = (
+            None if part is None else part[sequences] for part in (self.labels, self.weights, self.own)
+        )
+        return SequenceBatch(self.inputs[sequences], self.lengths[sequences], labels, weights, own)
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> SequenceBatch:
         """Inputs in their compact type and labels on `device`; lengths stay on the CPU, where windows are planned."""
-        labels, weights = (
-            None if part is None else part.to(device, non_blocking=non_blocking) for part in (self.labels, self.weights)
+        labels, weights, own = (
+            None if part is None else part.to(device, non_blocking=non_blocking)
+            for part in (self.labels, self.weights, self.own)
         )
-        return SequenceBatch(self.inputs.to(device, non_blocking=non_blocking), self.lengths, labels, weights)
+        return SequenceBatch(self.inputs.to(device, non_blocking=non_blocking), self.lengths, labels, weights, own)
+
+
+def as_tensor(name: str, value: Any) -> Any:
+    """A tensor or None as it is, lists and arrays of numbers as tensors; ValueError for anything else."""
+    if value is None or isinstance(value, Tensor):
+        return value
+    try:
+        return torch.as_tensor(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"Expected {name} as a tensor, got {type(value).__name__}: {error}") from error
 
 
 def as_batch(inputs: Tensor | SequenceBatch, lengths: Tensor | None = None) -> SequenceBatch:
     """A batch of inputs (B, T, ...); without `lengths` every sequence has all T steps."""
     if isinstance(inputs, SequenceBatch):
         return inputs
-    if lengths is None:
-        lengths = torch.full(inputs.shape[:1], inputs.shape[1] if inputs.dim() > 1 else 0, dtype=torch.int64)
-    return SequenceBatch(inputs, lengths.cpu())
+    steps: Tensor = as_tensor("inputs", inputs)
+    each: Tensor | None = as_tensor("lengths", lengths)
+    if each is None:
+        each = torch.full(steps.shape[:1], steps.shape[1] if steps.dim() > 1 else 0, dtype=torch.int64)
+    return SequenceBatch(steps, each.cpu())
 
 
 def _shape(tensor: Tensor) -> str:

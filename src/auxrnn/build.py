@@ -11,12 +11,13 @@ from auxrnn.baselines.irnn import identity_rnn
 from auxrnn.baselines.transformer import TransformerClassifier
 from auxrnn.baselines.urnn import UnitaryRNN
 from auxrnn.batch import InputSpec
-from auxrnn.config import ModelConfig, steps_or_none
+from auxrnn.config import OWN_CORE, ModelConfig, steps_or_none
 from auxrnn.encoder import Encoder
 from auxrnn.errors import InputError
-from auxrnn.initialisation import chrono_, forget_bias_
+from auxrnn.initialisation import chrono_, forget_bias_, tensorflow_
 from auxrnn.model import Classifier, SequenceClassifier
 from auxrnn.objectives import Objective, Prediction, Reconstruction
+from auxrnn.stems import ConvStem, LogMelStem, Stem
 from auxrnn.targets import Target
 
 
@@ -44,29 +45,64 @@ def _network(config: ModelConfig, spec: InputSpec, target: Target | int, longest
     if config.model == "transformer":
         if config.transformer.positions == "learned" and longest is None:
             raise InputError("Expected the length of the longest sequence for learned positions, got none.")
-        return TransformerClassifier(spec, target, longest=longest, **asdict(config.transformer), **head)
-    encoder = _encoder(config, spec, longest)
-    return SequenceClassifier(encoder, target, _auxiliaries(config, encoder), bptt=steps_or_none(config.bptt), **head)
+        network: Classifier = TransformerClassifier(spec, target, longest=longest, **asdict(config.transformer), **head)
+    else:
+        encoder = Encoder(
+            spec,
+            cell=_core(config, spec),
+            hidden_size=config.hidden_size,
+            projection_size=config.projection_size,
+            num_layers=config.num_layers,
+            stem=_stem(config, spec),
+        )
+        network = SequenceClassifier(
+            encoder,
+            target,
+            _auxiliaries(config, encoder),
+            bptt=steps_or_none(config.bptt),
+            readout=config.readout,
+            windows={
+                "num_windows": config.num_windows,
+                "top_windows": config.top_windows,
+                "anchor_weight": config.anchor_labels,
+            },
+            **head,
+        )
+    _initialise(network, config, longest)
+    return network
 
 
-def _encoder(config: ModelConfig, spec: InputSpec, longest: int | None) -> Encoder:
-    encoder = Encoder(
-        spec,
-        cell=_core(config, spec),
-        hidden_size=config.hidden_size,
-        projection_size=config.projection_size,
-        num_layers=config.num_layers,
-    )
-    if config.initialisation == "forget":
-        forget_bias_(encoder.core)
-    if config.initialisation == "chrono" and longest is not None:
-        chrono_(encoder.core, max(longest, 3))
-    return encoder
+def _initialise(network: Classifier, config: ModelConfig, longest: int | None) -> None:
+    """As `config.initialisation` says, over torch's own; an irnn and a urnn keep the core that their paper gives."""
+    core, stride = None, 1
+    if isinstance(network, SequenceClassifier):
+        core, stride = network.encoder.core, network.encoder.stride
+    if config.initialisation.startswith("tensorflow"):
+        tensorflow_(network, keep=[core] if core is not None and config.model in OWN_CORE else [])
+    if core is not None and config.initialisation == "forget":
+        forget_bias_(core)
+    if core is not None and config.initialisation.endswith("chrono") and longest is not None:
+        chrono_(core, max(-(-longest // stride), 3))  # in tokens
+
+
+def _stem(config: ModelConfig, spec: InputSpec) -> Stem | None:
+    size = config.projection_size or config.hidden_size
+    if config.stem == "conv":
+        return ConvStem(spec, size, stride=config.stride, kernel=config.kernel)
+    if config.stem == "logmel":
+        if spec.kind != "values" or config.sample_rate is None:
+            raise InputError(
+                f"Expected sound with --sample_rate for stem logmel, got {spec.kind} at rate {config.sample_rate}; "
+                "take stem conv."
+            )
+        return LogMelStem(spec, size, rate=config.sample_rate)
+    return None
 
 
 def _core(config: ModelConfig, spec: InputSpec) -> str | nn.Module:
     """The cell by name, or the core that the model is."""
-    size = config.projection_size or (config.hidden_size if spec.kind == "characters" else spec.size)
+    embedded = spec.kind == "characters" or config.stem != "none"
+    size = config.projection_size or (config.hidden_size if embedded else spec.size)
     if config.model == "irnn":
         return identity_rnn(size, config.hidden_size, config.num_layers, scale=config.identity_scale)
     if config.model == "urnn":

@@ -16,6 +16,7 @@ from auxrnn.config import ModelConfig
 from auxrnn.reading import ReadingOptions
 from auxrnn.scores import SCORES
 from auxrnn.targets import Target
+from auxrnn.verdict.judge import told_of
 
 SURE = 1.959963984540054
 """Standard deviations on either side of the mean that hold 95 % of a normal distribution."""
@@ -24,15 +25,16 @@ DATA = ("data", "data_options", "own", "train_sequences", "validation_sequences"
 LABELS = ("target", "test_labels")
 INTERVAL = "test_interval"
 """The fact that holds low and high end of the 95 % interval of the target's first score, where that is no accuracy."""
+JUDGED = ("floors", "verdict")
 USUAL = asdict(ReadingOptions())
 MOST_CLASSES = 50
 
 
 def model_card(config: ModelConfig, spec: InputSpec, target: Target, facts: Mapping[str, Any]) -> str:
     """What it is, what it was trained on, how well it does, how to use it, what it does not do."""
-    truncation = "" if config.model == "transformer" else f", truncation {config.bptt}"
+    truncation = "" if config.model == "transformer" else f", truncation {_truncation(config)}"
     results = ("test_loss", *(f"{part}_{name}" for part in ("test", "validation") for name in target.scores_told))
-    training = [name for name in facts if name not in (*DATA, *LABELS, *results, INTERVAL, "model", "bptt")]
+    training = [name for name in facts if name not in (*DATA, *LABELS, *results, INTERVAL, *JUDGED, "model", "bptt")]
     shown = ", ".join(target.names[:MOST_CLASSES]) + (", ..." if target.size > MOST_CLASSES else "")
     return f"""---
 library_name: auxrnn
@@ -58,6 +60,10 @@ Sequences of {spec.size} {spec.kind} a step; {target.described()}: {shown}.
 
 {_scores(target, facts)}
 
+## Verdict
+
+{_verdict(facts)}
+
 ## Use
 
 ```python
@@ -78,7 +84,24 @@ def described(config: ModelConfig) -> str:
         sizes = config.transformer
         return f"transformer of {sizes.layers} layers of width {sizes.width}, {sizes.heads} heads"
     units = {"irnn": "ReLU units", "urnn": "complex units"}.get(config.model, f"{config.cell.upper()} cells")
-    return f"{config.model} with {config.hidden_size} {units}"
+    tokens = {
+        "none": "",
+        "conv": f" on tokens of {config.stride} step{'' if config.stride == 1 else 's'}",
+        "logmel": f" on mel bands of sound at {config.sample_rate} Hz",
+    }[config.stem]
+    reading = {
+        "last": "",
+        "stats": ", reading mean and deviation of its outputs",
+        "stats-max": ", reading mean, deviation and greatest of its outputs",
+    }[config.readout]
+    return f"{config.model} with {config.hidden_size} {units}{tokens}{reading}"
+
+
+def _truncation(config: ModelConfig) -> str:
+    if config.stem == "none" or config.bptt == "full":
+        return str(config.bptt)
+    steps = f" = {config.bptt * config.stride:,} steps" if config.stem == "conv" else ""
+    return f"{config.bptt} tokens{steps}"
 
 
 def wilson_interval(share: float, number: int) -> tuple[float, float]:
@@ -107,6 +130,15 @@ def _scores(target: Target, facts: Mapping[str, Any]) -> str:
             "high for an estimate."
         )
     return "\n".join(lines) or "Not measured."
+
+
+def _verdict(facts: Mapping[str, Any]) -> str:
+    summary, told = told_of(facts.get("verdict"))
+    return (
+        "\n".join([f"{summary[0].upper()}{summary[1:]}.", "", *(f"- {words}" for words, _ in told)])
+        if summary
+        else "Not judged."
+    )
 
 
 def _limits(target: Target, facts: Mapping[str, Any]) -> str:

@@ -15,10 +15,11 @@ import torch
 from torch import Tensor, nn
 
 from auxrnn.allocation import limit_kernel_cache
-from auxrnn.batch import InputSpec
+from auxrnn.batch import InputSpec, SequenceBatch
 from auxrnn.errors import did_you_mean
 from auxrnn.kernels.lstm import PersistentLSTM
 from auxrnn.recurrent import Core, RaggedCore, State, check_core, initial_state, is_divisible, state_tensors
+from auxrnn.stems import NO_CHARACTER, Stem
 
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 
@@ -40,7 +41,7 @@ def check_cell(name: str) -> None:
 class StepFeatures(nn.Module):
     """One raw step as float features: pixels scaled to 0..1, values as they are, characters embedded.
 
-    inputs (B, T, C) or (B, T) -> features (B, T, F); F is `C`, or `embedding_size` for characters.
+    inputs (B, T, C) or (B, T) -> features (B, T, F); F is `C`, or `embedding_size` a character of the step.
     """
 
     divisible = True  # each row by itself
@@ -48,14 +49,17 @@ class StepFeatures(nn.Module):
     def __init__(self, spec: InputSpec, embedding_size: int) -> None:
         super().__init__()
         self.spec = spec
-        self.size = embedding_size if spec.kind == "characters" else spec.size
+        self.size = embedding_size * spec.group if spec.kind == "characters" else spec.size
         self.embedding = nn.Embedding(spec.size, embedding_size) if spec.kind == "characters" else None
         self.top: Tensor  # follows the module's type, so that float64 weights read float64 features
         self.register_buffer("top", torch.tensor(float(spec.levels - 1)), persistent=False)
 
     def forward(self, inputs: Tensor) -> Tensor:
         if self.embedding is not None:
-            return self.embedding(inputs.long())
+            embedded = self.embedding(inputs.long().clamp(min=0))
+            if self.spec.group == 1:
+                return embedded
+            return (embedded * (inputs != NO_CHARACTER).unsqueeze(-1)).flatten(-2)
         if self.spec.kind == "pixels":
             return inputs.to(self.top.dtype) / self.top
         return inputs.to(self.top.dtype)
@@ -69,6 +73,8 @@ class Encoder(nn.Module):
     one, `W_ih @ W_project`, computed once a call, exactly and with gradients to both.
 
     cell: "lstm", "gru", "rnn", or a core of your own whose input size is `projection_size` (or the features' size).
+    stem: turns raw steps into tokens, in place of step features and projection; the core then reads tokens, and its
+    input size is the stem's. `cut` a batch first.
     """
 
     def __init__(
@@ -79,21 +85,23 @@ class Encoder(nn.Module):
         hidden_size: int = 128,
         projection_size: int | None = 128,
         num_layers: int = 1,
+        stem: Stem | None = None,
     ) -> None:
         super().__init__()
         limit_kernel_cache()
         self.spec = spec
-        self.features = StepFeatures(spec, projection_size or hidden_size)
+        self.grid = None if stem is None else stem.grid
+        self.features = StepFeatures(spec, projection_size or hidden_size) if stem is None else stem
         size = self.features.size
         self.projection: nn.Linear | None = None
-        if projection_size is not None and spec.kind != "characters":  # an embedding is a projection already
+        if stem is None and projection_size is not None and spec.kind != "characters":  # an embedding is one already
             self.projection = nn.Linear(size, projection_size)
             size = projection_size
         self.core: nn.Module = make_cell(cell, size, hidden_size, num_layers) if isinstance(cell, str) else cell
         check_core(self.core)
 
     def forward(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """inputs (B, T, C) or (B, T), in their compact type -> outputs (B, T, H), state."""
+        """inputs (B, T, C) or (B, T), in their compact type, or tokens -> outputs (B, T, H), state."""
         features = self.features(inputs)  # (B, T, F)
         if self.projection is None:
             return self.core(features, state)
@@ -134,6 +142,20 @@ class Encoder(nn.Module):
         return run
 
     @property
+    def step_spec(self) -> InputSpec:
+        """What auxiliary losses reproduce of one step of the core: a raw step, or the raw steps of a token."""
+        return self.spec if self.grid is None else self.spec.of_tokens(self.grid.stride)
+
+    @property
+    def stride(self) -> int:
+        """Raw steps of one step of the core."""
+        return 1 if self.grid is None else self.grid.stride
+
+    def cut(self, batch: SequenceBatch) -> SequenceBatch:
+        """A batch of raw steps as the core reads it: tokens where there is a stem."""
+        return batch if self.grid is None else self.grid.cut(batch, self.spec)
+
+    @property
     def divisible(self) -> bool:
         """Whether parts of a batch may run by themselves; see `recurrent.is_divisible`."""
         return is_divisible(self.core)
@@ -144,8 +166,10 @@ class Encoder(nn.Module):
         return initial_state(self.core, projected if self.projection is None else self.projection(projected))
 
     def example(self) -> Tensor:
-        """One sequence of one step of zeros, to learn the sizes that the core gives."""
+        """One sequence of one step, or token, of zeros, to learn the sizes that the core gives."""
         shape = (1, 1) if self.spec.kind == "characters" else (1, 1, self.spec.size)
+        if self.grid is not None:
+            shape = (*shape, self.grid.window)
         kinds = {"characters": torch.int64, "pixels": torch.uint8, "values": _float_type(self)}
         device = next(self.parameters()).device
         return torch.zeros(shape, dtype=kinds[self.spec.kind], device=device)

@@ -25,6 +25,19 @@ class InputError(ValueError):
         super().__init__(printable(line))
 
 
+class FloorWarning(UserWarning):
+    """A trained model that is not better than what costs a second; the message says how much, and what to try."""
+
+
+def is_full_memory(error: BaseException) -> bool:
+    """Whether an error says that memory did not suffice, in the words of Python, numpy or torch."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and "allocate memory" in str(error))
+    )
+
+
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
     """The nearest of `choices` to a misspelt `word` as the end of a sentence, e.g. ` Did you mean 'mnist'?`, else `""`.
 

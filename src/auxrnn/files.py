@@ -2,39 +2,129 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import secrets
+import shutil
+import socket
 import tempfile
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from auxrnn.errors import InputError
 
+ASIDE = re.compile(r"\..+\.(\d+)-([0-9a-f]{6})-[0-9a-f]{8}\.part")
+"""The names that `aside_of` gives."""
 LARGEST_DESCRIPTION = 2**28  # bytes of a file of settings or results
 LONGEST_NUMBER = 100  # characters
 
 
-def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let `write` fill a file beside `path`, flush it to the disk, and rename it. OSError where that fails."""
+Write = Callable[[Path], Any]
+"""Fills the file that it is given."""
+
+
+def write_atomically(path: Path, write: Write) -> None:
+    """Let `write` fill a file beside `path`, flush it to the disk, and rename it. OSError with `path` where that fails.
+
+    The file has the mode that any other new file has, or that of the one before it. What a killed process left of an
+    earlier attempt is cleared away.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")  # machines may share the folder
+    clear_asides(path)
+    aside = aside_of(path)
     try:
-        write(aside)
-        with open(aside, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-    except RuntimeError as error:  # what torch makes of a full disk
+        with naming(path):
+            aside.touch(exist_ok=False)
+            mode = (path if path.is_file() else aside).stat().st_mode & 0o7777
+            aside.unlink()
+            write(aside)
+            os.chmod(aside, mode)
+            with open(aside, "rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(aside, path)
+    except (RuntimeError, SafetensorError) as error:  # what torch and safetensors make of a full disk
         aside.unlink(missing_ok=True)
         raise OSError(f"{path}: could not be written: {str(error).splitlines()[0]}") from error
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    sync_folder(path.parent)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """An OSError that comes without a name, as that of a full disk does, is told with `path`."""
     try:
-        os.fsync(folder)
+        yield
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def aside_of(path: Path) -> Path:
+    """A name beside `path` that no other process gives, of this machine or another that shares the folder."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{_this_host()}-{secrets.token_hex(4)}.part")
+
+
+def clear_asides(path: Path) -> None:
+    """Remove what processes of this machine that are gone have left beside `path`; looked for once a process."""
+    if path in _cleared:
+        return
+    _cleared.add(path)
+    for left in path.parent.iterdir():
+        if left.name.startswith(f".{path.name}.") and is_left_over(left):
+            remove(left)
+
+
+def is_left_over(path: Path) -> bool:
+    """Whether a process of this machine has given this name by `aside_of` and is gone."""
+    found = ASIDE.fullmatch(path.name)
+    return found is not None and found[2] == _this_host() and not _is_running(int(found[1]))
+
+
+def remove(path: Path) -> None:
+    """A file, or a folder with all that is in it; nothing where there is none."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def sync_folder(path: Path) -> None:
+    """Flush the names in a folder to the disk. OSError with `path` where that fails."""
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        with naming(path):
+            os.fsync(folder)
     finally:
         os.close(folder)
+
+
+_cleared: set[Path] = set()
+
+
+def _is_running(pid: int) -> bool:
+    if os.name == "nt":  # which cannot be asked without harm
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
+
+
+@cache
+def _this_host() -> str:
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:6]
 
 
 def check_place(path: Path) -> None:

@@ -107,14 +107,18 @@ class StepHead(nn.Module):
             spec.kind == "characters" and self.target == "squared"
         ):
             raise ValueError(f"Expected a target that fits {spec.kind}, got {self.target!r}; leave it out to choose.")
-        size = spec.size * spec.levels if spec.kind == "pixels" and self.target == "softmax" else spec.size
+        size = spec.size * spec.group
+        if spec.kind == "pixels" and self.target == "softmax":
+            size *= spec.levels
         self.net = FeedForward(in_features, size, regulariser=regulariser, rate=rate)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """hidden (..., H) -> (..., C, levels), (..., C) or (..., V)."""
+        """hidden (..., H) -> (..., C, levels), (..., C), (..., V), or (..., group, V)."""
         outputs = self.net(hidden)
         if self.spec.kind == "pixels" and self.target == "softmax":
             return outputs.unflatten(-1, (self.spec.size, self.spec.levels))
+        if self.spec.group > 1:
+            return outputs.unflatten(-1, (self.spec.group, self.spec.size))
         return outputs
 
     def loss(self, outputs: Tensor, steps: Tensor) -> Tensor:
@@ -127,7 +131,12 @@ class StepHead(nn.Module):
         if self.target == "squared":
             scale = self.spec.levels - 1 if self.spec.kind == "pixels" else 1
             return squared_loss(outputs, steps.to(outputs.dtype) / scale)
-        return pixel_loss(outputs, steps) if self.spec.kind == "pixels" else softmax_loss(outputs, steps)
+        if self.spec.kind == "pixels":
+            return pixel_loss(outputs, steps)
+        if self.spec.group == 1:
+            return softmax_loss(outputs, steps)
+        said = softmax_loss(outputs, steps.clamp(min=0)) * (steps >= 0)  # nothing is said behind the end of a text
+        return said.sum(-1)
 
     def best(self, outputs: Tensor) -> Tensor:
         """The most likely raw step in the inputs' own type: (..., C) or (...)."""

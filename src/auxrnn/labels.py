@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from scipy import sparse
 from sklearn.utils import assert_all_finite, check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
+from auxrnn.arrays import as_array
 from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
 
@@ -28,13 +30,14 @@ INTEGER_LABELS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"
 def read_labels(y: Any, number: int, name: str) -> Array:
     """Labels (N,), checked."""
     try:
-        found = np.asarray(y)
+        found = y = as_array(y, name)
         if found.ndim > 1 and found.shape[1:] != (1,):
             raise InputError(
                 f"{name}: expected one class a sequence, (N,), or 0 and 1 for each of several, (N, K), got shape "
                 f"{found.shape} with {np.unique(found)[:5].tolist()}."
             )
         labels = column_or_1d(y, warn=True)
+        _check_none_missing(labels, name)
         if labels.dtype.kind == "f":
             assert_all_finite(labels, input_name=name)
         check_classification_targets(labels)
@@ -45,6 +48,13 @@ def read_labels(y: Any, number: int, name: str) -> Array:
     if len(labels) != number:
         raise InputError(f"{name}: expected one label a sequence, got {number} sequences and {len(labels)} labels.")
     return labels
+
+
+def _check_none_missing(labels: Array, name: str) -> None:
+    """InputError where an object label is None or NaN, which no class is called."""
+    for index, label in enumerate(labels.tolist() if labels.dtype.kind == "O" else ()):
+        if label is None or label != label:  # noqa: PLR0124 - NaN alone differs from itself
+            raise InputError(f"{name}: expected a label for every sequence, got {label} at sequence {index}.")
 
 
 def learn_labels(labels: Array) -> tuple[Array, torch.Tensor]:
@@ -70,6 +80,7 @@ def place_labels(labels: Array, classes: Array, name: str) -> torch.Tensor:
 def read_indicator(y: Any, number: int, name: str) -> Array | None:
     """0 and 1 for each of several classes, (N, K) int64; None for what is no such matrix."""
     try:
+        y = y if sparse.issparse(y) else as_array(y, name)
         with np.errstate(invalid="ignore"):  # it casts before it looks for NaN
             if type_of_target(y, input_name=name) != "multilabel-indicator":
                 return None
@@ -92,6 +103,7 @@ def read_indicator(y: Any, number: int, name: str) -> Array | None:
 def read_values(y: Any, number: int, name: str) -> Array:
     """Finite numbers (N,) or (N, K), float64."""
     try:
+        y = y if sparse.issparse(y) else as_array(y, name)
         values = check_array(y, ensure_2d=False, dtype="numeric", input_name=name)
         if values.dtype.kind not in "biuf":
             raise ValueError(f"{name}: expected numbers, got {values.dtype}.")
@@ -115,7 +127,10 @@ def read_tags(y: Any, lengths: Sequence[int], name: str) -> tuple[list[Array], l
     tags, there = [], []
     for index, (row, length) in enumerate(zip(y, lengths, strict=True)):
         where = f"{name}, sequence {index}"
-        one = np.asarray(row)
+        try:
+            one = as_array(row, where)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{where}: expected a tag for each of its {length} steps, got: {error}") from error
         if one.shape != (length,):
             raise InputError(f"{where}: expected a tag for each of its {length} steps, got shape {one.shape}.")
         known = _has_tag(one)
@@ -137,7 +152,7 @@ def _has_tag(tags: Array) -> Array:
     if tags.dtype.kind == "f":
         return ~np.isnan(tags) & (tags != -1)
     if tags.dtype.kind in "UO":
-        return np.array([tag not in (None, "", -1) for tag in tags.tolist()], dtype=bool)
+        return np.array([tag == tag and tag not in (None, "", -1) for tag in tags.tolist()], dtype=bool)  # noqa: PLR0124
     return tags != -1 if tags.dtype.kind == "i" else np.ones(len(tags), dtype=bool)
 
 

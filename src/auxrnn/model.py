@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from auxrnn.anchors import step_generator
 from auxrnn.batch import SequenceBatch
-from auxrnn.encoder import Encoder
+from auxrnn.encoder import Encoder, core_sizes
+from auxrnn.errors import InputError
 from auxrnn.objectives import (
     Loss,
     Objective,
@@ -22,9 +23,10 @@ from auxrnn.objectives import (
     objective_losses,
     output_head,
 )
+from auxrnn.readouts import Moments, Readout, ReadoutKind
 from auxrnn.recurrent import detach_state
 from auxrnn.targets import Target, as_target
-from auxrnn.truncation import MAX_CHUNK, encode_plans
+from auxrnn.truncation import MAX_CHUNK, encode_plans, run_prefix
 
 
 class Classifier(nn.Module, ABC):
@@ -87,7 +89,8 @@ class SequenceClassifier(Classifier):
 
     num_classes: so many classes, one a sequence; or a `targets.Target`, for values, several classes, or a class a step.
     auxiliaries: objectives by name, for example `{"reconstruct": Reconstruction(encoder)}`; they take part in `losses`
-    alone. bptt: truncation of the supervised loss, None for full. head: options of `heads.FeedForward`.
+    alone. bptt: truncation of the supervised loss, None for full. readout: what the head reads; see `readouts`.
+    windows: options of `objectives.Supervised` for a readout of all steps. head: options of `heads.FeedForward`.
     """
 
     def __init__(
@@ -97,27 +100,41 @@ class SequenceClassifier(Classifier):
         auxiliaries: dict[str, Objective] | None = None,
         *,
         bptt: int | None = 300,
+        readout: ReadoutKind = "last",
+        windows: dict[str, Any] | None = None,
         **head: Any,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.target = as_target(num_classes)
-        objective = SupervisedSteps if self.target.per_step else Supervised
-        self.supervised: Supervised | SupervisedSteps = objective(
-            output_head(encoder, self.target.size, **head), bptt=bptt, target=self.target
-        )
+        self.supervised: Supervised | SupervisedSteps
+        if self.target.per_step:
+            if encoder.stride > 1:
+                raise InputError(f"Expected stride 1 for a label a step, got {encoder.stride}.")
+            head_of_steps = output_head(encoder, self.target.size, **head)
+            self.supervised = SupervisedSteps(head_of_steps, bptt=bptt, target=self.target)
+        else:
+            reads = Readout(readout, core_sizes(encoder, encoder.example())[0])
+            own_head = output_head(encoder, self.target.size, reads, **head)
+            self.supervised = Supervised(own_head, bptt=bptt, target=self.target, readout=reads, **(windows or {}))
         self.auxiliaries = nn.ModuleDict(auxiliaries or {})
 
     def forward(self, batch: SequenceBatch) -> Tensor:
-        """Outputs (B, size), with gradient over the last `bptt` steps.
+        """Outputs (B, size), with gradient over the last `bptt` steps; of a readout of all steps to the head alone.
 
         Of a label a step (B, T, size), with gradient within stretches of `bptt` steps one after the other; what lies
         past a sequence's end means nothing.
         """
         if isinstance(self.supervised, SupervisedSteps):
-            steps = batch.inputs.shape[1]
+            steps = self.encoder.cut(batch).inputs.shape[1]
             bptt = self.supervised.bptt
             return torch.cat(list(self._stretches(batch, steps if bptt is None else max(bptt, 1))), dim=1)
+        batch = self.encoder.cut(batch)
+        wanted = self.supervised.totals(batch.lengths)
+        if wanted is not None:
+            totals = run_prefix(self.encoder, batch.inputs, [], wanted).totals
+            assert totals is not None
+            return self.supervised.answer(Moments.of(totals))
         draw = self.supervised.draw(batch.lengths, step_generator(0))
         windows = encode_plans(self.encoder, batch.inputs, [draw.windows])
         return self.supervised.logits(draw, windows[0])
@@ -127,7 +144,7 @@ class SequenceClassifier(Classifier):
 
     def _stretches(self, batch: SequenceBatch, steps: int) -> Iterator[Tensor]:
         """Outputs (B, t, size) of stretches of `steps` steps; no gradient goes from one to another."""
-        state = None
+        state, batch = None, self.encoder.cut(batch)
         for inputs in batch.inputs[:, : int(batch.lengths.max())].split(steps, dim=1):
             hidden, state = self.encoder(inputs, state)
             state = detach_state(state)

@@ -6,7 +6,7 @@ files.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, cast
 
@@ -15,8 +15,10 @@ import numpy.typing as npt
 import torch
 from scipy import sparse
 
+from auxrnn.arrays import as_array
 from auxrnn.batch import InputKind, InputSpec
 from auxrnn.errors import InputError
+from auxrnn.moments import channel_moments
 from auxrnn.vocabulary import check_characters, encode, learn_characters, vocabulary_size
 
 Array = npt.NDArray[Any]
@@ -30,11 +32,13 @@ CHUNK = 4096  # sequences of an array whose sums are taken at once
 class RawSequences:
     """N sequences as they came, checked: an array (N, T, C), or N arrays (T_i, C), or N texts; no sequence is empty.
 
-    table: they came as (N, T), one column a step, as scikit-learn's other estimators take their features.
+    table: they came as (N, T), one column a step, as scikit-learn's other estimators take their features. names: of the
+    channels, where the sequences came as a list of frames whose columns have names.
     """
 
     items: Array | list[Array] | list[str]
     table: bool = False
+    names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.items)
@@ -52,16 +56,19 @@ class RawSequences:
         """The sequences at `indices`, in that order."""
         if isinstance(self.items, np.ndarray):
             return RawSequences(self.items[indices.numpy()], self.table)
-        return RawSequences([self.items[index] for index in indices.tolist()], self.table)
+        return RawSequences([self.items[index] for index in indices.tolist()], self.table, self.names)
 
 
-def read_sequences(X: Any, name: str = "X") -> RawSequences:
+def read_sequences(X: Any, name: str = "X", names: tuple[str, ...] = ()) -> RawSequences:
     """Check what a person passed as sequences: an array (N, T, C) or (N, T), a list of arrays (T_i, C) or (T_i,), or
     texts.
 
-    Anything that numpy takes as an array is one: tables of pandas, tensors on the CPU, nested lists of one length. A
-    one-dimensional array of texts or of arrays counts as a list. Raises InputError for what is empty, not finite,
-    complex, sparse, of another shape, or no number; TypeError, as numpy does, for an object that is no number.
+    Anything that numpy takes as an array is one, and tensors: tables of pandas, nested lists of one length. A
+    one-dimensional array of texts or of arrays counts as a list. names: of the channels, by which the columns of frames
+    in a list are found, whatever their order; those of the first frame where none are given.
+
+    Raises InputError for what is empty, not finite, complex, sparse, of another shape, or no number; TypeError, as
+    numpy does, for an object that is no number.
     """
     if sparse.issparse(X):
         raise InputError(f"{name}: expected dense sequences, got a sparse matrix. Convert it first: X.toarray().")
@@ -70,18 +77,18 @@ def read_sequences(X: Any, name: str = "X") -> RawSequences:
     if isinstance(X, list | tuple):
         if X and isinstance(X[0], list | tuple) and (array := _rectangular(X)) is not None:
             return _read_array(array, name)
-        return _read_list(list(X), name)
-    array = np.asarray(X)
+        return _read_list(list(X), name, names)
+    array = as_array(X, name)
     if array.ndim == 1 and array.dtype.kind in "OUT":
-        return _read_list(array.tolist(), name)
+        return _read_list(array.tolist(), name, names)
     return _read_array(array, name)
 
 
 def _rectangular(X: list[Any] | tuple[Any, ...]) -> Array | None:
     """Nested lists as an array of two or three dimensions, or None where their lengths differ."""
     try:
-        array = np.asarray(X)
-    except ValueError:
+        array = as_array(X, "X")
+    except (ValueError, TypeError):  # InputError is a ValueError
         return None
     return array if array.ndim in (2, 3) else None
 
@@ -103,7 +110,7 @@ def _read_array(array: Array, name: str) -> RawSequences:
     return RawSequences(array[:, :, np.newaxis] if table else array, table)
 
 
-def _read_list(items: list[Any], name: str) -> RawSequences:
+def _read_list(items: list[Any], name: str, names: tuple[str, ...] = ()) -> RawSequences:
     if not items:
         raise InputError(f"{name}: expected at least one sequence, got none.")
     if isinstance(items[0], str):
@@ -115,14 +122,43 @@ def _read_list(items: list[Any], name: str) -> RawSequences:
             if not item:
                 raise InputError(f"{name}: expected texts of at least one character, got none at sequence {index}.")
         return RawSequences([str(item) for item in items])
-    arrays = [_read_item(item, f"{name}, sequence {index}") for index, item in enumerate(items)]
+    names = names or column_names(items[0], f"{name}, sequence 0")
+    arrays = []
+    for index, item in enumerate(items):
+        where = f"{name}, sequence {index}"
+        arrays.append(_read_item(by_name(item, names, where), where))
     for index, array in enumerate(arrays):
         if array.shape[1] != arrays[0].shape[1]:
             raise InputError(
                 f"{name}: expected {arrays[0].shape[1]} channels throughout as at 0, "
                 f"got {array.shape[1]} at sequence {index}."
             )
-    return RawSequences(arrays)
+    return RawSequences(arrays, names=names)
+
+
+def column_names(frame: Any, where: str) -> tuple[str, ...]:
+    """The names of a frame's columns, of whatever library, where all are texts; none for what is no frame."""
+    columns = getattr(frame, "columns", None)
+    if columns is None or not hasattr(columns, "__len__"):
+        return ()
+    names = tuple(columns)
+    if not names or not all(isinstance(name, str) for name in names):
+        return ()
+    if len(set(names)) < len(names):
+        raise InputError(f"{where}: expected columns of different names, got {', '.join(names)[:90]}.")
+    return names
+
+
+def by_name(frame: Any, names: tuple[str, ...], where: str) -> Any:
+    """A frame with its columns in the order of `names`; what has no names is taken as it is."""
+    found = column_names(frame, where)
+    if not names or not found or found == names:
+        return frame
+    if set(found) != set(names):
+        raise InputError(
+            f"{where}: expected the columns {', '.join(names)[:90]} as in training, got {', '.join(found)[:90]}."
+        )
+    return frame[list(names)]
 
 
 def _read_item(item: Any, where: str) -> Array:
@@ -130,9 +166,11 @@ def _read_item(item: Any, where: str) -> Array:
     if sparse.issparse(item):
         raise InputError(f"{where}: expected dense numbers, got a sparse matrix. Convert it first.")
     try:
-        array = np.asarray(item)
+        array = as_array(item, where)
         if array.dtype.kind == "O":
             array = array.astype(np.float64)
+    except InputError:
+        raise
     except (TypeError, ValueError) as error:
         raise InputError(f"{where}: expected an array of numbers (T, C) or (T,), got: {error}.") from error
     if array.dtype.kind == "c":
@@ -159,7 +197,7 @@ class Preprocessing:
         empty) or "characters" (each code point by its place in `characters`, counted from 1; 0 for any other).
     channels: of one step; 1 for characters. mean, scale: one finite number a channel, the scale above 0. characters:
         the known ones, in the order of their code points. columns: T, where training sequences came as a table (N, T);
-        column_names: its columns' names where it had any.
+        column_names: its columns' names where it had any; else those of the channels, where frames had any.
 
     Raises InputError where any of this does not hold.
     """
@@ -184,15 +222,17 @@ class Preprocessing:
         if (self.kind == "characters") != bool(self.characters):
             raise InputError("Expected different characters in the order of their code points, for characters alone.")
         check_characters(self.characters)
-        if self.column_names and len(self.column_names) != self.columns:
-            raise InputError(f"Expected {self.columns} column names, got {len(self.column_names)}.")
+        columns = self.channels if self.columns is None else self.columns
+        if self.column_names and len(self.column_names) != columns:
+            raise InputError(f"Expected {columns} column names, got {len(self.column_names)}.")
 
     @classmethod
     def learn(cls, raw: RawSequences, column_names: tuple[str, ...] = ()) -> Preprocessing:
         """Learn from training sequences: uint8 is pixels, other numbers are values, texts are characters.
 
-        A channel that never changes gets a scale of 1.
+        A channel that never changes gets a scale of 1. column_names: of a table; those of a list are its own.
         """
+        column_names = raw.names or column_names
         columns = raw.items.shape[1] if raw.table and isinstance(raw.items, np.ndarray) else None
         if raw.text:
             return cls("characters", characters=learn_characters(cast("list[str]", raw.items)))
@@ -200,6 +240,11 @@ class Preprocessing:
             return cls("pixels", raw.channels, columns=columns, column_names=column_names)
         mean, scale = channel_moments(lambda: _blocks(raw), "X")
         return cls("values", raw.channels, mean, scale, columns=columns, column_names=column_names)
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """By which the columns of frames in a list are found; none where the training sequences had none."""
+        return self.column_names if self.columns is None else ()
 
     @property
     def spec(self) -> InputSpec:
@@ -273,24 +318,6 @@ def _blocks(raw: RawSequences) -> Iterator[Array]:
         for item in raw.items:
             assert isinstance(item, np.ndarray)
             yield item
-
-
-def channel_moments(blocks: Callable[[], Iterable[Array]], where: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel over all steps, in two passes over the blocks (steps, C).
-
-    A channel that never changes gets a deviation of 1. Raises InputError for values too large to be squared and summed.
-    """
-    count = sum(len(block) for block in blocks())
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean = sum(block.sum(0, dtype=np.float64) for block in blocks()) / count
-        deviation = np.sqrt(sum(np.square(block - mean).sum(0, dtype=np.float64) for block in blocks()) / count)
-    if not (np.isfinite(mean).all() and np.isfinite(deviation).all()):
-        raise InputError(
-            f"{where}: expected finite values that can be squared and summed, got others. Scale them first."
-        )
-    rounding = 10 * np.finfo(np.float64).eps * np.abs(mean)  # what a constant channel may seem to vary
-    scale = np.where(deviation > rounding, deviation, 1.0)
-    return tuple(mean.tolist()), tuple(scale.tolist())
 
 
 def _as_pixels(item: Array, where: str) -> Array:

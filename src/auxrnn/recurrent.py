@@ -1,9 +1,10 @@
 """What a recurrent core is, and the few operations on its state. Knows nothing of truncation, losses or data.
 
 A core is any module `forward(inputs (B, T, F), state=None) -> (outputs (B, T, H), state)`; `nn.LSTM`, `nn.GRU` and
-`nn.RNN` with `batch_first=True` are cores as they are. The state is a tensor or a nested tuple of tensors. The batch is
-dimension 1 of a state tensor with three or more dimensions (torch's (layers, B, H)) and dimension 0 of a smaller one.
-`state=None` means zeros, unless the core has a method `initial_state(inputs) -> state` that says otherwise.
+`nn.RNN` with `batch_first=True` are cores as they are. The state is a tensor or a nested tuple, list or dict of
+tensors. The batch is dimension 1 of a state tensor with three or more dimensions (torch's (layers, B, H)) and dimension
+0 of a smaller one. `state=None` means zeros, unless the core has a method `initial_state(inputs) -> state` that says
+otherwise.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-State = Any  # a tensor or a nested tuple of tensors; Python has no recursive alias that type checkers share
+State = (
+    Any  # a tensor or a nested tuple, list or dict of tensors; Python has no recursive alias that type checkers share
+)
 Core = Callable[..., tuple[Tensor, State]]
 RaggedCore = Callable[[Tensor, State, Tensor, bool], tuple[Tensor, State]]
 
@@ -29,16 +32,31 @@ def batch_dim(tensor: Tensor) -> int:
 
 def map_state(function: Callable[..., Tensor], *states: State) -> State:
     """Apply `function` to the corresponding tensors of states of one structure."""
-    if isinstance(states[0], Tensor):
+    first = states[0]
+    if isinstance(first, Tensor):
         return function(*states)
-    return tuple(map_state(function, *parts) for parts in zip(*states, strict=True))
+    if isinstance(first, dict):
+        if any(not isinstance(state, dict) or state.keys() != first.keys() for state in states):
+            raise ValueError(f"Expected states of one structure, got others than dicts with {sorted(first)}.")
+        return {name: map_state(function, *(state[name] for state in states)) for name in first}
+    if not isinstance(first, tuple | list):
+        raise TypeError(
+            f"Expected a state of tensors, tuples, lists or dicts of them, got {type(first).__name__} in it."
+        )
+    parts = [map_state(function, *parts) for parts in zip(*states, strict=True)]
+    return first._make(parts) if hasattr(first, "_make") else type(first)(parts)
 
 
 def state_tensors(state: State) -> list[Tensor]:
     """The tensors of a state, in order."""
     if isinstance(state, Tensor):
         return [state]
-    return [tensor for part in state for tensor in state_tensors(part)]
+    parts = [state[name] for name in sorted(state)] if isinstance(state, dict) else state
+    if not isinstance(parts, tuple | list):
+        raise TypeError(
+            f"Expected a state of tensors, tuples, lists or dicts of them, got {type(state).__name__} in it."
+        )
+    return [tensor for part in parts for tensor in state_tensors(part)]
 
 
 def select_rows(state: State, rows: Tensor) -> State:

@@ -17,6 +17,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from auxrnn.batch import as_tensor
 from auxrnn.recurrent import (
     Core,
     RaggedCore,
@@ -32,6 +33,7 @@ from auxrnn.recurrent import (
     unroll,
 )
 from auxrnn.threads import even_parts, in_threads
+from auxrnn.totals import Totals, TotalsKeeper, TotalsPlan, join_totals
 
 MAX_CHUNK = 128
 """Longest chunk of the prefix: the largest power of two whose outputs stay small beside one window's graph."""
@@ -71,10 +73,20 @@ class Windows:
 
     outputs: (B, W, L, H), zero past each window's own end; L = 0 where the plan asks for none. state: after each
     window's last step, R = B * W rows in the core's own layout, row b * W + w; of an empty window, the state before it.
+    totals: of all steps of each sequence, where the loss asked for them.
     """
 
     outputs: Tensor
     state: State
+    totals: Totals | None = None
+
+
+@dataclass(frozen=True)
+class Prefix:
+    """What one pass without gradient found: the states before the windows of each plan, and totals where asked for."""
+
+    states: list[State]
+    totals: Totals | None = None
 
 
 def encode_windows(core: Core, inputs: Tensor, start: Tensor, stop: Tensor) -> Windows:
@@ -85,7 +97,8 @@ def encode_windows(core: Core, inputs: Tensor, start: Tensor, stop: Tensor) -> W
 
     start, stop: (B, W) int64 with `0 <= start <= stop <= T`. Raises ValueError for anything else.
     """
-    return encode_plans(core, inputs, [WindowPlan(start, stop)])[0]
+    plan = WindowPlan(as_tensor("start", start), as_tensor("stop", stop))
+    return encode_plans(core, as_tensor("inputs", inputs), [plan])[0]
 
 
 def encode_plans(core: Core, inputs: Tensor, plans: Sequence[WindowPlan]) -> list[Windows]:
@@ -98,18 +111,25 @@ def states_before(core: Core, inputs: Tensor, plans: Sequence[WindowPlan]) -> li
 
     On the CPU, parts of the batch run at the same time where there are several threads and the core allows it.
     """
+    return run_prefix(core, inputs, plans).states
+
+
+def run_prefix(core: Core, inputs: Tensor, plans: Sequence[WindowPlan], totals: TotalsPlan | None = None) -> Prefix:
+    """`states_before`, and on the same way the totals over all steps of each sequence that a readout asks for."""
     check_core(core)
     plans = [_checked(inputs, plan) for plan in plans]
     parts = even_parts(len(inputs), torch.get_num_threads() if _shared_out(core, inputs) else 1)
     with torch.no_grad():
         fixed = settled(core)
 
-    def run(sequences: range) -> State:
+    def run(sequences: range) -> tuple[State, Totals | None]:
         rows = slice(sequences.start, sequences.stop)
         sequence = _sequences([plan.start[rows] for plan in plans])
-        start = torch.cat([plan.start[rows].flatten() for plan in plans])
+        start = torch.cat([torch.zeros(0, dtype=torch.int64), *(plan.start[rows].flatten() for plan in plans)])
+        keeper = None if totals is None else TotalsKeeper(totals.of(rows))
         with torch.no_grad():
-            return _states_at(core, fixed, inputs[rows], sequence, start)
+            state = _states_at(core, fixed, inputs[rows], sequence, start, keeper)
+        return state, None if keeper is None else keeper.totals()
 
     found = in_threads([partial(run, sequences) for sequences in parts])
     torch.clear_autocast_cache()  # weights cast without gradient in the prefix must not serve the windows
@@ -118,10 +138,10 @@ def states_before(core: Core, inputs: Tensor, plans: Sequence[WindowPlan]) -> li
         own = []
         for index, sequences in enumerate(parts):
             rows = len(sequences) * plan.start.shape[1]
-            own.append(select_rows(found[index], torch.arange(first[index], first[index] + rows)))
+            own.append(select_rows(found[index][0], torch.arange(first[index], first[index] + rows)))
             first[index] += rows
         states.append(join_rows(own))
-    return states
+    return Prefix(states, None if totals is None else join_totals([one for _, one in found if one is not None]))
 
 
 def encode_from(core: Core, inputs: Tensor, plans: Sequence[WindowPlan], before: Sequence[State]) -> list[Windows]:
@@ -149,7 +169,8 @@ def encode_from(core: Core, inputs: Tensor, plans: Sequence[WindowPlan], before:
 
 def _sequences(starts: Sequence[Tensor]) -> Tensor:
     """The sequence that each row belongs to, from the starts (B, W) of each plan: (R,)."""
-    return torch.cat([torch.arange(len(start)).repeat_interleave(start.shape[1]) for start in starts])
+    rows = [torch.arange(len(start)).repeat_interleave(start.shape[1]) for start in starts]
+    return torch.cat(rows) if rows else torch.zeros(0, dtype=torch.int64)
 
 
 def _shared_out(core: Core, inputs: Tensor) -> bool:
@@ -176,39 +197,54 @@ def _checked(inputs: Tensor, plan: WindowPlan) -> WindowPlan:
     return WindowPlan(start, stop, plan.outputs)
 
 
-def _states_at(core: Core, fixed: Core, inputs: Tensor, sequence: Tensor, start: Tensor) -> State:
+def _states_at(
+    core: Core, fixed: Core, inputs: Tensor, sequence: Tensor, start: Tensor, keeper: TotalsKeeper | None = None
+) -> State:
     """The state before step `start` of each row (R,), without gradient; fixed: the core with its weights settled.
 
-    The sequences run once over a grid of chunks; a row leaves the grid at the last point before its start and goes the
-    rest of the way among the other rows. Where rows may stop at their own step, and are not too many, all go all the
-    way.
+    The sequences run once over a grid of points; a row leaves the grid at the last point before its start and goes the
+    rest of the way among the other rows. A keeper sees all steps of every sequence on the way. Without one, where rows
+    may stop at their own step and are not too many, all go all the way.
     """
     current = initial_state(core, inputs)  # one row a sequence
     state = select_rows(current, sequence)
-    run = ragged(core, len(start), inputs.device) if len(start) <= MOST_ROWS else None
+    furthest = int(start.max()) if len(start) else 0
+    run = ragged(core, len(start), inputs.device) if keeper is None and len(start) <= MOST_ROWS else None
     if run is not None:
         chunk = max(CHUNK_SIZE // len(start), 1)
-        for first in range(0, int(start.max()), chunk):
+        for first in range(0, furthest, chunk):
             steps = (start - first).clamp(0, chunk)
             rows = steps.nonzero().squeeze(1)
             begin = torch.full_like(start, first)
             _, state = _advance_at_once(run, inputs, sequence, begin, steps, state, rows, told=False)
         return state
-    chunk = _chunk_length(int(start.max()), len(start) // len(inputs))
-    last_point = start // chunk
-    reach = torch.zeros(len(inputs), dtype=torch.int64).scatter_reduce(0, sequence, last_point, "amax")
-    for point in range(int(last_point.max())):
+    if keeper is None:
+        points = torch.arange(0, furthest + 1, _chunk_length(furthest, len(start) // len(inputs)))
+        reach = torch.zeros(len(inputs), dtype=torch.int64)  # how many pieces each sequence runs
+    else:
+        points = keeper.plan.points(MAX_CHUNK)
+        reach = torch.searchsorted(points, keeper.plan.lengths)
+    last_point = torch.searchsorted(points, start, right=True) - 1
+    reach = reach.scatter_reduce(0, sequence, last_point, "amax")
+    ends = [*points[1:].tolist(), inputs.shape[1]]
+    for point in range(int(reach.max())):
+        first = int(points[point])
         active = (reach > point).nonzero().squeeze(1)
-        piece = inputs[:, point * chunk : (point + 1) * chunk]
+        piece = inputs[:, first : ends[point]]
+        if keeper is not None:
+            keeper.enter(first, current)
         if len(active) == len(inputs):
-            _, current = fixed(piece, current)
+            outputs, current = fixed(piece, current)
         else:
-            _, moved = fixed(piece[active.to(piece.device)], select_rows(current, active))
+            outputs, moved = fixed(piece[active.to(piece.device)], select_rows(current, active))
             current = put_rows(current, active, moved)
+        if keeper is not None:
+            keeper.see(first, active, outputs)
         rows = (last_point == point + 1).nonzero().squeeze(1)
         if len(rows):
             state = put_rows(state, rows, select_rows(current, sequence[rows]))
-    _, state = _advance(fixed, inputs, sequence, last_point * chunk, start % chunk, state)
+    if len(start):
+        _, state = _advance(fixed, inputs, sequence, points[last_point], start - points[last_point], state)
     return state
 
 

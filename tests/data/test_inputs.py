@@ -91,7 +91,7 @@ def test_values(tmp_path):
     np.save(tmp_path / "a.npy", np.ones((2, 5, 3)))
     named = read_inputs(tmp_path / "a.npy", InputSpec("values", size=3))
     assert named.data.inputs.shape == (2, 5, 3)
-    assert str(named.data.inputs.dtype) == "torch.float32"
+    assert str(named.data.inputs.dtype) == "torch.float64"  # all digits, until they are standardised
 
 
 @pytest.mark.parametrize(
@@ -203,5 +203,5 @@ def test_columns_first_and_values_beyond_float32(tmp_path):
     np.save(tmp_path / "a.npy", np.asfortranarray(ROWS))
     assert steps(read_inputs(tmp_path / "a.npy", GREY)) == ROWS.tolist()
     np.save(tmp_path / "a.npy", np.full((1, 2, 1), 1e300))
-    with pytest.raises(InputError, match="expected finite values"):
-        read_inputs(tmp_path / "a.npy", InputSpec("values", 1))
+    found = read_inputs(tmp_path / "a.npy", InputSpec("values", 1)).data.inputs
+    assert found.flatten().tolist() == [1e300, 1e300]  # to be standardised

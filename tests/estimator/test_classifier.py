@@ -12,6 +12,7 @@ import torch
 from auxrnn.data.splits import stratified_split
 from auxrnn.errors import InputError
 from auxrnn.estimator import LongSequenceClassifier
+from auxrnn.estimator.settings import config_of
 from auxrnn.training.module import PhaseModule
 from small_estimators import rising_or_falling, tiny
 
@@ -130,9 +131,11 @@ def test_fit_says_nothing_warns_of_nothing_and_writes_nothing(
 
 def test_verbose_shows_each_epoch(capsys: pytest.CaptureFixture[str]) -> None:
     X, y = rising_or_falling(20)
-    tiny(verbose=1).fit(X, y)
+    clf = tiny(verbose=1).fit(X, y)
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split("  ")[0] for line in lines] == ["pretrain epoch 1/1", "train epoch 1/1"]
+    assert [line.split("  ")[0] for line in lines[:2]] == ["pretrain epoch 1/1", "train epoch 1/1"]
+    assert clf.verdict_ is not None
+    assert lines[2:] == clf.verdict_.lines
 
 
 def test_ctrl_c_is_a_keyboard_interrupt_and_works_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,7 +168,7 @@ def test_another_model_by_name_and_back_from_its_folder(model: str, settings: di
     assert again.model == model
     assert {name: again.get_params()[name] for name in settings} == settings
     np.testing.assert_array_equal(again.predict_proba(X), estimator.predict_proba(X))
-    assert again._configs()[0] == estimator.model_.config
+    assert config_of(again.get_params())[0].model_config() == estimator.model_.config
 
 
 def test_refuses_a_model_that_there_is_not_or_two_at_once() -> None:

@@ -11,14 +11,17 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from auxrnn.arguments import parse_run_config
 from auxrnn.batch import InputSpec
-from auxrnn.config import ModelConfig, TrainingConfig
+from auxrnn.config import RECIPES
 from auxrnn.estimator import LongSequenceClassifier
+from auxrnn.estimator.settings import config_of
 from small_estimators import FORMS, forms, rising_or_falling, tiny
 
 # Nothing is left out and nothing is expected to fail: on tables (N, T) every check applies. Input of three dimensions,
 # lists and texts they do not know; the tests further down are for those.
 CHECKED = LongSequenceClassifier(
+    recipe="paper",
     hidden_size=8,
     projection_size=None,
     regulariser="none",
@@ -39,19 +42,28 @@ def test_every_check_of_scikit_learn(estimator: Any, check: Any) -> None:
 
 
 def test_defaults_are_the_published_contract() -> None:
-    contract = {
-        "cell": "lstm", "hidden_size": 128, "aux": "reconstruct", "bptt": 300, "num_anchors": 1, "segment_length": 600,
-        "pretrain_epochs": 5, "max_epochs": 20, "batch_size": 128, "lr": 1e-3, "random_state": 0,
-    }  # fmt: skip
     found = LongSequenceClassifier().get_params()
+    contract = {"recipe": "modern", "cell": "lstm", "budget": None, "random_state": 0, "validation_fraction": 0.1}
     assert {name: found[name] for name in contract} == contract
+    left = {"aux", "hidden_size", "bptt", "stem", "stride", "readout", "max_epochs", "batch_size", "lr", "candidates"}
+    assert {found[name] for name in left} == {"auto"}
 
 
-def test_every_default_is_the_configuration_s_own() -> None:
-    """One source of defaults in effect: an estimator and a run of the command line are the same training."""
-    model, training = LongSequenceClassifier()._configs()
-    assert model == ModelConfig()
-    assert training == TrainingConfig(checkpoint_steps=None, checkpoint_minutes=None)
+@pytest.mark.parametrize("recipe", RECIPES)
+def test_an_estimator_and_a_run_of_the_command_line_are_the_same_training(recipe: str) -> None:
+    config, given = config_of(LongSequenceClassifier(recipe=recipe).get_params())
+    run = parse_run_config(["--recipe", recipe, "--checkpoint_steps", "null", "--checkpoint_minutes", "null"])
+    assert config == run
+    left = {"bptt", "stride", "batch_size", "epoch_passes", "max_epochs", "anchor_labels", "augment", "readout"}
+    assert not given & left  # the data choose them
+
+
+@pytest.mark.parametrize(("recipe", "expected"), [("modern", ("conv", "stats", 64)), ("paper", ("none", "last", 128))])
+def test_what_is_said_counts_more_than_the_recipe(recipe: str, expected: tuple[str, str, int]) -> None:
+    config, given = config_of(LongSequenceClassifier(recipe=recipe, bptt=7, aux="both").get_params())
+    assert (config.stem, config.readout, config.hidden_size) == expected
+    assert (config.bptt, config.model) == (7, "rp-lstm")
+    assert {"bptt", "model"} <= given
 
 
 def test_works_in_a_grid_search_over_a_pipeline() -> None:

@@ -18,6 +18,7 @@ from auxrnn.config import AuxiliaryConfig, ModelConfig
 from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
 from auxrnn.estimator import LongSequenceClassifier
+from auxrnn.estimator.settings import config_of
 from auxrnn.inference import predict_logits
 from small_estimators import forms, rising_or_falling, tiny
 
@@ -39,7 +40,7 @@ def test_folder_keeps_the_network_s_parameters(tmp_path: Path) -> None:
     estimator = tiny(cell="gru", aux="both", num_layers=2, bptt="full", aux_options=options).fit(X, y)
     estimator.save_pretrained(tmp_path)
     again = LongSequenceClassifier.from_pretrained(tmp_path)
-    assert again._configs()[0] == estimator._configs()[0]
+    assert config_of(again.get_params())[0].model_config() == estimator.model_.config
     assert again.get_params()["aux_options"] == options
     assert (again.best_epoch_, again.history_) == (estimator.best_epoch_, [])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["README.md", "config.json", "model.safetensors"]

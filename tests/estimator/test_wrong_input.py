@@ -9,6 +9,7 @@ from sklearn.exceptions import NotFittedError
 
 from auxrnn.errors import InputError
 from auxrnn.estimator import LongSequenceClassifier, LongSequenceRegressor, LongSequenceTagger
+from auxrnn.estimator.settings import config_of
 from small_estimators import forms, rising_or_falling, tiny
 
 
@@ -46,8 +47,8 @@ def test_wrong_parameters_are_named(parameters: dict[str, Any], message: str) ->
 
 
 def test_parameters_of_numpy_become_plain_numbers() -> None:
-    model, training = tiny(hidden_size=np.int64(3), lr=np.float32(0.5), bptt=np.int8(4))._configs()
-    assert (type(model.hidden_size), type(model.bptt), type(training.lr)) == (int, int, float)
+    config, _ = config_of(tiny(hidden_size=np.int64(3), lr=np.float32(0.5), bptt=np.int8(4)).get_params())
+    assert (type(config.hidden_size), type(config.bptt), type(config.lr)) == (int, int, float)
 
 
 @pytest.mark.parametrize("kind", [LongSequenceClassifier, LongSequenceRegressor, LongSequenceTagger])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from auxrnn.experiments.catalogue import Arm, Experiment, Published
+from auxrnn.experiments.catalogue import Arm, Experiment, Factors, Published
 from auxrnn.experiments.experiment_page import build_page
 from auxrnn.experiments.scales import Scale, SizedTask, plan_runs
 from auxrnn.grids.records import Record
@@ -27,7 +27,7 @@ EXPERIMENT = Experiment(
 )
 PAPER = Scale("paper", "Note.", 3, {}, {"mnist": SizedTask("digits", {}, shrink=1, epochs=2, pretrain=1)})
 CIRCUMSTANCES = {"commit": "abc", "gpus": [], "processor": "a CPU", "threads": 1}
-CURVE = "phase,epoch,validation_accuracy,train_accuracy\ntrain,1,0.5,0.4\ntrain,2,0.6,0.7\n"
+CURVE = {"phase": ["train"] * 2, "epoch": [1, 2], "validation_accuracy": [0.5, 0.6], "train_accuracy": [0.4, 0.7]}
 
 
 def make_page(
@@ -45,12 +45,10 @@ def make_page(
             figures = {"test_accuracy": accuracies[run.arm][run.seed], "validation_accuracy": 0.5, "best_epoch": 2,
                        "epochs": 2, "seconds": 10.0, "peak_memory_bytes": 2**30, "parameters": 2000,
                        "classifier_parameters": 1000}  # fmt: skip
-            records[run.name] = Record(run.name, run.config, CIRCUMSTANCES, figures)
-            folder = tmp_path / "runs" / run.name
-            folder.mkdir(parents=True)
-            (folder / "metrics.csv").write_text(CURVE)
-    failed = {run.name for run in planned if run.arm in failing} - records.keys()
-    return build_page(experiment, scale, planned, records, tmp_path / "table2.html", failed=failed)
+            records[run.name] = Record(run.name, run.config, CIRCUMSTANCES, CURVE, figures)
+        elif run.arm in failing:
+            records[run.name] = Record(run.name, run.config, CIRCUMSTANCES, {}, error="not finite")
+    return build_page(experiment, scale, planned, records, tmp_path / "table2.html")
 
 
 def find_table(page: Page, caption: str) -> Table:
@@ -113,13 +111,17 @@ def test_differences_are_drawn_where_asked_for(tmp_path: Path) -> None:
     assert names[0] == "mnist-differences"
 
 
-def test_every_run_is_listed_with_its_folder(tmp_path: Path) -> None:
-    page = make_page(tmp_path, {"base": [0.5, 0.6]})
+def test_every_run_is_listed_with_its_line_and_command(tmp_path: Path) -> None:
+    page = make_page(tmp_path, {"base": [0.5, 0.6]}, failing=("better",))
     rows: list[Any] = list(find_table(page, "Runs").rows)
-    assert len(rows) == 2
+    assert [row[1] for row in rows] == ["1", "2", "3", "4"]
     for row in rows:
-        assert (tmp_path / row[0].link).is_dir()
+        assert row[0].link == "table2.jsonl"
+        assert row[0].note == f"auxrnn train --config 'table2.jsonl#{row[0].text}' --out again"
         assert row[-2:] == ["abc", "a CPU, 1 thread"]
+    assert [row[4] for row in rows if row[2] == "base, mnist"] == ["50.00", "60.00"]
+    failed = [row[4] for row in rows if row[2] == "better, mnist"]
+    assert [(cell.text, cell.note) for cell in failed] == [("failed", "not finite")] * 2
 
 
 def test_runs_that_failed_are_told(tmp_path: Path) -> None:
@@ -132,3 +134,33 @@ def test_runs_that_failed_are_told(tmp_path: Path) -> None:
     cells = {row[0].text: row[2] for row in table.cells}
     assert (cells["better"].text, cells["better"].note) == ("70.0", "1 seed, 2 seeds failed")
     assert (cells["ours alone"].text, cells["ours alone"].note) == ("failed", "3 seeds failed")
+
+
+def test_combined_factors_are_a_table_a_model(tmp_path: Path) -> None:
+    arms = tuple(
+        Arm(f"{model} {start} {size} {optimizer}",
+            {"model": model, "initialisation": start, "projection_size": size, "optimizer": optimizer})
+        for model in ("lstm", "r-lstm") for start in ("torch", "tensorflow") for size in (8, None)
+        for optimizer in ("rmsprop", "adamw")
+    )  # fmt: skip
+    factors = Factors("model", ("initialisation", "projection_size"), ("optimizer",))
+    experiment = replace(EXPERIMENT, arms=arms, baseline="lstm tensorflow 8 adamw", factors=factors)
+    accuracies = {
+        "lstm torch None rmsprop": [0.25, 0.25],
+        "lstm tensorflow 8 adamw": [0.5, 0.51],
+        "r-lstm torch 8 adamw": [0.75],
+    }
+    page = make_page(tmp_path, accuracies, experiment, failing=("lstm torch 8 rmsprop",))
+    lstm, r_lstm = find_table(page, "mnist, lstm (K 300)"), find_table(page, "mnist, r-lstm (K 300, 1x600)")
+    assert lstm.header == r_lstm.header == ["", "rmsprop", "adamw"]
+    told = [[cell.text for cell in row] for row in lstm.cells]
+    assert told == [
+        ["torch, projection 8", "failed", "–"],
+        ["torch, projection none", "25.0 ± 0.0", "–"],
+        ["tensorflow, projection 8", "–", "50.5 ± 6.4"],  # half a point's spread times Student's 12.7, by hand
+        ["tensorflow, projection none", "–", "–"],
+    ]
+    assert [[cell.strong for cell in row].index(True) for row in lstm.cells if any(cell.strong for cell in row)] == [2]
+    assert [cell.text for cell in next(iter(r_lstm.cells))] == ["torch, projection 8", "–", "75.0"]
+    assert len(find_table(page, "Runs").rows) == 5 + 2
+    assert not [figure for section in page.sections for figure in section.figures]

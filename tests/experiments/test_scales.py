@@ -1,11 +1,12 @@
 """From catalogue and scale to configurations: epochs, shrunk lengths, names."""
 
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pytest
 
-from auxrnn.config import MODELS, RunConfig
+from auxrnn.config import MODELS, RECIPES, RunConfig
 from auxrnn.errors import InputError
 from auxrnn.experiments.catalogue import EXPERIMENTS, Arm, Experiment, Segments, Steps, Times, find_experiment
 from auxrnn.experiments.scales import SCALES, Scale, SizedTask, find_scale, plan_runs, run_config
@@ -85,6 +86,56 @@ def test_a_scale_may_ask_on_another_task() -> None:
     assert {run.task for run in plan_runs(find_experiment("bptt"), find_scale("laptop"), 1)} == {"mnist"}
 
 
+def test_a_scale_may_leave_arms_out() -> None:
+    planned = plan_runs(find_experiment("table2"), find_scale("laptop"), 1)
+    left = {arm.name for arm in find_experiment("table2").arms} - {run.arm for run in planned}
+    assert left == {"r-LSTM Full BP", "p-LSTM Full BP", "iRNN"}
+    assert {run.arm for run in planned if run.task == "mnist"} == {run.arm for run in planned}
+    with pytest.raises(InputError, match=r"uRNN.* got 'iRNN'"):
+        plan_runs(find_experiment("table2"), find_scale("laptop"), 1, arms=["iRNN"])
+
+
+def test_combined_factors_come_table_by_table() -> None:
+    """All seeds of the LSTM come before the first r-LSTM: cut short, the grid still answers for the LSTM."""
+    planned = plan_runs(find_experiment("initialisation"), find_scale("laptop"), 3)
+    assert [(run.config.model, run.seed) for run in planned] == [
+        (model, seed) for model in ("lstm", "r-lstm") for seed in range(3) for _ in range(48)
+    ]
+    factors = [
+        (run.config.model, run.config.initialisation, run.config.optimizer, run.config.projection_size,
+         run.config.regulariser) for run in planned if run.seed == 0
+    ]  # fmt: skip
+    assert set(factors) == set(
+        product(
+            ("lstm", "r-lstm"),
+            ("torch", "tensorflow", "forget", "chrono"),
+            ("rmsprop", "rmsprop_tf", "adamw"),
+            (128, None),
+            ("dropconnect", "none"),
+        )
+    )
+    assert len(factors) == 96
+    assert {run.config.bptt for run in planned} == {75}
+    assert {(run.config.num_anchors, run.config.segment_length)
+            for run in planned if run.config.model == "r-lstm"} == {(10, 15)}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["paper", "short", "laptop"])
+def test_where_nothing_else_is_said_the_recipe_holds(name: str) -> None:
+    runs = {run.arm: run.config for run in plan_runs(find_experiment("table2"), find_scale(name), 1, ["mnist"])}
+    own = {
+        "paper": {"pretrain_epochs": 10},
+        "short": {"pretrain_epochs": 3},
+        "laptop": {"pretrain_epochs": 2, "batch_size": 16, "bptt": 75, "num_anchors": 10, "segment_length": 15},
+    }
+    config = runs["r-LSTM 20x30 Truncate300"]
+    expected = {**RECIPES["paper"], "num_anchors": 20, "segment_length": 30, **own[name]}
+    assert {setting: getattr(config, setting) for setting in expected} == expected
+    torch = runs["LSTM Truncate300, torch's initialisation and RMSProp"]
+    assert torch == replace(runs["LSTM Truncate300"], initialisation="torch", optimizer="rmsprop")
+    assert runs["LSTM Full BP, chrono"] == replace(runs["LSTM Full BP"], initialisation="tensorflow-chrono")
+
+
 def test_a_misspelt_scale_names_the_nearest() -> None:
     with pytest.raises(InputError, match="laptop"):
         find_scale("labtop")
@@ -94,7 +145,7 @@ def test_a_misspelt_scale_names_the_nearest() -> None:
 @pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=EXPERIMENTS)
 def test_every_arm_has_a_configuration_at_every_scale(experiment: Experiment, scale: Scale) -> None:
     planned = plan_runs(experiment, scale, 1)
-    assert planned
+    assert experiment.baseline in {run.arm for run in planned}
     names: dict[str, RunConfig] = {}
     for run in planned:
         assert names.setdefault(run.name, run.config) == run.config, "one folder, one configuration"
@@ -116,4 +167,4 @@ def test_short_scale_is_the_papers_but_for_its_epochs() -> None:
         for one, other in zip(*planned, strict=True):
             epochs = {"pretrain_epochs": other.config.pretrain_epochs, "max_epochs": other.config.max_epochs}
             assert replace(one.config, **epochs) == other.config
-            assert one.config.pretrain_epochs + one.config.max_epochs in (30, 90, 180)
+            assert one.config.pretrain_epochs + one.config.max_epochs in (30, 90)

@@ -53,12 +53,11 @@ def finish(name, folder):
 
 @pytest.fixture
 def scripted(monkeypatch):
-    """Let grids work with scripted workers, and write no records of runs that are none."""
+    """Let grids work with scripted workers."""
 
     def use(ends, places=1):
         script = Script(ends, places)
         monkeypatch.setattr(grid, "_workers", lambda *given: script)
-        monkeypatch.setattr(grid, "collect_records", lambda root: [])
         return script
 
     return use
@@ -73,20 +72,23 @@ def untouched(*given, **named):
 
 def test_runs_are_made_once_and_told(tmp_path, monkeypatch):
     runs = {"a/seed-0": TINY, "a/seed-1": replace(TINY, seed=1)}
-    lines = []
-    made = run_grid(runs, tmp_path, workers=0, say=lines.append)
+    lines, ended = [], []
+    made = run_grid(runs, tmp_path, workers=0, ended=ended.append, say=lines.append)
     assert list(made) == list(runs)
+    assert ended == list(made.values())
     assert all(outcome.state == "finished" and outcome.new for outcome in made.values())
     assert made["a/seed-1"].result == json.loads((tmp_path / "a" / "seed-1" / "result.json").read_text())
     assert lines[0].startswith("[1/2] a/seed-")
+    assert not any({"floors", "verdict"} & outcome.result.keys() for outcome in made.values())  # a grid pays for none
     left = {path.name for path in (tmp_path / "a" / "seed-0").iterdir()} - {"tensorboard"}
     assert left == {"config.yaml", "env.json", "metrics.csv", "result.json", "model", "log.txt"}
-    assert len((tmp_path / "runs.jsonl").read_text().splitlines()) == 2
 
     monkeypatch.setattr("auxrnn.runs.run.fit", untouched)
     elsewhere = {name: replace(config, data_dir=str(tmp_path), num_threads=2) for name, config in runs.items()}
     lines.clear()
-    found = run_grid(elsewhere, tmp_path, workers=0, keep="results", say=lines.append)
+    ended.clear()
+    found = run_grid(elsewhere, tmp_path, workers=0, keep="results", ended=ended.append, say=lines.append)
+    assert ended == list(found.values())
     assert require_finished(found) == require_finished(made)
     assert not any(outcome.new for outcome in found.values())
     assert lines == ["2 runs: 2 finished before."]
@@ -271,5 +273,4 @@ def test_two_at_once_make_every_run_once(tmp_path):
         assert (one.returncode, other.returncode) == (0, 0), said
     assert [starts(tmp_path / name) for name in names] == [1] * 4
     assert all(text.count("test ") == 4 for text in said)
-    assert len((tmp_path / "runs.jsonl").read_text().splitlines()) == 4
     assert not list(tmp_path.rglob("claim-*"))

@@ -222,7 +222,7 @@ ENDED = """
 
 @pytest.mark.parametrize("how", ["kill", "fail"])
 def test_every_point_where_an_import_may_end(tmp_path, how):
-    """Each write, fsync, rename and unlink ends it in turn: the set is whole or absent, the next import makes it."""
+    """Each write, fsync, rename and unlink ends it in turn: the set is whole or absent, and can be made again."""
     path = write_long_form(tmp_path, 4)
     import_source(path, tmp_path / "whole", OPTIONS, quiet, block=64)
     expected = contents(tmp_path / "whole")

@@ -8,11 +8,12 @@ import pytest
 
 from auxrnn.arguments import parse_given
 from auxrnn.config import RunConfig
+from auxrnn.data.presets import is_own
 from auxrnn.errors import InputError
 from auxrnn.opening import open_model
 from auxrnn.own.importing import import_source
 from auxrnn.reading import ReadingOptions
-from auxrnn.runs.datasets import is_own, load_data, run_name
+from auxrnn.runs.datasets import load_data, run_name
 from auxrnn.runs.run import resume_run, start_run
 from auxrnn.runs.use import evaluate, predict_file, write_predictions
 from own_files import write_csv, write_long_form, write_texts

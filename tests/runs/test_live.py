@@ -3,6 +3,10 @@
 import csv
 import io
 import json
+import os
+import signal
+import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +23,7 @@ from auxrnn.preprocessing import Preprocessing
 from auxrnn.runs import live
 from auxrnn.runs.live import Request, follow_sequence
 from auxrnn.runs.use import predict_file
+from auxrnn.streaming import Stream
 
 MODEL = ModelConfig(model="r-lstm", hidden_size=5, projection_size=4, segment_length=3, bptt=3)
 VALUES = Preprocessing("values", 2, mean=(50.0, 0.0), scale=(10.0, 1.0))
@@ -30,6 +35,7 @@ STEPS = 300
 def saved_model(preprocessing=None, **changes):
     spec = preprocessing.spec if preprocessing else GREY
     config = replace(MODEL, **changes)
+    torch.manual_seed(0)
     return SavedModel(build_model(config, spec, 3), config, spec, ("a", "b", "c"), preprocessing=preprocessing)
 
 
@@ -78,6 +84,15 @@ def test_raw_pixels_are_lines_of_pixels():
     assert said(saved, standard_input=levels.tobytes(), binary=True, every=20) == said(
         saved, standard_input=lines, every=20
     )
+
+
+def test_raw_values_that_float32_does_not_hold_are_refused():
+    far = Preprocessing("values", 1, mean=(1.7e9,), scale=(3.0,))
+    with pytest.raises(InputError, match="--binary, whose float32 does not hold what changes"):
+        said(saved_model(far), standard_input=np.float32(1.7e9).tobytes(), binary=True)
+    ((_, _, shares),) = said(saved_model(far), standard_input=b"1700000003\n1699999991")
+    ((_, _, expected),) = said(saved_model(replace(far, mean=(0.0,))), standard_input=b"3\n-9")
+    assert shares == pytest.approx(expected, abs=1e-7)
 
 
 def test_json_lines():
@@ -179,3 +194,177 @@ def test_no_gradient_and_no_growth():
     said(saved, standard_input=b"1\n" * 5000, every=5000)
     assert all(weight.grad is None for weight in saved.network.parameters())
     assert torch.is_grad_enabled()
+
+
+class Pipe:
+    """Standard input as another program feeds it: what is written is there to be read, and the end is no end."""
+
+    def __enter__(self):
+        reading, self.writing = os.pipe()
+        self.file = os.fdopen(reading, "rb")
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+        if self.writing is not None:
+            os.close(self.writing)
+
+    def follow(self, saved, state, *moments, **options):
+        """Write and do one thing after the other while the stream runs; what it said."""
+        out = io.StringIO()
+
+        def act():
+            for moment in moments:
+                if isinstance(moment, bytes):
+                    os.write(self.writing, moment)
+                else:
+                    moment(out)
+
+        other = threading.Thread(target=act)
+        other.start()
+        try:
+            follow_sequence(saved, Request(state=state, **options), self.file, out)
+        finally:
+            other.join()
+        return out.getvalue().splitlines()
+
+    def end(self, out):
+        os.close(self.writing)
+        self.writing = None
+
+
+def stop(number=signal.SIGTERM):
+    """Once the stream has read all that was written, which nothing tells but the time."""
+
+    def act(out):
+        time.sleep(0.3)
+        os.kill(os.getpid(), number)
+
+    return act
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("cut", [0, 1, 5, 1000, 1003])
+def test_a_signal_loses_no_byte_of_standard_input(tmp_path, cut, number):
+    """A number, and a line, that was cut in two by the end of a process is whole in the next."""
+    saved, (_, content) = saved_model(VALUES), measured()
+    with Pipe() as pipe:
+        with pytest.raises(KeyboardInterrupt):
+            pipe.follow(saved, tmp_path / "state", content[:cut], stop(number), every=2)
+        found = pipe.follow(saved, tmp_path / "state", content[cut:], pipe.end, every=2)
+    whole = said(saved, standard_input=content, every=2)
+    rows = [line.split(",") for line in found[1:]]  # the first is a header
+    assert [(int(row[0]), row[1]) for row in rows] == [row[:2] for row in whole][-len(rows) :]
+    for row, expected in zip(reversed(rows), reversed(whole), strict=False):
+        assert [float(cell) for cell in row[3:]] == pytest.approx(expected[2], abs=1e-6)
+
+
+def test_a_signal_in_the_middle_of_a_character(tmp_path):
+    saved, text = saved_model(TEXT), "abé".encode()
+    with Pipe() as pipe:
+        with pytest.raises(KeyboardInterrupt):
+            pipe.follow(saved, tmp_path / "state", text[:3], stop())
+        found = pipe.follow(saved, tmp_path / "state", text[3:], pipe.end)
+    ((number, _, shares),) = said(saved, standard_input=text)
+    assert found[-1].startswith(f"{number},")
+    assert [float(cell) for cell in found[-1].split(",")[3:]] == pytest.approx(shares, abs=1e-6)
+
+
+def steps_in(state, saved):
+    stream = Stream(saved.network)
+    stream.load(state)
+    return stream.steps
+
+
+def test_the_state_is_at_most_a_second_behind_without_answers_and_while_nothing_comes(tmp_path, monkeypatch):
+    monkeypatch.setattr(live, "SECONDS_BETWEEN_SAVES", 0.2)
+    saved, state, seen = saved_model(VALUES), tmp_path / "state", []
+
+    def look(out):
+        until = time.monotonic() + 20
+        while not state.exists() and time.monotonic() < until:
+            time.sleep(0.02)
+        seen.append((steps_in(state, saved), out.getvalue()))
+
+    with Pipe() as pipe:
+        pipe.follow(saved, state, b"50,0\n51,1\n5", look, b"2,0\n", pipe.end, every=1000)
+    assert seen == [(2, "")]
+
+
+def test_an_interrupted_answer_is_given_again(tmp_path):
+    """What was read behind the last saved moment is kept; the reader of the answers went away in the middle."""
+    saved, (_, content) = saved_model(VALUES), measured()
+
+    class Closed(io.StringIO):
+        def write(self, text):
+            if text.startswith("150,"):
+                raise BrokenPipeError
+            return super().write(text)
+
+    with pytest.raises(BrokenPipeError):
+        follow_sequence(saved, Request(every=50, state=tmp_path / "state"), io.BytesIO(content[:4000]), Closed())
+    rest = said(saved, standard_input=content[4000:], every=300, state=tmp_path / "state")
+    (whole,) = said(saved, standard_input=content, every=300)
+    assert rest[-1][:2] == whole[:2]
+    assert rest[-1][2] == pytest.approx(whole[2], abs=1e-6)
+
+
+def test_another_file_in_the_place_of_the_first_is_refused(tmp_path):
+    saved, (_, content) = saved_model(VALUES), measured()
+    lines = content.splitlines(keepends=True)
+    path, state = tmp_path / "a.csv", tmp_path / "state"
+    path.write_bytes(b"".join(lines[:100]))
+    said(saved, path, state=state)
+    before = state.read_bytes()
+    for other in (b"".join(lines[100:]), b"9" + b"".join(lines), b"".join(lines[:50])):
+        path.write_bytes(other)
+        with pytest.raises(
+            InputError, match=r"found another file than that of which it has read .* rotated or rewritten"
+        ):
+            said(saved, path, state=state)
+    assert state.read_bytes() == before
+    rest = said(saved, standard_input=b"".join(lines[100:]), state=state, every=300)
+    (whole,) = said(saved, standard_input=content, every=300)
+    assert rest[-1][2] == pytest.approx(whole[2], abs=1e-6)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="found one that has gone on with standard input since"):
+        said(saved, path, state=state)
+
+
+def test_a_file_that_is_rotated_while_it_is_followed(tmp_path, monkeypatch):
+    """As `tail -F` does: the old one to its end, then the new one; and on in the new one another time."""
+    saved, (_, content) = saved_model(VALUES), measured()
+    lines = content.splitlines(keepends=True)
+    path, state = tmp_path / "a.csv", tmp_path / "state"
+    path.write_bytes(b"".join(lines[:100]))
+
+    def append(part, to=path):
+        with to.open("ab") as file:
+            file.write(b"".join(part))
+
+    def moved():
+        path.rename(tmp_path / "a.csv.1")
+
+    moments = [
+        lambda: append(lines[100:120]),
+        moved,
+        lambda: append(lines[120:130], tmp_path / "a.csv.1"),
+        lambda: append(lines[130:140]),
+        lambda: append(lines[140:200]),
+    ]
+
+    def grows():
+        if moments:
+            moments.pop(0)()
+            return True
+        return False
+
+    monkeypatch.setattr(live, "look_again", grows)
+    first = said(saved, path, follow=True, state=state, every=50)
+    assert [row[0] for row in first] == [50, 100, 150, 200]
+    append(lines[200:])
+    second = said(saved, path, state=state, every=50)
+    assert [row[0] for row in second] == [250, 300]
+    whole = said(saved, standard_input=content, every=50)
+    for found, expected in zip(first + second, whole, strict=True):
+        assert found[2] == pytest.approx(expected[2], abs=1e-6)

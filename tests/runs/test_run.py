@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 import torch
 import yaml
 
+from auxrnn import files
 from auxrnn.arguments import parse_run_config
 from auxrnn.cli import main
 from auxrnn.config import MODELS, AuxiliaryConfig, ModelConfig
@@ -106,8 +108,37 @@ def test_the_first_lines_tell_what_will_happen_and_the_last_what_came(tmp_path):
     run_small(tmp_path / "run", lines.append)
     assert lines[0].startswith("Task        digits: 10 classes, rp-lstm with 4 LSTM cells")
     assert "36 to train, 4 to validate, 400 to test, read at the end" in lines[1]
-    assert lines[-1].startswith("Test accuracy 0.")
-    assert "validation accuracy" in lines[-1]
+    told = next(index for index, line in enumerate(lines) if line.startswith("Test accuracy 0."))
+    assert [line.partition(" ")[0] for line in lines[told + 1 : told + 4]] == ["Compared", "Verdict", "Next"]
+    assert "validation accuracy" in lines[told]
+
+
+def test_the_verdict_and_the_floors_lie_in_the_result_and_in_the_model(finished_run):
+    result = json.loads((finished_run / "result.json").read_text())
+    assert result["floors"]["tested_on"] == 400
+    assert result["verdict"]["state"] in ("majority", "below", "floor", "useful")
+    assert str(finished_run) in result["verdict"]["findings"][0]["next"]
+    facts = load_model(finished_run / "model").facts
+    assert facts["floors"] == result["floors"]
+    assert facts["verdict"]["summary"] == result["verdict"]["summary"]
+    assert str(finished_run) not in json.dumps(facts["verdict"])  # the model is the same bits wherever it lies
+    assert result["verdict"]["summary"][1:] in (finished_run / "model" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("what", ["start", "resume"])
+def test_a_run_that_is_not_judged_measures_no_floor(tmp_path, monkeypatch, what):
+    monkeypatch.setattr(runs, "judge_run", lambda *given: pytest.fail("floors were measured"))
+    config = replace(SMALL, out=str(tmp_path / "run"), pretrain_epochs=0, max_epochs=1)
+    if what == "start":
+        result = start_run(config, lambda line: None, judged=False)
+    else:
+        with monkeypatch.context() as patched:
+            at_step(patched, 2, kill)
+            with pytest.raises(KilledError):
+                start_run(config, lambda line: None)
+        result = resume_run(tmp_path / "run", lambda line: None, judged=False)
+    assert result["best_epoch"] == 1
+    assert not {"floors", "verdict"} & result.keys()
 
 
 # The test set ---------------------------------------------------------------------------------------------------------
@@ -152,6 +183,10 @@ def test_another_test_set_changes_no_bit_of_the_model(tmp_path, monkeypatch, fin
     for name in ("seconds", "peak_memory_bytes"):
         assert result.pop(name) > 0
         del expected[name]
+    assert result.pop("verdict") != expected.pop("verdict")
+    for found in (result, expected):
+        scores = [floor for floor in found["floors"].values() if isinstance(floor, dict)]
+        assert len([floor.pop("test") for floor in scores]) == 3
     assert result == expected
 
 
@@ -228,6 +263,18 @@ def test_asked_to_stop_it_saves_and_says_how_to_go_on(tmp_path, monkeypatch, cap
     assert newest(tmp_path / "run").name == "phase-1-step-000000002.ckpt"
     assert main(["resume", str(tmp_path / "run")]) == 0
     assert model_bytes(tmp_path / "run") == model_bytes(finished_run)
+
+
+def test_what_a_kill_left_in_a_finished_run_is_removed(tmp_path, finished_run):
+    shutil.copytree(finished_run, tmp_path / "run")
+    gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    for place in ("", "model"):
+        left = files.aside_of(tmp_path / "run" / place / "a")
+        left.with_name(left.name.replace(f".{os.getpid()}-", f".{int(gone.stdout)}-")).write_bytes(b"half")
+    at_work = files.aside_of(tmp_path / "run" / "report.html")
+    at_work.write_bytes(b"half")
+    resume_small(tmp_path / "run")
+    assert list((tmp_path / "run").rglob("*.part")) == [at_work]
 
 
 def test_a_finished_run_is_left_as_it_is(finished_run):

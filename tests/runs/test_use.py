@@ -23,6 +23,7 @@ from auxrnn.preprocessing import Preprocessing
 from auxrnn.runs import datasets
 from auxrnn.runs.use import Answer, evaluate, predict_file, write_predictions
 from auxrnn.targets import ClassTarget
+from auxrnn.verdict.judge import lines_of
 from own_files import write_image
 from small_runs import run_small
 
@@ -86,6 +87,25 @@ def test_the_preprocessing_of_an_estimator_is_applied(tmp_path):
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
 
 
+def test_values_far_from_zero_keep_their_digits(tmp_path):
+    """float32 knows 1.7e9 in steps of 128."""
+    far = Preprocessing("values", 1, mean=(1.7e9,), scale=(3.0,))
+    saved = saved_model(tmp_path, spec=far.spec, preprocessing=far)
+    steps = np.random.default_rng(0).normal(1.7e9, 3, (2, 40, 1))
+    np.save(tmp_path / "a.npy", steps)
+    standard = SequenceData("a", far.spec, torch.from_numpy((steps - 1.7e9) / 3).float())
+    expected = predict_logits(saved.network, standard).double().softmax(1)
+    found = torch.tensor([answer.shares for answer in predict_file(tmp_path, tmp_path / "a.npy")]).double()
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
+
+
+def test_values_beyond_float32_without_preprocessing(tmp_path):
+    saved_model(tmp_path, spec=InputSpec("values", 1), image_shape=None)
+    np.save(tmp_path / "a.npy", np.full((1, 2, 1), 1e300))
+    with pytest.raises(InputError, match="expected finite values"):
+        list(predict_file(tmp_path, tmp_path / "a.npy"))
+
+
 def test_nothing_but_the_model_folder_is_read(finished_run, tmp_path):
     (finished_run / "model").rename(tmp_path / "moved")
     try:
@@ -139,6 +159,28 @@ def test_evaluate_takes_the_options_of_the_training(tmp_path, monkeypatch, image
     monkeypatch.setattr(datasets, "load", lambda *given, **named: asked.append((given, named)) or loaded)
     assert evaluate(tmp_path)["note"] == "not all; small"
     assert asked == [(("mine", None, DataOptions(image_size=14, limit_test=3)), {"seed": 7})]
+
+
+def test_evaluate_says_what_the_run_said(finished_run):
+    stored = json.loads((finished_run / "result.json").read_text())["verdict"]
+    assert evaluate(finished_run)["verdict"] == lines_of(stored)
+    without = [line for line in lines_of(stored) if not line.startswith("Next")]
+    assert evaluate(finished_run / "model")["verdict"] == without
+
+
+def test_evaluate_judges_anew_where_the_answers_are_others(tmp_path, monkeypatch, images):
+    """Forty images of two kinds that a linear model tells apart, and a model of random weights."""
+    generator = np.random.default_rng(0)
+    labels = torch.arange(40) % 2
+    bright = generator.integers(0, 4, (40, 2, 3)) + 5 * labels.view(40, 1, 1).numpy()
+    data = as_set(bright.astype(np.uint8), labels=labels)
+    verdict = {"summary": "old", "findings": [{"state": "useful", "words": "useful"}]}
+    saved_model(tmp_path, facts={"data": "mine", "test_accuracy": 0.123, "verdict": verdict})
+    monkeypatch.setattr(datasets, "load", lambda *given, **named: TrainTest(data, data))
+    lines = evaluate(tmp_path)["verdict"]
+    assert "on 40 sequences" in lines[0]
+    assert "best floor, linear on window statistics, 100.0 %" in lines[0]
+    assert any(line.startswith("Verdict     below the floor") for line in lines)
 
 
 @pytest.mark.parametrize("facts", [{"data_options": {"size": 1}}, {"data_options": [1]}, {"seed": "x"}])

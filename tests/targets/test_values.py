@@ -71,7 +71,15 @@ def test_there_and_back_through_json():
 
 def test_answers_in_words():
     assert TARGET.entry([1.23456789012, -4e-12], 6) == {"values": {"mass": 1.2345679, "money": -4e-12}}
-    assert TARGET.row([0.5, 1e10], 6) == {"mass": "0.5", "money": "1e+10"}
+    assert TARGET.row([0.5, 1e10], 6) == {"mass": "0.5", "money": "10000000000"}
+
+
+def test_a_value_far_from_zero_has_the_digits_of_its_deviation():
+    far = ValueTarget(("time", "speed"), (1.7e9, 0.0), (3.0, 1.0))
+    assert far.row([1.7e9 + 0.123456, 0.25], 6) == {"time": "1700000000.123456", "speed": "0.25"}
+    assert far.entry([1.7e9 - 3.25, 1e-9], 6) == {"values": {"time": 1699999996.75, "speed": 1e-9}}
+    assert ValueTarget(("x",), (1e300,), (1e-300,)).row([1 / 3], 6) == {"x": "0.33333333333333331"}
+    assert ValueTarget(("x",)).row([1.7e9 + 3], 6) == {"x": "1.7e+09"}  # float32 outputs as they are
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from auxrnn.batch import InputSpec
 from auxrnn.config import AuxiliaryConfig
 from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
@@ -18,6 +19,7 @@ from auxrnn.training import fit as fit_module
 from auxrnn.training.checkpoints import Checkpoints
 from auxrnn.training.fit import fit
 from auxrnn.training.module import PhaseModule
+from auxrnn.training.optimizers import TensorFlowRMSprop
 from auxrnn.training.order import BatchOrder
 from auxrnn.training.precision import usable_precision
 from tiny_runs import (
@@ -50,6 +52,7 @@ COSINE = [[0.005 * (1 + math.cos(math.pi * step / steps)) for step in range(step
 @pytest.mark.parametrize(
     ("name", "optimizer", "schedule", "rates"),
     [
+        ("rmsprop_tf", TensorFlowRMSprop, "constant", CONSTANT),
         ("rmsprop", torch.optim.RMSprop, "constant", CONSTANT),
         ("adam", torch.optim.Adam, "cosine", COSINE),
         ("adamw", torch.optim.AdamW, "step", BY_STEP),
@@ -252,7 +255,7 @@ def test_dying_in_any_step_and_resuming_gives_the_same_bits(tmp_path, monkeypatc
         (PhaseModule, "validation_step", (0, 2)),
         (Checkpoints, "save", (0, 3, 8, 14)),
         (fit_module, "PhaseModule", (1,)),  # between the phases
-        (torch.optim.RMSprop, "step", (4, 11)),
+        (TensorFlowRMSprop, "step", (4, 11)),
     ],
     ids=["validation", "saving", "between phases", "optimiser"],
 )
@@ -431,3 +434,29 @@ def test_every_lstm_of_a_network_trains_on_the_kernel_that_was_asked_for(monkeyp
     rows, usual = (train_tiny(training=replace(short, lstm_backend=name))[1] for name in ("persistent", "auto"))
     assert len(set(shapes)) > 1, "the main network and the decoders"
     assert [row["loss"] for row in rows] == pytest.approx([row["loss"] for row in usual], rel=1e-2)
+
+
+# Unlabelled sequences -------------------------------------------------------------------------------------------------
+
+
+def test_unlabelled_sequences_change_the_training_and_it_resumes_to_the_same_bits(tmp_path, monkeypatch):
+    further = replace(make_data("further", 9), labels=None)
+    plain, _, _ = train_tiny()
+    whole, rows, _ = train_tiny(unlabelled=further)
+    assert any(not torch.equal(whole[name], plain[name]) for name in whole)
+    die_at(monkeypatch, PhaseModule, "training_step", 10)
+    with pytest.raises(Killed):
+        train_tiny(tmp_path, unlabelled=further)
+    monkeypatch.undo()
+    again, same_rows, _ = resume_tiny(tmp_path, unlabelled=further)
+    assert_same_weights(again, whole)
+    assert same_rows == rows
+
+
+def test_unlabelled_sequences_without_an_auxiliary_loss_are_refused():
+    further = replace(make_data("further", 9), labels=None)
+    with pytest.raises(InputError, match="Expected a model with an auxiliary loss beside unlabelled data, got lstm"):
+        train_tiny(config=replace(MODEL, model="lstm"), unlabelled=further)
+    other = SequenceData("other", InputSpec("values", 7), torch.zeros(3, 4, 7))
+    with pytest.raises(InputError, match=r"other: expected .* as in training"):
+        train_tiny(unlabelled=other)

@@ -8,7 +8,7 @@ import torch
 from auxrnn.anchors import step_generator
 from auxrnn.model import SequenceClassifier
 from auxrnn.objectives import Loss, Prediction, Reconstruction
-from auxrnn.training.module import OPTIMIZERS, STEP_KEY, DivergedError, PhaseModule, learning_rate_factor
+from auxrnn.training.module import STEP_KEY, DivergedError, PhaseModule
 from auxrnn.training.phases import Phase
 from tiny_runs import (
     MODEL,
@@ -132,42 +132,6 @@ def test_the_gradient_is_clipped_between_backward_and_step(clip):
     start = make_model(config).state_dict()
     moved = torch.cat([(found[name] - start[name]).flatten() for name in expected]).norm()
     assert float(moved) == pytest.approx(norm if clip is None else min(clip, norm), rel=1e-3)
-
-
-# Optimisers and schedules ---------------------------------------------------------------------------------------------
-
-
-def test_optimisers_by_name():
-    assert {
-        "rmsprop": torch.optim.RMSprop,
-        "adam": torch.optim.Adam,
-        "adamw": torch.optim.AdamW,
-        "sgd": torch.optim.SGD,
-    } == OPTIMIZERS
-
-
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("constant", [1, 1, 1, 1, 1, 1]),
-        ("step", [1, 1, 0.1, 0.1, 0.01, 0.01]),
-        ("cosine", [1.0, 0.9330127, 0.75, 0.5, 0.25, 0.0669873]),  # (1 + cos(pi k / 6)) / 2
-    ],
-)
-def test_schedules_by_hand(name, expected):
-    factor = learning_rate_factor(name, 6)
-    assert [factor(step) for step in range(6)] == pytest.approx(expected)
-
-
-def test_schedules_end_low_and_stand_a_phase_of_no_steps():
-    assert learning_rate_factor("cosine", 6)(6) == pytest.approx(0)
-    assert learning_rate_factor("step", 7)(7) == pytest.approx(0.01)
-    assert [learning_rate_factor(name, 0)(0) for name in ("constant", "step", "cosine")] == [1, 1, 1]
-
-
-def test_an_unknown_schedule_is_named():
-    with pytest.raises(ValueError, match="Expected a schedule of constant, step, cosine, got 'linear'"):
-        learning_rate_factor("linear", 6)
 
 
 # Not finite -----------------------------------------------------------------------------------------------------------

@@ -52,10 +52,17 @@ def build_parser() -> argparse.ArgumentParser:
         "search for settings on validation data: auxrnn tune DATA --trials N [options]",
     )
 
+    verb(
+        "baseline",
+        lambda _: verbs.baseline([]),
+        "what costs a second on the same data: the scores that a trained network must beat",
+    )
+
     evaluate = verb("evaluate", verbs.evaluate, "scores of a trained model on a test set, as its target has them")
     evaluate.add_argument("run", help="a run folder or a model folder")
     evaluate.add_argument("--data", help="a data set, a file or a folder; the model's own when left out")
     evaluate.add_argument("--data_dir", help="folder of the data")
+    evaluate.add_argument("--early", action="store_true", help="also by the share of each sequence that was read")
 
     predict = verb("predict", verbs.predict, "classes and probabilities, values or tags for files of your own")
     predict.add_argument("run", help="a run folder or a model folder")
@@ -80,8 +87,8 @@ def build_parser() -> argparse.ArgumentParser:
         "export", verbs.export, "write a trained model for other programs, checked against it, with an example"
     )
     export.add_argument("run", help="a run folder or a model folder")
-    export.add_argument("--format", choices=("onnx", "pt2"), default="onnx", help="default: onnx (extra: export)")
-    export.add_argument("--out", help="folder of the files (default: RUN/onnx or RUN/pt2)")
+    export.add_argument("--format", choices=("onnx",), default="onnx", help="default: onnx (extra: export)")
+    export.add_argument("--out", help="folder of the files (default: RUN/onnx)")
 
     reproduce = verb("reproduce", verbs.reproduce, "make a table or figure of the paper: its runs, then its page")
     reproduce.add_argument("experiment", choices=tuple(EXPERIMENTS), help="which table or figure")
@@ -95,6 +102,10 @@ def build_parser() -> argparse.ArgumentParser:
     reproduce.add_argument("--ray", metavar="ADDRESS", help="a Ray cluster that does the work; local starts one")
     reproduce.add_argument("--retry_failed", action="store_true", help="make failed runs again")
     reproduce.add_argument("--page_only", action="store_true", help="no training: the page of what is there")
+
+    record = verb("record", verbs.record, "keep finished runs as lines of one file that needs no other")
+    record.add_argument("folder", nargs="+", help="run folders, or folders of run folders")
+    record.add_argument("--out", required=True, help="the file (JSON lines); what it holds already stays")
 
     report = verb("report", verbs.report, "write an HTML page of one or several runs, with figures")
     report.add_argument("run", nargs="+", help="run folders; the first model is what the others are compared with")

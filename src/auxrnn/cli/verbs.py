@@ -24,7 +24,9 @@ def train(arguments: list[str]) -> int:
 
         start_run(config, given=given)
 
-    return _completed(work)
+    from auxrnn.runs.datasets import run_name
+
+    return _completed(work, Path(config.out or run_name(config)))
 
 
 def tune(arguments: list[str]) -> int:
@@ -44,8 +46,35 @@ def tune(arguments: list[str]) -> int:
 
     from auxrnn.experiments.tune import as_yaml, tune
 
-    best = tune(config, options.trials, options.study and Path(options.study), given=given)
+    try:
+        best = tune(config, options.trials, options.study and Path(options.study), given=given)
+    except KeyboardInterrupt:
+        kept = (
+            f"finished trials are in {options.study}, the same command goes on" if options.study else "nothing is kept"
+        )
+        raise KeyboardInterrupt(f"interrupted; {kept}") from None
     print(as_yaml(best), end="")
+    return 0
+
+
+def baseline(arguments: list[str]) -> int:
+    own = Parser(
+        prog="auxrnn baseline",
+        usage="auxrnn baseline DATA [options of auxrnn train]",
+        description="Train what costs about a second on the data of a run, split as the run does, and print how well "
+        "it does: the scores that a trained network must beat. --config RUN/config.yaml takes the data of a run. "
+        "MiniRocket too, where aeon is installed (extra: peers).",
+        allow_abbrev=False,
+    )
+    _, others = own.parse_known_args(arguments)
+
+    from auxrnn.arguments import parse_given
+
+    config, _ = parse_given(others)
+
+    from auxrnn.experiments.baseline import print_floors
+
+    print_floors(config)
     return 0
 
 
@@ -55,15 +84,19 @@ def resume(options: argparse.Namespace) -> int:
 
         resume_run(Path(options.run))
 
-    return _completed(work)
+    return _completed(work, Path(options.run))
 
 
-def _completed(work: Callable[[], object]) -> int:
-    """Train; say how to go on where it stops."""
-    from auxrnn.runs.run import StoppedRunError, UnwritableRunError
+def _completed(work: Callable[[], object], run: Path | None = None) -> int:
+    """Train; say how to go on where it stops. run: the folder, where it is one run that is made."""
+    from auxrnn.runs.run import StoppedRunError, UnwritableRunError, how_to_go_on
 
     try:
         work()
+    except KeyboardInterrupt:
+        if run is None:
+            raise KeyboardInterrupt("interrupted; the same command goes on") from None
+        raise KeyboardInterrupt(f"interrupted; {how_to_go_on(run)}") from None
     except StoppedRunError as error:
         print(f"auxrnn: {error}", file=sys.stderr)
         return BAD_USE if isinstance(error, UnwritableRunError) else FAILED
@@ -99,8 +132,14 @@ def reproduce(options: argparse.Namespace) -> int:
 def evaluate(options: argparse.Namespace) -> int:
     from auxrnn.runs.use import evaluate
 
-    for name, value in evaluate(Path(options.run), options.data, options.data_dir).items():
-        print(f"{name:<13} {value}")
+    found = evaluate(Path(options.run), options.data, options.data_dir, early=options.early)
+    for name, value in found.items():
+        if name not in ("verdict", "early"):
+            print(f"{name:<13} {value}")
+    for share, score in found.get("early", {}).items():
+        print(f"{'read ' + format(share, '.0%'):<13} {score:.6g}")
+    for line in found["verdict"]:
+        print(line)
     return 0
 
 
@@ -132,10 +171,18 @@ def export(options: argparse.Namespace) -> int:
     from auxrnn.opening import open_model
 
     saved = open_model(Path(options.run))
-    exported = export_model(saved, Path(options.out or Path(options.run) / options.format), options.format)
+    exported = export_model(saved, Path(options.out or Path(options.run) / options.format))
     for path in exported.files:
         print(path)
     print(f"largest difference from the model on random input: {exported.difference:.2g}")
+    return 0
+
+
+def record(options: argparse.Namespace) -> int:
+    from auxrnn.grids.records import keep_runs
+
+    for line in keep_runs([Path(folder) for folder in options.folder], Path(options.out)):
+        print(line)
     return 0
 
 
@@ -155,7 +202,7 @@ def data(options: argparse.Namespace) -> int:
     if options.action == "import":
         return _import(options)
     from auxrnn.data.catalogue import fetch_files, verify
-    from auxrnn.runs.datasets import is_own
+    from auxrnn.data.presets import is_own
 
     if options.name is None:
         raise InputError(f"Expected a data set to {options.action}, got none; choose from {', '.join(PRESETS)}.")

@@ -13,7 +13,10 @@ from auxrnn.config.model import OWN_CORE as OWN_CORE
 from auxrnn.config.model import ModelConfig as ModelConfig
 from auxrnn.config.model import TransformerConfig as TransformerConfig
 from auxrnn.config.model import steps_or_none as steps_or_none
+from auxrnn.config.recipes import RECIPES as RECIPES
+from auxrnn.config.recipes import recipe_settings as recipe_settings
 from auxrnn.config.run import GROUPS as GROUPS
 from auxrnn.config.run import RunConfig as RunConfig
+from auxrnn.config.run import seconds_of as seconds_of
 from auxrnn.config.run import with_groups as with_groups
 from auxrnn.config.training import TrainingConfig as TrainingConfig

@@ -80,8 +80,20 @@ class ModelConfig:
         hidden_size: cells of the main network; a urnn's are complex. A transformer's size is its `width`.
         projection_size: size to which a step is projected; none when null.
         num_layers: layers of the main network.
-        initialisation: torch's own, a forget bias of 1 ("forget"), or chrono (Tallec & Ollivier 2018) over the longest
-            training sequence (?).
+        stem: what turns raw steps into tokens, which the recurrent network then reads; bptt, segment_length and
+            anchors count tokens. A strided convolution with layer norm ("conv"), the logarithm of mel bands of sound
+            in frames of 25 ms every 10 ms ("logmel"), or nothing ("none", the paper's).
+        stride: raw steps of a token; of logmel the rate decides.
+        sample_rate: raw steps a second, in Hz, for logmel; that of the recordings when left out.
+        kernel: width of the stem's convolution in strides.
+        readout: what the head reads: the last output ("last", the paper's), mean and deviation of the outputs over
+            all tokens ("stats"), or the greatest output of each unit too ("stats-max"). A class a step has its own.
+        num_windows: windows of bptt tokens a sequence and step through which a readout of all tokens has its gradient.
+        top_windows: further windows, where the greatest outputs lie, for stats-max.
+        anchor_labels: weight of the label asked at the end of each of those windows too, of what it alone gives.
+        initialisation: TensorFlow 1's default, which the paper's authors had; torch's own; torch's with a forget bias
+            of 1 ("forget") or with chrono gates (Tallec & Ollivier 2018) over the longest training sequence; or
+            TensorFlow's with chrono gates (?).
         identity_scale: of an irnn: the recurrent weights begin as so many times the identity.
         num_anchors: random anchors a sequence and step (n).
         segment_length: steps reconstructed or predicted at each anchor (l); at least 2 to reconstruct.
@@ -99,7 +111,15 @@ class ModelConfig:
     hidden_size: int = 128
     projection_size: int | None = 128
     num_layers: int = 1
-    initialisation: Literal["torch", "forget", "chrono"] = "torch"
+    stem: Literal["none", "conv", "logmel"] = "none"
+    stride: int = 1
+    sample_rate: int | None = None
+    kernel: int = 4
+    readout: Literal["last", "stats", "stats-max"] = "last"
+    num_windows: int = 5
+    top_windows: int = 3
+    anchor_labels: float = 0.0
+    initialisation: Literal["tensorflow", "torch", "forget", "chrono", "tensorflow-chrono"] = "tensorflow"
     identity_scale: float = 1.0
     num_anchors: int = 1
     segment_length: int = 600
@@ -111,8 +131,21 @@ class ModelConfig:
     def __post_init__(self) -> None:
         check_types(self, ModelConfig)
         at_least("bptt", self.bptt, 0)
-        for name in ("hidden_size", "projection_size", "num_layers", "num_anchors", "segment_length"):
+        for name in (
+            "hidden_size", "projection_size", "num_layers", "num_anchors", "segment_length", "stride", "kernel",
+            "num_windows", "top_windows",
+        ):  # fmt: skip
             at_least(name, getattr(self, name), 1)
+        at_least("sample_rate", self.sample_rate, 1)
+        for name in ("stride", "kernel", "num_windows", "top_windows", "sample_rate"):
+            at_most(name, getattr(self, name), MOST_NUMBERED)
+        at_least("anchor_labels", self.anchor_labels, 0)
+        if self.stem != "conv" and self.stride > 1:
+            raise InputError(f"Expected stride 1 with stem {self.stem}, got {self.stride}; take --stem conv.")
+        if self.anchor_labels and self.readout == "last":
+            raise InputError("Expected readout stats or stats-max with anchor_labels, got last.")
+        if self.model == "transformer" and (self.stem != "none" or self.readout != "last"):
+            raise InputError("Expected no stem and readout last with model transformer, which reads all steps.")
         if self.segment_length < self.shortest_segment:
             raise InputError(
                 f"Expected segment_length of at least 2 with model {self.model}, got {self.segment_length}: "
@@ -127,7 +160,7 @@ class ModelConfig:
             raise InputError(f"Expected no cell with model {self.model}, which has its own, got {self.cell}.")
         if self.model == "urnn" and self.num_layers > 1:
             raise InputError(f"Expected num_layers 1 with model urnn, got {self.num_layers}.")
-        if self.initialisation != "torch" and (self.cell == "rnn" or self.model in OWN_CORE):
+        if self.initialisation not in ("torch", "tensorflow") and (self.cell == "rnn" or self.model in OWN_CORE):
             got = self.model if self.model in OWN_CORE else self.cell
             raise InputError(
                 f"Expected cell lstm or gru with initialisation {self.initialisation}, got {got}: no gates."

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, Literal
 
 from auxrnn.config.auxiliary import AuxiliaryConfig
 from auxrnn.config.checks import at_least, check_types
@@ -18,8 +20,16 @@ class RunConfig(TrainingConfig, ModelConfig):
     """Everything of one run: the data, the network, the training.
 
     Args:
+        recipe: the named set of settings that stands where nothing else is said: "paper", the published network and
+            training, for the presets; "modern", for files of one's own. `--print_config` shows it whole.
+        candidates: of the recipe modern: so many sets of settings are tried shortly and compared on validation data
+            before training; 1 takes the first. Left out: 6, or 1 where max_epochs is said.
+        budget: train for about so long ("90s", "10m", "1h"), by the time that a step takes here; the recipe's own
+            number of steps when left out.
         data: a preset, as `auxrnn data list` shows them, or the path of a file, a folder or an imported set.
         data_dir: folder of the data; else $AUXRNN_DATA_DIR, else the user's cache folder.
+        unlabelled: files or a folder of further sequences like those of `data`, which the auxiliary losses alone learn
+            from; labels in them are not looked at. The model is p-lstm then where none is said.
         limit_train: use only so many training sequences, stratified and seeded.
         out: the run folder; runs/DATA-MODEL-SEED when left out.
         limit_test: test on so many sequences only, stratified and seeded.
@@ -31,8 +41,12 @@ class RunConfig(TrainingConfig, ModelConfig):
         reading: how files of one's own are read; `--text NAME` is short for `--reading.text NAME`, and so for all.
     """
 
+    recipe: Literal["paper", "modern"] = "paper"
+    candidates: int | None = None
+    budget: str | None = None
     data: str = "digits"
     data_dir: str | None = None
+    unlabelled: str | None = None
     limit_train: int | None = None
     out: str | None = None
     limit_test: int | None = None
@@ -50,7 +64,10 @@ class RunConfig(TrainingConfig, ModelConfig):
         for name in ("limit_train", "limit_test", "image_size", "max_length", "max_vocabulary"):
             at_least(name, getattr(self, name), 1)
         at_least("limit_classes", self.limit_classes, 2)
-        for name in ("data", "data_dir", "out"):
+        at_least("candidates", self.candidates, 1)
+        if self.budget is not None:
+            seconds_of(self.budget)
+        for name in ("data", "data_dir", "out", "unlabelled"):
             place = getattr(self, name)
             if place is not None and (not place or "\0" in place):
                 raise InputError(f"Expected {name} to be the name of a place, got {place!r}.")
@@ -59,6 +76,15 @@ class RunConfig(TrainingConfig, ModelConfig):
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def seconds_of(budget: str) -> float:
+    """The seconds of a budget like "90s", "10m" or "1.5h"; InputError for anything else."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", budget)
+    seconds = 0.0 if found is None else float(found[1]) * {"s": 1, "m": 60, "h": 3600}[found[2]]
+    if not 0 < seconds < math.inf:
+        raise InputError(f'Expected budget like 90s, 10m or 1h, got "{budget}".')
+    return seconds
 
 
 GROUPS: dict[str, type] = {"aux": AuxiliaryConfig, "transformer": TransformerConfig, "reading": ReadingOptions}

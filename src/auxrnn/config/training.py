@@ -17,9 +17,20 @@ class TrainingConfig:
         pretrain_epochs: epochs on the auxiliary losses alone, before training (0 for a model without).
         max_epochs: epochs on the labels and the auxiliary losses together.
         batch_size: sequences a step (a device).
-        optimizer: by name.
+        optimizer: by name. The paper's RMSProp is TensorFlow's ("rmsprop_tf"), which differs from torch's ("rmsprop").
         lr: learning rate (the paper: 0.001).
-        lr_schedule: constant, step (divided by 10 after each third) or cosine (to 0), over the steps of each phase (?).
+        lr_schedule: constant, step (divided by 10 after each third), cosine (to 0) or one_cycle (up as a cosine during
+            the warm-up, then down to 0; Smith & Topin 2018), over the steps of each phase (?).
+        lr_warmup: share of a phase's steps on which the learning rate rises to `lr`; when left out 0.3 for one_cycle,
+            none for the others (?).
+        weight_decay: decoupled decay of adamw on matrices alone, biases and norms left out; torch's own of everything
+            when left out.
+        augment: how training sequences are changed at random at every step: not, turned round their end ("turn"), by
+            noise, or by a factor ("scale"). Labels of single steps allow none.
+        sort_batches: put sequences of like length into one batch, which saves padding; else they meet at random.
+        epoch_passes: how often an epoch reads the training data; more than once for few sequences, so that validation
+            costs less than training.
+        keep: the weights that are kept: those of the best validated epoch, or the last.
         gradient_clip: largest norm of the gradient; none when null (?).
         patience: stop when the validation score has not risen for so many epochs; never when null.
         class_weights: "balanced" makes every class count as much as any other in the supervised loss.
@@ -45,9 +56,15 @@ class TrainingConfig:
     pretrain_epochs: int = 5
     max_epochs: int = 20
     batch_size: int = 128
-    optimizer: Literal["rmsprop", "adam", "adamw", "sgd"] = "rmsprop"
+    optimizer: Literal["rmsprop_tf", "rmsprop", "adam", "adamw", "sgd"] = "rmsprop_tf"
     lr: float = 1e-3
-    lr_schedule: Literal["constant", "step", "cosine"] = "constant"
+    lr_schedule: Literal["constant", "step", "cosine", "one_cycle"] = "constant"
+    lr_warmup: float | None = None
+    weight_decay: float | None = None
+    augment: Literal["none", "turn", "noise", "scale"] = "none"
+    sort_batches: bool = True
+    epoch_passes: int = 1
+    keep: Literal["best", "last"] = "best"
     gradient_clip: float | None = 1.0
     patience: int | None = None
     class_weights: Literal["none", "balanced"] = "none"
@@ -71,8 +88,22 @@ class TrainingConfig:
             at_least(name, getattr(self, name), 0)
         if self.seed >= 2**63:
             raise InputError(f"Expected seed below 2**63, got {self.seed}.")
-        for name in ("batch_size", "devices", "num_nodes", "num_threads", "patience", "checkpoint_steps"):
+        for name in (
+            "batch_size",
+            "devices",
+            "num_nodes",
+            "num_threads",
+            "patience",
+            "checkpoint_steps",
+            "epoch_passes",
+        ):
             at_least(name, getattr(self, name), 1)
+        if self.patience is not None and self.keep == "last":
+            raise InputError("Expected keep best with patience, got last: to stop early is to go back to the best.")
+        at_least("weight_decay", self.weight_decay, 0)
+        if self.weight_decay is not None and self.optimizer != "adamw":
+            raise InputError(f"Expected optimizer adamw with weight_decay, got {self.optimizer}.")
+        at_most("epoch_passes", self.epoch_passes, MOST_NUMBERED)
         at_most("batch_size", self.batch_size, MOST_NUMBERED)
         for name in ("num_threads", "num_workers"):
             at_most(name, getattr(self, name), MOST_AT_ONCE)
@@ -81,3 +112,5 @@ class TrainingConfig:
             if value is not None and not value > 0:
                 raise InputError(f"Expected {name} above 0, got {value}.")
         within("validation_fraction", self.validation_fraction, 0, 0.9)
+        if self.lr_warmup is not None:
+            within("lr_warmup", self.lr_warmup, 0, 1)

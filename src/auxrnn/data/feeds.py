@@ -35,16 +35,34 @@ More = Callable[[], bool]
 """Asked at the end of a file: whether to look again, for it may have grown. It may wait before it answers."""
 
 
+class Pieces(Iterator[bytes]):
+    """Pieces of bytes, for whoever has to know how far a feed has come.
+
+    kept: so many of the last bytes that were given are not part of a step yet; a feed says so before it yields steps.
+    """
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self.pieces, self.kept = pieces, 0
+
+    def __next__(self) -> bytes:
+        return next(self.pieces)
+
+
+def _keep(pieces: Iterator[bytes], number: int) -> None:
+    if isinstance(pieces, Pieces):
+        pieces.kept = number
+
+
 def no_more() -> bool:
     """The answer for a file or a pipe that ends where it ends."""
     return False
 
 
-def pieces_of(file: BinaryIO, name: str, more: More = no_more) -> Iterator[bytes]:
-    """The bytes of a file as they come; InputError where it becomes shorter while it is read."""
+def pieces_of(file: BinaryIO, name: str, more: More = no_more, size: int = PIECE) -> Iterator[bytes]:
+    """The bytes of a file as they come, at most `size` at once; InputError where it becomes shorter meanwhile."""
     read = getattr(file, "read1", file.read)  # what a pipe has, without waiting for a whole piece
     while True:
-        piece = read(PIECE)
+        piece = read(size)
         if piece:
             yield piece
             continue
@@ -71,6 +89,7 @@ def feed_text(pieces: Iterator[bytes], name: str) -> Iterator[str]:
                 f"{name}, byte {before - waiting + error.start + 1:,}: expected text in UTF-8, found {error.reason}."
             ) from error
         before += len(piece)
+        _keep(pieces, len(decoder.getstate()[0]))
         if text:
             yield text
     if decoder.getstate()[0]:
@@ -87,6 +106,7 @@ def feed_lines(pieces: Iterator[bytes], spec: InputSpec, name: str) -> Iterator[
     number, rest = 0, b""
     for piece in pieces:
         *lines, rest = (rest + piece).split(b"\n")
+        _keep(pieces, len(rest))
         if lines:
             yield from _steps_of(lines, number, spec, name)
             number += len(lines)
@@ -111,6 +131,7 @@ def feed_binary(pieces: Iterator[bytes], spec: InputSpec, name: str) -> Iterator
         whole = len(rest) // width * width
         steps = np.frombuffer(rest[:whole], kind).reshape(-1, spec.size)
         rest = rest[whole:]
+        _keep(pieces, len(rest))
         wrong = _wrong_step(steps, spec)
         if wrong is not None:
             raise InputError(f"{name}, step {before + wrong + 1:,}: {_expected(spec)}, found {_shown(steps[wrong])}.")

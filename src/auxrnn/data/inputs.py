@@ -211,8 +211,7 @@ def _as_type(sequences: Array, path: Path, spec: InputSpec) -> Array:
     if sequences.dtype.kind not in "iuf":
         raise InputError(f"{path}: expected numbers, found {sequences.dtype}.")
     if spec.kind == "values":
-        with np.errstate(over="ignore", invalid="ignore"):  # not finite then, and refused as such
-            return np.ascontiguousarray(sequences, dtype=np.float32)
+        return np.ascontiguousarray(sequences, dtype=np.float32 if sequences.dtype == np.float32 else np.float64)
     if sequences.dtype.kind == "f" and np.isnan(sequences).any():
         first = np.argwhere(np.isnan(sequences))[0]
         raise InputError(

@@ -6,6 +6,7 @@ Imports no torch, so that `auxrnn --help` and `auxrnn data list` answer at once.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from auxrnn.data.sources import RemoteFile
@@ -146,3 +147,8 @@ def find_preset(name: str) -> Preset:
     if name not in PRESETS:
         raise InputError(f"Expected a data set among {', '.join(PRESETS)}, got {name!r}.{did_you_mean(name, PRESETS)}")
     return PRESETS[name]
+
+
+def is_own(data: str) -> bool:
+    """Whether a run's data are a path: no preset is called so, and it is there or looks like one."""
+    return data not in PRESETS and (Path(data).exists() or "/" in data or "." in data)

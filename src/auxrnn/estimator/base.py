@@ -6,6 +6,10 @@ Everything is done by the rooms below: `preprocessing` reads the sequences, `tra
 
 from __future__ import annotations
 
+import copy
+import logging
+import threading
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,19 +23,29 @@ import torch
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from auxrnn.build import build_model
-from auxrnn.config import ModelConfig, TrainingConfig
+from auxrnn.config import RunConfig
 from auxrnn.data.dataset import SequenceData
 from auxrnn.data.splits import stratified_split
-from auxrnn.errors import InputError
+from auxrnn.errors import FloorWarning, InputError
 from auxrnn.estimator.parameters import SequenceParameters
-from auxrnn.estimator.settings import configs_of, parameters_of
+from auxrnn.estimator.settings import AUTO, config_of, parameters_of, remedies
 from auxrnn.estimator.stream import SequenceStream
+from auxrnn.floors import measure_floors
+from auxrnn.inference import measure
 from auxrnn.opening import open_model
 from auxrnn.persistence import SavedModel, save_model
+from auxrnn.plain_torch import plain_torch
 from auxrnn.preprocessing import Preprocessing, RawSequences, read_sequences
 from auxrnn.targets import KINDS, Labels, Target
+from auxrnn.verdict import Verdict, gather_evidence, judge
+from auxrnn.verdict.judge import without_commands
 
 Array = npt.NDArray[Any]
+
+FEWEST_TO_WARN = 20
+"""Validation sequences; with fewer, chance says as much as the network."""
+
+_one_fit = threading.RLock()
 
 
 class LongSequenceEstimator(SequenceParameters, ABC):
@@ -40,60 +54,97 @@ class LongSequenceEstimator(SequenceParameters, ABC):
     kinds: ClassVar[tuple[str, ...]]
     """Of the targets that this estimator learns."""
 
-    def fit(self, X: Any, y: Any, eval_set: tuple[Any, Any] | None = None) -> Self:
+    def fit(self, X: Any, y: Any, eval_set: tuple[Any, Any] | None = None, unlabelled: Any = None) -> Self:
         """Train on N sequences `X` and their labels `y`, as the class says.
 
-        eval_set: (X, y) to choose the best epoch by, in place of a share of the training data. Raises InputError (a
+        eval_set: (X, y) to choose the best epoch by, in place of a share of the training data. unlabelled: further
+        sequences, in a form that X may have, which the auxiliary loss alone learns from; `aux` is "predict" then where
+        it is left to the recipe. Raises InputError (a
         ValueError) for input or parameters that cannot be used, and `training.module.DivergedError` where the loss is
-        no longer finite.
+        no longer finite; an estimator that was fitted before stays as it was then. Several threads that fit take turns,
+        for torch's random numbers are the whole process's.
         """
-        model_config, training = self._configs()
+        fitted = copy.copy(self)  # what is learned becomes this estimator's own when all is done
+        with _one_fit, plain_torch():
+            fitted._learn(X, y, eval_set, unlabelled)
+        self.__dict__ = fitted.__dict__
+        self._warn_of_floor()  # of what is fitted all the same, where warnings are errors
+        return self
+
+    def _learn(self, X: Any, y: Any, eval_set: tuple[Any, Any] | None, unlabelled: Any) -> None:
+        parameters = self.get_params(deep=False)
+        if unlabelled is not None and parameters["aux"] == AUTO and parameters["model"] is None:
+            parameters["aux"] = "predict"
+        config, given = config_of(parameters)
         if y is None:
             raise InputError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
         raw = read_sequences(X)
         target, labels = self._learn_labels(y, raw)
         self._record_features(X, raw)
 
-        held_out, held_out_labels = self._read_eval_set(eval_set)
+        held_out, held_out_labels = self._read_eval_set(eval_set, raw.names)
         if held_out is None:
-            kept, other = stratified_split(target.strata(labels), training.validation_fraction, training.seed)
+            kept, other = stratified_split(target.strata(labels), config.validation_fraction, config.seed)
             if len(other):
                 held_out, held_out_labels = raw.subset(other), _chosen(labels, other)
                 raw, labels = raw.subset(kept), _chosen(labels, kept)
         preprocessing = Preprocessing.learn(raw, tuple(map(str, getattr(self, "feature_names_in_", ()))))
         target = target.fitted(labels, "y")
         inputs = preprocessing.apply(raw)
-        train = SequenceData("X", preprocessing.spec, inputs, labels, target=target)
+        characters = preprocessing.characters
+        train = SequenceData("X", preprocessing.spec, inputs, labels, target=target, characters=characters)
         train = replace(train, class_weights=self._class_weights(train))
         validation = None
         if held_out is not None:
             inputs = preprocessing.apply(held_out, "X of eval_set")
-            validation = SequenceData("eval_set", preprocessing.spec, inputs, held_out_labels, target=target)
+            validation = replace(train, name="eval_set", inputs=inputs, labels=held_out_labels, class_weights=None)
 
+        beside = None
+        if unlabelled is not None:
+            inputs = preprocessing.apply(read_sequences(unlabelled, "unlabelled"), "unlabelled")
+            beside = SequenceData("unlabelled", preprocessing.spec, inputs, characters=characters)
+
+        from auxrnn.training.candidates import chosen_by_data, told_duration
         from auxrnn.training.fit import fit
 
-        with _own_random_numbers(training.accelerator):
-            torch.manual_seed(training.seed)
-            network = build_model(model_config, train.spec, target, int(train.lengths.max()))
-            fitted = fit(network, train, validation, model_config, training, quiet=not self.verbose)
+        with _own_random_numbers(config.accelerator):
+            say = print if self.verbose else logging.getLogger(__name__).debug
+            config, reasons, tried = chosen_by_data(config, train, given, say)
+            if not self.verbose:
+                told_duration(config, train)
+            torch.manual_seed(config.seed)
+            network = build_model(config, train.spec, target, int(train.lengths.max()))
+            quiet = not self.verbose
+            fitted = fit(network, train, validation, config.model_config(), config, quiet=quiet, unlabelled=beside)
+            tallies = None if validation is None else measure(network, validation)[2]
         self.history_, self.best_epoch_ = fitted.history, fitted.best_epoch
+        self.config_, self.tried_ = config, [*reasons, *tried]
         facts = {
             "target": target.kind,
             "train_sequences": len(train),
             "validation_sequences": 0 if validation is None else len(validation),
             "longest_sequence": int(train.lengths.max()),
-            "optimizer": training.optimizer,
-            "lr": training.lr,
-            "batch_size": training.batch_size,
+            "optimizer": config.optimizer,
+            "lr": config.lr,
+            "batch_size": config.batch_size,
             "epochs": len(fitted.history),
             "best_epoch": fitted.best_epoch or None,
             f"validation_{target.score}": fitted.best_score,
         }
+        self.floors_: dict[str, Any] = {}
+        self.verdict_: Verdict | None = None
+        if validation is not None and tallies is not None:
+            self.floors_, self.verdict_ = self._judge(train, validation, tallies, config)
+            facts |= {"floors": self.floors_, "verdict": without_commands(self.verdict_.to_dict())}
         known = {name: fact for name, fact in facts.items() if fact is not None}
         self.model_ = SavedModel(
-            network.cpu().eval(), model_config, train.spec, target.names, facts=known, preprocessing=preprocessing
+            network.cpu().eval(),
+            config.model_config(),
+            train.spec,
+            target.names,
+            facts=known,
+            preprocessing=preprocessing,
         )
-        return self
 
     def stream(self) -> SequenceStream:
         """Read one sequence as it comes, in pieces of any size, at constant memory: `stream.push(chunk)`.
@@ -101,7 +152,8 @@ class LongSequenceEstimator(SequenceParameters, ABC):
         With the weights as they are now. Raises InputError for a network that has to see a sequence as a whole.
         """
         check_is_fitted(self)
-        return SequenceStream(self.model_)
+        with plain_torch():
+            return SequenceStream(self.model_)
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write config.json, model.safetensors and README.md into `folder`; no pickle.
@@ -138,6 +190,8 @@ class LongSequenceEstimator(SequenceParameters, ABC):
             found.feature_names_in_ = np.array(preprocessing.column_names, dtype=object)
         best = saved.facts.get("best_epoch")
         found.history_, found.best_epoch_ = [], best if isinstance(best, int) else 0
+        floors = saved.facts.get("floors")
+        found.floors_, found.verdict_ = floors if isinstance(floors, dict) else {}, None
         found.model_ = replace(saved, preprocessing=preprocessing)
         return found
 
@@ -147,6 +201,28 @@ class LongSequenceEstimator(SequenceParameters, ABC):
         tags.input_tags.three_d_array = True
         tags.target_tags.required = True
         return tags
+
+    def _judge(
+        self, train: SequenceData, validation: SequenceData, tallies: torch.Tensor, config: RunConfig
+    ) -> tuple[dict[str, Any], Verdict]:
+        """The floors of the data and the verdict on the network by its answers to the validation sequences."""
+        floors = measure_floors(train, validation, seed=config.seed)
+        evidence = gather_evidence(floors, tallies, "validation", self.history_, len(validation))
+        verdict = judge(evidence, remedies(config))
+        if self.verbose:
+            print(*verdict.lines, sep="\n")
+        return floors.to_dict(), verdict
+
+    def _warn_of_floor(self) -> None:
+        """Where the network makes mistakes and is not better than the floor, and there are enough sequences to tell."""
+        verdict, facts = self.verdict_, self.model_.facts
+        flawless = facts.get(f"validation_{self.model_.target.score}") == 1
+        if verdict is None or verdict.better or flawless or facts["validation_sequences"] < FEWEST_TO_WARN:
+            return
+        finding = verdict.findings[0]
+        todo = f" Try: {finding.next}" if finding.next else ""
+        words = f"{finding.words[:1].upper()}{finding.words[1:]}"
+        warnings.warn(f"{words}: {verdict.summary}.{todo}", FloorWarning, stacklevel=3)  # where fit was called
 
     @property
     def _target(self) -> Target:
@@ -176,9 +252,9 @@ class LongSequenceEstimator(SequenceParameters, ABC):
     def _read(self, X: Any) -> SequenceData:
         """Sequences to predict from, as the network reads them."""
         check_is_fitted(self)
-        raw = read_sequences(X)
         saved = self.model_
         assert saved.preprocessing is not None
+        raw = read_sequences(X, names=saved.preprocessing.channel_names)
         if raw.table and saved.preprocessing.columns is not None:
             validate_data(self, X, reset=False, skip_check_array=True)
         return SequenceData("X", saved.spec, _in_order(saved.preprocessing.apply(raw), saved.pixel_order))
@@ -188,10 +264,11 @@ class LongSequenceEstimator(SequenceParameters, ABC):
         """The network, on the accelerator where there is one; it stays on the CPU otherwise."""
         network = self.model_.network
         gpu = self.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
-        try:
-            yield network.to("cuda" if gpu else "cpu")
-        finally:
-            network.to("cpu")
+        with plain_torch():
+            try:
+                yield network.to("cuda" if gpu else "cpu")
+            finally:
+                network.to("cpu")
 
     def _record_features(self, X: Any, raw: RawSequences) -> None:
         """Set `n_features_in_`, and `feature_names_in_` for a table whose columns have names."""
@@ -199,19 +276,17 @@ class LongSequenceEstimator(SequenceParameters, ABC):
             validate_data(self, X, reset=True, skip_check_array=True)
             return
         self.n_features_in_ = raw.channels
-        if hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
+        self.__dict__.pop("feature_names_in_", None)
+        if raw.names:
+            self.feature_names_in_ = np.array(raw.names, dtype=object)
 
-    def _read_eval_set(self, eval_set: Any) -> tuple[RawSequences | None, Labels | None]:
+    def _read_eval_set(self, eval_set: Any, names: tuple[str, ...]) -> tuple[RawSequences | None, Labels | None]:
         if eval_set is None:
             return None, None
         if not (isinstance(eval_set, tuple | list) and len(eval_set) == 2):
             raise InputError(f"Expected eval_set to be a pair (X, y), got {type(eval_set).__name__}.")
-        raw = read_sequences(eval_set[0], "X of eval_set")
+        raw = read_sequences(eval_set[0], "X of eval_set", names)
         return raw, self._known_labels(eval_set[1], raw, "y of eval_set")
-
-    def _configs(self) -> tuple[ModelConfig, TrainingConfig]:
-        return configs_of(self.get_params(deep=False))
 
 
 def _chosen(labels: Labels, indices: torch.Tensor) -> Labels:

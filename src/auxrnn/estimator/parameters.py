@@ -7,7 +7,7 @@ from typing import Any, Self
 from sklearn.base import BaseEstimator
 
 from auxrnn.errors import InputError, did_you_mean
-from auxrnn.estimator.settings import with_hint
+from auxrnn.estimator.settings import AUTO, with_hint
 
 
 class SequenceParameters(BaseEstimator):
@@ -28,36 +28,62 @@ class SequenceParameters(BaseEstimator):
     Arrays of uint8 are pixels (levels 0 to 255); other numbers are values, standardised by channel as the training
     split was.
 
+    Whatever is "auto" comes from the recipe, or from the data by the rules of `auxrnn train` (`training.sensible`,
+    `training.candidates`); what was taken is in `config_` afterwards.
+
     Parameters
     ----------
+    recipe : {"modern", "paper"}
+        Where "auto" settings come from: `auxrnn.config.RECIPES`. "modern" learns raw long sequences in seconds to
+        minutes; "paper" is the published network and training.
+    candidates : int or "auto"
+        Sets of settings that are tried shortly on a held-out part of the training data before `fit` trains with the
+        best; 1 takes the first. "auto": 6 for "modern", or 1 where `max_epochs` is given.
+    budget : str or None
+        Train for about so long ("90s", "10m", "1h") in place of the recipe's number of steps.
     cell : {"lstm", "gru", "rnn"}
         Recurrent cell of the main network and the decoders.
-    hidden_size : int
+    hidden_size : int or "auto"
         Cells of the main network.
-    aux : {"reconstruct", "predict", "both", None}
+    aux : {"reconstruct", "predict", "both", None} or "auto"
         Auxiliary loss: r-LSTM, p-LSTM, both together, or none.
-    bptt : int or "full"
-        Truncation of the losses in steps; "full" is full back-propagation, 0 trains the classifier only.
-    num_anchors, segment_length : int
-        Random anchors a sequence and step, and steps reconstructed or predicted at each.
-    pretrain_epochs, max_epochs : int
+    stem : {"conv", "logmel", "none"} or "auto"
+        What turns raw steps into tokens, which the recurrent network then reads.
+    sample_rate : int or None
+        Raw steps a second, in Hz, for the stem "logmel".
+    stride, kernel : int or "auto"
+        Raw steps of a token; width of the stem's convolution in strides.
+    readout : {"last", "stats", "stats-max"} or "auto"
+        What the head reads: the last output, mean and deviation over all tokens, or the greatest outputs too.
+    num_windows, top_windows : int or "auto"
+        Windows through which a readout of all tokens has its gradient.
+    anchor_labels : float or "auto"
+        Weight of the label asked at the end of each of those windows too.
+    bptt : int, "full" or "auto"
+        Truncation of the losses in tokens; "full" is full back-propagation, 0 trains the classifier only.
+    num_anchors, segment_length : int or "auto"
+        Random anchors a sequence and step, and tokens reconstructed or predicted at each.
+    pretrain_epochs, max_epochs : int or "auto"
         Epochs on the auxiliary loss alone, and then on the labels and it.
-    batch_size : int
-        Sequences a step.
-    lr : float
+    batch_size, epoch_passes : int or "auto"
+        Sequences a step; how often an epoch reads the training data.
+    sort_batches : bool or "auto"
+        Whether sequences of like length meet in one batch, which saves padding, or at random.
+    lr : float or "auto"
         Learning rate.
     random_state : int, RandomState or None
         Seed of everything random; None draws a fresh one. The caller's own random numbers are never used nor changed,
         but one of a RandomState given here.
-    projection_size : int or None
-        Size to which a step is projected.
+    projection_size : int, None or "auto"
+        Size to which a step is projected; of a stem, its features, the hidden size for None.
     num_layers : int
         Layers of the main network.
-    initialisation : {"torch", "forget", "chrono"}
-        torch's own, a forget bias of 1, or chrono (Tallec & Ollivier 2018) over the longest training sequence.
-    regulariser : {"dropconnect", "dropout", "none"}
+    initialisation : {"tensorflow", "torch", "forget", "chrono", "tensorflow-chrono"} or "auto"
+        TensorFlow 1's (the paper's), torch's own, with a forget bias of 1, or with chrono gates (Tallec & Ollivier
+        2018) over the longest training sequence.
+    regulariser : {"dropconnect", "dropout", "none"} or "auto"
         What is dropped on the second layer of the output nets.
-    dropout : float
+    dropout : float or "auto"
         The share dropped there.
     aux_options : dict or None
         Finer options of the auxiliary losses: fields of `auxrnn.config.AuxiliaryConfig`, e.g. `{"weight": 0.5}`.
@@ -68,17 +94,24 @@ class SequenceParameters(BaseEstimator):
         Sizes of a transformer: fields of `auxrnn.config.TransformerConfig`, e.g. `{"layers": 2}`.
     identity_scale : float
         Of an irnn: the recurrent weights begin as so many times the identity.
-    optimizer : {"rmsprop", "adam", "adamw", "sgd"}
+    optimizer : {"rmsprop_tf", "rmsprop", "adam", "adamw", "sgd"} or "auto"
         By name.
-    lr_schedule : {"constant", "step", "cosine"}
+    lr_schedule : {"constant", "step", "cosine", "one_cycle"} or "auto"
         Over the steps of each phase.
-    gradient_clip : float or None
+    lr_warmup : float, None or "auto"
+        Share of a phase's steps on which the learning rate rises.
+    weight_decay : float, None or "auto"
+        Of adamw, on matrices alone.
+    augment : {"none", "turn", "noise", "scale"} or "auto"
+        How training sequences are changed at random at every step.
+    keep : {"best", "last"} or "auto"
+        The weights that are kept: those of the best validated epoch, or the last.
+    gradient_clip : float, None or "auto"
         Largest norm of the gradient.
     patience : int or None
         Stop when the validation score has not risen for so many epochs.
     validation_fraction : float
-        Share of the training data kept for choosing the best epoch, stratified; unused where `eval_set` is given. At 0,
-        or where the data are too few for it, the last epoch is used.
+        Share of the training data kept for validation, stratified; unused where `eval_set` is given.
     precision, accelerator : str
         Lightning's names, e.g. "bf16-mixed"; "auto", "cpu" or "gpu".
     lstm_backend : {"auto", "cudnn", "persistent"}
@@ -99,6 +132,16 @@ class SequenceParameters(BaseEstimator):
         `from_pretrained`.
     best_epoch_ : int
         The epoch of the training phase whose weights are used, from 1; 0 where none was validated: then the last is.
+    floors_ : dict
+        Scores on the validation sequences of what costs a second, by name; empty where there were none. After
+        `from_pretrained` those of the training.
+    verdict_ : auxrnn.verdict.Verdict or None
+        Whether the model is any good, by its validation sequences; `verdict_.lines` says it in words. None where there
+        were none, and after `from_pretrained`.
+    config_ : auxrnn.config.RunConfig
+        Every setting that was taken; not there after `from_pretrained`.
+    tried_ : list of str
+        What the data chose and which candidates were tried, a line each.
     model_ : auxrnn.persistence.SavedModel
         The network and what its input goes through.
     """
@@ -107,29 +150,46 @@ class SequenceParameters(BaseEstimator):
     def __init__(
         self,
         *,
+        recipe: str = "modern",
+        candidates: int | str = AUTO,
+        budget: str | None = None,
         cell: str = "lstm",
-        hidden_size: int = 128,
-        aux: str | None = "reconstruct",
-        bptt: int | str = 300,
-        num_anchors: int = 1,
-        segment_length: int = 600,
-        pretrain_epochs: int = 5,
-        max_epochs: int = 20,
-        batch_size: int = 128,
-        lr: float = 1e-3,
+        hidden_size: int | str = AUTO,
+        aux: str | None = AUTO,
+        stem: str = AUTO,
+        sample_rate: int | None = None,
+        stride: int | str = AUTO,
+        kernel: int | str = AUTO,
+        readout: str = AUTO,
+        num_windows: int | str = AUTO,
+        top_windows: int | str = AUTO,
+        anchor_labels: float | str = AUTO,
+        bptt: int | str = AUTO,
+        num_anchors: int | str = AUTO,
+        segment_length: int | str = AUTO,
+        pretrain_epochs: int | str = AUTO,
+        max_epochs: int | str = AUTO,
+        batch_size: int | str = AUTO,
+        epoch_passes: int | str = AUTO,
+        sort_batches: bool | str = AUTO,
+        lr: float | str = AUTO,
         random_state: Any = 0,
-        projection_size: int | None = 128,
+        projection_size: int | str | None = AUTO,
         num_layers: int = 1,
-        initialisation: str = "torch",
-        regulariser: str = "dropconnect",
-        dropout: float = 0.5,
+        initialisation: str = AUTO,
+        regulariser: str = AUTO,
+        dropout: float | str = AUTO,
         aux_options: dict[str, Any] | None = None,
         model: str | None = None,
         transformer: dict[str, Any] | None = None,
         identity_scale: float = 1.0,
-        optimizer: str = "rmsprop",
-        lr_schedule: str = "constant",
-        gradient_clip: float | None = 1.0,
+        optimizer: str = AUTO,
+        lr_schedule: str = AUTO,
+        lr_warmup: float | str | None = AUTO,
+        weight_decay: float | str | None = AUTO,
+        augment: str = AUTO,
+        keep: str = AUTO,
+        gradient_clip: float | str | None = AUTO,
         patience: int | None = None,
         validation_fraction: float = 0.1,
         precision: str = "32-true",
@@ -137,15 +197,28 @@ class SequenceParameters(BaseEstimator):
         lstm_backend: str = "auto",
         verbose: int = 0,
     ) -> None:
+        self.recipe = recipe
+        self.candidates = candidates
+        self.budget = budget
         self.cell = cell
         self.hidden_size = hidden_size
         self.aux = aux
+        self.stem = stem
+        self.sample_rate = sample_rate
+        self.stride = stride
+        self.kernel = kernel
+        self.readout = readout
+        self.num_windows = num_windows
+        self.top_windows = top_windows
+        self.anchor_labels = anchor_labels
         self.bptt = bptt
         self.num_anchors = num_anchors
         self.segment_length = segment_length
         self.pretrain_epochs = pretrain_epochs
         self.max_epochs = max_epochs
         self.batch_size = batch_size
+        self.epoch_passes = epoch_passes
+        self.sort_batches = sort_batches
         self.lr = lr
         self.random_state = random_state
         self.projection_size = projection_size
@@ -159,6 +232,10 @@ class SequenceParameters(BaseEstimator):
         self.identity_scale = identity_scale
         self.optimizer = optimizer
         self.lr_schedule = lr_schedule
+        self.lr_warmup = lr_warmup
+        self.weight_decay = weight_decay
+        self.augment = augment
+        self.keep = keep
         self.gradient_clip = gradient_clip
         self.patience = patience
         self.validation_fraction = validation_fraction

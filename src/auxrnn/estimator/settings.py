@@ -13,7 +13,15 @@ from typing import Any, ParamSpec, TypeVar
 import numpy as np
 from sklearn.utils import check_random_state
 
-from auxrnn.config import AuxiliaryConfig, ModelConfig, TrainingConfig, TransformerConfig, checked_setting
+from auxrnn.config import (
+    RECIPES,
+    AuxiliaryConfig,
+    ModelConfig,
+    RunConfig,
+    TransformerConfig,
+    checked_setting,
+    recipe_settings,
+)
 from auxrnn.errors import InputError, did_you_mean
 
 Group = TypeVar("Group", AuxiliaryConfig, TransformerConfig)
@@ -22,28 +30,46 @@ Given = ParamSpec("Given")
 AUXILIARIES = {None: "lstm", "reconstruct": "r-lstm", "predict": "p-lstm", "both": "rp-lstm"}
 """The values of `aux`, and the model that each one is."""
 
+AUTO = "auto"
+"""Stands for what the recipe or the data say."""
 
-def configs_of(given: Mapping[str, Any]) -> tuple[ModelConfig, TrainingConfig]:
-    """The parameters as the rooms below take them; InputError for one that cannot be used."""
-    aux, named = given["aux"], given["model"]
-    if not isinstance(aux, str | NoneType) or aux not in AUXILIARIES:
-        names = [name for name in AUXILIARIES if name]
+APART = ("aux", "model", "aux_options", "transformer", "random_state", "recipe")
+_SETTINGS = frozenset(item.name for item in fields(RunConfig))
+
+
+def config_of(given: Mapping[str, Any]) -> tuple[RunConfig, frozenset[str]]:
+    """The parameters as the rooms below take them, and the names of those that are not left to recipe and data.
+
+    InputError for a parameter that cannot be used.
+    """
+    aux, named, recipe = given["aux"], given["model"], given["recipe"]
+    if not isinstance(recipe, str) or recipe not in RECIPES:
+        names = list(RECIPES)
+        raise InputError(f"Expected recipe of {', '.join(names)}, got {recipe!r}.{did_you_mean(str(recipe), names)}")
+    if not isinstance(aux, str | NoneType) or aux not in (*AUXILIARIES, AUTO):
+        names = [*(name for name in AUXILIARIES if name), AUTO]
         raise InputError(f"Expected aux of {', '.join(names)} or None, got {aux!r}.{did_you_mean(str(aux), names)}")
-    if named is not None and aux not in (None, "reconstruct"):
+    if named is not None and aux not in (None, AUTO):
         raise InputError(f"Expected aux or model, got aux={aux!r} and model={named!r}; leave one out.")
-    model: dict[str, Any] = {
-        "model": AUXILIARIES[aux] if named is None else named,
+    said = {name: value for name, value in given.items() if not _is_auto(value) and name not in APART}
+    if named is not None or aux != AUTO:
+        said["model"] = AUXILIARIES[aux] if named is None else named
+    settings: dict[str, Any] = {
+        **recipe_settings(recipe, said),
+        **{name: value for name, value in said.items() if name in _SETTINGS},
+        "recipe": recipe,
         "aux": _group("aux_options", given["aux_options"], AuxiliaryConfig),
         "transformer": _group("transformer", given["transformer"], TransformerConfig),
+        "seed": _seed(given["random_state"]),
+        "checkpoint_steps": None,
+        "checkpoint_minutes": None,
     }
-    training: dict[str, Any] = {
-        "seed": _seed(given["random_state"]), "checkpoint_steps": None, "checkpoint_minutes": None,
-    }  # fmt: skip
-    for owner, settings in ((ModelConfig, model), (TrainingConfig, training)):
-        for item in fields(owner):
-            if item.name in given and item.name not in settings:
-                settings[item.name] = given[item.name]  # the owner checks it
-    return ModelConfig(**model), TrainingConfig(**training)
+    plain = {name for name, value in said.items() if value is not None or name in ("projection_size", "gradient_clip")}
+    return RunConfig(**settings), frozenset(plain & _SETTINGS)
+
+
+def _is_auto(value: Any) -> bool:
+    return isinstance(value, str) and value == AUTO
 
 
 def parameters_of(config: ModelConfig) -> dict[str, Any]:
@@ -55,6 +81,31 @@ def parameters_of(config: ModelConfig) -> dict[str, Any]:
     named = found.pop("model")
     kind = {"aux": by_aux[named]} if named in by_aux else {"model": named}
     return {**found, **kind, "aux_options": options or None, "transformer": sizes or None}
+
+
+def remedies(config: RunConfig) -> Callable[[str], str]:
+    """What to write next, by what is wrong with the model that an estimator with these settings has become."""
+
+    def again(**changes: Any) -> str:
+        return f"clf.set_params({', '.join(f'{name}={value!r}' for name, value in changes.items())}).fit(X, y)"
+
+    def remedy(state: str) -> str:
+        match state:
+            case "floor" | "below":
+                return "print(clf.floors_)"
+            case "majority" if config.cell in ("lstm", "gru") and "chrono" not in config.initialisation:
+                return again(initialisation="chrono")
+            case "majority" | "rising":
+                return again(max_epochs=2 * max(config.max_epochs, 1))
+            case "memorised":
+                return again(hidden_size=max(config.hidden_size // 2, 1))
+            case "first":
+                return again(lr=float(f"{config.lr / 3:.3g}"))
+            case "untold":
+                return again(validation_fraction=0.3)
+        return ""
+
+    return remedy
 
 
 def and_parameters_of(base: type) -> Callable[[Callable[..., None]], Callable[..., None]]:

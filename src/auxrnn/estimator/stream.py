@@ -8,15 +8,21 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from auxrnn.arrays import as_array
 from auxrnn.errors import InputError
 from auxrnn.persistence import SavedModel
+from auxrnn.plain_torch import plain_torch
+from auxrnn.preprocessing import by_name
 from auxrnn.streaming import Stream
 
 Array = npt.NDArray[Any]
 
 
 class SequenceStream:
-    """What a fitted estimator says of a sequence while it comes; the same as it says of the whole at once."""
+    """What a fitted estimator says of a sequence while it comes; the same as it says of the whole at once.
+
+    Copies and pickles go on from where it stands.
+    """
 
     def __init__(self, saved: SavedModel) -> None:
         if saved.pixel_order is not None:
@@ -36,7 +42,8 @@ class SequenceStream:
         `predict_proba` and `predict` give them for that one sequence; of a tagger those of each step of the chunk,
         (1, t, classes). Raises InputError for a chunk unlike the training data.
         """
-        return self._stream.push(self._prepared(chunk)).double().numpy()
+        with plain_torch():
+            return self._stream.push(self._prepared(chunk)).double().numpy()
 
     def reset(self) -> None:
         """Begin anew, with a sequence of which nothing has been read."""
@@ -51,8 +58,12 @@ class SequenceStream:
         if isinstance(chunk, str):
             return learned.sequence(chunk, "chunk").unsqueeze(0)
         try:
-            steps = np.asarray(chunk)
-        except ValueError as error:
+            steps = as_array(by_name(chunk, learned.channel_names, "chunk"), "chunk")
+            if steps.dtype.kind == "O":
+                steps = steps.astype(np.float64)
+        except InputError:
+            raise
+        except (ValueError, TypeError) as error:
             raise InputError(f"chunk: expected steps of one width, got: {error}.") from error
         if steps.ndim == 3 and len(steps) == 1:
             steps = steps[0]

@@ -59,12 +59,26 @@ class Arm:
 
 
 @dataclass(frozen=True)
+class Factors:
+    """The settings that the arms of an experiment combine, and how they are laid out.
+
+    table: a table for each of its values, whose runs come before those of the next. rows, columns: one for each
+    combination of their values.
+    """
+
+    table: str
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Experiment:
     """A table or figure: arms on tasks, each with every seed.
 
     baseline: the arm that the others are compared with. measure: "accuracy", or "error" for 100 % minus it. costs: also
     seconds and memory of a step against length. curves: also accuracy in training against epochs. differences: bars of
-    the differences from the baseline. inside: arms whose models are looked into.
+    the differences from the baseline. inside: arms whose models are looked into. factors: tables of combinations in
+    place of a row an arm; every arm gives each factor a value.
     """
 
     name: str
@@ -78,6 +92,14 @@ class Experiment:
     curves: bool = False
     differences: bool = False
     inside: tuple[str, ...] = ()
+    factors: Factors | None = None
+
+    def blocks(self) -> list[tuple[Arm, ...]]:
+        """The arms in the stretches whose runs come one after the other: those of a table where there are factors."""
+        if self.factors is None:
+            return [self.arms]
+        values = dict.fromkeys(arm.settings[self.factors.table] for arm in self.arms)
+        return [tuple(arm for arm in self.arms if arm.settings[self.factors.table] == value) for value in values]
 
 
 IMAGES = ("mnist", "pmnist", "cifar10")
@@ -87,11 +109,14 @@ DOGS = tuple(f"stanford-dogs-{side}" for side in DOG_SIDES)
 
 LSTM = {"model": "lstm", "bptt": Steps(300)}
 RECONSTRUCT = {"model": "r-lstm", "bptt": Steps(300), "segments": Segments(1, 600)}
-SEGMENTS_20X30 = {**RECONSTRUCT, "segments": Segments(20, 30)}
+RECONSTRUCT_20X30 = {**RECONSTRUCT, "segments": Segments(20, 30)}
 PREDICT = {**RECONSTRUCT, "model": "p-lstm"}
+PREDICT_20X30 = {**RECONSTRUCT_20X30, "model": "p-lstm"}
 BOTH = {**RECONSTRUCT, "model": "rp-lstm"}
+BOTH_20X30 = {**RECONSTRUCT_20X30, "model": "rp-lstm"}
 FULL = {"bptt": "full"}
-CHRONO = {"initialisation": "chrono"}
+CHRONO = {"initialisation": "tensorflow-chrono"}
+TORCH = {"initialisation": "torch", "optimizer": "rmsprop"}
 
 
 def _published(mark: Literal["P", "F"], tasks: tuple[str, ...], *values: float | None) -> dict[str, Published]:
@@ -102,44 +127,37 @@ def _images(*values: float | None) -> dict[str, Published]:
     return _published("P", IMAGES, *values)
 
 
+TABLE2_ARMS = (
+    Arm("LSTM Truncate300", LSTM, _images(11.3, 88.8, 49.0)),
+    Arm("LSTM Full BP", {**LSTM, **FULL}, _images(98.3, 89.4, 58.8)),
+    Arm("r-LSTM Truncate300", RECONSTRUCT, _images(96.4, 92.8, 65.9)),
+    Arm("r-LSTM 20x30 Truncate300", RECONSTRUCT_20X30, control=True),
+    Arm("p-LSTM Truncate300", PREDICT, _images(95.4, 92.5, 64.7)),
+    Arm("p-LSTM 20x30 Truncate300", PREDICT_20X30, control=True),
+    Arm("rp-LSTM Truncate300", BOTH, control=True),
+    Arm("rp-LSTM 20x30 Truncate300", BOTH_20X30, control=True),
+)
+"""The paper's comparison, and the many short segments that it found best; each also with chrono gates."""
+
 TABLE2 = Experiment(
     "table2",
     "Table 2 and 3: images as sequences of pixels",
     "Does an auxiliary loss let a truncated LSTM keep up with full back-propagation, or pass it?",
     IMAGES,
     (
-        Arm("LSTM Truncate300", LSTM, _images(11.3, 88.8, 49.0)),
-        Arm("r-LSTM Truncate300", RECONSTRUCT, _images(96.4, 92.8, 65.9)),
-        Arm("p-LSTM Truncate300", PREDICT, _images(95.4, 92.5, 64.7)),
-        Arm("LSTM Full BP", {**LSTM, **FULL}, _images(98.3, 89.4, 58.8)),
+        *TABLE2_ARMS,
+        *(Arm(f"{arm.name}, chrono", {**arm.settings, **CHRONO}, control=True) for arm in TABLE2_ARMS),
         Arm("r-LSTM Full BP", {**RECONSTRUCT, **FULL}, _images(98.4, 95.2, 72.2)),
         Arm("p-LSTM Full BP", {**PREDICT, **FULL}, _images(98.0, 92.8, 67.6)),
         Arm("Transformer", {"model": "transformer"}, _images(98.9, 97.9, 62.2)),
         Arm("iRNN", {"model": "irnn", **FULL}, _images(97.0, 82.0, None)),
-        Arm("uRNN", {"model": "urnn", **FULL}, _images(95.1, 91.4, None)),
         Arm("iRNN, learning rate 0.00003", {"model": "irnn", **FULL, "lr": 3e-5}, control=True),  # 0.001 diverges
-        Arm("r-LSTM 20x30 Truncate300", SEGMENTS_20X30, control=True),
-        Arm("p-LSTM 20x30 Truncate300", {**SEGMENTS_20X30, "model": "p-lstm"}, control=True),
-        Arm("rp-LSTM Truncate300", BOTH, control=True),
-        Arm("LSTM Truncate300, 3 times the epochs", {**LSTM, "epochs": Times(3)}, control=True),
-        Arm("LSTM Truncate300, 6 times the epochs", {**LSTM, "epochs": Times(6)}, control=True),
-        Arm("r-LSTM 20x30 Truncate300, 3 times the epochs", {**SEGMENTS_20X30, "epochs": Times(3)}, control=True),
-        Arm("p-LSTM 20x30 Truncate300, 3 times the epochs",
-            {**SEGMENTS_20X30, "model": "p-lstm", "epochs": Times(3)}, control=True),
-        Arm("LSTM Truncate50", {**LSTM, "bptt": Steps(50)}, control=True),
-        Arm("r-LSTM 20x30 Truncate50", {**SEGMENTS_20X30, "bptt": Steps(50)}, control=True),
-        Arm("p-LSTM 20x30 Truncate50", {**SEGMENTS_20X30, "model": "p-lstm", "bptt": Steps(50)}, control=True),
-        Arm("LSTM BPTT 1", {**LSTM, "bptt": 1}, control=True),
-        Arm("r-LSTM 20x30 BPTT 1", {**SEGMENTS_20X30, "bptt": 1, "aux.bptt": Steps(300)}, control=True),
-        Arm("p-LSTM 20x30 BPTT 1",
-            {**SEGMENTS_20X30, "model": "p-lstm", "bptt": 1, "aux.bptt": Steps(300)}, control=True),
-        Arm("r-LSTM 20x30 Truncate300, auxiliary weight 30", {**SEGMENTS_20X30, "aux.weight": 30.0}, control=True),
-        Arm("p-LSTM 20x30 Truncate300, auxiliary weight 30",
-            {**SEGMENTS_20X30, "model": "p-lstm", "aux.weight": 30.0}, control=True),
-        Arm("r-LSTM 20x30 Truncate300, softmax over levels", {**SEGMENTS_20X30, "aux.target": "softmax"}, control=True),
-        Arm("LSTM Truncate300, chrono", {**LSTM, **CHRONO}, control=True),
-        Arm("r-LSTM 20x30 Truncate300, chrono", {**SEGMENTS_20X30, **CHRONO}, control=True),
-        Arm("p-LSTM 20x30 Truncate300, chrono", {**SEGMENTS_20X30, **CHRONO, "model": "p-lstm"}, control=True),
+        Arm("uRNN", {"model": "urnn", **FULL}, _images(95.1, 91.4, None)),
+        Arm("GRU Truncate300", {**LSTM, "cell": "gru"}, control=True),
+        Arm("LSTM Truncate300, 3 times the epochs", {**LSTM, "epochs": Times(3)}, control=True),  # r 20x30's seconds
+        Arm("LSTM Truncate300, torch's initialisation and RMSProp", {**LSTM, **TORCH}, control=True),
+        Arm("r-LSTM 20x30 Truncate300, torch's initialisation and RMSProp",
+            {**RECONSTRUCT_20X30, **TORCH}, control=True),
     ),
     baseline="LSTM Truncate300",
     curves=True,
@@ -161,7 +179,7 @@ STANFORD_DOGS = Experiment(
         Arm("Transformer", {"model": "transformer"}, _dogs(11.8, 10.3, 6.8, 4.4, 2.9, 1.9, None, None)),
         Arm("r-LSTM", RECONSTRUCT, _dogs(6.8, 6.2, 5.8, 4.9, 4.9, 4.0, 3.35, 3.7)),
         Arm("p-LSTM", PREDICT, _dogs(6.5, 6.8, 5.75, 6.5, 4.2, 4.6, 2.95, 2.1)),
-        Arm("r-LSTM 20x30", SEGMENTS_20X30, _dogs(10.4, 9.8, 9.0, 8.9, 8.2, 7.3, 5.0, 4.9)),
+        Arm("r-LSTM 20x30", RECONSTRUCT_20X30, _dogs(10.4, 9.8, 9.0, 8.9, 8.2, 7.3, 5.0, 4.9)),
         Arm("LSTM Truncate300", LSTM, control=True),
     ),
     baseline="LSTM Truncate300",
@@ -267,8 +285,9 @@ ABLATION = Experiment(
         Arm("second decoder layer: one layer", {**RECONSTRUCT, "aux.decoder_layers": 1}, _lost(1.0)),
         Arm("target: softmax over levels", {**RECONSTRUCT, "aux.target": "softmax"}, control=True),
         Arm("target: squared error", {**RECONSTRUCT, "aux.target": "squared"}, control=True),
-        Arm("anchors: one in each of n equal stretches", {**SEGMENTS_20X30, "aux.anchors": "stratified"}, control=True),
-        Arm("anchors: uniform, 20x30", SEGMENTS_20X30, control=True),
+        Arm("anchors: one in each of n equal stretches",
+            {**RECONSTRUCT_20X30, "aux.anchors": "stratified"}, control=True),
+        Arm("anchors: uniform, 20x30", RECONSTRUCT_20X30, control=True),
         Arm("anchors: the end of the sequence", {**RECONSTRUCT, "aux.anchors": "end"}, control=True),
         Arm("anchors: the later half more often", {**RECONSTRUCT, "aux.anchors": "late"}, control=True),
         Arm("K counts the decoder's steps too", {**RECONSTRUCT, "aux.reach": "shared"}, control=True),
@@ -279,20 +298,14 @@ ABLATION = Experiment(
             {**RECONSTRUCT, "aux.truth_schedule": "inverse_sigmoid"}, control=True),
         Arm("a withheld input is the decoder's own step", {**RECONSTRUCT, "aux.unfed": "model"}, control=True),
         Arm("a withheld input is blank", {**RECONSTRUCT, "aux.unfed": "blank"}, control=True),
+        Arm("gradient clipping: none", {**RECONSTRUCT, "gradient_clip": None}, control=True),
+        Arm("learning rate: falls as a cosine", {**RECONSTRUCT, "lr_schedule": "cosine"}, control=True),
+        Arm("initialisation: torch's", {**RECONSTRUCT, "initialisation": "torch"}, control=True),
+        Arm("initialisation: TensorFlow's with chrono gates", {**RECONSTRUCT, **CHRONO}, control=True),
+        Arm("optimizer: torch's RMSProp", {**RECONSTRUCT, "optimizer": "rmsprop"}, control=True),
         Arm("LSTM", LSTM, control=True),
         Arm("p-LSTM", PREDICT, control=True),
         Arm("rp-LSTM", BOTH, control=True),
-        Arm("LSTM, chrono", {**LSTM, **CHRONO}, control=True),
-        Arm("r-LSTM, chrono", {**RECONSTRUCT, **CHRONO}, control=True),
-        Arm("p-LSTM, chrono", {**PREDICT, **CHRONO}, control=True),
-        Arm("rp-LSTM, chrono", {**BOTH, **CHRONO}, control=True),
-        Arm("LSTM Full BP, chrono", {**LSTM, **FULL, **CHRONO}, control=True),
-        Arm("GRU", {**LSTM, "cell": "gru"}, control=True),
-        Arm("GRU, chrono", {**LSTM, "cell": "gru", **CHRONO}, control=True),
-        Arm("LSTM, forget bias 1", {**LSTM, "initialisation": "forget"}, control=True),
-        Arm("r-LSTM, forget bias 1", {**RECONSTRUCT, "initialisation": "forget"}, control=True),
-        Arm("r-LSTM, no gradient clipping", {**RECONSTRUCT, "gradient_clip": None}, control=True),
-        Arm("r-LSTM, learning rate falls as a cosine", {**RECONSTRUCT, "lr_schedule": "cosine"}, control=True),
     ),
     baseline="r-LSTM",
     differences=True,
@@ -320,8 +333,29 @@ TRAIN_ACCURACY: Mapping[str, Published] = {
 }
 """Published final accuracy on the training set beside the arms of `curves`."""
 
+INITIALISATION = Experiment(
+    "initialisation",
+    "Initialisation and what it acts with",
+    "Which factor decides whether a truncated LSTM learns at all?",
+    ("mnist",),
+    tuple(
+        Arm(f"{name}, {initialisation}, {optimizer}, projection {size or 'none'}, {regulariser}",
+            {**settings, "initialisation": initialisation, "optimizer": optimizer, "projection_size": size,
+             "regulariser": regulariser}, control=True)
+        for name, settings in (("LSTM", LSTM), ("r-LSTM 20x30", RECONSTRUCT_20X30))
+        for initialisation in ("torch", "tensorflow", "forget", "chrono")
+        for size in (128, None)
+        for optimizer in ("rmsprop", "rmsprop_tf", "adamw")
+        for regulariser in ("dropconnect", "none")
+    ),
+    baseline="LSTM, tensorflow, rmsprop_tf, projection 128, dropconnect",
+    factors=Factors("model", ("initialisation", "projection_size"), ("optimizer", "regulariser")),
+)  # fmt: skip
+"""forget and chrono: torch's initialisation with those gates, which shows the gates' part in TensorFlow's."""
+
 EXPERIMENTS: Mapping[str, Experiment] = {
-    experiment.name: experiment for experiment in (TABLE2, STANFORD_DOGS, DBPEDIA, BPTT, SEGMENTS, ABLATION, CURVES)
+    experiment.name: experiment
+    for experiment in (TABLE2, STANFORD_DOGS, DBPEDIA, BPTT, SEGMENTS, ABLATION, CURVES, INITIALISATION)
 }
 
 

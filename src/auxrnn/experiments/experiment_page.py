@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from auxrnn.experiments.catalogue import TRAIN_ACCURACY, Arm, Experiment
+from auxrnn.experiments.catalogue import TRAIN_ACCURACY, Arm, Experiment, Factors
 from auxrnn.experiments.scales import PlannedRun, Scale
 from auxrnn.grids.records import Record
 from auxrnn.report.comparisons import Comparison, compare_all, compare_published, reach_of
 from auxrnn.report.figures import Point, draw_bars, draw_curves, draw_points
 from auxrnn.report.page import NOTHING, Cell, Figure, Page, Section, Table, relative_link
 from auxrnn.report.statistics import Interval, bootstrap_interval, spread
-from auxrnn.runs.folder import RunFolder, read_curve
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,12 @@ class ArmResult:
 
     def values(self, measure: str) -> dict[int, float]:
         """The figure that the experiment is about by seed, between 0 and 1."""
-        found = {seed: float(run.figures["test_accuracy"]) for seed, run in self.runs.items()}
+        found = {seed: float(_figures(run)["test_accuracy"]) for seed, run in self.runs.items()}
         return found if measure == "accuracy" else {seed: 1 - value for seed, value in found.items()}
 
     def mean(self, figure: str) -> float | None:
-        values = [float(run.figures[figure]) for run in self.runs.values() if run.figures.get(figure) is not None]
+        found = [_figures(run).get(figure) for run in self.runs.values()]
+        values = [float(value) for value in found if value is not None]
         return sum(values) / len(values) if values else None
 
 
@@ -47,25 +48,25 @@ def build_page(
     records: Mapping[str, Record],
     path: Path,
     extra: Sequence[Section] = (),
-    failed: Collection[str] = (),
 ) -> Page:
-    """The page that will lie at `path`, its runs in `runs/` beside it; `extra` sections follow the results.
-
-    failed: names of runs that ended without a result and are not made again.
-    """
+    """The page that will lie at `path`, the record of its runs beside it; `extra` sections follow the results."""
     tasks = list(dict.fromkeys(run.task for run in planned))
-    by_task = {task: _results(experiment, task, planned, records, failed) for task in tasks}
-    missing = sum(run.name not in records and run.name not in failed for run in planned)
+    by_task = {task: _results(experiment, task, planned, records) for task in tasks}
+    missing = sum(run.name not in records for run in planned)
+    failed = len({run.name for run in planned if run.name in records and records[run.name].result is None})
     told = [experiment.question]
     if failed:
-        told.append(f"{len(failed)} of {len(planned)} runs have failed (diverged, as a rule) and have no figures.")
+        told.append(f"{failed} of {len(planned)} runs have failed (diverged, as a rule) and have no figures.")
     if missing:
         told.append(f"{missing} of {len(planned)} runs are not finished; what follows is of the others.")
     sections = [Section("The question", told)]
     for task in tasks:
         if any(result.runs for result in by_task[task]):
             ended = [result for result in by_task[task] if result.runs or result.failed]
-            sections.append(_task_section(experiment, scale, task, ended, path))
+            if experiment.factors is None:
+                sections.append(_task_section(experiment, scale, task, ended))
+            else:
+                sections.append(_factor_section(experiment, experiment.factors, task, ended))
     if experiment.costs:
         sections.append(_length_section(experiment, by_task))
     sections += [*extra, _repeat_section(experiment, scale, planned, records, path)]
@@ -73,25 +74,23 @@ def build_page(
 
 
 def _results(
-    experiment: Experiment,
-    task: str,
-    planned: Sequence[PlannedRun],
-    records: Mapping[str, Record],
-    failed: Collection[str],
+    experiment: Experiment, task: str, planned: Sequence[PlannedRun], records: Mapping[str, Record]
 ) -> list[ArmResult]:
-    return [
-        ArmResult(
-            arm,
-            task,
-            {run.seed: records[run.name] for run in planned
-             if run.arm == arm.name and run.task == task and run.name in records},
-            sum(run.arm == arm.name and run.task == task and run.name in failed for run in planned),
-        )
-        for arm in experiment.arms
-    ]  # fmt: skip
+    results = []
+    for arm in experiment.arms:
+        own = [run for run in planned if run.arm == arm.name and run.task == task and run.name in records]
+        finished = {run.seed: records[run.name] for run in own if records[run.name].result is not None}
+        results.append(ArmResult(arm, task, finished, len(own) - len(finished)))
+    return results
 
 
-def _task_section(experiment: Experiment, scale: Scale, task: str, results: Sequence[ArmResult], path: Path) -> Section:
+def _figures(record: Record) -> Mapping[str, Any]:
+    """The result of a run that has finished."""
+    assert record.result is not None
+    return record.result
+
+
+def _task_section(experiment: Experiment, scale: Scale, task: str, results: Sequence[ArmResult]) -> Section:
     """Our table beside the paper's, curves over the epochs, and bars where the experiment is about differences."""
     finished = [result for result in results if result.runs]
     values = {result.arm.name: result.values(experiment.measure) for result in finished}
@@ -118,7 +117,7 @@ def _task_section(experiment: Experiment, scale: Scale, task: str, results: Sequ
             [
                 Cell(name, _as_run(result)),
                 paper,
-                Cell(str(spread(own)), _seeds(result), _link(result, path), base),
+                Cell(str(spread(own)), _seeds(result), strong=base),
                 NOTHING if bootstrap is None else str(bootstrap),
                 _like_paper(experiment, scale, result.arm, task, own),
                 "baseline" if base else NOTHING if found is None
@@ -139,9 +138,9 @@ def _task_section(experiment: Experiment, scale: Scale, task: str, results: Sequ
         "what torch holds there. Seconds are of training and validation, with other runs beside: compare them with "
         "care."
     )
-    figures = [_curves(task, finished, "validation_accuracy", path)]
+    figures = [_curves(task, finished, "validation_accuracy")]
     if experiment.curves:
-        figures.append(_curves(task, finished, "train_accuracy", path))
+        figures.append(_curves(task, finished, "train_accuracy"))
     if experiment.differences and against:
         figures.insert(0, _bars(task, experiment, against))
     paragraphs = []
@@ -151,6 +150,39 @@ def _task_section(experiment: Experiment, scale: Scale, task: str, results: Sequ
     return Section(
         task, paragraphs, [Table(f"{task}: {experiment.measure} on the test set", header, rows, note)], figures
     )
+
+
+def _factor_section(experiment: Experiment, factors: Factors, task: str, results: Sequence[ArmResult]) -> Section:
+    """A table for each value of the first factor, a cell for each combination of the others."""
+    by_arm = {result.arm.name: result for result in results}
+    tables = []
+    for block in experiment.blocks():
+        cells: dict[str, dict[str, Cell | str]] = {}
+        for arm in block:
+            found = by_arm.get(arm.name)
+            cell = NOTHING if found is None else _factor_cell(experiment, found)
+            cells.setdefault(_combination(arm, factors.rows), {})[_combination(arm, factors.columns)] = cell
+        columns = list(dict.fromkeys(_combination(arm, factors.columns) for arm in block))
+        rows = [[row, *(found.get(column, NOTHING) for column in columns)] for row, found in cells.items()]
+        as_run = next((f" ({_as_run(by_arm[arm.name])})" for arm in block if arm.name in by_arm
+                       and by_arm[arm.name].runs), "")  # fmt: skip
+        caption = f"{task}, {block[0].settings[factors.table]}{as_run}: {experiment.measure} on the test set, %"
+        note = f"Bold: {experiment.baseline}. ± is half of Student's 95 % interval of the mean over seeds."
+        tables.append(Table(caption, ["", *columns], rows, note))
+    return Section(task, (), tables)
+
+
+def _combination(arm: Arm, names: Sequence[str]) -> str:
+    """An arm's values of some settings in words."""
+    return ", ".join(
+        f"projection {arm.settings[name] or 'none'}" if name == "projection_size" else str(arm.settings[name])
+        for name in names
+    )
+
+
+def _factor_cell(experiment: Experiment, result: ArmResult) -> Cell:
+    told = str(spread(list(result.values(experiment.measure).values()))) if result.runs else "failed"
+    return Cell(told, _seeds(result), strong=result.arm.name == experiment.baseline)
 
 
 def _seeds(result: ArmResult) -> str:
@@ -198,21 +230,10 @@ def _rounded(value: float | None, unit: float = 1.0) -> str:
     return NOTHING if value is None else f"{value / unit:,.0f}"
 
 
-def _link(result: ArmResult, path: Path) -> str:
-    """The folder that holds the arm's runs, one a seed."""
-    first = next(iter(result.runs.values()))
-    return relative_link(path.parent / "runs" / Path(first.name).parent, path)
-
-
-def _curves(task: str, results: Sequence[ArmResult], column: str, path: Path) -> Figure:
+def _curves(task: str, results: Sequence[ArmResult], column: str) -> Figure:
     """A column of the learning curves, a line an arm."""
     what = column.replace("_", " ")
-    curves = {
-        result.arm.name: [
-            read_curve(RunFolder(path.parent / "runs" / run.name), column) for run in result.runs.values()
-        ]
-        for result in results
-    }
+    curves = {result.arm.name: [run.points(column) for run in result.runs.values()] for result in results}
     drawing = draw_curves(curves, title=f"{task}: {what}", ylabel=f"{what}, %")
     caption = f"{task}: {what} against epochs, the mean over seeds and their range."
     return Figure(caption, drawing, f"{task}-{column.replace('_', '-')}")
@@ -250,38 +271,43 @@ def _length_section(experiment: Experiment, by_task: Mapping[str, Sequence[ArmRe
 def _repeat_section(
     experiment: Experiment, scale: Scale, planned: Sequence[PlannedRun], records: Mapping[str, Record], path: Path
 ) -> Section:
-    """Every run with its folder, circumstances and figures, and the commands that repeat them."""
-    header = ["run, and how to repeat it", "arm", "seed", "test, %", "validation, %", "epoch chosen", "epochs",
+    """Every run with its line in the record, circumstances and figures, and the commands that repeat them."""
+    header = ["run, and how to repeat it", "line", "arm", "seed", "test, %", "validation, %", "epoch chosen", "epochs",
               "seconds", "peak, MiB", "commit", "hardware"]  # fmt: skip
+    file = path.with_suffix(".jsonl").name
+    lines = {name: number for number, name in enumerate(records, 1)}
     rows: list[list[Cell | str]] = []
-    finished = [(run, records[run.name]) for run in planned if run.name in records]
-    for run, record in finished:
-        figures, where = record.figures, record.circumstances
+    ended = [(run, records[run.name]) for run in planned if run.name in records]
+    for run, record in ended:
+        figures, where = record.result or {}, record.environment
+        validation = figures.get("validation_accuracy")
         rows.append(
             [
                 Cell(
                     run.name,
-                    f"auxrnn train --config runs/{run.name}/config.yaml --out again",
-                    relative_link(path.parent / "runs" / run.name, path),
+                    shlex.join(["auxrnn", "train", "--config", f"{file}#{run.name}", "--out", "again"]),
+                    relative_link(path.with_name(file), path),
                 ),
+                str(lines[run.name]),
                 f"{run.arm}, {run.task}",
                 str(run.seed),
-                f"{100 * figures['test_accuracy']:.2f}",
-                NOTHING if figures["validation_accuracy"] is None else f"{100 * figures['validation_accuracy']:.2f}",
-                str(figures["best_epoch"] or NOTHING),
-                str(figures["epochs"]),
-                _rounded(figures["seconds"]),
-                _rounded(figures["peak_memory_bytes"], 2**20),
-                str(where["commit"] or NOTHING),
-                "; ".join(where["gpus"] or []) or f"{where['processor']}, {where['threads']} thread",
+                Cell("failed", record.error or "") if not figures else f"{100 * figures['test_accuracy']:.2f}",
+                NOTHING if validation is None else f"{100 * validation:.2f}",
+                str(figures.get("best_epoch") or NOTHING),
+                str(figures.get("epochs") or NOTHING),
+                _rounded(figures.get("seconds")),
+                _rounded(figures.get("peak_memory_bytes"), 2**20),
+                str(where.get("commit") or NOTHING),
+                "; ".join(where.get("gpus") or [])
+                or f"{where.get('processor') or NOTHING}, {where.get('threads') or NOTHING} thread",
             ]
         )
     seeds = min(Counter((run.task, run.arm) for run in planned).values())  # of all; of some there may be more
     command = ["auxrnn", "reproduce", experiment.name, "--scale", scale.name, "--seeds", str(seeds), "--out", "."]
-    commits = Counter(str(record.circumstances["commit"]) for _, record in finished)
+    commits = Counter(str(record.environment.get("commit")) for _, record in ended)
     told = [
         "In the folder of this page: the command below makes what is missing of all of it, the one below a run's name "
-        "that run again. Each run's folder holds its complete config.yaml, its learning curve and on what it ran.",
+        f"that run again. Its line of {file} holds its complete settings, its learning curve and on what it ran.",
         *(
             [f"The runs are of several commits ({', '.join(f'{name}: {number}' for name, number in commits.items())}): "
              "for the same digits check out the run's own."] if len(commits) > 1 else []

@@ -1,11 +1,11 @@
-"""`auxrnn reproduce`: every run of a table or figure of the paper, then its page. Finished runs are never made twice.
+"""`auxrnn reproduce`: every run of a table or figure of the paper, then its page. Recorded runs are never made twice.
 
 ```
-OUT/runs/TASK/MODEL-DIGEST/seed-N/   a run folder each; experiments share what they have in common
-OUT/runs/runs.csv, runs.jsonl        a row a run
+OUT/EXPERIMENT.jsonl                 the record: a line a run that has ended, with everything about it
 OUT/EXPERIMENT.html, figures/        the page
 OUT/EXPERIMENT-costs.json            time and memory against length, where the experiment is about them
 OUT/EXPERIMENT-inside.json           what looks into the models said, for a page made without them
+OUT/runs/TASK/MODEL-DIGEST/seed-N/   where runs are made; the looks into the models need it, nothing else
 ```
 """
 
@@ -17,17 +17,15 @@ from pathlib import Path
 
 from auxrnn.errors import InputError
 from auxrnn.experiments.arms import StoredArm, read_run
-from auxrnn.experiments.catalogue import Experiment, find_experiment
+from auxrnn.experiments.catalogue import EXPERIMENTS, Experiment, find_experiment
 from auxrnn.experiments.costs import cost_section, costs_file, measure_costs
 from auxrnn.experiments.experiment_page import build_page
 from auxrnn.experiments.insides import probe_sections
 from auxrnn.experiments.scales import PlannedRun, Scale, find_scale, plan_runs
-from auxrnn.grids.grid import run_grid
-from auxrnn.grids.records import Record, collect_records
-from auxrnn.grids.task import check_same
+from auxrnn.grids.grid import Outcome, run_grid
+from auxrnn.grids.records import Record, add_records, check_settings, read_records, record_folder
 from auxrnn.report.kept import keep_sections, kept_sections
 from auxrnn.report.page import Section, write_page
-from auxrnn.runs.folder import RunFolder
 from auxrnn.runs.run import StoppedRunError
 
 
@@ -66,31 +64,41 @@ def reproduce(request: Request, say: Callable[[str], None] = print) -> Path:
     wanted: dict[str, PlannedRun] = {}
     for run in planned:
         wanted.setdefault(run.name, run)
+    file, runs = out / f"{experiment.name}.jsonl", out / "runs"
+    records = _gather(experiment, scale, request.seeds or scale.seeds, out)
     stopped = []
     if not request.page_only:
-        say(f"{experiment.title}\n{scale.note}\n{len(wanted)} runs below {out / 'runs'}.")
-        order = {run.config: -index for index, run in enumerate(wanted.values())}
+        missing = {
+            name: run
+            for name, run in wanted.items()
+            if name not in records or (request.retry_failed and records[name].error is not None)
+        }
+        say(f"{experiment.title}\n{scale.note}\n{len(missing)} of {len(wanted)} runs are not in {file}.")
+        order = {run.config: -index for index, run in enumerate(missing.values())}
+
+        def record(outcome: Outcome) -> None:
+            _record(file, runs, [missing[outcome.name]])
+
         outcomes = run_grid(
-            {name: replace(run.config, data_dir=request.data_dir) for name, run in wanted.items()},
-            out / "runs",
+            {name: replace(run.config, data_dir=request.data_dir) for name, run in missing.items()},
+            runs,
             workers=request.workers,
             ray=request.ray,
             retry_failed=request.retry_failed,
             cost=lambda config: order[replace(config, data_dir=None)],
+            ended=record,
             say=say,
         )
-        for name, outcome in outcomes.items():
-            if outcome.state != "finished":
-                say(f"{name} has {outcome.state}: {outcome.error}")
         stopped = [name for name, outcome in outcomes.items() if outcome.state == "stopped"]
-    records = {record.name: record for record in collect_records(out / "runs")}
+        for name in stopped:
+            say(f"{name} has stopped: {outcomes[name].error}")
+        records = read_records(file)
+        for name in wanted:
+            if name in records and records[name].error is not None:
+                say(f"{name} has failed: {records[name].error}")
     planned = _whole(experiment, scale, request.seeds or scale.seeds, records)
-    if not any(run.name in records for run in planned):
+    if not any(run.name in records and records[run.name].result for run in planned):
         raise InputError(f"{out}: expected finished runs of {experiment.name} there, found none.")
-    for run in planned:
-        record = records.get(run.name)
-        check_same(RunFolder(out / "runs" / run.name), run.config, None if record is None else record.config)
-    failed = {run.name for run in planned if RunFolder(out / "runs" / run.name).failure.is_file()} - records.keys()
     path = out / f"{experiment.name}.html"
     extra = _inside(experiment, planned, path, request.data_dir, say)
     if experiment.costs:
@@ -98,11 +106,43 @@ def reproduce(request: Request, say: Callable[[str], None] = print) -> Path:
         if not request.page_only:
             measure_costs(costs, say, smoke=scale.name == "smoke")
         extra += [cost_section(costs)] if costs.is_file() else []
-    write_page(path, build_page(experiment, scale, planned, records, path, extra, failed))
+    write_page(path, build_page(experiment, scale, planned, records, path, extra))
     say(f"Page: {path}")
     if stopped:
         raise StoppedRunError(f"{len(stopped)} of {len(wanted)} runs have stopped; the same command goes on with them.")
     return path
+
+
+def _gather(experiment: Experiment, scale: Scale, seeds: int, out: Path) -> dict[str, Record]:
+    """What is recorded of an experiment, with what other experiments have in common with it and what ended runs left.
+
+    InputError where a record has other settings than the experiment.
+    """
+    file, runs = out / f"{experiment.name}.jsonl", out / "runs"
+    records = read_records(file)
+    others: dict[str, Record] = {}
+    for name in EXPERIMENTS:
+        if name != experiment.name:
+            others = {**read_records(out / f"{name}.jsonl"), **others}
+    planned = {run.name: run for run in _whole(experiment, scale, seeds, {**others, **records})}
+    for name, run in planned.items():
+        for place, found in ((file, records), (out, others)):
+            if name in found:
+                check_settings(run.config, found[name], place)
+    shared = [others[name] for name in planned if name in others and name not in records]
+    if shared:
+        add_records(file, shared)
+    known = {record.name for record in shared} | records.keys()
+    _record(file, runs, [run for name, run in planned.items() if name not in known])
+    return read_records(file)
+
+
+def _record(file: Path, runs: Path, planned: Sequence[PlannedRun]) -> None:
+    """Add those to the record whose folders say how they ended."""
+    found = [record_folder(runs / run.name, run.name, run.config) for run in planned]
+    ended = [record for record in found if record is not None]
+    if ended:
+        add_records(file, ended)
 
 
 def _whole(experiment: Experiment, scale: Scale, seeds: int, records: Mapping[str, Record]) -> list[PlannedRun]:

@@ -17,6 +17,7 @@ from auxrnn.report.figures import draw_curves
 from auxrnn.report.page import NOTHING, Cell, Figure, Page, Section, Table, relative_link, write_page
 from auxrnn.report.statistics import bootstrap_interval, spread
 from auxrnn.scores import SCORES, Score
+from auxrnn.verdict.judge import told_of
 
 LOSSES = {"reconstruct": "Reconstruction", "predict": "Prediction"}
 
@@ -36,7 +37,7 @@ def report_runs(
     if place.is_dir():
         raise InputError(f"{place}: expected a file to write the page to, found a folder; name one with --out.")
     check_place(place)
-    sections = [_results(arms, place), _runs(arms, place), _settings(arms), _curves(arms)]
+    sections = [_results(arms, place), _verdicts(arms), _runs(arms, place), _settings(arms), _curves(arms)]
     sections += probe_sections(arms, data_dir, say)
     sections.append(_repeat(arms))
     finished, every = (
@@ -127,6 +128,33 @@ def _against(found: Any, score: Score) -> list[Cell | str]:
         NOTHING if found.effect is None else f"{found.effect:.2f}",
         Cell(found.real, "" if found.p_corrected is None else f"p {found.p_corrected:.3g}, corrected"),
     ]
+
+
+def _verdicts(arms: list[StoredArm]) -> Section | None:
+    """What the runs said of their models at their end, beside the floors of their data."""
+    rows: list[list[Cell | str]] = []
+    floors: list[list[Cell | str]] = []
+    for arm in arms:
+        for run in arm.finished:
+            name, result = f"{arm.name}, seed {run.config.seed}", run.result or {}
+            summary, told = told_of(result.get("verdict"))
+            rows += [[name, summary]] if summary else []
+            rows += [[name, Cell(words, command, strong=True)] for words, command in told]
+            for floor, scores in (result.get("floors") or {}).items():
+                if isinstance(scores, dict):
+                    parts = (scores.get(part) for part in ("validation", "test"))
+                    floors.append([name, floor, *(NOTHING if one is None else _scored(one, run) for one in parts)])
+    if not rows:
+        return None
+    note = "Trained in about a second each on a part of the same training sequences; a network must beat the best."
+    return Section(
+        "Verdict",
+        (),
+        [
+            Table("Whether a model is any good, and the next command to try", ["run", "verdict"], rows),
+            Table("Floors", ["run", "floor", "validation", "test"], floors, note),
+        ],
+    )
 
 
 def _runs(arms: list[StoredArm], place: Path) -> Section:

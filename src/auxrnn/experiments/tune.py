@@ -21,13 +21,14 @@ from auxrnn.build import build_model
 from auxrnn.card import shown
 from auxrnn.config import OWN_CORE, RunConfig
 from auxrnn.data.dataset import SequenceData
+from auxrnn.data.presets import is_own
 from auxrnn.errors import InputError
-from auxrnn.runs.datasets import is_own, load_data
+from auxrnn.runs.datasets import load_data
 from auxrnn.runs.folder import FREE, flat_settings
 from auxrnn.runs.run import split_data
-from auxrnn.runs.sensible import sensible_settings
 from auxrnn.training.fit import fit
 from auxrnn.training.module import DivergedError
+from auxrnn.training.sensible import sensible_settings
 
 if TYPE_CHECKING:
     import optuna
@@ -87,6 +88,9 @@ def tune(
     return suggest(_replayed(study.best_trial), config, train.spec, longest)
 
 
+INITIALISATIONS = ["tensorflow", "torch", "forget", "chrono", "tensorflow-chrono"]
+
+
 def suggest(trial: Any, config: RunConfig, spec: InputSpec, longest: int) -> RunConfig:
     """The configuration of a trial: what is searched for drawn anew, all else as in `config`.
 
@@ -98,7 +102,7 @@ def suggest(trial: Any, config: RunConfig, spec: InputSpec, longest: int) -> Run
     if config.bptt != "full" and config.model != "transformer":
         chosen["bptt"] = _whole(trial, "bptt", 8, min(longest, MOST_STEPS))
     if config.cell != "rnn" and config.model not in OWN_CORE:
-        chosen["initialisation"] = trial.suggest_categorical("initialisation", ["torch", "forget", "chrono"])
+        chosen["initialisation"] = trial.suggest_categorical("initialisation", INITIALISATIONS)
     if config.auxiliaries:
         chosen["num_anchors"] = _whole(trial, "num_anchors", 1, MOST_ANCHORS)
         longest = max(longest, config.shortest_segment)
@@ -142,10 +146,10 @@ def as_yaml(config: RunConfig) -> str:
 
 def _journal(file: Path) -> Any:
     from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
 
-    file.parent.mkdir(parents=True, exist_ok=True)
-    return JournalStorage(JournalFileBackend(str(file)))
+    from auxrnn.experiments.journal import Journal
+
+    return JournalStorage(Journal(file))
 
 
 def _whole(trial: Any, name: str, low: int, high: int) -> int:

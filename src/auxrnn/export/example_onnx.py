@@ -22,8 +22,8 @@ def first_state(batch):
     state = {}
     for name, part in about["state"].items():
         one = [1 if axis == "batch" else axis for axis in part["shape"]]
-        first = np.zeros(one, np.float32) if part["first"] is None else np.reshape(part["first"], one)
-        state[name] = np.repeat(first.astype(np.float32), batch, axis=part["shape"].index("batch"))
+        first = np.zeros(one) if part["first"] is None else np.reshape(part["first"], one)
+        state[name] = np.repeat(first.astype(part["type"]), batch, axis=part["shape"].index("batch"))
     return state
 
 
@@ -40,13 +40,13 @@ def read(word):
     steps = np.load(word).reshape(1, -1, size)
     if about["pixel_order"] is not None:
         steps = steps[:, about["pixel_order"]]
-    return steps.astype(np.uint8 if kind == "pixels" else np.float32)
+    return steps.astype(about["input"]["type"])
 
 
 def random_steps(number):
     draw = np.random.default_rng(0)
     if kind == "values":
-        return draw.normal(size=(1, number, size)).astype(np.float32)
+        return draw.normal(size=(1, number, size)).astype(about["input"]["type"])
     if kind == "characters":
         return draw.integers(0, size, (1, number))
     return draw.integers(0, about["input"]["levels"], (1, number, size)).astype(np.uint8)
@@ -63,5 +63,6 @@ else:
     answers, state = advance(steps, state)
 last = answers[0, -1] if about["per_step"] else answers[0]  # the tags of the last step
 places = range(len(last)) if about["target"] == "value" else np.argsort(-last)[:5]
+form = ".6f" if about["target"] != "value" else ".9g" if last.dtype == np.float32 else ".15g"
 for place in places:
-    print(f"{about['classes'][place]}: {last[place]:.6f}")
+    print(f"{about['classes'][place]}: {last[place]:{form}}")

@@ -20,7 +20,7 @@ from auxrnn.config import RunConfig
 from auxrnn.data.presets import PRESETS
 from auxrnn.errors import InputError
 from auxrnn.grids.claims import is_claimed
-from auxrnn.grids.records import collect_records, write_records
+from auxrnn.grids.records import score_told
 from auxrnn.grids.task import Keep, Report, Task, check_same, give_up, tidy
 from auxrnn.grids.workers import Processes, ThisProcess, Workers, default_number
 from auxrnn.runs.folder import RunFolder, read_json
@@ -57,6 +57,7 @@ def run_grid(
     keep: Keep = "model",
     retry_failed: bool = False,
     cost: Callable[[RunConfig], float] | None = None,
+    ended: Callable[[Outcome], object] = lambda outcome: None,
     say: Say = print,
 ) -> dict[str, Outcome]:
     """Make every run that is not finished and return what became of each, in the order given.
@@ -65,23 +66,22 @@ def run_grid(
     workers: runs at once; one a core when left out, or four a GPU; 0 makes them here, one after another. ray: address
     of a Ray cluster that does the work instead ("local" starts one), where `workers` is the number of runs that share a
     GPU. keep: what the folders of finished runs keep; all but the checkpoints by default. retry_failed: go on with runs
-    that are recorded as failed. cost: of a run, in any unit, for the longest to come first.
+    that are recorded as failed. cost: of a run, in any unit, for the longest to come first. ended: called with each
+    outcome as soon as it is known.
 
-    Writes runs.csv and runs.jsonl into `root`. Raises InputError before anything starts where a folder holds a run of
-    another configuration, and StoppedRunError on SIGINT or SIGTERM, when all is saved.
+    Raises InputError before anything starts where a folder holds a run of another configuration, and StoppedRunError on
+    SIGINT or SIGTERM, when all is saved.
     """
     tasks = {name: Task(_folder(root, name), config, keep, retry_failed) for name, config in runs.items()}
     for task in tasks.values():
         check_same(RunFolder(task.folder), task.config)
-    grid = _Grid(tasks, cost or estimated_cost, say)
+    grid = _Grid(tasks, cost or estimated_cost, ended, say)
     try:
         if grid.waiting:
             grid.work(_workers(workers, ray, [runs[name] for name in grid.waiting]), root)
     finally:
         for task in tasks.values():
             tidy(RunFolder(task.folder), keep)
-        if root.is_dir():
-            write_records(root, collect_records(root))
     return {name: grid.outcomes[name] for name in runs}
 
 
@@ -127,8 +127,14 @@ def _workers(number: int | None, ray: str | None, configs: list[RunConfig]) -> W
 class _Grid:
     """Which runs wait, which are at work, and the outcomes of the rest."""
 
-    def __init__(self, tasks: Mapping[str, Task], cost: Callable[[RunConfig], float], say: Say) -> None:
-        self.tasks, self.say = tasks, say
+    def __init__(
+        self,
+        tasks: Mapping[str, Task],
+        cost: Callable[[RunConfig], float],
+        ended: Callable[[Outcome], object],
+        say: Say,
+    ) -> None:
+        self.tasks, self.ended, self.say = tasks, ended, say
         self.waiting = sorted(tasks, key=lambda name: -cost(tasks[name].config))
         self.working: set[str] = set()
         self.outcomes: dict[str, Outcome] = {}
@@ -209,11 +215,12 @@ class _Grid:
         self.outcomes[outcome.name] = outcome
         if outcome.name in self.waiting:
             self.waiting.remove(outcome.name)
+        self.ended(outcome)
         if not self._begun and outcome.state == "finished":
             return  # many, perhaps
         told = f"{outcome.state}: {outcome.error}"
         if outcome.result is not None:
-            told = f"test {100 * outcome.result['test_accuracy']:.1f} %, {outcome.result['seconds']:.0f} s"
+            told = f"test {score_told(outcome.result)}, {outcome.result['seconds']:.0f} s"
         self.say(f"[{len(self.outcomes)}/{len(self.tasks)}] {outcome.name}: {told}")
 
 

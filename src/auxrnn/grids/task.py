@@ -73,9 +73,9 @@ def _train(task: Task, folder: RunFolder) -> Report:
         try:
             if folder.config.exists():
                 check_same(folder, task.config)
-                resume_run(folder.path, data_dir=task.config.data_dir)
+                resume_run(folder.path, data_dir=task.config.data_dir, judged=False)
             else:
-                start_run(replace(task.config, out=str(folder.path)))
+                start_run(replace(task.config, out=str(folder.path)), judged=False)
         except Exception as error:
             if isinstance(error.__cause__, InterruptedRun):
                 return Report("interrupted", str(error))
@@ -101,11 +101,9 @@ def give_up(folder: RunFolder, error: str) -> None:
     write_json(folder.failure, {"error": error, "time": now, "commit": commit})
 
 
-def check_same(folder: RunFolder, config: RunConfig, found: RunConfig | None = None) -> None:
-    """InputError where a folder holds a run with other settings than `config`. found: its own, where they were read."""
-    if found is None and folder.config.exists():
-        found = read_config(folder)
-    changes = [] if found is None else changed_settings(config, found)
+def check_same(folder: RunFolder, config: RunConfig) -> None:
+    """InputError where a folder holds a run with other settings than `config`."""
+    changes = changed_settings(config, read_config(folder)) if folder.config.exists() else []
     if changes:
         raise InputError(
             f"{folder.path}: expected a run with the settings of this grid, found {', '.join(changes)}. "

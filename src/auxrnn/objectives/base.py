@@ -21,11 +21,13 @@ from torch import Tensor, nn
 
 from auxrnn.anchors import Segments, step_generator
 from auxrnn.batch import InputSpec, SequenceBatch, as_batch
+from auxrnn.encoder import Encoder
 from auxrnn.heads import one_mask
 from auxrnn.losses import Loss
-from auxrnn.recurrent import Core, State, is_divisible, select_rows
+from auxrnn.recurrent import Core, State, is_divisible, join_rows, select_rows
 from auxrnn.tiles import PartedLoss, sum_parts, tiles, treats_rows_alone
-from auxrnn.truncation import WindowPlan, Windows, encode_from, states_before
+from auxrnn.totals import Totals, TotalsPlan
+from auxrnn.truncation import WindowPlan, Windows, encode_from, run_prefix
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,13 @@ class Draw:
     """What an objective asks of one batch: its windows, and the segments that it drew (None where it draws none).
 
     chances: the uniform numbers that its loss needs, (R, ...), drawn for the whole batch before parts of it are run.
+    totals: what it needs of all steps (None: nothing).
     """
 
     windows: WindowPlan
     segments: Segments | None = None
     chances: Tensor | None = None
+    totals: TotalsPlan | None = None
 
     @property
     def steps_each(self) -> int:
@@ -53,7 +57,18 @@ class Draw:
             self.windows.of(sequences),
             None if self.segments is None else self.segments.of(sequences),
             None if self.chances is None else self.chances[rows],
+            None if self.totals is None else self.totals.of(sequences),
         )
+
+    def beside(self, more: WindowPlan, before: State, before_more: State) -> tuple[Draw, State]:
+        """With more windows behind its own, and the states before them all."""
+        own = self.windows
+        plan = replace(own, start=torch.cat([own.start, more.start], 1), stop=torch.cat([own.stop, more.stop], 1))
+        sequences, first, second = len(own.start), own.start.shape[1], more.start.shape[1]
+        rows = torch.arange(sequences).unsqueeze(1)
+        behind = sequences * first + rows * second + torch.arange(second)
+        order = torch.cat([rows * first + torch.arange(first), behind], dim=1)  # (B, W)
+        return replace(self, windows=plan), select_rows(join_rows([before, before_more]), order.flatten())
 
 
 class Objective(nn.Module, ABC):
@@ -66,6 +81,10 @@ class Objective(nn.Module, ABC):
     def chances(self, draw: Draw, generator: torch.Generator) -> Tensor | None:
         """The uniform numbers that the loss on `draw` needs, (R, ...); none by default."""
         return None
+
+    def completed(self, draw: Draw, before: State, totals: Totals | None) -> tuple[Draw, State]:
+        """The draw and the states before its windows, with further windows that the totals ask for; none by default."""
+        return draw, before
 
     @abstractmethod
     def loss(
@@ -99,6 +118,7 @@ def objective_losses(
 
     The windows run in one batched pass; on the CPU in tiles where nothing speaks against it.
     """
+    batch = cut_into_tokens(core, batch)
     draws = [objective.draw(batch.lengths, generator) for objective in objectives]
     return losses_of_draws(core, batch, objectives, draws, truth_share, generator)
 
@@ -111,21 +131,31 @@ def losses_of_draws(
     truth_share: float,
     generator: torch.Generator,
 ) -> list[Loss]:
-    """`objective_losses` where the windows and segments are given."""
+    """`objective_losses` where the windows and segments are given, and the batch is one of tokens where it must be."""
     draws = [
         replace(draw, chances=objective.chances(draw, generator))
         for objective, draw in zip(objectives, draws, strict=True)
     ]
-    plans = [draw.windows for draw in draws]
-    before = states_before(core, batch.inputs, plans)
+    wanted = next((draw.totals for draw in draws if draw.totals is not None), None)
+    prefix = run_prefix(core, batch.inputs, [draw.windows for draw in draws], wanted)
+    completed = [
+        objective.completed(draw, before, None if draw.totals is None else prefix.totals)
+        for objective, draw, before in zip(objectives, draws, prefix.states, strict=True)
+    ]
+    draws, states = [draw for draw, _ in completed], [before for _, before in completed]
     with one_mask(objectives):
         if _can_be_tiled(core, batch, objectives):
-            return _tiled_losses(core, batch, objectives, draws, before, truth_share, generator)
-        encoded = encode_from(core, batch.inputs, plans, before)
+            return _tiled_losses(core, batch, objectives, draws, states, prefix.totals, truth_share, generator)
+        encoded = encode_from(core, batch.inputs, [draw.windows for draw in draws], states)
         return [
-            objective.loss(batch, draw, windows, truth_share, generator)
+            objective.loss(batch, draw, replace(windows, totals=prefix.totals), truth_share, generator)
             for objective, draw, windows in zip(objectives, draws, encoded, strict=True)
         ]
+
+
+def cut_into_tokens(core: Core, batch: SequenceBatch) -> SequenceBatch:
+    """A batch of raw steps as an `Encoder` with a stem reads it; as it is for any other core."""
+    return core.cut(batch) if isinstance(core, Encoder) else batch
 
 
 def _can_be_tiled(core: Core, batch: SequenceBatch, objectives: Sequence[Objective]) -> bool:
@@ -145,6 +175,7 @@ def _tiled_losses(
     objectives: Sequence[Objective],
     draws: Sequence[Draw],
     before: Sequence[State],
+    totals: Totals | None,
     truth_share: float,
     generator: torch.Generator,
 ) -> list[Loss]:
@@ -157,6 +188,7 @@ def _tiled_losses(
         draw = draws[index].of(own)
         states = [select_rows(before[index], rows)]
         windows = encode_from(core, batch.inputs[own], [draw.windows], states)[0]
+        windows = replace(windows, totals=None if totals is None else totals.of(own))
         return objectives[index].loss(batch.of(own), draw, windows, truth_share, generator)
 
     parted = []
@@ -174,7 +206,7 @@ def _weights(core: Core, objective: Objective) -> list[nn.Parameter]:
 
 
 def spec_and_example(core: nn.Module, spec: InputSpec | None) -> tuple[InputSpec, Tensor]:
-    own = getattr(core, "spec", None)
+    own = getattr(core, "step_spec", None)
     if own is not None:
         return own, core.example()  # type: ignore[operator]
     if spec is None:

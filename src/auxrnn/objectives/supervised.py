@@ -1,7 +1,8 @@
-"""The supervised loss of a label a sequence: a head on the last output of each."""
+"""The supervised loss of a label a sequence: a head on the last output of each, or on statistics of all of them."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,36 +13,182 @@ from auxrnn.encoder import core_sizes
 from auxrnn.heads import FeedForward
 from auxrnn.losses import Loss
 from auxrnn.objectives.base import Draw, Objective, checked_bptt, spec_and_example
+from auxrnn.readouts import Moments, Readout
+from auxrnn.recurrent import State
 from auxrnn.targets import Target, as_target
+from auxrnn.totals import Totals, TotalsPlan
 from auxrnn.truncation import WindowPlan, Windows
+
+UNBOUNDED = 2**62
+"""Steps of a block that holds any sequence."""
 
 
 class Supervised(Objective):
-    """The target's loss of a head on the last output, truncated to the last `bptt` steps.
+    """The target's loss of a head on what a readout gives of each sequence.
 
-    0 trains the head alone. head: a module (B, H) -> (B, outputs). target: what the labels say; one class a sequence,
-    and so cross-entropy, where none is given.
+    Readout `last` (Trinh et al. 2018): the last output, with gradient over the last `bptt` steps.
+
+    Readouts of all steps (ours): a sequence is cut into blocks of `bptt` steps. The value is that of all steps, exact.
+    The gradient goes through `num_windows` blocks drawn without replacement, or through all where there are no more;
+    each step counts 1 / P(its block is drawn), so that over the draws the gradient is that of the plain readout with
+    every step's graph cut at its block's start. The greatest outputs have their gradient through the `top_windows`
+    blocks in which most units are greatest.
+
+    Parameters
+    ----------
+    head : Module
+        What the readout gives (B, size) -> (B, outputs).
+    bptt : int, optional
+        Truncation length in steps of the core. None: all of them. 0 trains the head alone.
+    target : Target, optional
+        What the labels say; one class a sequence, and so cross-entropy, where none is given.
+    readout : Readout, optional
+        `last` where none is given.
+    num_windows, top_windows : int
+        Windows a sequence, at least 1, for readouts of all steps.
+    anchor_weight : float
+        The label is asked at the end of each drawn window too, of what that window alone gives; that loss, a mean over
+        the windows, counts so much beside the other (ours).
     """
 
-    def __init__(self, head: nn.Module, *, bptt: int | None = 300, target: Target | None = None) -> None:
+    def __init__(
+        self,
+        head: nn.Module,
+        *,
+        bptt: int | None = 300,
+        target: Target | None = None,
+        readout: Readout | None = None,
+        num_windows: int = 5,
+        top_windows: int = 3,
+        anchor_weight: float = 0.0,
+    ) -> None:
         super().__init__()
         self.head, self.bptt, self.target = head, checked_bptt(bptt), target
+        self.readout = readout
+        self.num_windows, self.top_windows, self.anchor_weight = num_windows, top_windows, anchor_weight
+
+    @property
+    def reads_all(self) -> bool:
+        return self.readout is not None and self.readout.reads_all
+
+    @property
+    def block(self) -> int:
+        """Steps of a block: a window of the readouts of all steps."""
+        return self.bptt or UNBOUNDED
+
+    def totals(self, lengths: Tensor) -> TotalsPlan | None:
+        """What is needed of all steps of sequences of `lengths` (B,)."""
+        if self.readout is None or not self.readout.reads_all:
+            return None
+        return TotalsPlan(lengths, self.block, self.top_windows if self.readout.reads_greatest else 0)
 
     def draw(self, lengths: Tensor, generator: torch.Generator) -> Draw:
+        if self.reads_all:
+            return Draw(self._blocks(lengths, generator), totals=self.totals(lengths))
         reach = lengths if self.bptt is None else lengths.clamp(max=max(self.bptt, 1))  # the last output needs a step
         stop = lengths.unsqueeze(1)
         return Draw(WindowPlan(stop - reach.unsqueeze(1), stop))
 
+    def _blocks(self, lengths: Tensor, generator: torch.Generator) -> WindowPlan:
+        """`num_windows` of the blocks of each sequence, each as likely; empty windows where there are fewer."""
+        if self.bptt == 0:
+            return WindowPlan(lengths.new_zeros(len(lengths), 1), lengths.new_zeros(len(lengths), 1))
+        number = self._number(lengths)
+        most = int(number.max())
+        if most == 1:
+            chosen = torch.zeros(len(lengths), 1, dtype=torch.int64)
+        else:
+            order = torch.rand(len(lengths), most, generator=generator)
+            order = order.masked_fill(torch.arange(most) >= number.unsqueeze(1), 2.0)
+            chosen = order.topk(min(self.num_windows, most), dim=1, largest=False).indices
+        return self._windows(chosen, lengths, chosen < number.unsqueeze(1))
+
+    def _windows(self, blocks: Tensor, lengths: Tensor, there: Tensor) -> WindowPlan:
+        """The windows of blocks (B, W), empty where they are not there."""
+        first = torch.where(there, blocks, 0) * self.block
+        stop = torch.minimum(first + self.block, lengths.unsqueeze(1))
+        return WindowPlan(first, torch.where(there, stop, first))
+
+    def _number(self, lengths: Tensor) -> Tensor:
+        """Blocks of each sequence, (B,)."""
+        return (lengths + (self.block - 1)) // self.block
+
+    def completed(self, draw: Draw, before: State, totals: Totals | None) -> tuple[Draw, State]:
+        """With the windows that hold the greatest outputs, which are known once a sequence has run."""
+        if totals is None or totals.blocks is None or self.bptt == 0:
+            return draw, before
+        assert draw.totals is not None
+        plan = self._windows(totals.blocks, draw.totals.lengths, totals.blocks >= 0)
+        return draw.beside(plan, before, totals.states)
+
     def logits(self, draw: Draw, windows: Windows) -> Tensor:
-        """(B, outputs), from the output of each sequence's own last step."""
+        """(B, outputs)."""
+        if self.reads_all:
+            return self.answer(self._moments(draw, windows))
         last = (draw.windows.stop - draw.windows.start - 1).squeeze(1).to(windows.outputs.device)  # (B,)
         hidden = windows.outputs[torch.arange(len(last), device=last.device), 0, last]  # (B, H)
         return self.head(hidden.detach() if self.bptt == 0 else hidden)
 
+    def answer(self, moments: Moments) -> Tensor:
+        """(B, outputs) of a readout of all steps."""
+        assert self.readout is not None
+        return self.head(self.readout(moments))
+
     def loss(
         self, batch: SequenceBatch, draw: Draw, windows: Windows, truth_share: float, generator: torch.Generator
     ) -> Loss:
-        return label_loss(self.logits(draw, windows), batch, self.target)
+        found = label_loss(self.logits(draw, windows), batch, self.target)
+        if self.anchor_weight and self.reads_all and self.bptt != 0:
+            at_anchors = self._loss_at_anchors(batch, draw, windows)
+            found = replace(found, total=found.total + self.anchor_weight * found.count * at_anchors.mean)
+        return found
+
+    def _moments(self, draw: Draw, windows: Windows) -> Moments:
+        """Those of all steps, whose value is known, with the gradient of the windows."""
+        totals = windows.totals
+        assert totals is not None
+        outputs = windows.outputs  # (B, W, L, H), zero where there is no step
+        known = Moments.of(totals)
+        if self.bptt == 0:
+            return known
+        drawn = outputs.shape[1] - (self.top_windows if totals.blocks is not None else 0)
+        number = self._number(totals.count).double()
+        each = (number / number.clamp(max=drawn) / totals.count).to(outputs.device, outputs.dtype).view(-1, 1)
+        seen = outputs[:, :drawn].flatten(1, 2)  # (B, W * L, H)
+        mean, square = seen.sum(1) * each, seen.square().sum(1) * each
+        greatest = known.greatest
+        if greatest is not None:
+            greatest = greatest + self._greatest_gradient(draw, totals, outputs[:, drawn:])
+        return Moments(known.mean + mean - mean.detach(), known.square + square - square.detach(), greatest)
+
+    def _greatest_gradient(self, draw: Draw, totals: Totals, outputs: Tensor) -> Tensor:
+        """Zero, with the gradient of the greatest outputs that lie in the last windows, outputs (B, top, L, H)."""
+        assert totals.blocks is not None
+        assert totals.block_of is not None
+        length = (draw.windows.stop - draw.windows.start)[:, -self.top_windows :].to(outputs.device)  # (B, top)
+        outside = torch.arange(outputs.shape[2], device=outputs.device) >= length.unsqueeze(2)  # (B, top, L)
+        own = outputs.masked_fill(outside.unsqueeze(3), -2.0).amax(2)  # (B, top, H)
+        mine = totals.blocks.to(outputs.device).unsqueeze(2) == totals.block_of.unsqueeze(1)
+        return torch.where(mine, own - own.detach(), 0.0).sum(1)
+
+    def _loss_at_anchors(self, batch: SequenceBatch, draw: Draw, windows: Windows) -> Loss:
+        """The label asked at the end of every drawn window, of what it alone gives."""
+        totals, outputs = windows.totals, windows.outputs
+        assert totals is not None
+        assert batch.labels is not None
+        drawn = outputs.shape[1] - (self.top_windows if totals.blocks is not None else 0)
+        length = (draw.windows.stop - draw.windows.start)[:, :drawn].flatten()  # (B * W,)
+        rows = length.nonzero().squeeze(1)
+        sequence = (rows // drawn).to(outputs.device)
+        own = outputs[:, :drawn].flatten(0, 1)[rows.to(outputs.device)]  # (R, L, H)
+        count = length[rows].to(outputs.device, outputs.dtype).unsqueeze(1)
+        outside = torch.arange(own.shape[1], device=own.device) >= count
+        greatest = own.masked_fill(outside.unsqueeze(2), -2.0).amax(1) if totals.greatest is not None else None
+        moments = Moments(own.sum(1) / count, own.square().sum(1) / count, greatest)
+        labels, weights = batch.labels[sequence], None if batch.weights is None else batch.weights[sequence]
+        logits = self.answer(moments)
+        target = as_target(logits.shape[-1]) if self.target is None else self.target
+        return target.loss(logits, labels, weights)
 
 
 def label_loss(outputs: Tensor, batch: SequenceBatch, target: Target | None = None) -> Loss:
@@ -55,6 +202,7 @@ def label_loss(outputs: Tensor, batch: SequenceBatch, target: Target | None = No
     return target.loss(outputs, batch.labels, batch.weights)
 
 
-def output_head(core: nn.Module, outputs: int, **options: Any) -> FeedForward:
+def output_head(core: nn.Module, outputs: int, readout: Readout | None = None, **options: Any) -> FeedForward:
     """The paper's feed-forward head on a core that knows its inputs (an `Encoder`); options go to `FeedForward`."""
-    return FeedForward(core_sizes(core, spec_and_example(core, None)[1])[0], outputs, **options)
+    hidden = core_sizes(core, spec_and_example(core, None)[1])[0]
+    return FeedForward(hidden if readout is None else readout.size, outputs, **options)

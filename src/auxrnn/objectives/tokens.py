@@ -22,9 +22,9 @@ def steps_at(batch: SequenceBatch, at: Tensor) -> Tensor:
 
     The padding is never read: whatever stands there, NaN included, changes no gradient.
     """
-    at = torch.minimum(at, batch.lengths.view(-1, 1, 1) - 1).to(batch.inputs.device)
+    at = torch.minimum(at, batch.lengths.view(-1, 1, 1) - 1).to(batch.steps.device)
     rows = torch.arange(len(at), device=at.device).view(-1, 1, 1)
-    return batch.inputs[rows, at].flatten(0, 1)
+    return batch.steps[rows, at].flatten(0, 1)
 
 
 def token_loss(head: StepHead, outputs: Tensor, targets: Tensor, length: Tensor) -> Loss:

@@ -9,14 +9,15 @@ from typing import Any
 
 from auxrnn.config import RunConfig
 from auxrnn.data.catalogue import load
-from auxrnn.data.dataset import TrainTest
+from auxrnn.data.dataset import SequenceData, TrainTest
 from auxrnn.data.options import DataOptions
-from auxrnn.data.presets import PRESETS
+from auxrnn.data.presets import is_own
 from auxrnn.errors import InputError
-from auxrnn.own.loading import load_own
+from auxrnn.own.loading import OwnData, load_own
 from auxrnn.own.roles import with_roles
 from auxrnn.own.rows import Form
 from auxrnn.own.stored import UNFIT, form_of
+from auxrnn.own.unlabelled import read_unlabelled
 from auxrnn.preprocessing import Preprocessing
 from auxrnn.reading import ReadingOptions
 from auxrnn.targets import Target
@@ -27,18 +28,15 @@ FOR_OWN = ("limit_train", "limit_test")
 @dataclass(frozen=True)
 class RunData:
     """sequences: to learn from and to test on. preprocessing: what was done to the raw ones, None for pixels of a
-    preset. facts: what the model keeps to read others like them. findings: lines to show before training.
+    preset. facts: what the model keeps to read others like them. findings: lines to show before training. unlabelled:
+    for the auxiliary losses alone.
     """
 
     sequences: TrainTest
     preprocessing: Preprocessing | None
     facts: dict[str, Any]
     findings: tuple[str, ...] = ()
-
-
-def is_own(data: str) -> bool:
-    """Whether a run's data are a path: no preset is called so, and it is there or looks like one."""
-    return data not in PRESETS and (Path(data).exists() or "/" in data or "." in data)
+    unlabelled: SequenceData | None = None
 
 
 def run_name(config: RunConfig) -> str:
@@ -51,6 +49,8 @@ def load_data(config: RunConfig) -> RunData:
     """The data of a run; InputError for options that mean nothing for them."""
     options = DataOptions.of_run(config)
     if not is_own(config.data):
+        if config.unlabelled is not None:
+            raise InputError(f"{config.data}: expected no --unlabelled, which is for files of your own; leave it out.")
         for name in config.reading.given:
             raise InputError(f"{config.data}: expected no --{name}, which is for files of your own; leave it out.")
         sequences = load(config.data, config.data_dir, options, seed=config.seed)
@@ -70,7 +70,18 @@ def load_data(config: RunConfig) -> RunData:
         seed=config.seed,
     )
     facts = {"own": {"form": asdict(own.form), "reading": own.options.to_dict(), **options.to_dict()}}
-    return RunData(own.sequences, own.preprocessing, facts, own.findings)
+    if config.unlabelled is None:
+        return RunData(own.sequences, own.preprocessing, facts, own.findings)
+    further = _unlabelled(Path(config.unlabelled), own)
+    line = f"Unlabelled  {len(further):,} sequences of {config.unlabelled}, for the auxiliary losses"
+    return RunData(own.sequences, own.preprocessing, facts, (*own.findings, line), further)
+
+
+def _unlabelled(path: Path, own: OwnData) -> SequenceData:
+    """Further sequences like a person's own, without their labels."""
+    rows = read_unlabelled(path, own.form, own.options)
+    inputs = [own.preprocessing.sequence(row.sequence, row.where) for row in rows]
+    return SequenceData(str(path), own.train.spec, inputs)
 
 
 def _namesake(preset: str) -> tuple[str, ...]:

@@ -75,7 +75,7 @@ def read_config(folder: RunFolder) -> RunConfig:
     if not folder.config.is_file():
         raise InputError(f"{folder.path}: expected a run folder, found no config.yaml in it.")
     try:
-        return _as_config(parse_yaml(read_description(folder.config)))
+        return as_config(parse_yaml(read_description(folder.config)))
     except InputError as error:
         raise InputError(f"{folder.config}: {error}") from error
     except (yaml.YAMLError, TypeError, KeyError, ValueError, AttributeError, RecursionError, OSError) as error:
@@ -94,7 +94,7 @@ def check_unchanged(folder: RunFolder, config: RunConfig) -> None:
     if started is None:  # a run of an older version
         return
     try:
-        before = _as_config(started)
+        before = as_config(started)
     except (InputError, TypeError, KeyError) as error:
         raise InputError(f"{folder.environment}: expected the configuration of a run, found: {error}") from error
     changes = changed_settings(before, config)
@@ -122,7 +122,8 @@ def flat_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     return flat
 
 
-def _as_config(content: Any) -> RunConfig:
+def as_config(content: Any) -> RunConfig:
+    """The configuration that plain entries describe, all groups of the auxiliary losses among them."""
     return RunConfig(**with_groups({**content, "aux": content["aux"]}))  # a file without the group is not whole
 
 

@@ -47,8 +47,8 @@ class Rank:
         return kind, message
 
 
-def launch(folder: Path, config: RunConfig, checkpoint: Path | None) -> None:
-    """Train in `config.devices` processes, from `checkpoint` or from the beginning.
+def launch(folder: Path, config: RunConfig, checkpoint: Path | None, judged: bool) -> None:
+    """Train in `config.devices` processes, from `checkpoint` or from the beginning, judged: with a verdict.
 
     Raises InputError, LostRankError where one was killed or hung, and RuntimeError with what one of them said.
     """
@@ -60,7 +60,7 @@ def launch(folder: Path, config: RunConfig, checkpoint: Path | None) -> None:
                 last_words = Path(words) / f"{number}.json"
                 command = [sys.executable, "-m", "auxrnn.runs.rank", str(folder), str(checkpoint or "")]
                 process = subprocess.Popen(
-                    [*command, config.data_dir or "", str(last_words)],
+                    [*command, config.data_dir or "", "judged" if judged else "", str(last_words)],
                     env=_environment(config, number, port),
                     start_new_session=True,
                 )

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import json
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,11 +17,13 @@ from typing import Any, BinaryIO, Literal, TextIO
 import numpy as np
 import torch
 
-from auxrnn.data.feeds import feed_binary, feed_lines, feed_text, no_more, pieces_of
+from auxrnn.data.feeds import feed_binary, feed_lines, feed_text, no_more
 from auxrnn.errors import InputError
 from auxrnn.files import check_place
+from auxrnn.moments import is_far
 from auxrnn.persistence import SavedModel
 from auxrnn.preprocessing import RawSequences
+from auxrnn.runs.intake import Intake, Stops
 from auxrnn.streaming import Stream
 from auxrnn.vocabulary import encode
 
@@ -57,40 +58,69 @@ def follow_sequence(saved: SavedModel, request: Request, standard_input: BinaryI
         raise InputError("Expected a model that reads pixels row by row to stream to, got one that needs whole images.")
     if request.binary and saved.spec.kind == "characters":
         raise InputError("Expected numbers with --binary, got a model of characters, which reads UTF-8; leave it out.")
+    learned = saved.preprocessing
+    if request.binary and learned is not None and is_far(learned.mean, learned.scale):
+        raise InputError(
+            "Expected lines of numbers, got --binary, whose float32 does not hold what changes in channels as far from "
+            "zero as those of training; leave it out."
+        )
     if request.follow and request.file is None:
         raise InputError("Expected a file to follow, got standard input; leave --follow out, or name a file.")
-    stream = Stream(saved.network)
+    stream, stops = Stream(saved.network), Stops()
+    notes: dict[str, str] = {}
     if request.state is not None:
         check_place(request.state)
         if request.state.exists():
-            stream.load(request.state)
-    answers = _Answers(saved, request.form, out)
-    with _opened(request.file, standard_input) as (file, name), _ended_by_signals():
-        already = stream.steps if request.file is not None else 0
-        steps = _skipped(_steps(saved, file, name, request), already, name)
-        keeper = _Keeper(stream, request.state)
-        answered = 0
+            notes = stream.load(request.state)
+    keeper = _Keeper(stream, request.state)
+    with _opened(request.file, standard_input) as file, stops.listening():
+        intake = Intake(
+            file,
+            request.file,
+            notes,
+            stops=stops,
+            steps=lambda: stream.steps,
+            pause=keeper.pause,
+            follow=request.follow,
+            more=look_again if request.follow else no_more,
+        )
+        keeper.begin(intake)
+        already = stream.steps - intake.first if request.file is not None else 0
+        steps = _skipped(_steps(saved, intake.pieces, intake.name, request), already, intake.name)
         try:
-            for piece in steps:
-                while piece.shape[1]:
-                    number = request.every - stream.steps % request.every
-                    stream.advance(piece[:, :number])
-                    piece = piece[:, number:]
-                    if stream.steps % request.every == 0:
-                        answers.write(stream)
-                        answered = stream.steps
-                        keeper.sometimes()
+            _answer(stream, steps, request, _Answers(saved, request.form, out))
             if stream.steps == 0:
-                raise InputError(f"{name}: expected at least one step, found none. {_form(saved, request)}")
-            if stream.steps != answered:
-                answers.write(stream)
-        finally:
+                raise InputError(f"{intake.name}: expected at least one step, found none. {_form(saved, request)}")
+            intake.settle(kept=0)
+        except InputError:
+            intake.forget()
             keeper.now()
+            raise
+        except BaseException:
+            keeper.back()
+            raise
+        finally:
+            intake.close()
+        keeper.now()
 
 
-def _steps(saved: SavedModel, file: BinaryIO, name: str, request: Request) -> Iterator[torch.Tensor]:
+def _answer(stream: Stream, steps: Iterator[torch.Tensor], request: Request, answers: _Answers) -> None:
+    """Every so many steps, and at the end."""
+    answered = 0
+    for piece in steps:
+        while piece.shape[1]:
+            number = request.every - stream.steps % request.every
+            stream.advance(piece[:, :number])
+            piece = piece[:, number:]
+            if stream.steps % request.every == 0:
+                answers.write(stream)
+                answered = stream.steps
+    if stream.steps not in (0, answered):
+        answers.write(stream)
+
+
+def _steps(saved: SavedModel, pieces: Iterator[bytes], name: str, request: Request) -> Iterator[torch.Tensor]:
     """Pieces (1, t, C) or (1, t) as the network reads them."""
-    pieces = pieces_of(file, name, look_again if request.follow else no_more)
     learned = saved.preprocessing
     if saved.spec.kind == "characters":
         characters = "" if learned is None else learned.characters
@@ -155,40 +185,51 @@ class _Answers:
 
 
 class _Keeper:
-    """Writes where the stream stands, not more often than once a second on the way."""
+    """Writes where the stream stands and what was read ahead, not more often than once a second on the way."""
 
     def __init__(self, stream: Stream, path: Path | None) -> None:
-        self.stream, self.path, self.saved = stream, path, time.monotonic()
+        self.stream, self.path = stream, path
 
-    def sometimes(self) -> None:
-        if time.monotonic() - self.saved > SECONDS_BETWEEN_SAVES:
-            self.now()
+    def begin(self, intake: Intake) -> None:
+        self.intake = intake
+        self.time, self.saved, self.settled = time.monotonic(), self._read(), self.stream.state_dict()
+
+    def pause(self) -> float | None:
+        """At a moment when steps and bytes agree: save where it is due; the seconds until then, None with no news."""
+        if self.path is None or self._read() == self.saved:
+            return None
+        self.settled = self.stream.state_dict()
+        left = self.time + SECONDS_BETWEEN_SAVES - time.monotonic()
+        if left > 0:
+            return left
+        self.now()
+        return None
 
     def now(self) -> None:
-        if self.path is not None and self.stream.steps:
-            self.stream.save(self.path)
-            self.saved = time.monotonic()
+        if self.path is not None and self._read() != self.saved:
+            self.stream.save(self.path, self.intake.notes())
+            self.time, self.saved = time.monotonic(), self._read()
+
+    def _read(self) -> tuple[int, bytes]:
+        """Steps, and the bytes behind them that cannot be read again."""
+        return self.stream.steps, self.intake.left if self.intake.path is None else b""
+
+    def back(self) -> None:
+        """Save the last moment when steps and bytes agreed: what was read since is read ahead."""
+        if self.path is not None:
+            self.stream.load_state_dict(self.settled)
+            self.now()
 
 
 @contextmanager
-def _opened(path: Path | None, standard_input: BinaryIO) -> Iterator[tuple[BinaryIO, str]]:
+def _opened(path: Path | None, standard_input: BinaryIO) -> Iterator[BinaryIO]:
     if path is None:
-        yield standard_input, "standard input"
+        yield standard_input
         return
     if not path.is_file():
         raise InputError(f"{path}: expected a file to read, found {'a folder' if path.is_dir() else 'nothing'}.")
     with path.open("rb") as file:
-        yield file, str(path)
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """SIGTERM ends like Ctrl-C, so that the state is written."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        yield file
 
 
 def look_again() -> bool:

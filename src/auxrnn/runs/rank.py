@@ -1,4 +1,4 @@
-"""One of the processes that `launch` starts: `python -m auxrnn.runs.rank RUN CHECKPOINT DATA_DIR LAST_WORDS`.
+"""One of the processes that `launch` starts: `python -m auxrnn.runs.rank RUN CHECKPOINT DATA_DIR JUDGED LAST_WORDS`.
 
 Trains its part, leaves its last words in a file for the process that started it, and ends when that one is gone.
 """
@@ -24,9 +24,9 @@ def main() -> int:
     from auxrnn.runs.run import StoppedRunError, train_rank
     from auxrnn.training.ranks import LostRankError
 
-    folder, checkpoint, data_dir, last_words = sys.argv[1:]
+    folder, checkpoint, data_dir, judged, last_words = sys.argv[1:]
     try:
-        train_rank(Path(folder), Path(checkpoint) if checkpoint else None, data_dir or None)
+        train_rank(Path(folder), Path(checkpoint) if checkpoint else None, data_dir or None, bool(judged))
     except (InputError, StoppedRunError) as error:
         kind = "input" if isinstance(error, InputError) else "stopped"
         kind = "lost" if isinstance(error.__cause__, LostRankError) else kind

@@ -15,15 +15,16 @@ from safetensors import SafetensorError
 from auxrnn.build import build_model
 from auxrnn.config import OWN_CORE, RunConfig
 from auxrnn.data.dataset import SequenceData, TrainTest
+from auxrnn.data.presets import is_own
 from auxrnn.data.splits import stratified_split
-from auxrnn.errors import InputError, did_you_mean
-from auxrnn.files import check_outside
+from auxrnn.errors import InputError, did_you_mean, is_full_memory
+from auxrnn.files import check_outside, is_left_over, remove
 from auxrnn.inference import measure
 from auxrnn.kernels.backend import choose_backend
 from auxrnn.lock import check_unlocked, lock_run
 from auxrnn.model import Classifier
 from auxrnn.persistence import SavedModel, save_model
-from auxrnn.runs.datasets import RunData, is_own, load_data, run_name
+from auxrnn.runs.datasets import RunData, load_data, run_name
 from auxrnn.runs.environment import describe_environment, peak_memory
 from auxrnn.runs.folder import (
     STARTED_WITH,
@@ -36,15 +37,19 @@ from auxrnn.runs.folder import (
 )
 from auxrnn.runs.forecast import describe_run
 from auxrnn.runs.intervals import score_interval
+from auxrnn.runs.judging import judge_run
 from auxrnn.runs.launch import launch
-from auxrnn.runs.sensible import sensible_settings
+from auxrnn.runs.provenance import DATA, as_started, check_same_data, describe_data
 from auxrnn.scores import SCORES
+from auxrnn.training.candidates import chosen_by_data
 from auxrnn.training.checkpoints import find_checkpoints, is_whole
 from auxrnn.training.fit import Fitted, fit
 from auxrnn.training.interrupt import InterruptedRun
 from auxrnn.training.module import DivergedError
 from auxrnn.training.precision import usable_precision
 from auxrnn.training.ranks import LostRankError, find_ranks
+from auxrnn.verdict import Verdict
+from auxrnn.verdict.judge import without_commands
 
 Say = Callable[[str], None]
 
@@ -64,7 +69,9 @@ class FullMemoryError(StoppedRunError):
     """The memory does not hold a step of the run, here or beside what else is at work."""
 
 
-def start_run(config: RunConfig, say: Say = print, *, given: Collection[str] | None = None) -> dict[str, Any]:
+def start_run(
+    config: RunConfig, say: Say = print, *, given: Collection[str] | None = None, judged: bool = True
+) -> dict[str, Any]:
     """Train from the beginning into a new folder and return the result (what result.json holds).
 
     Over several devices every process that torchrun or SLURM has started calls this; where nothing has started them,
@@ -72,12 +79,13 @@ def start_run(config: RunConfig, say: Say = print, *, given: Collection[str] | N
     holds a run already; `training.fit.fit` says what else.
 
     given: the settings that a person has said; on files of their own the others may be chosen by the data. None: all.
+    judged: whether the floors of the data are measured and a verdict is told at the end.
     """
     ranks = find_ranks(config)
     folder = RunFolder(Path(config.out or run_name(config)))
     if not ranks.is_first:
-        config, data = _chosen(config, load_data(config), given)
-        return _train(config, folder, data, None, say)
+        config, data, _ = _chosen(config, load_data(config), given, _silent)
+        return _train(config, folder, data, None, say, judged)
     check_unlocked(folder.path)
     _check_new(folder)
     if folder.path.is_file():
@@ -89,7 +97,7 @@ def start_run(config: RunConfig, say: Say = print, *, given: Collection[str] | N
     if is_own(config.data):
         check_outside(folder.path, Path(config.data))
     _check_engine(config)
-    config, data = _chosen(config, load_data(config), given)
+    config, data, tried = _chosen(config, load_data(config), given, say)
     train = data.sequences.train  # what follows is refused before anything is written
     if config.class_weights == "balanced":
         train.balanced()
@@ -97,19 +105,28 @@ def start_run(config: RunConfig, say: Say = print, *, given: Collection[str] | N
     with lock_run(folder.path):
         _check_new(folder)
         try:
-            write_json(folder.environment, {**describe_environment(), STARTED_WITH: config.to_dict()})
+            described = {DATA: describe_data(data), STARTED_WITH: config.to_dict(), "candidates": tried}
+            write_json(folder.environment, {**describe_environment(), **described})
             write_config(folder, config)
         except OSError as error:
             raise InputError(f"{folder.path}: expected a folder that can be written to: {error}.") from error
-        return _train(config, folder, data, None, say)
+        return _train(config, folder, data, None, say, judged)
 
 
-def _chosen(config: RunConfig, data: RunData, given: Collection[str] | None) -> tuple[RunConfig, RunData]:
-    """The configuration with what was not `given` chosen by a person's own data, and the reasons among the findings."""
-    if given is None or not is_own(config.data):
-        return config, data
-    config, reasons = sensible_settings(config, data.sequences.train, given)
-    return config, replace(data, findings=(*data.findings, *reasons))
+def _chosen(
+    config: RunConfig, data: RunData, given: Collection[str] | None, say: Say
+) -> tuple[RunConfig, RunData, list[str]]:
+    """The configuration with what was not `given` chosen by the data, told at once, and what was tried."""
+    if given is None or not (is_own(config.data) or config.recipe == "modern"):
+        return config, data, []
+    for line in data.findings:
+        say(line)
+    config, reasons, tried = chosen_by_data(config, data.sequences.train, given, say)
+    return config, replace(data, findings=()), [*reasons, *tried]
+
+
+def _silent(line: str) -> None:
+    """The first of several ranks speaks for all."""
 
 
 def _check_new(folder: RunFolder) -> None:
@@ -120,28 +137,58 @@ def _check_new(folder: RunFolder) -> None:
         )
 
 
-def resume_run(path: Path, say: Say = print, *, data_dir: str | None = None) -> dict[str, Any]:
+def resume_run(path: Path, say: Say = print, *, data_dir: str | None = None, judged: bool = True) -> dict[str, Any]:
     """Go on with a run from its newest whole checkpoint; a finished one is left as it is and its result returned.
 
-    data_dir: where the data lie now, where that has changed. InputError where the configuration has.
+    data_dir: where the data lie now, where that has changed. judged: as for `start_run`. InputError where the
+    configuration has changed.
     """
     folder = RunFolder(path)
     config = read_config(folder)
     if folder.result.exists():
-        say(f"{path} is finished; nothing to do.")
-        return read_json(folder.result)
+        return _finished(folder, say)
     check_unchanged(folder, config)
     config = replace(config, data_dir=data_dir or config.data_dir)
     data = load_data(config)
     if not find_ranks(config).is_first:
-        return _train(config, folder, data, _newest_whole(folder, say, put_aside=False), say)
+        return _train(config, folder, data, _newest_whole(folder, say, put_aside=False), say, judged)
     with lock_run(folder.path):
-        for left in [part for place in (path, folder.checkpoints, folder.model) for part in place.glob(".*.part")]:
-            left.unlink(missing_ok=True)  # a kill in the middle of writing
-        return _train(config, folder, data, _newest_whole(folder, say), say)
+        if folder.result.exists():  # by another process, while the data were read
+            return _finished(folder, say)
+        started = read_json(folder.environment) if folder.environment.is_file() else {}
+        check_same_data(folder.path, started, data)
+        config, notes = as_started(config, started, describe_environment())
+        for note in notes:
+            say(f"Note        {note}")
+        for left in _parts(folder):
+            remove(left)
+        return _train(config, folder, data, _newest_whole(folder, say), say, judged)
 
 
-def train_rank(path: Path, checkpoint: Path | None, data_dir: str | None) -> None:
+def how_to_go_on(path: Path) -> str:
+    """What to do after an interruption outside of the training itself: while loading, testing or saving."""
+    folder = RunFolder(path)
+    if folder.result.exists():
+        return f"the run in {path} is finished."
+    if folder.config.exists():
+        return f"go on with: auxrnn resume {path}"
+    return "nothing was written; the same command begins anew."
+
+
+def _finished(folder: RunFolder, say: Say) -> dict[str, Any]:
+    for left in _parts(folder):
+        if is_left_over(left):  # others may be at work, on a report of it
+            remove(left)
+    say(f"{folder.path} is finished; nothing to do.")
+    return read_json(folder.result)
+
+
+def _parts(folder: RunFolder) -> list[Path]:
+    """What kills in the middle of writing have left, and what is being written."""
+    return [part for place in (folder.path, folder.checkpoints, folder.model) for part in place.glob(".*.part")]
+
+
+def train_rank(path: Path, checkpoint: Path | None, data_dir: str | None, judged: bool) -> None:
     """The part of one of the processes that `launch` started, from `checkpoint` or from the beginning."""
     folder = RunFolder(path)
     config = replace(read_config(folder), data_dir=data_dir)
@@ -151,7 +198,7 @@ def train_rank(path: Path, checkpoint: Path | None, data_dir: str | None) -> Non
         if checkpoint is None
         else next((phase, found) for phase, _, found in find_checkpoints(folder.checkpoints) if found == checkpoint)
     )
-    _train(config, folder, data, resume, print)
+    _train(config, folder, data, resume, print, judged)
 
 
 def _check_backend(config: RunConfig) -> None:
@@ -240,14 +287,14 @@ def split_data(data: TrainTest, config: RunConfig) -> tuple[SequenceData, Sequen
 
 
 def _train(
-    config: RunConfig, folder: RunFolder, loaded: RunData, resume: tuple[int, Path] | None, say: Say
+    config: RunConfig, folder: RunFolder, loaded: RunData, resume: tuple[int, Path] | None, say: Say, judged: bool
 ) -> dict[str, Any]:
     ranks = find_ranks(config)
     for line in loaded.findings if ranks.is_first else ():
         say(line)
     if not ranks.started:
         try:
-            launch(folder.path, config, None if resume is None else resume[1])
+            launch(folder.path, config, None if resume is None else resume[1], judged)
         except LostRankError as error:
             raise _lost(folder, error) from error
         except RuntimeError as error:
@@ -262,7 +309,16 @@ def _train(
     for remark in data.remarks if ranks.is_first else ():
         say(f"Note        {remark}")
     try:
-        fitted = fit(network, train, validation, config.model_config(), config, folder=folder.path, resume=resume)
+        fitted = fit(
+            network,
+            train,
+            validation,
+            config.model_config(),
+            config,
+            folder=folder.path,
+            resume=resume,
+            unlabelled=loaded.unlabelled,
+        )
     except InterruptedRun as stop:
         raise StoppedRunError(f"{stop}; saved. Go on with: auxrnn resume {folder.path}") from stop
     except DivergedError as error:
@@ -274,7 +330,7 @@ def _train(
     except (OSError, SafetensorError) as error:
         raise _unwritten(folder, error) from error
     except (RuntimeError, MemoryError) as error:
-        if isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in str(error):
+        if is_full_memory(error):
             raise FullMemoryError(
                 f"The memory does not hold a step of batch_size {config.batch_size}: {str(error).splitlines()[0]}"
             ) from error
@@ -292,6 +348,10 @@ def _train(
     if "accuracy" not in scores:  # whose interval follows from it
         tested["test_interval"] = score_interval(train.target, tallies)
     result = _result(config, fitted, train, tested, network)
+    verdict: Verdict | None = None
+    if judged:
+        floors, verdict = judge_run(config, folder, (train, validation, data.test), tallies, fitted.history)
+        result |= {"floors": floors.to_dict(), "verdict": verdict.to_dict()}
     try:
         _save(folder, network, config, loaded, result)
         write_json(folder.result, result)
@@ -301,6 +361,8 @@ def _train(
     words = SCORES[score].words
     best = f", validation {words} {fitted.best_score:.4f} at epoch {fitted.best_epoch}" if fitted.best_epoch else ""
     say(f"Test {words} {result[f'test_{score}']:.4f}{best}. Model in {folder.model}.")
+    for line in () if verdict is None else verdict.lines:
+        say(line)
     return result
 
 
@@ -349,6 +411,8 @@ def _save(folder: RunFolder, network: Any, config: RunConfig, data: RunData, res
     test = data.sequences.test
     facts |= {**data.facts, "test_sequences": len(test)}
     facts |= {name: getattr(config, name) for name in TOLD}
+    if "verdict" in facts:
+        facts["verdict"] = without_commands(facts["verdict"])  # they name the run's folder
     order = None if test.pixel_order is None else tuple(test.pixel_order.tolist())
     saved = SavedModel(
         network, config.model_config(), test.spec, test.classes, test.image_shape, order, facts, data.preprocessing

@@ -25,7 +25,9 @@ from auxrnn.persistence import SavedModel
 from auxrnn.preprocessing import RawSequences
 from auxrnn.reading import ReadingOptions
 from auxrnn.runs.datasets import load_again, source_of
+from auxrnn.runs.early import early_scores
 from auxrnn.runs.intervals import score_interval
+from auxrnn.runs.judging import judge_stored
 from auxrnn.scores import SCORES
 from auxrnn.targets import Target
 
@@ -61,11 +63,15 @@ class Answer:
         return {} if self.step is None else {"step": self.step}
 
 
-def evaluate(path: Path, data: str | None = None, data_dir: str | None = None) -> dict[str, Any]:
+def evaluate(
+    path: Path, data: str | None = None, data_dir: str | None = None, *, early: bool = False
+) -> dict[str, Any]:
     """The scores on the test set of `data`, by default the set that the model was trained on.
 
     The set is loaded with the options that the model was trained with (image size, classes, limits). `interval` is for
-    the drawing of the test sequences alone, as in the model card.
+    the drawing of the test sequences alone, as in the model card. `verdict` holds lines: what the run said where data
+    and score are the same, else anew, with floors that are trained on the training sequences of `data`. early: also
+    the score by the share of each sequence that was read.
     """
     saved = open_model(path)
     name = data or saved.facts.get("data")
@@ -98,10 +104,15 @@ def evaluate(path: Path, data: str | None = None, data_dir: str | None = None) -
     return {
         "data": name,
         "sequences": len(test),
-        **{score: round(value, 6) for score, value in scores.items()},
+        **{
+            name: float(f"{value:.{DIGITS}f}" if SCORES[name].percent else f"{value:.8g}")
+            for name, value in scores.items()
+        },
         **interval,
         "loss": round(loss, 6),
         **({"note": "; ".join(loaded.remarks)} if loaded.remarks else {}),
+        **({"early": early_scores(saved.network, test)} if early else {}),
+        "verdict": judge_stored(saved, path, name, loaded, scores, tallies),
     }
 
 
@@ -130,6 +141,9 @@ def predict_file(path: Path, file: Path) -> Iterator[Answer]:
         assert isinstance(data.inputs, torch.Tensor)
         raw = RawSequences(data.inputs.numpy())
         data = SequenceData(data.name, saved.spec, saved.preprocessing.apply(raw, str(file)))
+    elif saved.spec.kind == "values":
+        assert isinstance(data.inputs, torch.Tensor)
+        data = SequenceData(data.name, saved.spec, data.inputs.float())
     yield from _answers(saved, data, named.names)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
@@ -11,10 +12,13 @@ from torch import Tensor
 
 from auxrnn.errors import InputError
 from auxrnn.losses import Loss
+from auxrnn.moments import channel_moments
 from auxrnn.targets.base import Labels, Target, check_finite_sequence_labels
 
-DIGITS = 8
-"""Significant digits of a value in an answer."""
+DIGITS, MOST_DIGITS = 8, 17
+"""Significant digits of a value in an answer: of its size, or of its deviation where that is smaller; the most that
+float64 has.
+"""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,9 @@ class ValueTarget(Target):
         for name in ("mean", "scale"):
             found = getattr(self, name)
             known = bool(self.mean or self.scale)
-            if len(found) != self.size * known or not bool(torch.isfinite(torch.tensor(found)).all()):
+            if len(found) != self.size * known or not bool(
+                torch.isfinite(torch.tensor(found, dtype=torch.float64)).all()
+            ):
                 raise InputError(f"Expected one finite {name} a value ({self.size}), got {found}.")
         if any(scale <= 0 for scale in self.scale):
             raise InputError(f"Expected scales above 0, got {self.scale}.")
@@ -86,7 +92,8 @@ class ValueTarget(Target):
         return {"values": {name: float(text) for name, text in self.row(shares, digits).items()}}
 
     def row(self, shares: Sequence[float], digits: int) -> dict[str, str]:
-        return {name: f"{value:.{DIGITS}g}" for name, value in zip(self.names, shares, strict=True)}
+        scales = self.scale or (None,) * self.size
+        return {name: _shown(value, scale) for name, value, scale in zip(self.names, shares, scales, strict=True)}
 
     def described(self) -> str:
         return "1 value" if self.size == 1 else f"{self.size} values"
@@ -97,16 +104,8 @@ class ValueTarget(Target):
     def fitted(self, labels: Labels, where: str) -> Self:
         """With mean and standard deviation of training labels; the deviation of a value that never changes is 1."""
         assert isinstance(labels, Tensor)
-        numbers = labels.double()
-        mean = numbers.mean(0)
-        deviation = (numbers - mean).square().mean(0).sqrt()
-        if not bool((torch.isfinite(mean) & torch.isfinite(deviation)).all()):
-            raise InputError(
-                f"{where}: expected values that can be squared and summed, got some too large. Scale them first."
-            )
-        rounding = 10 * torch.finfo(torch.float64).eps * mean.abs()
-        scale = torch.where(deviation > rounding, deviation, 1.0)
-        return replace(self, mean=tuple(mean.tolist()), scale=tuple(scale.tolist()))
+        mean, scale = channel_moments(lambda: [labels.numpy(force=True)], where)
+        return replace(self, mean=mean, scale=scale)
 
     def to_dict(self) -> dict[str, Any]:
         return {"kind": self.kind, "mean": list(self.mean), "scale": list(self.scale)}
@@ -123,3 +122,10 @@ class ValueTarget(Target):
         if not self.mean:
             return numbers
         return (numbers - numbers.new_tensor(self.mean)) / numbers.new_tensor(self.scale)
+
+
+def _shown(value: float, scale: float | None) -> str:
+    digits = DIGITS
+    if value and scale is not None:
+        digits += max(0, math.floor(math.log10(abs(value)) - math.log10(scale)))
+    return f"{value:.{min(digits, MOST_DIGITS)}g}"

@@ -18,6 +18,7 @@ from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
 from auxrnn.kernels.lstm import use_backend
 from auxrnn.model import Classifier
+from auxrnn.training.augment import check_augmentation
 from auxrnn.training.board import TensorBoardCurve
 from auxrnn.training.checkpoints import AtomicCheckpointIO, Checkpoints
 from auxrnn.training.history import History, Row
@@ -51,18 +52,23 @@ def fit(
     folder: Path | None = None,
     resume: tuple[int, Path] | None = None,
     quiet: bool = False,
+    unlabelled: SequenceData | None = None,
 ) -> Fitted:
     """Train `model` in place; it ends with the weights of the best validated epoch, or of the last.
 
     folder: where checkpoints/ and metrics.csv go; nothing is written for None. resume: (phase, checkpoint) to go on
     from, on the same data and configuration; the result has the same bits as that of a run never stopped. Over several
-    devices every process calls this with the same arguments, and the folder is shared. Raises `DivergedError`,
+    devices every process calls this with the same arguments, and the folder is shared. unlabelled: sequences that the
+    auxiliary losses alone see, as many beside each batch as it has. Raises `DivergedError`,
     `InterruptedRun` and `LostRankError`.
     """
     if resume is not None and folder is None:
         raise ValueError("Expected the run's folder beside resume: the weights of its best epoch lie there.")
     if training.class_weights == "balanced":
         train = train.balanced()
+    check_augmentation(training.augment, train)
+    if unlabelled is not None:
+        check_unlabelled(unlabelled, train, model_config)
     phases = plan_phases(model_config, training)
     ranks = find_ranks(training)
     if not ranks.started:
@@ -71,7 +77,7 @@ def fit(
         )
     use_backend(model, training.lstm_backend)
     history = History(model.target, None if folder is None else folder / "metrics.csv", ranks)
-    best = BestModel(history, training.patience)
+    best = BestModel(history, training.patience, keep=training.keep)
     first, checkpoint = resume if resume is not None else (0, None)
 
     def order(index: int) -> BatchOrder:
@@ -82,7 +88,8 @@ def fit(
             phase=index,
             ranks=ranks.number,
             rank=ranks.rank,
-            lengths=train.lengths,
+            lengths=train.lengths if training.sort_batches else None,
+            passes=training.epoch_passes,
         )
 
     steps = [len(order(index)) * phase.epochs for index, phase in enumerate(phases)]
@@ -126,6 +133,7 @@ def fit(
                 phase_steps=steps[index],
                 total_steps=sum(count for count, one in zip(steps, phases, strict=True) if one.auxiliary),
                 ranks=ranks,
+                unlabelled=unlabelled,
             )
             validated = phase.supervised and validation is not None and len(validation) > 0
             try:
@@ -150,6 +158,19 @@ def fit(
     if best.weights is not None:
         model.load_state_dict(best.weights)
     return Fitted(history.rows, best.epoch, best.score if best.epoch else None, history.seconds)
+
+
+def check_unlabelled(unlabelled: SequenceData, train: SequenceData, config: ModelConfig) -> None:
+    """InputError for unlabelled sequences that the model's auxiliary losses cannot read, or where it has none."""
+    if not config.auxiliaries:
+        raise InputError(
+            f"Expected a model with an auxiliary loss beside unlabelled data, got {config.model}: nothing else learns "
+            "from them; take p-lstm or r-lstm."
+        )
+    if unlabelled.spec != train.spec:
+        raise InputError(f"{unlabelled.name}: expected {train.spec} as in training, got {unlabelled.spec}.")
+    if not len(unlabelled):
+        raise InputError(f"{unlabelled.name}: expected at least one unlabelled sequence, got none.")
 
 
 def _trainer(

@@ -17,18 +17,17 @@ from torch import Tensor, nn
 from auxrnn.anchors import step_generator
 from auxrnn.batch import SequenceBatch
 from auxrnn.config import AuxiliaryConfig, TrainingConfig
+from auxrnn.data.dataset import SequenceData
 from auxrnn.model import Classifier
 from auxrnn.objectives import Loss
+from auxrnn.training.augment import augmented
+from auxrnn.training.optimizers import learning_rate_factor, make_optimizer
 from auxrnn.training.phases import Phase, truth_share
 from auxrnn.training.ranks import ALONE, Ranks
 
 STEP_KEY = 2  # keeps these generators apart from those of other purposes
-OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
-    "rmsprop": torch.optim.RMSprop,
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-    "sgd": torch.optim.SGD,
-}
+AUGMENT_KEY = 3
+UNLABELLED_KEY = 4
 
 
 class DivergedError(RuntimeError):
@@ -40,7 +39,8 @@ class PhaseModule(L.LightningModule):
 
     aux: the options in effect (`ModelConfig.auxiliary_options`). steps_before, total_steps: of the whole training (as
     far as auxiliary losses take part), for the schedule of scheduled sampling; phase_steps: of this phase, for the
-    learning rate. ranks: over several, a loss is the mean over the batches of all of them.
+    learning rate. ranks: over several, a loss is the mean over the batches of all of them. unlabelled: sequences that
+    the auxiliary losses read beside each batch.
     """
 
     def __init__(
@@ -55,13 +55,14 @@ class PhaseModule(L.LightningModule):
         phase_steps: int,
         total_steps: int,
         ranks: Ranks = ALONE,
+        unlabelled: SequenceData | None = None,
     ) -> None:
         super().__init__()
         self.allow_zero_length_dataloader_with_multiple_devices = True  # fewer sequences to validate than ranks
         self.model, self.phase, self.phase_index = model, phase, phase_index
         self.training_config, self.aux = training, aux
         self.steps_before, self.phase_steps, self.total_steps = steps_before, phase_steps, total_steps
-        self.ranks = ranks
+        self.ranks, self.unlabelled = ranks, unlabelled
         self.wishes = {"save": False, "stop": False}  # of this rank before a step, of any rank after it
         self.gradient_norm = math.nan
         self._trainable: dict[nn.Parameter, bool] = {}  # as the caller has set it
@@ -75,7 +76,11 @@ class PhaseModule(L.LightningModule):
         torch.manual_seed(generator.initial_seed())  # dropout draws from the global generator
         progress = (self.steps_before + step) / max(self.total_steps, 1)
         share = truth_share(self.aux.truth_start, self.aux.truth_end, progress, self.aux.truth_schedule or "linear")
+        if self.training_config.augment != "none":
+            batch = augmented(batch, self.training_config.augment, step_generator(AUGMENT_KEY, *key))
         losses = self.model.losses(batch, self.phase.objectives, share, generator)
+        if self.unlabelled is not None and self.phase.auxiliary:
+            losses |= self._beside(losses, share, key)
         everywhere = losses
         if self.ranks.number > 1:
             losses, everywhere = self._over_ranks(losses)
@@ -86,6 +91,16 @@ class PhaseModule(L.LightningModule):
             raise DivergedError(self._diverged(f"the loss is not finite ({terms})"))
         parts = {name: (loss.total.detach(), loss.count, loss.tally) for name, loss in everywhere.items()}
         return {"loss": total, "value": value, "parts": parts}
+
+    def _beside(self, losses: dict[str, Loss], share: float, key: tuple[int, ...]) -> dict[str, Loss]:
+        """The auxiliary losses with those of as many unlabelled sequences, drawn anew for every step."""
+        assert self.unlabelled is not None
+        generator = step_generator(UNLABELLED_KEY, *key)
+        rows = torch.randint(len(self.unlabelled), (self.training_config.batch_size,), generator=generator)
+        batch = self.unlabelled.batch(rows).to(self.device)
+        names = [name for name in losses if name != "supervised"]
+        more = self.model.losses(batch, names, share, generator)
+        return {name: losses[name] + more[name] for name in names}
 
     def _weighted(self, losses: dict[str, Loss]) -> Tensor:
         return torch.stack(
@@ -155,8 +170,9 @@ class PhaseModule(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         weights = [weight for weight in self.model.parameters() if id(weight) in self._used]
-        optimizer = OPTIMIZERS[self.training_config.optimizer](weights, lr=self.training_config.lr)  # type: ignore[call-arg]
-        schedule = learning_rate_factor(self.training_config.lr_schedule, self.phase_steps)
+        config = self.training_config
+        optimizer = make_optimizer(config.optimizer, weights, config.lr, config.weight_decay)
+        schedule = learning_rate_factor(config.lr_schedule, self.phase_steps, config.lr_warmup)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, schedule)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
@@ -174,17 +190,3 @@ class PhaseModule(L.LightningModule):
         self, batch: SequenceBatch, device: torch.device, dataloader_idx: int
     ) -> SequenceBatch:
         return batch.to(device, non_blocking=True)
-
-
-def learning_rate_factor(name: str, steps: int) -> Any:
-    """The factor on the learning rate at each step of a phase of `steps`.
-
-    constant: 1. step: 1, 0.1, 0.01 on the first, second and last third. cosine: from 1 to 0.
-    """
-    if name == "constant":
-        return lambda step: 1.0
-    if name == "step":
-        return lambda step: 0.1 ** min(3 * step // max(steps, 1), 2)
-    if name == "cosine":
-        return lambda step: 0.5 * (1 + math.cos(math.pi * min(step / max(steps, 1), 1.0)))
-    raise ValueError(f"Expected a schedule of constant, step, cosine, got {name!r}.")

@@ -31,6 +31,8 @@ class BatchOrder(Sampler[list[int]]):
     that has been read already, so that none waits for a batch that another does not have: at most `ranks - 1` in an
     epoch come twice.
 
+    passes: how often an epoch takes every sequence, in an order of its own each time.
+
     lengths: of the sequences, (size,). Where they differ, the shuffled order is sorted by length within buckets of at
     most `BUCKET` batches and an eighth of the epoch, and the batches are shuffled: padding stays low, and which
     sequences meet still differs from epoch to epoch.
@@ -46,15 +48,10 @@ class BatchOrder(Sampler[list[int]]):
         ranks: int = 1,
         rank: int = 0,
         lengths: Tensor | None = None,
+        passes: int = 1,
     ) -> None:
-        self.size, self.batch_size, self.seed, self.phase, self.ranks, self.rank = (
-            size,
-            batch_size,
-            seed,
-            phase,
-            ranks,
-            rank,
-        )
+        self.size, self.batch_size, self.seed, self.phase = size, batch_size, seed, phase
+        self.ranks, self.rank, self.passes = ranks, rank, passes
         self._lengths = None if lengths is None or (lengths == lengths[:1]).all() else lengths
         self.epoch = 0
         self.skip = 0
@@ -64,24 +61,35 @@ class BatchOrder(Sampler[list[int]]):
         self.epoch = epoch
 
     def __len__(self) -> int:
+        return self.passes * self._batches
+
+    @property
+    def _batches(self) -> int:
+        """Batches of a pass."""
         return math.ceil(self.size / (self.ranks * self.batch_size))
 
     def __iter__(self) -> Iterator[list[int]]:
-        generator = step_generator(ORDER_KEY, self.seed, self.phase, self.epoch)
+        first, self.skip = self.skip, 0
+        for passed in range(first // self._batches, self.passes):
+            mine = self._pass(self.epoch * self.passes + passed)
+            for batch in range(max(first - passed * self._batches, 0), self._batches):
+                yield mine[batch * self.batch_size : (batch + 1) * self.batch_size]
+
+    def _pass(self, number: int) -> list[int]:
+        """The sequences of this rank in the order of a pass."""
+        generator = step_generator(ORDER_KEY, self.seed, self.phase, number)
         order = torch.randperm(self.size, generator=generator).tolist()
         if self._lengths is not None:
             order = self._by_length(order, self._lengths, generator)
         mine = order[self.rank :: self.ranks]
-        if len(mine) <= (len(self) - 1) * self.batch_size:
+        if len(mine) <= (self._batches - 1) * self.batch_size:
             mine.append(order[self.rank % self.size])
-        first, self.skip = self.skip, 0
-        for batch in range(first, len(self)):
-            yield mine[batch * self.batch_size : (batch + 1) * self.batch_size]
+        return mine
 
     def _by_length(self, order: list[int], lengths: Tensor, generator: torch.Generator) -> list[int]:
         """The order with sequences of like length in one batch of all ranks; the smaller last one stays last."""
         size = self.ranks * self.batch_size
-        together = min(max(len(self) // 8, 1), BUCKET) * size
+        together = min(max(self._batches // 8, 1), BUCKET) * size
         batches: list[list[int]] = []
         for start in range(0, len(order), together):
             bucket = torch.tensor(order[start : start + together])

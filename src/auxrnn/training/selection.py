@@ -1,9 +1,11 @@
-"""Which epoch's weights are kept: the best on the validation split, the first of equals; the test set has no say."""
+"""Which epoch's weights are kept: the best on the validation split, the first of equals, or the last; the test set has
+no say.
+"""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
 import lightning as L
 from lightning.pytorch.callbacks import Callback
@@ -19,8 +21,10 @@ class BestModel(Callback):
     Reads the row that `History` has just written, so it comes after it in the list of callbacks.
     """
 
-    def __init__(self, history: History, patience: int | None = None) -> None:
-        self.history, self.patience = history, patience
+    def __init__(
+        self, history: History, patience: int | None = None, *, keep: Literal["best", "last"] = "best"
+    ) -> None:
+        self.history, self.patience, self.keep = history, patience, keep
         self.score = -math.inf
         self.epoch = 0
         self.waited = 0
@@ -33,6 +37,9 @@ class BestModel(Callback):
         assert isinstance(pl_module, PhaseModule)
         score = self.history.rows[-1].get(f"validation_{self.history.target.score}")
         if score is None:
+            return
+        if self.keep == "last":
+            self.score, self.epoch = score, trainer.current_epoch + 1
             return
         if score > self.score:
             self.score, self.epoch, self.waited = score, trainer.current_epoch + 1, 0

@@ -1,0 +1,46 @@
+"""What people pass where an array is expected, as numpy has it: tensors of any device and type, tables, lists."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from auxrnn.errors import InputError
+
+Array = npt.NDArray[Any]
+
+KNOWN_FLOATS = (torch.float16, torch.float32, torch.float64)
+"""The floating types of torch that numpy has too."""
+
+MISSING = ("NAType", "NaTType")
+"""What pandas calls the types of its missing values, which no other library can compare or convert."""
+
+
+def as_array(value: Any, name: str) -> Array:
+    """An array of the same numbers; pandas' missing values are NaN.
+
+    Tensors come from any device, with or without gradient; bfloat16, which numpy has not, becomes float32. Raises
+    InputError for a masked or sparse one, and whatever numpy raises for what is no array.
+    """
+    if isinstance(value, torch.Tensor):
+        if value.layout != torch.strided:
+            raise InputError(
+                f"{name}: expected dense numbers, got a tensor of {value.layout}. Convert it: .to_dense()."
+            )
+        wide = value.float() if value.is_floating_point() and value.dtype not in KNOWN_FLOATS else value
+        return wide.numpy(force=True)
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise InputError(f"{name}: expected numbers throughout, got a masked array. Fill it in: .filled(value).")
+    try:
+        array = np.asarray(value)
+    except RuntimeError as error:  # tensors within lists, by numpy's own way
+        raise InputError(
+            f"{name}: expected numbers, got tensors that numpy cannot read within a list: {error}"
+        ) from error
+    if array.dtype.kind != "O":
+        return array
+    missing = np.array([type(item).__name__ in MISSING for item in array.flat], dtype=bool).reshape(array.shape)
+    return np.where(missing, np.nan, array) if missing.any() else array

@@ -1,0 +1,116 @@
+"""The verdict on a run or a stored model: its floors, its evidence, and the next commands to try."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from auxrnn.config import OWN_CORE, RunConfig
+from auxrnn.data.dataset import SequenceData, TrainTest
+from auxrnn.data.presets import is_own
+from auxrnn.floors import Floors, measure_floors
+from auxrnn.persistence import SavedModel
+from auxrnn.runs.folder import RunFolder, read_json
+from auxrnn.scores import SCORES
+from auxrnn.verdict import Verdict, gather_evidence, judge
+from auxrnn.verdict.judge import Remedy, lines_of
+
+
+def judge_run(
+    config: RunConfig,
+    folder: RunFolder,
+    parts: tuple[SequenceData, SequenceData, SequenceData],
+    tallies: Tensor,
+    rows: Sequence[Mapping[str, Any]],
+) -> tuple[Floors, Verdict]:
+    """The floors of a run's data, and the verdict on its model.
+
+    parts: to train, validate and test. tallies: of the model's answers to the test sequences, (N, sums). rows: the
+    learning curve.
+    """
+    train, validation, test = parts
+    floors = measure_floors(train, validation, test, seed=config.seed)
+    evidence = gather_evidence(floors, tallies, "test", rows, len(validation))
+    return floors, judge(evidence, remedies(config, folder))
+
+
+def remedies(config: RunConfig, folder: RunFolder) -> Remedy:
+    """What to type next, by what is wrong with the run in `folder`."""
+
+    def again(name: str, changes: Mapping[str, Any]) -> str:
+        options = [word for option, value in changes.items() for word in (f"--{option}", str(value))]
+        known = str(folder.config)
+        return shlex.join(["auxrnn", "train", "--config", known, *options, "--out", f"{folder.path}-{name}"])
+
+    def remedy(state: str) -> str:
+        match state:
+            case "useful":
+                return shlex.join(["auxrnn", "report", str(folder.path)])
+            case "floor" | "below":
+                return shlex.join(["auxrnn", "baseline", "--config", str(folder.config)])
+            case "majority":
+                return again("changed", _otherwise(config))
+            case "memorised" if config.model == "transformer":
+                return again("smaller", {"transformer.feed_forward": max(config.transformer.feed_forward // 2, 1)})
+            case "memorised":
+                return again("smaller", {"hidden_size": max(config.hidden_size // 2, 1)})
+            case "first":
+                return again("slower", {"lr": f"{config.lr / 3:.3g}"})
+            case "rising":
+                return again("longer", {"max_epochs": 2 * config.max_epochs})
+            case "untold" if config.limit_test is not None:
+                return again("tested", {"limit_test": "null"})
+            case "untold" if is_own(config.data) and config.reading.test_fraction < 0.4:
+                return again("tested", {"test_fraction": 0.4})
+        return ""
+
+    return remedy
+
+
+def _otherwise(config: RunConfig) -> dict[str, Any]:
+    """The setting to change first where nothing was learned."""
+    gated = config.cell in ("lstm", "gru") and config.model not in OWN_CORE
+    if gated and "chrono" not in config.initialisation:
+        return {"initialisation": "tensorflow-chrono" if config.initialisation == "tensorflow" else "chrono"}
+    if config.bptt not in ("full", 0) and config.model != "transformer":
+        return {"bptt": 2 * int(config.bptt)}
+    return {"max_epochs": 2 * max(config.max_epochs, 1)}
+
+
+def described_floors(floors: Floors) -> list[str]:
+    """A line for each floor, and what they were trained and judged on."""
+    width = max(len(floor.name) for floor in floors.floors)
+    lines = [f"{'floor':<{width}}  validation      test  seconds"]
+    for floor in floors.floors:
+        tested = "" if floor.test is None else _figure(floors, floor.test)
+        row = f"{floor.name:<{width}}  {_figure(floors, floor.validation):>10}  {tested:>8}  {floor.seconds:7.2f}"
+        lines.append(row + ("  best by validation" if floor is floors.best else ""))
+    return lines
+
+
+def _figure(floors: Floors, tallies: Tensor) -> str:
+    value = floors.score(tallies)
+    return f"{100 * value:.2f} %" if SCORES[floors.target.score].percent else f"{value:.4f}"
+
+
+def judge_stored(
+    saved: SavedModel, path: Path, data: str, loaded: TrainTest, scores: Mapping[str, float], tallies: Tensor
+) -> list[str]:
+    """The lines of a verdict on the model in a run folder or model folder, on the test sequences of `data`.
+
+    Those of the run itself where they are the same data and the same score; else without a learning curve, a part of
+    the training sequences of `data` kept to choose the best floor by. tallies: as for `judge_run`.
+    """
+    facts, score = saved.facts, saved.target.score
+    if data == facts.get("data") and facts.get(f"test_{score}") == scores[score]:
+        result = RunFolder(path).result
+        told = lines_of(read_json(result).get("verdict") if result.is_file() else facts.get("verdict"))
+        if told:
+            return told
+    seed = facts.get("seed", 0)
+    floors = measure_floors(loaded.train, None, loaded.test, seed=seed if isinstance(seed, int) else 0)
+    return judge(gather_evidence(floors, tallies, "test", (), 0)).lines

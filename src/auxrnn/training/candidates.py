@@ -1,0 +1,266 @@
+"""A few sets of settings tried shortly and compared on validation data, before the training proper.
+
+No single setting serves all data: labels at anchors help where evidence is spread and hurt where one short event
+decides; the greatest outputs and a turn of the sequences do the reverse. Successive halving (Jamieson & Talwalkar 2016,
+arXiv 1502.07943): all candidates train for a few steps, the better half for twice as many, and so on. The test data
+have no say.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from auxrnn.anchors import step_generator
+from auxrnn.build import build_model
+from auxrnn.config import RunConfig, seconds_of
+from auxrnn.data.dataset import SequenceData
+from auxrnn.data.splits import stratified_split
+from auxrnn.targets import ClassTarget
+from auxrnn.training.fit import fit
+from auxrnn.training.module import DivergedError
+from auxrnn.training.sensible import sensible_settings
+
+Say = Callable[[str], None]
+Trial = tuple[float, float]
+"""Validation score, and minus the validation loss: the greater the better."""
+
+FIRST_STEPS = 120
+"""Of training in the first round."""
+
+HELD_OUT = 60
+"""Sequences held out to compare candidates by, a third of the training data at most."""
+
+LEAST_STEPS_TIMED = 500
+"""Fewer are done before it is worth to say how long they take."""
+
+CANDIDATES = 6
+SEARCH_STEPS = 12 * FIRST_STEPS
+"""What six candidates take: six for a round, three for twice as long."""
+
+PATIENT = {"readout": "stats-max", "num_windows": 8, "top_windows": 5, "augment": "turn", "lr": 1e-3}
+"""Where no candidate learns in its few steps: what finds a faint event, in time."""
+
+PATIENCE = 1.5
+"""So many times the steps are made then."""
+
+EASY = 0.5
+"""And so many where a candidate makes no mistake in the first round."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search chose. lines: what was tried, with the scores."""
+
+    config: RunConfig
+    lines: tuple[str, ...]
+
+
+def chosen_by_data(
+    config: RunConfig, train: SequenceData, given: Collection[str], say: Say
+) -> tuple[RunConfig, list[str], list[str]]:
+    """The configuration with all that its recipe leaves to the data; the reasons, and what was tried.
+
+    given: the settings that a person has said, which stay. say: hears both, line by line.
+    """
+    config, reasons = sensible_settings(config, train, given)
+    for line in reasons:
+        say(line)
+    if config.recipe != "modern":
+        return config, reasons, []
+    searched = config.devices * config.num_nodes == 1
+    number = config.candidates or (CANDIDATES if searched and "max_epochs" not in given else 1)
+    config = replace(config, candidates=number)
+    if config.budget is not None and "max_epochs" not in given:
+        config = _within_budget(config, train)
+    found = choose_candidate(config, train, given, say)
+    return found.config, reasons, list(found.lines)
+
+
+def _within_budget(config: RunConfig, train: SequenceData) -> RunConfig:
+    """As many epochs as the budget has time for, the candidates included."""
+    assert config.budget is not None
+    steps = seconds_of(config.budget) / seconds_a_step(config, train)
+    if (config.candidates or 1) > 1:
+        steps = max(steps - SEARCH_STEPS, steps / 2)
+    return replace(config, max_epochs=max(round(steps / steps_an_epoch(config, len(train))), 1))
+
+
+def steps_an_epoch(config: RunConfig, number: int) -> int:
+    """Steps of the optimiser on so many sequences."""
+    batch = config.batch_size * config.devices * config.num_nodes
+    return math.ceil(number / batch) * config.epoch_passes
+
+
+def seconds_a_step(config: RunConfig, train: SequenceData) -> float:
+    """Wall time of a training step on this machine: the quickest of three, after one that is not counted."""
+    with torch.random.fork_rng(devices=[]):
+        network = build_model(config, train.spec, train.target, int(train.lengths.max()))
+        batch = train.batch(range(min(config.batch_size, len(train))))
+        names = ["supervised", *config.auxiliaries]
+        found = []
+        for number in range(4):
+            start = time.perf_counter()
+            losses = network.losses(batch, names, 1.0, step_generator(number))
+            torch.stack([loss.mean for loss in losses.values()]).sum().backward()
+            found.append(time.perf_counter() - start)
+    return min(found[1:])
+
+
+LONG = 60.0
+"""Seconds of training that are told beforehand."""
+
+
+def told_duration(config: RunConfig, train: SequenceData) -> None:
+    """A warning in the log where a training that says nothing will take longer than `LONG`."""
+    steps = steps_an_epoch(config, len(train))
+    steps *= config.max_epochs + config.pretrain_epochs * bool(config.auxiliaries)
+    if steps < LEAST_STEPS_TIMED:
+        return
+    seconds = steps * seconds_a_step(config, train)
+    if seconds > LONG:
+        minutes = f"{seconds / 60:.0f} min"
+        logging.getLogger("auxrnn").warning("fit will take about %s; verbose=1 shows its progress.", minutes)
+
+
+def candidates(config: RunConfig, train: SequenceData, given: Collection[str]) -> list[dict[str, Any]]:
+    """Settings over those of `config`, the likeliest first; what was `given` is in none of them."""
+    if train.target.per_step or config.readout == "last":
+        options: list[dict[str, Any]] = [{}, {"lr": config.lr / 3}]
+    else:
+        asked = {"anchor_labels": 0.5}
+        options = [
+            asked,
+            {"readout": "stats-max", "augment": "turn"},
+            {"readout": "stats-max", **asked},
+            {**asked, "stride": max(config.stride // 2, 1)},
+            {**asked, "lr": config.lr / 3},
+            {**asked, "augment": "noise" if train.spec.kind == "values" else "turn"},
+        ]
+    if train.image_shape is not None or config.stem != "conv":
+        for option in options:
+            option.pop("stride", None)
+    kept: list[dict[str, Any]] = []
+    for option in options:
+        free = {name: value for name, value in option.items() if name not in given and value != getattr(config, name)}
+        if free not in kept:
+            kept.append(free)
+    return kept
+
+
+def successive_halving(
+    number: int, try_out: Callable[[int, int], Trial], is_perfect: Callable[[Trial], bool]
+) -> tuple[int, list[dict[int, Trial]]]:
+    """The best of `number` candidates, and the trials of each round.
+
+    Parameters
+    ----------
+    number : int
+        Candidates, at least 1. Of equals the first is taken.
+    try_out : callable
+        (candidate, length) -> trial. The length is 1 in the first round and doubles from round to round.
+    is_perfect : callable
+        Whether a trial leaves nothing to wish for: then no other is made.
+    """
+    left, rounds, length = list(range(number)), [], 1
+    while True:
+        trials: dict[int, Trial] = {}
+        rounds.append(trials)
+        for index in left:
+            trials[index] = try_out(index, length)
+            if is_perfect(trials[index]):
+                return index, rounds
+        ranked = sorted(left, key=trials.__getitem__, reverse=True)  # stable: of equals the first
+        left = ranked[: max(len(left) // 2, 1)]
+        if len(left) == 1:
+            return left[0], rounds
+        length *= 2
+
+
+def choose_candidate(
+    config: RunConfig, train: SequenceData, given: Collection[str], say: Say = lambda line: None
+) -> Found:
+    """The configuration with the settings of the best candidate.
+
+    train: all data with labels but the test data; a part of them is held out here. `config.candidates` bounds the
+    number of candidates; with one the first is taken untried.
+    """
+    options = candidates(config, train, given)[: config.candidates]
+    if len(options) < 2 or config.max_epochs < 1:
+        settings = options[0] if options else {}
+        return Found(replace(config, **settings), ())
+    held_out = min(HELD_OUT, len(train) // 3) / len(train)
+    assert train.labels is not None
+    kept, other = stratified_split(train.target.strata(train.labels), held_out, config.seed)
+    if not len(other):
+        return Found(replace(config, **options[0]), ())
+    fitting, judging = train.subset(kept), train.subset(other)
+    lines = [f"Candidates  {len(options)} sets of settings, compared on {len(judging)} sequences held out"]
+    say(lines[0])
+
+    an_epoch = steps_an_epoch(config, len(fitting))
+
+    def try_out(index: int, length: int) -> Trial:
+        settings = options[index]
+        epochs = min(max(round(FIRST_STEPS * length / an_epoch), 1), config.max_epochs)
+        trial = _trial(replace(config, **settings, max_epochs=epochs, pretrain_epochs=0), fitting, judging)
+        lines.append(f"            {_worded(settings)}: {_scored(trial, train)} after {epochs} epochs")
+        say(lines[-1])
+        return trial
+
+    perfect = 1.0 if isinstance(train.target, ClassTarget) and len(judging) >= 12 else math.inf
+    best, rounds = successive_halving(len(options), try_out, lambda trial: trial[0] >= perfect)
+    settings = options[best]
+    bounded = config.budget is not None or "max_epochs" in given
+    if len(rounds) == 1 and rounds[0][best][0] >= perfect and not bounded:
+        settings = {**settings, "max_epochs": max(round(EASY * config.max_epochs), 1)}
+    top = max(trials[index][0] for trials in rounds for index in trials)
+    if not _learns(top, judging):
+        free = {name: value for name, value in PATIENT.items() if name not in given}
+        epochs = config.max_epochs if bounded else round(PATIENCE * config.max_epochs)
+        settings = {**free, "max_epochs": epochs} if config.readout != "last" else {"max_epochs": epochs}
+        lines.append("            none has learned yet: going on with what finds faint events, for longer")
+        say(lines[-1])
+    lines.append(f"Chosen      {_worded(settings)}")
+    say(lines[-1])
+    return Found(replace(config, **settings), tuple(lines))
+
+
+def _trial(config: RunConfig, train: SequenceData, validation: SequenceData) -> Trial:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        network = build_model(config, train.spec, train.target, int(train.lengths.max()))
+        try:
+            fitted = fit(network, train, validation, config.model_config(), config, quiet=True)
+        except DivergedError:
+            return -math.inf, -math.inf
+    row = next(row for row in reversed(fitted.history) if "validation_loss" in row)
+    return row[f"validation_{train.target.score}"], -row["validation_loss"]
+
+
+def _learns(score: float, judged: SequenceData) -> bool:
+    """Whether a score is above what the most frequent class gives, by more than chance would; values: above 0.1."""
+    assert judged.labels is not None
+    if not isinstance(judged.target, ClassTarget) or judged.target.per_step:
+        return score > 0.1
+    assert isinstance(judged.labels, torch.Tensor)
+    number = len(judged)
+    most = int(torch.bincount(judged.labels).max()) / number
+    return score > most + 2 * math.sqrt(most * (1 - most) / number)
+
+
+def _worded(settings: dict[str, Any]) -> str:
+    return " ".join(f"--{name} {value:g}" if isinstance(value, float) else f"--{name} {value}"
+                    for name, value in settings.items()) or "the recipe as it is"  # fmt: skip
+
+
+def _scored(trial: Trial, train: SequenceData) -> str:
+    if trial[0] == -math.inf:
+        return "diverged"
+    return f"{train.target.score} {trial[0]:.3f}, loss {-trial[1]:.3f}"

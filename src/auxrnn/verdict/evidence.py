@@ -1,0 +1,80 @@
+"""The numbers that a verdict follows from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from torch import Tensor
+
+from auxrnn.floors import Floor, Floors
+from auxrnn.verdict.paired import Difference, paired_difference
+
+
+@dataclass(frozen=True)
+class Rival:
+    """What the model is compared with. difference: the model's score less this one's."""
+
+    name: str
+    score: float
+    difference: Difference
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """score: its name in `scores.SCORES`. value: the model's, on `sequences` of the `of` sequences of a part.
+
+    trivial: what is answered without a look at the sequence. floor: the best floor on validation data, which may be
+    the trivial one. train, validation: the score at each epoch that was validated, none where there is no curve.
+    validated: how many sequences that was.
+    """
+
+    score: str
+    value: float
+    part: Literal["test", "validation"]
+    sequences: int
+    of: int
+    trivial: Rival
+    floor: Rival
+    train: tuple[float, ...] = ()
+    validation: tuple[float, ...] = ()
+    validated: int = 0
+
+
+def gather_evidence(
+    floors: Floors,
+    tallies: Tensor,
+    part: Literal["test", "validation"],
+    rows: Sequence[Mapping[str, Any]],
+    held_out: int,
+) -> Evidence:
+    """The evidence on a model from the tallies (N, sums) of its answers to all sequences of the test or validation set.
+
+    rows: its learning curve, as training gives it. held_out: how many sequences were validated.
+    """
+    judged = floors.test if part == "test" else floors.validation
+    assert judged is not None
+    target = floors.target
+    ours = tallies[judged.rows]
+
+    def rival(floor: Floor) -> Rival:
+        theirs = floor.test if part == "test" else floor.validation
+        assert theirs is not None
+        return Rival(floor.name, floors.score(theirs), paired_difference(target, ours, theirs))
+
+    trivial = rival(floors.trivial)
+    floor = trivial if floors.best is floors.trivial else rival(floors.best)
+    validated = [row for row in rows if row.get(f"validation_{target.score}") is not None]
+    return Evidence(
+        target.score,
+        floors.score(ours),
+        part,
+        len(judged.rows),
+        judged.total,
+        trivial,
+        floor,
+        tuple(float(row.get(f"train_{target.score}", float("nan"))) for row in validated),
+        tuple(float(row[f"validation_{target.score}"]) for row in validated),
+        held_out,
+    )

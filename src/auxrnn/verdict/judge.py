@@ -1,0 +1,185 @@
+"""From numbers to words: how a trained model stands to what costs a second, what went wrong, what to do next.
+
+A pure function. Knows no data, no network and no folder; the commands come from whoever asks.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from auxrnn.scores import SCORES
+from auxrnn.verdict.evidence import Evidence, Rival
+from auxrnn.verdict.paired import Difference
+
+STATES = {
+    "useful": "useful",
+    "majority": "not distinguishable from the {trivial}",
+    "floor": "not distinguishable from the floor",
+    "below": "below the floor: use the floor instead",
+    "untold": "too few sequences to tell",
+    "memorised": "memorised the training set",
+    "first": "best epoch was the first",
+    "rising": "still rising when the budget ended",
+}
+"""What each state is called; the first five say how good the model is, the others what its learning curve says."""
+
+GAP = 0.1
+"""How far training must be above validation to have memorised, as a share of 1; and by more than chance gives."""
+
+RISE = 0.01
+"""How much the second half of a curve must rise, as a share of 1, to be still rising; and by more than chance gives."""
+
+Remedy = Callable[[str], str]
+"""The next command by state; "" where there is none."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One state in words, and the next command to try, "" for none."""
+
+    state: str
+    words: str
+    next: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """summary: the score beside the trivial answer's and the floor's. findings: the first says how good the model is.
+
+    better: whether the score is above that of the floor at all, sure or not.
+    """
+
+    summary: str
+    findings: tuple[Finding, ...]
+    better: bool
+
+    @property
+    def state(self) -> str:
+        return self.findings[0].state
+
+    @property
+    def lines(self) -> list[str]:
+        """For a terminal, in the form of the first lines of a run."""
+        return lines_of(self.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        findings = [{"state": one.state, "words": one.words, "next": one.next} for one in self.findings]
+        return {"state": self.state, "summary": self.summary, "findings": findings, "better": self.better}
+
+
+def judge(evidence: Evidence, remedy: Remedy = lambda state: "") -> Verdict:
+    """How good a model is, and what its learning curve says beside that."""
+    found = [Finding(state, words, remedy(state)) for state, words in _standing(evidence)]
+    for name, told in (("memorised", _memorised), ("first", _first), ("rising", _rising)):
+        reason = told(evidence)
+        if reason:
+            found.append(Finding(name, f"{STATES[name]}: {reason}", remedy(name)))
+    return Verdict(_summary(evidence), tuple(found), evidence.value > evidence.floor.score)
+
+
+def _standing(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    """How the model stands to the trivial answer and to the best floor: the states and their words."""
+    trivial, floor = evidence.trivial, evidence.floor
+    if not trivial.difference.known:
+        yield "untold", f"{STATES['untold']}: {evidence.sequences} {evidence.part} sequences"
+        return
+    if not trivial.difference.above:
+        words = STATES["majority"] if not trivial.difference.below else "below the {trivial}"
+        yield "majority", words.format(trivial=trivial.name)
+    if floor.difference.below and floor is not trivial:
+        yield "below", f"{STATES['below']} ({floor.name})"
+    elif trivial.difference.above and not floor.difference.above:
+        yield "floor", f"{STATES['floor']} ({floor.name}), which costs about a second"
+    elif trivial.difference.above:
+        yield "useful", f"{STATES['useful']}: above the {trivial.name} and the floor"
+
+
+def _memorised(evidence: Evidence) -> str:
+    """Training far above validation at the end: by more than chance gives, with at most half of its mistakes."""
+    if not evidence.train or not math.isfinite(evidence.train[-1]):
+        return ""
+    train, best = evidence.train[-1], max(evidence.validation)
+    least = max(GAP, 1 / math.sqrt(max(evidence.validated, 1)))
+    if train - best < least or 1 - train > (1 - best) / 2:
+        return ""
+    shown = f"{_figure(evidence.score, train)} there, {_figure(evidence.score, best)} on validation data"
+    return f"{shown}; more sequences or a smaller network would help"
+
+
+def _first(evidence: Evidence) -> str:
+    """No later epoch reached the first one again, of three at least."""
+    curve = evidence.validation
+    if len(curve) < 3 or max(curve[1:]) >= curve[0]:
+        return ""
+    best, end = _figure(evidence.score, curve[0]), _figure(evidence.score, curve[-1])
+    return f"{best} then, {end} at the end; training did harm, so take a smaller learning rate"
+
+
+def _rising(evidence: Evidence) -> str:
+    """The best epoch is among the last tenth, and the second half of the curve rises."""
+    curve = evidence.validation
+    half = curve[len(curve) // 2 :]
+    if len(half) < 2 or len(curve) - 1 - curve.index(max(curve)) >= max(len(curve) // 10, 1):
+        return ""
+    slope = statistics.linear_regression(range(len(half)), half).slope
+    if slope * (len(half) - 1) <= max(RISE, 0.5 / math.sqrt(max(evidence.validated, 1))):
+        return ""
+    return (
+        f"{_figure(evidence.score, half[0])} half-way, {_figure(evidence.score, max(curve))} at the end; train longer"
+    )
+
+
+def _summary(evidence: Evidence) -> str:
+    trivial, floor = evidence.trivial, evidence.floor
+    number = f"{evidence.sequences:,}" + (f" of {evidence.of:,}" if evidence.sequences < evidence.of else "")
+    words = SCORES[evidence.score].words
+    found = f"{evidence.part} {words} {_figure(evidence.score, evidence.value)} on {number} sequences"
+    found += f"; {trivial.name} {_rival(evidence.score, trivial)}"
+    if floor is not trivial:
+        return f"{found}; best floor, {floor.name}, {_rival(evidence.score, floor)}"
+    return f"{found}, which no floor beats"
+
+
+def _rival(score: str, rival: Rival) -> str:
+    return f"{_figure(score, rival.score)} (difference {_difference(score, rival.difference)})"
+
+
+def _difference(score: str, difference: Difference) -> str:
+    scale, digits = (100.0, ".1f") if SCORES[score].percent else (1.0, ".3f")
+    found = f"{scale * difference.value:+{digits}}"
+    if difference.low is None or difference.high is None:
+        return found
+    return f"{found}, 95 % {scale * difference.low:+{digits}} to {scale * difference.high:+{digits}}"
+
+
+def _figure(score: str, value: float) -> str:
+    return f"{100 * value:.1f} %" if SCORES[score].percent else f"{value:.3f}"
+
+
+def without_commands(content: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored verdict as a model folder keeps it: the next commands are for where the run lies."""
+    findings = [{name: told for name, told in one.items() if name != "next"} for one in content["findings"]]
+    return {**content, "findings": findings}
+
+
+def told_of(content: Any) -> tuple[str, list[tuple[str, str]]]:
+    """The summary of a stored verdict, and the words of each finding with its next command; empty for what is none."""
+    match content:
+        case {"summary": str(summary), "findings": [*findings]}:
+            told = [one for one in findings if isinstance(one, dict) and isinstance(one.get("words"), str)]
+            return summary, [(one["words"], str(one.get("next", ""))) for one in told]
+    return "", []
+
+
+def lines_of(content: Any) -> list[str]:
+    """The lines of a stored verdict; none for what is none."""
+    summary, told = told_of(content)
+    lines = [f"Compared    {summary}"] if summary else []
+    for words, command in told:
+        lines += [f"Verdict     {words}", *([f"Next        {command}"] if command else [])]
+    return lines

@@ -1,0 +1,70 @@
+"""The difference of two scores on the same sequences, and how sure it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from auxrnn.report.statistics import bootstrap_score
+from auxrnn.targets import Target
+
+FEWEST = 6
+"""With fewer pairs no difference is one at 5 %: five that all say the same come by chance with 2 / 2**5."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One score less another. low, high: its 95 % interval; None where there are too few pairs to tell."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+    @property
+    def known(self) -> bool:
+        return self.low is not None
+
+    @property
+    def above(self) -> bool:
+        """Whether the one is better beyond doubt."""
+        return self.low is not None and self.low > 0
+
+    @property
+    def below(self) -> bool:
+        """Whether the other is better beyond doubt."""
+        return self.high is not None and self.high < 0
+
+
+def paired_difference(target: Target, ours: Tensor, theirs: Tensor) -> Difference:
+    """Of the target's first score, from the tallies (N, sums) of two models on the same N sequences.
+
+    One class a sequence: the exact test of McNemar (1947) turned into an interval. Of the sequences that one of both
+    has right and the other has not, the share that is ours is a binomial one; its Clopper-Pearson interval becomes one
+    of the difference. Every other target: bootstrap over the sequences, both answers of each drawn together.
+    """
+    value = _score(target, ours.sum(0)) - _score(target, theirs.sum(0))
+    if len(ours) < FEWEST:
+        return Difference(value, None, None)
+    if target.kind == "class":
+        from scipy.stats import binomtest
+
+        right, other = (tallies[:, -target.size :].sum(1) > 0 for tallies in (ours, theirs))
+        won, apart = int((right & ~other).sum()), int((right != other).sum())
+        if not apart:
+            return Difference(value, 0.0, 0.0)
+        share = binomtest(won, apart).proportion_ci(0.95, "exact")
+        low, high = ((2 * end - 1) * apart / len(ours) for end in share)
+        return Difference(value, float(low), float(high))
+    width = ours.shape[1]
+    found = bootstrap_score(
+        torch.cat([ours, theirs], dim=1).numpy(),
+        lambda sums: _score(target, torch.from_numpy(sums[:width])) - _score(target, torch.from_numpy(sums[width:])),
+    )
+    assert found is not None
+    return Difference(value, found.low, found.high)
+
+
+def _score(target: Target, tally: Tensor) -> float:
+    return target.scores(tally)[target.score]

@@ -1,0 +1,175 @@
+"""Which settings are tried, which are kept, and what a search costs; against scores that are made up by hand."""
+
+import math
+
+import pytest
+import torch
+
+from auxrnn.batch import InputSpec
+from auxrnn.config import RECIPES, RunConfig
+from auxrnn.data.dataset import SequenceData
+from auxrnn.training import candidates as room
+from auxrnn.training.candidates import (
+    candidates,
+    choose_candidate,
+    chosen_by_data,
+    steps_an_epoch,
+    successive_halving,
+)
+
+MODERN = {"recipe": "modern", **RECIPES["modern"]}
+
+
+def make_data(number=40, steps=30, classes=2, seed=0):
+    """The label is the sign of the mean: easy."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.arange(number) % classes
+    inputs = torch.randn(number, steps, 1, generator=generator) * 0.1 + (2.0 * labels.view(-1, 1, 1) - 1)
+    names = tuple(map(str, range(classes)))
+    return SequenceData("x", InputSpec("values", 1), inputs, labels, names)
+
+
+# Halving --------------------------------------------------------------------------------------------------------------
+
+
+def halved(scores, perfect=math.inf):
+    """The choice, and the (candidate, length) of every trial in order."""
+    made = []
+
+    def try_out(index, length):
+        made.append((index, length))
+        return scores[index], 0.0
+
+    best, rounds = successive_halving(len(scores), try_out, lambda trial: trial[0] >= perfect)
+    assert sum(map(len, rounds)) == len(made)
+    return best, made
+
+
+def test_the_better_half_goes_on_for_twice_as_long():
+    best, made = halved([0.1, 0.9, 0.5, 0.8, 0.2, 0.7])
+    assert best == 1
+    assert made == [*((index, 1) for index in range(6)), (1, 2), (3, 2), (5, 2)]
+
+
+def test_of_equals_the_first_is_taken():
+    assert halved([0.5, 0.5, 0.5])[0] == 0
+    assert halved([0.4, 0.5, 0.5, 0.1])[0] == 1
+
+
+def test_the_loss_decides_between_equal_scores():
+    trials = [(0.5, -2.0), (0.5, -1.0)]
+    assert successive_halving(2, lambda index, length: trials[index], lambda trial: False)[0] == 1
+
+
+def test_a_perfect_trial_ends_the_search():
+    assert halved([0.5, 1.0, 0.2, 1.0], perfect=1.0) == (1, [(0, 1), (1, 1)])
+
+
+def test_one_candidate_is_tried_once():
+    assert halved([0.3]) == (0, [(0, 1)])
+
+
+# Candidates -----------------------------------------------------------------------------------------------------------
+
+
+def test_no_candidate_touches_what_was_said():
+    config, data = RunConfig(**MODERN, stride=4), make_data()
+    every = candidates(config, data, ())
+    assert len(every) == 6
+    assert all(every[index] not in every[:index] for index in range(6))
+    for name in ("anchor_labels", "readout", "augment", "lr", "stride"):
+        assert any(name in one for one in every)
+        assert not any(name in one for one in candidates(config, data, (name,)))
+    said = ("anchor_labels", "readout", "augment", "lr", "stride")
+    assert candidates(config, data, said) == [{}]
+
+
+def test_pixels_get_no_noise_and_images_keep_their_rows():
+    pixels = SequenceData(
+        "x", InputSpec("pixels", 1), torch.zeros(4, 16, 1, dtype=torch.uint8), torch.arange(4), tuple("abcd"),
+        image_shape=(4, 4),
+    )  # fmt: skip
+    every = candidates(RunConfig(**MODERN, stride=4), pixels, ())
+    assert {one.get("augment", "none") for one in every} <= {"none", "turn"}
+    assert not any("stride" in one for one in every)
+
+
+def test_the_search_takes_the_best_and_says_what_it_tried(monkeypatch):
+    config = RunConfig(**MODERN, stride=4, epoch_passes=30, max_epochs=16)
+    data, said = make_data(), []
+    trained = []
+
+    def trial(one, train, validation):
+        assert len(train) + len(validation) == len(data)
+        trained.append(one.max_epochs)
+        return (0.95 if one.readout == "stats-max" and one.anchor_labels else 0.6), -1.0
+
+    monkeypatch.setattr(room, "_trial", trial)
+    found = choose_candidate(config, data, (), said.append)
+    assert (found.config.readout, found.config.anchor_labels, found.config.max_epochs) == ("stats-max", 0.5, 16)
+    assert trained == [2] * 6 + [4] * 3  # 27 sequences of 40 are 2 batches, 60 steps an epoch
+    assert list(found.lines) == said
+    assert said[-1] == "Chosen      --readout stats-max --anchor_labels 0.5"
+    assert sum("accuracy 0.600, loss 1.000 after 2 epochs" in line for line in said) == 5
+
+
+def test_where_none_learns_the_patient_settings_are_taken_for_longer(monkeypatch):
+    config, data = RunConfig(**MODERN, stride=4, max_epochs=16), make_data()
+    monkeypatch.setattr(room, "_trial", lambda *_: (0.55, -0.7))
+    found = choose_candidate(config, data, ()).config
+    assert (found.readout, found.augment, found.lr, found.max_epochs) == ("stats-max", "turn", 1e-3, 24)
+    kept = choose_candidate(config, data, ("max_epochs", "augment")).config
+    assert (kept.augment, kept.max_epochs) == ("none", 16)
+
+
+def test_a_diverged_candidate_is_never_the_best(monkeypatch):
+    config, data = RunConfig(**MODERN, stride=4, max_epochs=16, candidates=2), make_data()
+    trials = iter([(-math.inf, -math.inf), (0.9, -0.5)])
+    monkeypatch.setattr(room, "_trial", lambda *_: next(trials))
+    found = choose_candidate(config, data, ())
+    assert found.config.readout == "stats-max"
+    assert any("diverged" in line for line in found.lines)
+
+
+def test_one_candidate_is_taken_untried(monkeypatch):
+    monkeypatch.setattr(room, "_trial", lambda *_: pytest.fail("tried"))
+    found = choose_candidate(RunConfig(**MODERN, stride=4, candidates=1), make_data(), ())
+    assert found.config.anchor_labels == 0.5
+    assert found.lines == ()
+
+
+def test_epochs_that_were_said_are_trained_without_a_search():
+    data = make_data()
+    config, _, tried = chosen_by_data(RunConfig(**MODERN, max_epochs=2), data, ("max_epochs",), lambda line: None)
+    assert (config.candidates, config.max_epochs, tried) == (1, 2, [])
+
+
+def test_a_budget_bounds_the_epochs(monkeypatch):
+    data = make_data(number=64)
+    monkeypatch.setattr(room, "seconds_a_step", lambda *_: 0.5)
+    config = RunConfig(**MODERN, budget="10m", candidates=1)
+    found, _, _ = chosen_by_data(config, data, (), lambda line: None)
+    an_epoch = steps_an_epoch(found, 64)
+    assert an_epoch == 40
+    assert found.max_epochs == 30  # 1,200 steps of half a second
+    searching = RunConfig(**MODERN, budget="10m", candidates=6)
+    monkeypatch.setattr(room, "_trial", lambda *_: (0.9, -0.1))
+    assert chosen_by_data(searching, data, (), lambda line: None)[0].max_epochs == 15
+
+
+def test_a_real_search_on_easy_data_ends_at_once_and_repeats():
+    data = make_data(number=60)
+    config, reasons, tried = chosen_by_data(
+        RunConfig(**{**MODERN, "hidden_size": 8}), data, ("hidden_size",), lambda line: None
+    )
+    assert len(tried) == 3  # what it does, the first candidate, the choice
+    assert "accuracy 1.000" in tried[1]
+    again = chosen_by_data(RunConfig(**{**MODERN, "hidden_size": 8}), data, ("hidden_size",), lambda line: None)
+    assert (config, reasons, tried) == again
+
+
+def test_easy_data_are_trained_for_half_as_long():
+    data = make_data(number=60)
+    config = RunConfig(**{**MODERN, "hidden_size": 8}, stride=2, epoch_passes=30, max_epochs=10)
+    assert choose_candidate(config, data, ()).config.max_epochs == 5
+    assert choose_candidate(config, data, ("max_epochs",)).config.max_epochs == 10
