@@ -94,8 +94,7 @@ def _completed(work: Callable[[], object]) -> int:
 def demo(options: argparse.Namespace) -> int:
     from auxrnn.experiments.demo import run_demo
 
-    out = Path(options.out)
-    return _completed(lambda: run_demo(out, options.data, options.data_dir, options.seeds, everything=options.all))
+    return _completed(lambda: run_demo(Path(options.out), options.seeds))
 
 
 def reproduce(options: argparse.Namespace) -> int:
