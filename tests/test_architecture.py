@@ -29,7 +29,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("training", "persistence"),
     ("build", "inference", "card"),
     ("baselines",),
-    ("model",),
+    ("model", "running"),
     ("objectives",),
     ("truncation", "tiles"),
     ("decoders",),

@@ -15,7 +15,7 @@ from auxrnn.model import SequenceClassifier
 from auxrnn.objectives import Draw, Supervised, losses_of_draws, objective_losses
 from auxrnn.readouts import LEAST_VARIANCE, Moments, Readout
 from auxrnn.targets import ClassesTarget, Target, ValueTarget
-from auxrnn.totals import TotalsPlan
+from auxrnn.totals import TotalsPlan, no_totals
 from auxrnn.truncation import WindowPlan, run_prefix
 from oracles import assert_same, gradients, slow_window
 from slow_losses import make_batch, make_encoder
@@ -241,6 +241,20 @@ def test_a_model_answers_what_the_loss_has_seen() -> None:
         model.losses(batch, ["supervised"], 0.0, step_generator(0))["supervised"].total.detach() for _ in range(2)
     )
     assert torch.equal(same, other)
+
+
+def test_outputs_that_hardly_change_keep_the_digits_of_their_deviation() -> None:
+    """It is a small difference of large numbers, of which float32 would keep two digits."""
+    torch.manual_seed(0)
+    outputs = 0.7 + 1e-3 * torch.randn(2, 300, H)
+    totals = no_totals(2, outputs, greatest=False)
+    for piece in outputs.split([1, 99, 200], dim=1):
+        totals = totals.after(piece)
+    found = Readout("stats", H)(Moments.of(totals))
+    exact = outputs.double()
+    expected = functional.layer_norm(torch.cat([exact.mean(1), exact.std(1, correction=0)], dim=1), (2 * H,))
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found.double(), expected, rtol=0, atol=2e-6)
 
 
 # Totals ---------------------------------------------------------------------------------------------------------------

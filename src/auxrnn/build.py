@@ -17,7 +17,7 @@ from auxrnn.errors import InputError
 from auxrnn.initialisation import chrono_, forget_bias_, tensorflow_
 from auxrnn.model import Classifier, SequenceClassifier
 from auxrnn.objectives import Objective, Prediction, Reconstruction
-from auxrnn.stems import ConvStem
+from auxrnn.stems import ConvStem, LogMelStem, Stem
 from auxrnn.targets import Target
 
 
@@ -74,19 +74,29 @@ def _network(config: ModelConfig, spec: InputSpec, target: Target | int, longest
 
 def _initialise(network: Classifier, config: ModelConfig, longest: int | None) -> None:
     """As `config.initialisation` says, over torch's own; an irnn and a urnn keep the core that their paper gives."""
-    core = network.encoder.core if isinstance(network, SequenceClassifier) else None
+    core, stride = None, 1
+    if isinstance(network, SequenceClassifier):
+        core, stride = network.encoder.core, network.encoder.stride
     if config.initialisation.startswith("tensorflow"):
         tensorflow_(network, keep=[core] if core is not None and config.model in OWN_CORE else [])
     if core is not None and config.initialisation == "forget":
         forget_bias_(core)
     if core is not None and config.initialisation.endswith("chrono") and longest is not None:
-        chrono_(core, max(-(-longest // config.stride), 3))  # in tokens
+        chrono_(core, max(-(-longest // stride), 3))  # in tokens
 
 
-def _stem(config: ModelConfig, spec: InputSpec) -> ConvStem | None:
-    if config.stem == "none":
-        return None
-    return ConvStem(spec, config.projection_size or config.hidden_size, stride=config.stride, kernel=config.kernel)
+def _stem(config: ModelConfig, spec: InputSpec) -> Stem | None:
+    size = config.projection_size or config.hidden_size
+    if config.stem == "conv":
+        return ConvStem(spec, size, stride=config.stride, kernel=config.kernel)
+    if config.stem == "logmel":
+        if spec.kind != "values" or config.sample_rate is None:
+            raise InputError(
+                f"Expected sound with --sample_rate for stem logmel, got {spec.kind} at rate {config.sample_rate}; "
+                "take stem conv."
+            )
+        return LogMelStem(spec, size, rate=config.sample_rate)
+    return None
 
 
 def _core(config: ModelConfig, spec: InputSpec) -> str | nn.Module:

@@ -19,7 +19,7 @@ from auxrnn.batch import InputSpec, SequenceBatch
 from auxrnn.errors import did_you_mean
 from auxrnn.kernels.lstm import PersistentLSTM
 from auxrnn.recurrent import Core, RaggedCore, State, check_core, initial_state, is_divisible, state_tensors
-from auxrnn.stems import NO_CHARACTER, ConvStem
+from auxrnn.stems import NO_CHARACTER, Stem
 
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 
@@ -85,7 +85,7 @@ class Encoder(nn.Module):
         hidden_size: int = 128,
         projection_size: int | None = 128,
         num_layers: int = 1,
-        stem: ConvStem | None = None,
+        stem: Stem | None = None,
     ) -> None:
         super().__init__()
         limit_kernel_cache()

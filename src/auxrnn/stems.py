@@ -10,6 +10,7 @@ only in the chunk or window at hand.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -20,6 +21,11 @@ from auxrnn.batch import InputSpec, SequenceBatch
 
 NO_CHARACTER = -1
 """Stands before and behind a text; its embedding is zero."""
+
+
+def no_step(spec: InputSpec) -> int:
+    """What stands where there is no raw step."""
+    return NO_CHARACTER if spec.kind == "characters" else 0
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class TokenGrid:
 
         What auxiliary losses reproduce, the raw steps of each token, lies beside them as `batch.own`.
         """
-        raw, empty = batch.inputs, NO_CHARACTER if spec.kind == "characters" else 0
+        raw, empty = batch.inputs, no_step(spec)
         inside = torch.arange(raw.shape[1]) < batch.lengths.unsqueeze(1)
         if not bool(inside.all()):
             outside = ~inside.view(*inside.shape, *[1] * (raw.dim() - 2)).to(raw.device)
@@ -60,12 +66,58 @@ class TokenGrid:
         tokens = padded.unfold(1, self.window, self.stride)
         return replace(batch, inputs=tokens, lengths=self.count(batch.lengths), own=own)
 
+    def before(self, token: Tensor, spec: InputSpec) -> Tensor:
+        """What stands for the last `window - 1` raw steps where there are none yet, (B, window - 1, ...), of sequences
+        with tokens like token (B, ..., window).
+        """
+        return token.new_full((len(token), self.window - 1, *token.shape[1:-1]), no_step(spec))
 
-class ConvStem(nn.Module):
-    """A strided convolution over raw steps, layer norm, GELU: `window` raw steps -> `size` features a token.
+    def finished(self, raw: Tensor, begun: int) -> Tensor:
+        """The tokens (B, n, ..., window) that raw steps (B, window - 1 + t, ...) finish: the last `window - 1` of those
+        that were read before, of which the last `begun` belong to an unfinished token, and t more.
+        """
+        number = (raw.shape[1] - self.window + 1 + begun) // self.stride
+        if number == 0:
+            return raw.new_empty(len(raw), 0, *raw.shape[2:], self.window)
+        return raw[:, self.stride - 1 - begun :].unfold(1, self.window, self.stride)
 
-    Layer norm, for batch norm misleads where batches are made of sequences of like length. Characters are embedded
-    first.
+    def completed(self, raw: Tensor, begun: int, spec: InputSpec) -> Tensor:
+        """The unfinished token (B, 1, ..., window) behind the last `window - 1` raw steps, `begun` of them its own."""
+        own = raw[:, self.stride - 1 - begun :]
+        sides = (0, 0) * (raw.dim() - 2)
+        return functional.pad(own, (*sides, 0, self.stride - begun), value=no_step(spec)).movedim(1, -1).unsqueeze(1)
+
+
+class Stem(nn.Module):
+    """Numbers of a token -> a linear map, layer norm, GELU: `size` features.
+
+    Layer norm, for batch norm misleads where batches are made of sequences of like length.
+    """
+
+    divisible = True  # each row by itself
+
+    def __init__(self, spec: InputSpec, grid: TokenGrid, numbers: int, size: int) -> None:
+        super().__init__()
+        self.spec, self.grid, self.size = spec, grid, size
+        self.convolution = nn.Linear(numbers, size)
+        self.norm = nn.LayerNorm(size)
+
+    def numbers(self, tokens: Tensor) -> Tensor:
+        """tokens (B, N, C, window), or (B, N, window) characters -> what the linear map reads, (B, N, numbers)."""
+        raise NotImplementedError
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """tokens (B, N, C, window), or (B, N, window) characters -> features (B, N, size)."""
+        return functional.gelu(self.norm(self.convolution(self.numbers(tokens))))
+
+    def _as_float(self, tokens: Tensor) -> Tensor:
+        """Values as they are, pixels scaled to 0..1."""
+        raw = tokens.to(self.convolution.weight.dtype)
+        return raw / (self.spec.levels - 1) if self.spec.kind == "pixels" else raw
+
+
+class ConvStem(Stem):
+    """A strided convolution over raw steps: `kernel` strides wide. Characters are embedded first.
 
     Parameters
     ----------
@@ -81,26 +133,77 @@ class ConvStem(nn.Module):
         Features of an embedded character.
     """
 
-    divisible = True  # each row by itself
-
     def __init__(self, spec: InputSpec, size: int, *, stride: int, kernel: int = 4, embedding_size: int = 16) -> None:
-        super().__init__()
-        self.spec, self.size = spec, size
-        self.grid = TokenGrid(stride, kernel * stride)
+        grid = TokenGrid(stride, kernel * stride)
+        channels = embedding_size if spec.kind == "characters" else spec.size
+        super().__init__(spec, grid, channels * grid.window, size)
         self.embedding = nn.Embedding(spec.size, embedding_size) if spec.kind == "characters" else None
-        channels = embedding_size if self.embedding is not None else spec.size
-        self.convolution = nn.Linear(channels * self.grid.window, size)
-        self.norm = nn.LayerNorm(size)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """tokens (B, N, C, window), or (B, N, window) characters -> features (B, N, size)."""
-        weight = self.convolution.weight
-        if self.embedding is not None:
-            known = (tokens != NO_CHARACTER).unsqueeze(-1)
-            raw = self.embedding(tokens.clamp(min=0).long()) * known  # (B, N, window, E)
-            raw = raw.transpose(-1, -2)
-        else:
-            raw = tokens.to(weight.dtype)
-            if self.spec.kind == "pixels":
-                raw = raw / (self.spec.levels - 1)
-        return functional.gelu(self.norm(self.convolution(raw.flatten(2))))
+    def numbers(self, tokens: Tensor) -> Tensor:
+        if self.embedding is None:
+            return self._as_float(tokens).flatten(2)
+        known = (tokens != NO_CHARACTER).unsqueeze(-1)
+        return (self.embedding(tokens.clamp(min=0).long()) * known).transpose(-1, -2).flatten(2)
+
+
+class LogMelStem(Stem):
+    """The logarithm of the power in bands of the mel scale, a frame a token: what speech recognisers read.
+
+    A frame is the last `frame` seconds of sound, under a Hann window, every `hop` seconds. The bands are triangles on
+    Slaney's mel scale, each of unit area, as `librosa.filters.mel` has them by default. They are fixed; the linear map
+    behind them learns.
+
+    Parameters
+    ----------
+    spec : InputSpec
+        Values; each channel has bands of its own.
+    size : int
+        Features of a token.
+    rate : int
+        Raw steps a second, in Hz.
+    bands : int
+        Of a channel.
+    frame, hop : float
+        Seconds.
+    """
+
+    def __init__(
+        self, spec: InputSpec, size: int, *, rate: int, bands: int = 40, frame: float = 0.025, hop: float = 0.01
+    ) -> None:
+        if spec.kind != "values":
+            raise ValueError(f"Expected values for a stem of mel bands, got {spec.kind}.")
+        stride = max(round(rate * hop), 1)
+        grid = TokenGrid(stride, max(round(rate * frame), stride))
+        super().__init__(spec, grid, spec.size * bands, size)
+        self.window: Tensor  # both follow the module's type and device
+        self.filters: Tensor
+        self.register_buffer("window", torch.hann_window(grid.window), persistent=False)
+        self.register_buffer("filters", mel_filters(rate, grid.window, bands).float(), persistent=False)
+
+    def numbers(self, tokens: Tensor) -> Tensor:
+        power = torch.fft.rfft(self._as_float(tokens) * self.window).abs().square()  # (B, N, C, bins)
+        return (power @ self.filters.T + QUIET).log().flatten(2)
+
+
+QUIET = 1e-6
+"""Power beside which silence is not minus infinity, where sound has a variance of 1."""
+
+
+def mel_filters(rate: int, frame: int, bands: int) -> Tensor:
+    """Triangles (bands, frame // 2 + 1) float64 on Slaney's mel scale from 0 to rate / 2 Hz, each of area 1 in Hz.
+
+    The scale is linear up to 1,000 Hz (66.7 Hz a mel) and logarithmic above (27 mels from 1,000 to 6,400 Hz), as in
+    Slaney's Auditory Toolbox (1998) and librosa's default.
+    """
+    step, knee = 200 / 3, 1000.0
+    growth = math.log(6.4) / 27
+
+    def mel(hertz: float) -> float:
+        return hertz / step if hertz < knee else knee / step + math.log(hertz / knee) / growth
+
+    points = torch.linspace(0, mel(rate / 2), bands + 2, dtype=torch.float64)
+    edges = torch.where(points < knee / step, points * step, knee * torch.exp(growth * (points - knee / step)))
+    low, middle, high = (edges[first : first + bands].unsqueeze(1) for first in range(3))
+    hertz = torch.arange(frame // 2 + 1, dtype=torch.float64) * rate / frame
+    rising, falling = (hertz - low) / (middle - low), (high - hertz) / (high - middle)
+    return torch.minimum(rising, falling).clamp(min=0) * 2 / (high - low)

@@ -158,7 +158,7 @@ def export(options: argparse.Namespace) -> int:
     from auxrnn.opening import open_model
 
     saved = open_model(Path(options.run))
-    exported = export_model(saved, Path(options.out or Path(options.run) / options.format), options.format)
+    exported = export_model(saved, Path(options.out or Path(options.run) / options.format))
     for path in exported.files:
         print(path)
     print(f"largest difference from the model on random input: {exported.difference:.2g}")

@@ -81,8 +81,10 @@ class ModelConfig:
         projection_size: size to which a step is projected; none when null.
         num_layers: layers of the main network.
         stem: what turns raw steps into tokens, which the recurrent network then reads; bptt, segment_length and
-            anchors count tokens. A strided convolution with layer norm ("conv"), or nothing ("none", the paper's).
-        stride: raw steps of a token.
+            anchors count tokens. A strided convolution with layer norm ("conv"), the logarithm of mel bands of sound
+            in frames of 25 ms every 10 ms ("logmel"), or nothing ("none", the paper's).
+        stride: raw steps of a token; of logmel the rate decides.
+        sample_rate: raw steps a second, in Hz, for logmel; that of the recordings when left out.
         kernel: width of the stem's convolution in strides.
         readout: what the head reads: the last output ("last", the paper's), mean and deviation of the outputs over
             all tokens ("stats"), or the greatest output of each unit too ("stats-max"). A class a step has its own.
@@ -109,8 +111,9 @@ class ModelConfig:
     hidden_size: int = 128
     projection_size: int | None = 128
     num_layers: int = 1
-    stem: Literal["none", "conv"] = "none"
+    stem: Literal["none", "conv", "logmel"] = "none"
     stride: int = 1
+    sample_rate: int | None = None
     kernel: int = 4
     readout: Literal["last", "stats", "stats-max"] = "last"
     num_windows: int = 5
@@ -133,11 +136,12 @@ class ModelConfig:
             "num_windows", "top_windows",
         ):  # fmt: skip
             at_least(name, getattr(self, name), 1)
-        for name in ("stride", "kernel", "num_windows", "top_windows"):
+        at_least("sample_rate", self.sample_rate, 1)
+        for name in ("stride", "kernel", "num_windows", "top_windows", "sample_rate"):
             at_most(name, getattr(self, name), MOST_NUMBERED)
         at_least("anchor_labels", self.anchor_labels, 0)
-        if self.stem == "none" and self.stride > 1:
-            raise InputError(f"Expected stride 1 without a stem, got {self.stride}; add --stem conv.")
+        if self.stem != "conv" and self.stride > 1:
+            raise InputError(f"Expected stride 1 with stem {self.stem}, got {self.stride}; take --stem conv.")
         if self.anchor_labels and self.readout == "last":
             raise InputError("Expected readout stats or stats-max with anchor_labels, got last.")
         if self.model == "transformer" and (self.stem != "none" or self.readout != "last"):

@@ -47,8 +47,10 @@ class SequenceParameters(BaseEstimator):
         Cells of the main network.
     aux : {"reconstruct", "predict", "both", None} or "auto"
         Auxiliary loss: r-LSTM, p-LSTM, both together, or none.
-    stem : {"conv", "none"} or "auto"
+    stem : {"conv", "logmel", "none"} or "auto"
         What turns raw steps into tokens, which the recurrent network then reads.
+    sample_rate : int or None
+        Raw steps a second, in Hz, for the stem "logmel".
     stride, kernel : int or "auto"
         Raw steps of a token; width of the stem's convolution in strides.
     readout : {"last", "stats", "stats-max"} or "auto"
@@ -153,6 +155,7 @@ class SequenceParameters(BaseEstimator):
         hidden_size: int | str = AUTO,
         aux: str | None = AUTO,
         stem: str = AUTO,
+        sample_rate: int | None = None,
         stride: int | str = AUTO,
         kernel: int | str = AUTO,
         readout: str = AUTO,
@@ -198,6 +201,7 @@ class SequenceParameters(BaseEstimator):
         self.hidden_size = hidden_size
         self.aux = aux
         self.stem = stem
+        self.sample_rate = sample_rate
         self.stride = stride
         self.kernel = kernel
         self.readout = readout

@@ -148,7 +148,7 @@ class Supervised(Objective):
         totals = windows.totals
         assert totals is not None
         outputs = windows.outputs  # (B, W, L, H), zero where there is no step
-        known = Moments.of(totals, outputs.dtype)
+        known = Moments.of(totals)
         if self.bptt == 0:
             return known
         drawn = outputs.shape[1] - (self.top_windows if totals.blocks is not None else 0)

@@ -135,7 +135,7 @@ def candidates(config: RunConfig, train: SequenceData, given: Collection[str]) -
             {**asked, "lr": config.lr / 3},
             {**asked, "augment": "noise" if train.spec.kind == "values" else "turn"},
         ]
-    if train.image_shape is not None or config.stem == "none":
+    if train.image_shape is not None or config.stem != "conv":
         for option in options:
             option.pop("stride", None)
     kept: list[dict[str, Any]] = []

@@ -55,9 +55,11 @@ def _modern(config: RunConfig, train: SequenceData, given: Collection[str]) -> t
     """Stride, truncation, epochs."""
     choose = _Chosen(given)
     median, longest = max(int(train.lengths.median()), 1), int(train.lengths.max())
-    if config.stem != "none":
+    if config.stem == "conv":
         choose("stride", *_stride(train, median))
     stride = choose.settings.get("stride", config.stride)
+    if config.stem == "logmel":
+        stride = max(round((config.sample_rate or 0) * 0.01), 1)
     tokens = -(-longest // stride)
     if config.stem == "none" or config.readout == "last":
         window = min(LONGEST_WINDOW, tokens)
