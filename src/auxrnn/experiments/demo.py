@@ -27,7 +27,7 @@ from auxrnn.opening import open_model
 from auxrnn.report.figures import Point, draw_curves, draw_lines, draw_points
 from auxrnn.report.statistics import apart, spread
 from auxrnn.report.tables import markdown_table, text_table
-from auxrnn.runs.folder import FREE, RunFolder, changed_settings, read_config, read_curve, read_json
+from auxrnn.runs.folder import FREE, RunFolder, read_config, read_curve, read_json
 from auxrnn.runs.live import Request, follow_sequence
 from auxrnn.runs.run import resume_run, start_run
 
@@ -55,7 +55,7 @@ def run_demo(out: Path, seeds: int) -> Results:
         "the class; all else is noise."
     )
     results = {model: [_trained(out, data, model, seed) for seed in range(seeds)] for model in MODELS}
-    parts = [_compared(results), _memory(out, data), _streamed(out, test)]
+    parts = [_compared(results), _memory(out), _streamed(out, test)]
     curves = {model: [read_curve(_folder(out, model, seed)) for seed in range(seeds)] for model in MODELS}
     title = f"{TASK.steps:,} raw steps, {TASK.train} sequences"
     draw_curves(curves, title=title, xlabel="epoch").save(out / "learning.png")
@@ -124,7 +124,7 @@ def _compared(results: Results) -> str:
     lines = []
     for model in others:
         separate = apart(accuracy[model], accuracy[base])
-        chance = "one seed, so it may be chance" if separate is None else "intervals apart" if separate else "intervals touch"  # fmt: skip
+        chance = {None: "one seed, so it may be chance", True: "intervals apart", False: "intervals touch"}[separate]
         points = 100 * (accuracy[model].mean - accuracy[base].mean)
         cost = seconds[model] / seconds[base] if seconds[base] else float("nan")
         lines.append(
@@ -137,7 +137,7 @@ def _compared(results: Results) -> str:
 # Memory ---------------------------------------------------------------------------------------------------------------
 
 
-def _memory(out: Path, data: Path) -> str:
+def _memory(out: Path) -> str:
     """The peak of a training step against the length, where it can be measured."""
     saved = open_model(_folder(out, MODELS[0], 0).path)
     config = read_config(_folder(out, MODELS[0], 0))
@@ -190,7 +190,7 @@ def _streamed(out: Path, test: Recordings) -> str:
 
 
 def _write_csv(path: Path, sequence: npt.NDArray[np.float32]) -> None:
-    np.savetxt(path, sequence, fmt="%.6g", delimiter=",")
+    np.savetxt(path, sequence, fmt="%.9g", delimiter=",")
 
 
 def _stands(shares: Mapping[str, Sequence[tuple[int, float]]], label: str, end: int) -> str:
