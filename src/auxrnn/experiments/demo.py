@@ -27,7 +27,7 @@ from auxrnn.opening import open_model
 from auxrnn.report.figures import Point, draw_curves, draw_lines, draw_points
 from auxrnn.report.statistics import apart, spread
 from auxrnn.report.tables import markdown_table, text_table
-from auxrnn.runs.folder import FREE, RunFolder, read_config, read_curve, read_json
+from auxrnn.runs.folder import FREE, RunFolder, read_config, read_curve
 from auxrnn.runs.live import Request, follow_sequence
 from auxrnn.runs.run import resume_run, start_run
 
