@@ -34,7 +34,7 @@ from auxrnn.runs.run import resume_run, start_run
 MODELS = ("lstm", "p-lstm", "r-lstm")
 TASK = SensorTask()
 EPOCHS = 8
-LENGTHS = {"windows": (1_000, 10_000, 100_000), "full": (1_000, 10_000)}
+LENGTHS = {"windows": (1_000, 10_000, 100_000), "full": (1_000, 10_000, 100_000)}
 EVERY = 100  # steps between two answers of the stream
 SURE = 0.9  # probability from which an answer counts
 
@@ -152,12 +152,17 @@ def _memory(out: Path) -> str:
     names = {"windows": f"gradient in windows of {config.bptt} tokens", "full": "full back-propagation"}
     lines = {names[name]: points for name, points in peaks.items()}
     draw_lines(lines, title="Peak memory of a training step", xlabel="raw steps", ylabel="MiB").save(out / "memory.png")
-    lengths = sorted({steps for points in peaks.values() for steps, _ in points})
     found = {name: dict(points) for name, points in lines.items()}
     rows = [
-        [f"{steps:,}", *(f"{own[steps]:,.0f}" if steps in own else "-" for own in found.values())] for steps in lengths
+        [
+            f"{steps:,}",
+            *(f"{own[steps]:,.0f}" if steps in own else "-" for own in found.values()),
+            f"{4 * config.batch_size * steps * TASK.channels / 2**20:,.1f}",
+        ]
+        for steps in sorted({steps for own in found.values() for steps in own})
     ]
-    return _shown(["raw steps", *(f"MiB, {name}" for name in found)], rows, [])
+    header = ["raw steps", *(f"MiB, {name}" for name in found), "MiB, a copy of the batch"]
+    return _shown(header, rows, ["The copy of the batch is part of both: a step pads its raw steps."])
 
 
 # A stream -------------------------------------------------------------------------------------------------------------
