@@ -28,6 +28,7 @@ VERBS = (
     "train",
     "resume",
     "tune",
+    "baseline",
     "evaluate",
     "predict",
     "stream",

@@ -33,7 +33,7 @@ from auxrnn.runs.run import resume_run, start_run
 
 MODELS = ("lstm", "p-lstm", "r-lstm")
 TASK = SensorTask()
-EPOCHS = 8
+EPOCHS = 6
 LENGTHS = {"windows": (1_000, 10_000, 100_000), "full": (1_000, 10_000, 100_000)}
 EVERY = 100  # steps between two answers of the stream
 SURE = 0.9  # probability from which an answer counts
@@ -169,9 +169,10 @@ def _memory(out: Path) -> str:
 
 
 def _streamed(out: Path, test: Recordings) -> str:
-    """A test recording through `auxrnn stream`, and when its answer stands."""
+    """The test recording with the latest event through `auxrnn stream`, and when its answer stands."""
+    chosen = int(np.argmax(test.starts))
     folder, recording, answers = _folder(out, MODELS[0], 0).path, out / "recording.csv", out / "answers.csv"
-    sequence, label, start = test.inputs[0], str(test.labels[0]), int(test.starts[0])
+    sequence, label, start = test.inputs[chosen], str(test.labels[chosen]), int(test.starts[chosen])
     write_atomically(recording, lambda aside: _write_csv(aside, sequence))
     _tell("stream", folder, recording, "--every", EVERY)
     said = io.StringIO()
