@@ -49,6 +49,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("vocabulary", "losses", "scores"),
     ("batch", "config"),
     ("reading",),
+    ("folders",),
     ("files", "processes", "fingerprint", "lock", "moments", "arrays", "plain_torch", "numbers"),
     ("errors",),
 )

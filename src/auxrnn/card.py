@@ -100,8 +100,7 @@ def described(config: ModelConfig) -> str:
 def _truncation(config: ModelConfig) -> str:
     if config.stem == "none" or config.bptt == "full":
         return str(config.bptt)
-    steps = f" = {config.bptt * config.stride:,} steps" if config.stem == "conv" else ""
-    return f"{config.bptt} tokens{steps}"
+    return f"{config.bptt} tokens = {config.bptt * config.token_steps:,} steps"
 
 
 def wilson_interval(share: float, number: int) -> tuple[float, float]:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from auxrnn.batch import InputSpec, SequenceBatch
+from auxrnn.config.model import MEL_HOP
 
 NO_CHARACTER = -1
 """Stands before and behind a text; its embedding is zero."""
@@ -168,7 +169,7 @@ class LogMelStem(Stem):
     """
 
     def __init__(
-        self, spec: InputSpec, size: int, *, rate: int, bands: int = 40, frame: float = 0.025, hop: float = 0.01
+        self, spec: InputSpec, size: int, *, rate: int, bands: int = 40, frame: float = 0.025, hop: float = MEL_HOP
     ) -> None:
         if spec.kind != "values":
             raise ValueError(f"Expected values for a stem of mel bands, got {spec.kind}.")

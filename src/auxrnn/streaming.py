@@ -31,6 +31,7 @@ from auxrnn.model import Classifier, SequenceClassifier
 from auxrnn.objectives import Supervised, SupervisedSteps
 from auxrnn.recurrent import map_state, state_tensors
 from auxrnn.running import Reader, Standing
+from auxrnn.stems import no_step
 from auxrnn.totals import Totals
 
 FORMAT = "auxrnn-stream"
@@ -160,6 +161,8 @@ class Stream:
         for name, tensor in own.items():
             if name in content:
                 self._check_like(TOLD.get(name, "state"), content[name], tensor)
+                if name == "recent" and self.spec.kind != "values":
+                    self._check_range("last steps", content[name], no_step(self.spec))
                 moved[name] = content[name].clone().to(tensor.device)
         parts = iter([moved[name] for name in own if name.startswith("state.")])
         state = map_state(lambda _: next(parts), self._standing.state)
@@ -252,12 +255,14 @@ class Stream:
             return
         if chunk.dtype not in INTEGERS:
             raise InputError(f"Expected {self.spec.kind} as whole numbers, got {chunk.dtype}.")
-        number = self.spec.size if self.spec.kind == "characters" else self.spec.levels
-        least, greatest = map(int, chunk.aminmax()) if chunk.numel() else (0, 0)
-        if least < 0 or greatest >= number:
-            raise InputError(
-                f"Expected {self.spec.kind} from 0 to {number - 1}, got {least if least < 0 else greatest}."
-            )
+        self._check_range(self.spec.kind, chunk, 0)
+
+    def _check_range(self, what: str, found: Tensor, first: int) -> None:
+        """InputError where pixels or characters lie below `first` or above the last that there is."""
+        top = (self.spec.size if self.spec.kind == "characters" else self.spec.levels) - 1
+        least, greatest = map(int, found.aminmax()) if found.numel() else (first, first)
+        if least < first or greatest > top:
+            raise InputError(f"Expected {what} from {first} to {top}, got {least if least < first else greatest}.")
 
 
 def _named(standing: Standing) -> dict[str, Tensor]:

@@ -23,7 +23,8 @@ from auxrnn.batch import as_batch
 from auxrnn.card import described
 from auxrnn.errors import InputError
 from auxrnn.export.served import INPUTS, Served, description, type_name
-from auxrnn.files import check_place, write_atomically
+from auxrnn.files import check_place
+from auxrnn.folders import write_folder
 from auxrnn.persistence import CONFIG, SavedModel
 from auxrnn.targets import Target, ValueTarget
 
@@ -49,7 +50,7 @@ class Exported:
 
 
 def export_model(saved: SavedModel, folder: Path) -> Exported:
-    """Write `model.onnx`, `example.py` and `README.md` into `folder`, each whole or as it was.
+    """Write `model.onnx`, `example.py` and `README.md` into `folder`, all at once.
 
     Raises InputError where a library is missing, and where the exported file does not say what the model says.
     """
@@ -73,11 +74,16 @@ def export_model(saved: SavedModel, folder: Path) -> Exported:
             f"input; nothing was written. The model's weights may be out of the range where float32 holds them."
         )
     model, example, page = folder / "model.onnx", folder / "example.py", folder / "README.md"
-    write_atomically(model, lambda aside: aside.write_bytes(content))
     script = Path(__file__).with_name("example_onnx.py").read_text(encoding="utf-8")
-    write_atomically(example, lambda aside: aside.write_text(script, encoding="utf-8"))
     text = _page(saved, served, difference)
-    write_atomically(page, lambda aside: aside.write_text(text, encoding="utf-8"))
+    write_folder(
+        folder,
+        {
+            model.name: lambda aside: aside.write_bytes(content),
+            example.name: lambda aside: aside.write_text(script, encoding="utf-8"),
+            page.name: lambda aside: aside.write_text(text, encoding="utf-8"),
+        },
+    )
     return Exported(model, (model, example, page), difference)
 
 
@@ -112,6 +118,13 @@ def largest_difference(run: Run, served: Served) -> float:
     return worst
 
 
+def _in_deviations(answers: Tensor, target: Target) -> Tensor:
+    """Values as they were learned, so that an offset does not hide a difference; other answers as they are."""
+    if not isinstance(target, ValueTarget) or not target.mean:
+        return answers
+    return (answers.double() - torch.tensor(target.mean).double()) / torch.tensor(target.scale).double()
+
+
 def _later(served: Served, batch: int, generator: torch.Generator) -> list[Tensor]:
     """A random state of the core, and beside it what reading some steps has left, an unfinished token too."""
     number = len(served.core_state)
@@ -123,13 +136,6 @@ def _later(served: Served, batch: int, generator: torch.Generator) -> list[Tenso
     with torch.no_grad():
         _, *left = served(_random_inputs(served, batch, steps, generator), *first)
     return [*core, *left[number:]]
-
-
-def _in_deviations(answers: Tensor, target: Target) -> Tensor:
-    """Values as they were learned, so that an offset does not hide a difference; other answers as they are."""
-    if not isinstance(target, ValueTarget) or not target.mean:
-        return answers
-    return (answers.double() - torch.tensor(target.mean).double()) / torch.tensor(target.scale).double()
 
 
 def _random_inputs(served: Served, batch: int, steps: int, generator: torch.Generator) -> Tensor:
@@ -237,7 +243,7 @@ a later one: the largest difference of an answer or a state is {difference:.2g}.
 def _answers(served: Served) -> str:
     size, what = served.target.size, "each value" if served.target.kind == "value" else "each class"
     if served.target.per_step:
-        return f"`float32 (batch, steps, {size})`, of {what} at every step"
+        return f"`{type_name(served.answer_type)} (batch, steps, {size})`, of {what} at every step"
     return f"`{type_name(served.answer_type)} (batch, {size})`, of {what} after the last step"
 
 

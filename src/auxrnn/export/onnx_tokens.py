@@ -11,6 +11,7 @@ import torch
 from onnx import TensorProto
 from torch import Tensor, nn
 
+from auxrnn.errors import InputError
 from auxrnn.export.onnx_nodes import END, Graph
 from auxrnn.export.served import INPUTS, Served
 from auxrnn.model import SequenceClassifier
@@ -44,15 +45,14 @@ def token_nodes(graph: Graph, served: Served) -> Tokens:
     steps = graph.slice(graph.node("Shape", raw), graph.whole(1), graph.whole(2), 0)
     graph.node("Slice", raw, graph.node("Sub", steps, graph.whole(window - 1)), graph.whole(END), graph.whole(1),
                out="next_recent")  # fmt: skip
-    table = _with_nothing(stem.embedding) if isinstance(stem, ConvStem) else None
     if stride == 1:
-        return Tokens(_features(graph, stem, _floats(graph, served, raw, table), behind=0))
+        return Tokens(_features(graph, stem, _floats(graph, served, raw, _with_nothing(stem)), behind=0))
     read = graph.node("Reshape", graph.slice("steps", graph.whole(0), graph.whole(1), 0), graph.whole(1))
     begun = graph.node("Mod", read, graph.whole(stride))  # raw steps of the unfinished token
     raw = graph.slice(raw, graph.node("Sub", graph.whole(stride - 1), begun), graph.whole(END), 1)
     own = graph.node("Add", graph.node("Sub", steps, graph.whole(window - 1)), begun)  # (1,) raw steps of tokens here
     number, left = graph.node("Div", own, graph.whole(stride)), graph.node("Mod", own, graph.whole(stride))
-    tokens = _features(graph, stem, _floats(graph, served, raw, table), behind=stride)  # number + 1
+    tokens = _features(graph, stem, _floats(graph, served, raw, _with_nothing(stem)), behind=stride)  # number + 1
     finished = graph.slice(tokens, graph.whole(0), graph.node("Max", number, graph.whole(1)), 0)
     rest = graph.slice(tokens, number, graph.whole(END), 0)
     return Tokens(finished, number, rest, graph.node("Greater", left, graph.whole(0)))
@@ -79,43 +79,49 @@ def _floats(graph: Graph, served: Served, raw: str, embedding: nn.Embedding | Te
     return raw
 
 
-def _with_nothing(embedding: nn.Embedding | None) -> Tensor | None:
-    """The embeddings of characters, with zeros as the last, which is what index -1 gives: no character."""
-    if embedding is None:
+def _with_nothing(stem: Stem) -> Tensor | None:
+    """The embeddings of a stem, with zeros as the last, which is what index -1 gives: no character."""
+    if not isinstance(stem, ConvStem) or stem.embedding is None:
         return None
-    weight = embedding.weight.detach()
+    weight = stem.embedding.weight.detach()
     return torch.cat([weight, torch.zeros_like(weight[:1])])
 
 
 def _features(graph: Graph, stem: Stem, steps: str, *, behind: int) -> str:
     """Tokens (N, B, F) of steps (B, t, C) and so many zeros behind them."""
-    steps = graph.node("Transpose", steps, perm=[0, 2, 1])  # (B, C, t)
-    options: dict[str, Any] = {"strides": [stem.grid.stride], "pads": [0, behind], "kernel_shape": [stem.grid.window]}
-    if isinstance(stem, LogMelStem):
-        found = _mel_bands(graph, stem, steps, options)
-    else:
-        weight = stem.convolution.weight.detach().view(stem.size, -1, stem.grid.window)
-        given = [steps, graph.constant(weight), graph.constant(stem.convolution.bias.detach())]
-        found = graph.node("Transpose", graph.node("Conv", *given, **options), perm=[2, 0, 1])  # (N, B, F)
-    found = layer_norm(graph, stem.norm, found)
+    linear = {ConvStem: _convolved, LogMelStem: _log_mel}.get(type(stem))
+    if linear is None:
+        raise InputError(f"Expected a stem of conv or logmel for ONNX, got {type(stem).__name__}.")
+    channels_first = graph.node("Transpose", steps, perm=[0, 2, 1])
+    options = {"strides": [stem.grid.stride], "pads": [0, behind], "kernel_shape": [stem.grid.window]}
+    found = layer_norm(graph, stem.norm, linear(graph, stem, channels_first, options))
     half = graph.node("Mul", found, graph.constant(0.5))
     error = graph.node("Erf", graph.node("Mul", found, graph.constant(math.sqrt(0.5))))
     return graph.node("Mul", half, graph.node("Add", error, graph.constant(1.0)))  # GELU
 
 
-def _mel_bands(graph: Graph, stem: LogMelStem, steps: str, options: dict[str, Any]) -> str:
-    """What the norm reads of mel bands, (N, B, F): frames by a convolution with waves under the window, a bin each."""
+def _convolved(graph: Graph, stem: Stem, steps: str, options: dict[str, Any]) -> str:
+    """(N, B, F) of steps (B, C, t)."""
+    weight = graph.constant(stem.convolution.weight.detach().view(stem.size, -1, stem.grid.window))
+    found = graph.node("Conv", steps, weight, graph.constant(stem.convolution.bias.detach()), **options)  # (B, F, N)
+    return graph.node("Transpose", found, perm=[2, 0, 1])
+
+
+def _log_mel(graph: Graph, stem: Stem, steps: str, options: dict[str, Any]) -> str:
+    """(N, B, F) of steps (B, C, t): the Fourier transform of each frame as a convolution with cosines and sines."""
+    assert isinstance(stem, LogMelStem)
     channels, window = stem.spec.size, stem.grid.window
-    bins = window // 2 + 1
-    turns = 2 * math.pi * torch.outer(torch.arange(bins), torch.arange(window)) / window
-    waves = torch.cat([turns.double().cos(), turns.double().sin()]) * stem.window.double()  # (2 * bins, window)
-    found = graph.node("Conv", steps, graph.constant(waves.repeat(channels, 1)[:, None]), group=channels, **options)
-    parts = graph.node("Reshape", found, graph.whole(0, channels, 2, bins, -1))
-    power = graph.node("ReduceSum", graph.node("Mul", parts, parts), graph.whole(2), keepdims=0)  # (B, C, bins, N)
-    power = graph.node("MatMul", graph.node("Transpose", power, perm=[3, 0, 1, 2]), graph.constant(stem.filters.T))
-    bands = graph.node("Log", graph.node("Add", power, graph.constant(QUIET)))  # (N, B, C, bands)
-    bands = graph.node("Reshape", bands, graph.whole(0, 0, -1))
-    return graph.linear(bands, stem.convolution.weight.detach(), stem.convolution.bias.detach())
+    angles = torch.outer(torch.arange(window // 2 + 1), torch.arange(window)).double() * (2 * math.pi / window)
+    waves = (torch.cat([angles.cos(), angles.sin()]) * stem.window.double()).unsqueeze(1)  # (2 bins, 1, window)
+    weight = graph.constant(waves.repeat(channels, 1, 1))
+    found = graph.node("Conv", steps, weight, group=channels, **options)  # (B, C * 2 bins, N)
+    found = graph.node("Reshape", found, graph.whole(0, channels, len(waves), -1))
+    found = graph.node("Transpose", found, perm=[3, 0, 1, 2])
+    power = graph.node("Mul", found, found)  # (N, B, C, 2 bins), of cosines and of sines
+    bands = graph.node("MatMul", power, graph.constant(torch.cat([stem.filters, stem.filters], dim=1).T))
+    bands = graph.node("Log", graph.node("Add", bands, graph.constant(QUIET)))
+    numbers = graph.node("Reshape", bands, graph.whole(0, 0, -1))
+    return graph.linear(numbers, stem.convolution.weight.detach(), stem.convolution.bias.detach())
 
 
 def layer_norm(graph: Graph, norm: nn.LayerNorm, inputs: str) -> str:
