@@ -20,7 +20,7 @@ from auxrnn.runs.use import predict_file
 from small_runs import KilledError, at_step, kill
 
 TASK = SensorTask(train=24, test=8, steps=90, channels=2, event=12, first=5, last=40)
-PEAKS = {"windows": [(50, 20.4), (500, 20.6)], "full": [(50, 30.0)]}
+PEAKS = {"windows": [(50, 20.4), (50_000, 20.6)], "full": [(50, 30.0)]}
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +93,9 @@ def test_what_it_leaves(shown):
         assert f"| {model} | {100 * result['test_accuracy']:.1f} | {100 * result['validation_accuracy']:.1f} |" in table
         assert f"Test accuracy {result['test_accuracy']:.4f}" in said
     assert said.count("Verdict     ") >= len(MODELS)
-    assert "| 500 | 21 | - | 0.1 |" in table
+    batch = 4 * read_config(RunFolder(folder / "lstm")).batch_size * 50_000 * 2 / 2**20  # float32, 2 channels
+    assert batch > 0.5
+    assert f"| 50,000 | 21 | - | {batch:.1f} |" in table
     assert "one seed, so it may be chance" in table
 
 
@@ -176,6 +178,17 @@ def test_runs_of_another_kind_are_refused(shown, monkeypatch):
         run_demo(folder, 1)
 
 
+def test_what_another_has_left_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(demo, "start_run", untouched)
+    (tmp_path / "sensors.npz").write_bytes(b"mine")
+    with pytest.raises(InputError, match=r"sensors.npz: expected what this demonstration makes, found another file"):
+        run_demo(tmp_path, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["sensors.npz"]
+    assert (tmp_path / "sensors.npz").read_bytes() == b"mine"
+    with pytest.raises(InputError, match=r"sensors.npz: expected a folder, found a file; choose another --out"):
+        run_demo(tmp_path / "sensors.npz", 1)
+
+
 # Figures from known numbers -------------------------------------------------------------------------------------------
 
 
@@ -219,6 +232,13 @@ def test_where_memory_cannot_be_measured_it_goes_on(shown, capsys, monkeypatch):
     monkeypatch.setattr(demo, "step_peaks", cannot)
     assert "Memory is not measured. Expected Linux or a GPU" in demo._memory(folder)
     assert "Memory is not measured. Expected Linux or a GPU" in capsys.readouterr().out
+
+
+def test_where_no_step_came_to_its_end_nothing_is_drawn(shown, monkeypatch):
+    folder, _, _ = shown
+    monkeypatch.setattr(demo, "step_peaks", lambda *given: {})
+    monkeypatch.setattr(demo, "draw_lines", untouched)
+    assert demo._memory(folder) == "Memory is not measured: no step came to its end."
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from auxrnn.arguments import parse_given
 from auxrnn.errors import InputError
-from auxrnn.experiments.sensors import Recordings, SensorTask, make_sensors, write_sensors
+from auxrnn.experiments.sensors import Recordings, SensorTask, make_sensors, sensors_file
 from auxrnn.experiments.step_memory import Case, step_peaks
 from auxrnn.files import write_atomically
 from auxrnn.opening import open_model
@@ -47,23 +47,37 @@ def run_demo(out: Path, seeds: int) -> Results:
     started = time.monotonic()
     train, test = make_sensors(TASK)
     data = out / "sensors.npz"
-    out.mkdir(parents=True, exist_ok=True)
-    write_sensors(data, train, test)
+    _write_once(data, sensors_file(train, test))
     print(
         f"{data}: {TASK.train} recordings to train, {TASK.test} to test, {TASK.steps:,} steps of {TASK.channels} "
         f"channels each.\nOf these {TASK.event} steps, somewhere between steps {TASK.first} and {TASK.last}, decide "
         "the class; all else is noise."
     )
     results = {model: [_trained(out, data, model, seed) for seed in range(seeds)] for model in MODELS}
-    parts = [_compared(results), _memory(out), _streamed(out, test)]
+    parts = {"Learning": _compared(results), "Memory": _memory(out), "A stream": _streamed(out, test)}
     curves = {model: [read_curve(_folder(out, model, seed)) for seed in range(seeds)] for model in MODELS}
     title = f"{TASK.steps:,} raw steps, {TASK.train} sequences"
     draw_curves(curves, title=title, xlabel="epoch").save(out / "learning.png")
-    text = "\n\n".join([f"# A demonstration, {seeds} seed{'s' * (seeds > 1)}", *parts]) + "\n"
+    text = f"# A demonstration, {seeds} seed{'s' * (seeds > 1)}\n"
+    text += "".join(f"\n## {head}\n\n{part}\n" for head, part in parts.items())
     write_atomically(out / "table.md", lambda aside: aside.write_text(text, encoding="utf-8"))
     pictures = ", ".join(str(path) for path in sorted(out.glob("*.png")))
     print(f"\nPictures: {pictures}. Tables: {out / 'table.md'}. Took {time.monotonic() - started:.0f} s.")
     return results
+
+
+def _write_once(path: Path, content: bytes) -> None:
+    """Write a file where there is none; InputError where another is there."""
+    if path.parent.is_file():
+        raise InputError(f"{path.parent}: expected a folder, found a file; choose another --out.")
+    if path.exists():
+        if path.read_bytes() != content:
+            raise InputError(
+                f"{path}: expected what this demonstration makes, found another file; choose another --out."
+            )
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, lambda aside: aside.write_bytes(content))
 
 
 def _folder(out: Path, model: str, seed: int) -> RunFolder:
@@ -149,6 +163,8 @@ def _memory(out: Path) -> str:
         line = f"Memory is not measured. {error}"
         print(line)
         return line
+    if not peaks:
+        return "Memory is not measured: no step came to its end."
     names = {"windows": f"gradient in windows of {config.bptt} tokens", "full": "full back-propagation"}
     lines = {names[name]: points for name, points in peaks.items()}
     draw_lines(lines, title="Peak memory of a training step", xlabel="raw steps", ylabel="MiB").save(out / "memory.png")

@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-from auxrnn.files import write_atomically
 
 CLASSES = ("up-down", "down-up")
 
@@ -67,8 +64,8 @@ def _recordings(task: SensorTask, count: int, generator: np.random.Generator) ->
     return Recordings(inputs, labels, starts)
 
 
-def write_sensors(path: Path, train: Recordings, test: Recordings) -> None:
-    """An NPZ file of X_train, y_train, X_test and y_test, whole or as it was."""
+def sensors_file(train: Recordings, test: Recordings) -> bytes:
+    """An NPZ file of X_train, y_train, X_test and y_test."""
     arrays: dict[str, Any] = {
         f"{kind}_{part}": array
         for part, made in (("train", train), ("test", test))
@@ -76,4 +73,4 @@ def write_sensors(path: Path, train: Recordings, test: Recordings) -> None:
     }
     content = io.BytesIO()
     np.savez(content, **arrays)
-    write_atomically(path, lambda aside: aside.write_bytes(content.getvalue()))
+    return content.getvalue()
