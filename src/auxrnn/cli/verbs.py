@@ -106,8 +106,7 @@ def _completed(work: Callable[[], object], run: Path | None = None) -> int:
 def demo(options: argparse.Namespace) -> int:
     from auxrnn.experiments.demo import run_demo
 
-    out = Path(options.out)
-    return _completed(lambda: run_demo(out, options.data, options.data_dir, options.seeds, everything=options.all))
+    return _completed(lambda: run_demo(Path(options.out), options.seeds))
 
 
 def reproduce(options: argparse.Namespace) -> int:
