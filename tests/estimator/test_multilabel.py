@@ -12,7 +12,8 @@ from auxrnn.estimator import LongSequenceClassifier
 
 def tiny(**changes: Any) -> LongSequenceClassifier:
     settings: dict[str, Any] = {
-        "hidden_size": 8, "projection_size": None, "segment_length": 3, "bptt": 6, "regulariser": "none",
+        "recipe": "paper", "hidden_size": 8, "projection_size": None, "segment_length": 3, "bptt": 6,
+        "regulariser": "none",
         "pretrain_epochs": 1, "max_epochs": 15, "batch_size": 16, "optimizer": "adam", "lr": 0.03,
         "accelerator": "cpu", "aux_options": {"decoder_layers": 1},
     }  # fmt: skip
