@@ -25,7 +25,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
 	@touch $@
 
-demo: $(STAMP) ## train LSTM, r-LSTM and p-LSTM on embedded data and show the difference
+demo: $(STAMP) ## learn a long made task, measure memory, follow a stream: pictures in runs/demo
 	$(BIN)/auxrnn demo
 
 test: lint ## lint, types and tests

@@ -141,7 +141,7 @@ def test_version(run):
         ("--versoin", "Did you mean '--version'"),
         ("demo --sedes 3", "Did you mean '--seeds'"),
         ("demo --sedes=3", "Did you mean '--seeds'"),
-        ("demo --data digts", "Did you mean 'digits'"),
+        ("demo --data digits", "unrecognized"),
         ("demo --seeds 0", "a whole number above 0, got '0'"),
         ("demo --seeds two", "a whole number above 0, got 'two'"),
         ("evaluate", "required: run"),
@@ -346,7 +346,7 @@ def test_files_that_cannot_be_predicted(refused, finished_run, tmp_path, digits)
 def test_data_list(run):
     code, out, err = run("data", "list")
     assert (code, err) == (0, "")
-    expected = ["digits", "digits-long", "mnist", "pmnist", "cifar10", "stanford-dogs", "dbpedia"]
+    expected = ["digits", "mnist", "pmnist", "cifar10", "stanford-dogs", "dbpedia"]
     assert [line.split()[0] for line in out.splitlines()] == expected
 
 

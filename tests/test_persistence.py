@@ -278,6 +278,25 @@ def test_every_model_comes_back(model, tmp_path):
     assert f"{model} {'of 1 layers' if model == 'transformer' else 'with 4'}" in card
 
 
+@pytest.mark.parametrize("readout", ["last", "stats", "stats-max"])
+@pytest.mark.parametrize("kind", ["pixels", "values", "characters"])
+def test_stems_and_readouts_come_back(kind, readout, tmp_path):
+    stem = {"stem": "conv", "stride": 3, "kernel": 2, "num_windows": 2, "top_windows": 4, "anchor_labels": 0.0}
+    config = ModelConfig(model="r-lstm", hidden_size=4, projection_size=3, readout=readout, segment_length=2, **stem)
+    spec = {"pixels": SPEC, "values": InputSpec("values", 2), "characters": InputSpec("characters", 5)}[kind]
+    saved = SavedModel(build_model(config, spec, 3).eval(), config, spec, ("a", "b", "c"))
+    save_model(tmp_path, saved)
+    found = load_model(tmp_path)
+    assert found.config == config
+    shape = (6, 10) if kind == "characters" else (6, 10, spec.size)
+    inputs = torch.randn(shape) if kind == "values" else torch.randint(0, 5, shape)
+    data = SequenceData("some", spec, inputs.to(torch.uint8) if kind == "pixels" else inputs)
+    assert torch.equal(predict_logits(found.network, data), predict_logits(saved.network, data))
+    edit(tmp_path, model={**json.loads((tmp_path / CONFIG).read_text())["model"], "stride": 4})
+    with pytest.raises(InputError, match=r"expected encoder.features.convolution.weight of shape \(3, "):
+        load_model(tmp_path)
+
+
 @pytest.mark.parametrize("longest", [0, -1, "6", True, 2.5])
 def test_a_damaged_length_is_refused(folder, longest):
     edit(folder, longest=longest)

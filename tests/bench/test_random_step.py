@@ -1,4 +1,4 @@
-"""A step on random input trains every kind of model on every kind of whole-number input."""
+"""A step on random input trains every kind of model on every kind of input."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from auxrnn.bench import random_step
 from auxrnn.config import ModelConfig
 
 
-@pytest.mark.parametrize("spec", [InputSpec("pixels", 3), InputSpec("characters", 7)])
+@pytest.mark.parametrize("spec", [InputSpec("pixels", 3), InputSpec("values", 3), InputSpec("characters", 7)])
 def test_a_step_changes_every_weight(spec, monkeypatch):
     made = []
     build = random_step.build_model
@@ -23,7 +23,9 @@ def test_a_step_changes_every_weight(spec, monkeypatch):
 
 
 def test_inputs_are_of_their_compact_types():
-    pixels, characters = (random_step.random_inputs(InputSpec(kind, 3), 2, 5) for kind in ("pixels", "characters"))
+    kinds = ("pixels", "values", "characters")
+    pixels, values, characters = (random_step.random_inputs(InputSpec(kind, 3), 2, 5) for kind in kinds)
     assert (pixels.shape, pixels.dtype) == ((2, 5, 3), torch.uint8)
+    assert (values.shape, values.dtype) == ((2, 5, 3), torch.float32)
     assert (characters.shape, characters.dtype) == ((2, 5), torch.int64)
     assert int(characters.max()) < 3

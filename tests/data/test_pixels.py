@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from auxrnn.data import pixels
-from auxrnn.data.pixels import DigitsForm, digit_sequences, fixed_permutation, load_digits, load_mnist, permuted
+from auxrnn.data.pixels import fixed_permutation, load_digits, load_mnist, permuted
 from auxrnn.errors import InputError
 
 
@@ -116,33 +116,6 @@ def test_the_digits_split_never_changes():
     counts = np.array([178, 182, 177, 183, 181, 182, 181, 179, 174, 180])  # scikit-learn's documentation
     assert (abs(test.labels.bincount().numpy() - counts * 400 / 1797) < 1).all()
     assert hashlib.sha256(test.inputs.numpy().tobytes()).hexdigest()[:16] == "543501662f208d64"
-
-
-def test_long_digits():
-    plain, long = load_digits("test"), load_digits("test", pixels.LONG_DIGITS)
-    assert long.inputs.shape == (400, pixels.LONG_DIGITS.steps, 1)
-    assert torch.equal(plain.labels, long.labels)
-    assert long.name == "digits-long"
-
-
-def test_digit_forms_by_hand():
-    images = np.arange(1, 65, dtype=np.uint8).reshape(1, 8, 8)
-    assert digit_sequences(images, DigitsForm())[0, :, 0].tolist() == list(range(1, 65))
-    form = DigitsForm(enlarge=2, margin=1, tail=3)
-    assert (form.side, form.steps) == (18, 327)
-    sequence = digit_sequences(images, form)
-    assert sequence.shape == (1, 327, 1)
-    assert sequence[0, -3:, 0].tolist() == [0, 0, 0]
-    square = sequence[0, :324, 0].reshape(18, 18)
-    for row in range(18):
-        for column in range(18):
-            inside = 1 <= row <= 16 and 1 <= column <= 16
-            assert square[row, column] == (images[0, (row - 1) // 2, (column - 1) // 2] if inside else 0)
-
-
-def test_bad_form():
-    with pytest.raises(InputError, match="enlarge of at least 1"):
-        DigitsForm(enlarge=0)
 
 
 def test_the_real_mnist():

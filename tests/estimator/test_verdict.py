@@ -1,11 +1,13 @@
 """What an estimator says of itself: floors, verdict, and a warning where it is no better than the floor."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import auxrnn
+from auxrnn.config import RunConfig
 from auxrnn.errors import FloorWarning
 from auxrnn.estimator import LongSequenceClassifier, LongSequenceRegressor, LongSequenceTagger
 from auxrnn.estimator.settings import remedies
@@ -23,6 +25,14 @@ def test_a_model_that_learned_nothing_warns():
     assert clf.verdict_.state == "majority"
     assert clf.floors_["linear on window statistics"]["validation"] == 1.0
     assert clf.floors_["validated_on"] == 60
+
+
+def test_a_model_that_warns_is_fitted_also_where_warnings_are_errors():
+    X, y = rising_or_falling(60)
+    clf = tiny(lr=1e-9, validation_fraction=0.3)
+    with pytest.raises(FloorWarning):
+        clf.fit(X, y)
+    assert len(clf.predict(X)) == 60
 
 
 def test_a_model_that_beats_what_costs_a_second_does_not(monkeypatch):
@@ -106,6 +116,9 @@ def test_the_warning_is_public():
     assert issubclass(FloorWarning, UserWarning)
 
 
+CONFIG = RunConfig(initialisation="torch", max_epochs=20, hidden_size=128, lr=0.001)
+
+
 @pytest.mark.parametrize(
     ("state", "changes"),
     [
@@ -120,17 +133,15 @@ def test_the_next_line_changes_one_parameter(state, changes):
     clf = LongSequenceClassifier()
     before, fitted = clf.get_params(), []
     clf.fit = lambda X, y: fitted.append((X, y))
-    exec(remedies(before)(state), {"clf": clf, "X": 1, "y": 2})
+    exec(remedies(CONFIG)(state), {"clf": clf, "X": 1, "y": 2})
     assert fitted == [(1, 2)]
     assert clf.get_params() == {**before, **changes}
 
 
 def test_a_model_with_chrono_gates_is_to_train_longer():
-    assert remedies({**LongSequenceClassifier(initialisation="chrono").get_params()})("majority") == (
-        "clf.set_params(max_epochs=40).fit(X, y)"
-    )
+    assert remedies(replace(CONFIG, initialisation="chrono"))("majority") == "clf.set_params(max_epochs=40).fit(X, y)"
 
 
 @pytest.mark.parametrize("state", ["floor", "below"])
 def test_the_floors_are_to_be_looked_at(state):
-    assert remedies(LongSequenceClassifier().get_params())(state) == "print(clf.floors_)"
+    assert remedies(CONFIG)(state) == "print(clf.floors_)"

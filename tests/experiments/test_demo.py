@@ -1,42 +1,58 @@
-"""The demonstration compares like with like, and does again only what is not done."""
+"""The demonstration does what it says it types, once; its tables and pictures follow from what came."""
 
-from dataclasses import replace
-from functools import partial
+import contextlib
+import csv
+import io
+import shlex
 
+import numpy as np
 import pytest
 
+from auxrnn.arguments import parse_given
+from auxrnn.cli import main
 from auxrnn.errors import InputError
 from auxrnn.experiments import demo
-from auxrnn.experiments.demo import SHOWN, demo_arms, run_demo
-from auxrnn.grids.grid import Outcome, estimated_cost, run_grid
-from auxrnn.runs.folder import RunFolder, read_json
-from auxrnn.runs.run import StoppedRunError
-from small_runs import SMALL
+from auxrnn.experiments.demo import MODELS, run_demo
+from auxrnn.experiments.sensors import SensorTask, make_sensors
+from auxrnn.persistence import load_model
+from auxrnn.runs.folder import RunFolder, read_config, read_json
+from auxrnn.runs.use import predict_file
+from small_runs import KilledError, at_step, kill
 
-ARMS = {
-    "LSTM": replace(SMALL, model="lstm", pretrain_epochs=0, max_epochs=2),
-    "r-LSTM": replace(SMALL, model="r-lstm", pretrain_epochs=1, max_epochs=1),
-    "p-LSTM": replace(SMALL, model="p-lstm", pretrain_epochs=1, max_epochs=1),
-    "rp-LSTM": replace(SMALL, model="rp-lstm", pretrain_epochs=1, max_epochs=1),
-    "LSTM full BPTT": replace(SMALL, model="lstm", bptt="full", pretrain_epochs=0, max_epochs=2),
-}
+TASK = SensorTask(train=24, test=8, steps=90, channels=2, event=12, first=5, last=40)
+PEAKS = {"windows": [(50, 20.4), (50_000, 20.6)], "full": [(50, 30.0)]}
 
 
 @pytest.fixture(autouse=True)
 def tiny(monkeypatch):
-    """Small arms, trained one after another in this process."""
-    monkeypatch.setattr(demo, "demo_arms", lambda data: ARMS)
-    monkeypatch.setattr(demo, "run_grid", partial(run_grid, workers=0))
+    make_tiny(monkeypatch)
+
+
+def make_tiny(patched):
+    """Short recordings, an epoch of a few steps, and no processes to measure memory in."""
+    patched.setattr(demo, "TASK", TASK)
+    patched.setattr(demo, "EPOCHS", 1)
+    patched.setattr(demo, "EVERY", 20)
+    patched.setattr(demo, "step_peaks", lambda *given: PEAKS)
+    patched.setattr("auxrnn.training.sensible.EPOCH_STEPS", 4)
 
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory):
-    """(folder, rows) of a demonstration with one seed."""
-    folder = tmp_path_factory.mktemp("demo") / "out"
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(demo, "demo_arms", lambda data: ARMS)
-        patched.setattr(demo, "run_grid", partial(run_grid, workers=0))
-        return folder, run_demo(folder, "digits", None, 1)
+    """(folder, results, what was printed) of a demonstration with one seed."""
+    folder, said = tmp_path_factory.mktemp("demo") / "out", io.StringIO()
+    with pytest.MonkeyPatch.context() as patched, contextlib.redirect_stdout(said):
+        make_tiny(patched)
+        return folder, run_demo(folder, 1), said.getvalue()
+
+
+def typed(said):
+    """The words of the commands that were printed."""
+    return [shlex.split(line)[2:] for line in said.splitlines() if line.startswith("$ ")]
+
+
+def rows_of(path):
+    return list(csv.DictReader(io.StringIO(path.read_text())))
 
 
 def untouched(*given, **named):
@@ -46,107 +62,195 @@ def untouched(*given, **named):
 # Like with like -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("data", ["digits", "mnist"])
-def test_the_arms_differ_in_their_method_alone(data):
-    arms = demo_arms(data)  # the real ones: imported before `tiny` took their place
-    assert set(SHOWN) <= set(arms)
-    assert list(arms) == list(ARMS)
-    base = arms["LSTM"]
-    assert base.auxiliaries == ()
-    for name, arm in arms.items():
-        assert arm.pretrain_epochs + arm.max_epochs == base.max_epochs + base.pretrain_epochs
-        assert arm.bptt == ("full" if name == "LSTM full BPTT" else base.bptt)
-        for setting in (
-            "data", "limit_train", "cell", "hidden_size", "projection_size", "num_layers", "initialisation",
-            "regulariser", "dropout", "batch_size", "optimizer", "lr_schedule", "gradient_clip",
-            "validation_fraction", "patience", "precision",
-        ):  # fmt: skip
-            assert getattr(arm, setting) == getattr(base, setting), (name, setting)
-    assert [arm.auxiliaries for arm in arms.values()] == [
-        (),
-        ("reconstruct",),
-        ("predict",),
-        ("reconstruct", "predict"),
-        (),
-    ]
-    assert all(estimated_cost(arm) >= estimated_cost(base) for arm in arms.values())
+def test_the_runs_differ_in_their_auxiliary_loss_alone(shown):
+    folder, _, _ = shown
+    configs = {model: read_config(RunFolder(folder / model)) for model in MODELS}
+    assert [config.auxiliaries for config in configs.values()] == [(), ("predict",), ("reconstruct",)]
+    plain = configs["lstm"].to_dict()
+    assert plain["recipe"] == "modern"
+    free = {"model", "out", "segment_length", "num_anchors"}
+    steps = {rows_of(folder / model / "metrics.csv")[-1]["step"] for model in MODELS}
+    assert len(steps) == 1
+    for config in configs.values():
+        own = config.to_dict()
+        assert {name for name in own if own[name] != plain[name]} <= free
 
 
-# A small one ----------------------------------------------------------------------------------------------------------
+# What it says and what it leaves --------------------------------------------------------------------------------------
 
 
 def test_what_it_leaves(shown):
-    folder, rows = shown
-    assert sorted(path.name for path in folder.iterdir()) == ["curves.png", "digits", "memory.png", "table.md"]
-    assert list(rows) == list(SHOWN)
+    folder, results, said = shown
+    names = {*MODELS, "sensors.npz", "recording.csv", "answers.csv", "table.md"}
+    assert {path.name for path in folder.iterdir()} == names | {"learning.png", "memory.png", "stream.png"}
+    for path in folder.glob("*.png"):
+        assert path.read_bytes().startswith(b"\x89PNG")
+    assert list(results) == list(MODELS)
     table = (folder / "table.md").read_text()
-    for name in SHOWN:
-        result = read_json(RunFolder(folder / "digits" / f"{name}-0").result)
-        assert rows[name] == [result]
-        assert f"| {name} | {100 * result['test_accuracy']:.1f} |" in table
-        assert "Test accuracy" in (folder / "digits" / f"{name}-0" / "log.txt").read_text()
-    assert "one seed, no interval" in table
-    for name in ("curves.png", "memory.png"):
-        assert (folder / name).read_bytes().startswith(b"\x89PNG")
+    for model in MODELS:
+        result = read_json(RunFolder(folder / model).result)
+        assert results[model] == [result]
+        assert f"| {model} | {100 * result['test_accuracy']:.1f} | {100 * result['validation_accuracy']:.1f} |" in table
+        assert f"Test accuracy {result['test_accuracy']:.4f}" in said
+    assert said.count("Verdict     ") >= len(MODELS)
+    batch = 4 * read_config(RunFolder(folder / "lstm")).batch_size * 50_000 * 2 / 2**20  # float32, 2 channels
+    assert batch > 0.5
+    assert f"| 50,000 | 21 | - | {batch:.1f} |" in table
+    assert "one seed, so it may be chance" in table
+
+
+def test_what_it_types_does_the_same(shown, tmp_path, capsys):
+    """The first printed command, typed with another folder, gives the same weights; the last the same answers."""
+    folder, _, said = shown
+    first, *others, last = typed(said)
+    assert [words[0] for words in (first, *others, last)] == ["train", "train", "train", "stream"]
+    assert parse_given(first[1:])[1] == {"data", "max_epochs", "out"}
+    assert main([*first[:-1], str(tmp_path / "again")]) == 0
+    (own, again) = (
+        (path / "model" / "model.safetensors").read_bytes() for path in (folder / "lstm", tmp_path / "again")
+    )
+    assert own == again
+    capsys.readouterr()
+    assert main(last) == 0
+    assert capsys.readouterr().out == (folder / "answers.csv").read_text()
+
+
+def test_the_last_answer_of_the_stream_is_that_of_the_whole(shown, tmp_path):
+    folder, _, _ = shown
+    _, test = make_sensors(TASK)
+    np.save(tmp_path / "whole.npy", test.inputs[[np.argmax(test.starts)]])
+    whole = next(iter(predict_file(folder / "lstm", tmp_path / "whole.npy")))
+    rows = rows_of(folder / "answers.csv")
+    assert [int(row["step"]) for row in rows] == [20, 40, 60, 80, 90]
+    names = load_model(folder / "lstm" / "model").target.names
+    assert [float(rows[-1][f"p({name})"]) for name in names] == pytest.approx(whole.shares, abs=1e-6)
+
+
+def test_the_span_of_the_event_is_drawn_where_it_lies(shown, monkeypatch):
+    folder, _, _ = shown
+    drawn = {}
+
+    def keep(lines, **named):
+        drawn.update(named, lines=lines)
+        return plain(lines, **named)
+
+    plain = demo.draw_points
+    monkeypatch.setattr(demo, "draw_points", keep)
+    _, test = make_sensors(TASK)
+    demo._streamed(folder, test)
+    latest = int(np.argmax(test.starts))
+    start = int(test.starts[latest])
+    assert drawn["span"] == {"the event": (start, start + 12)}
+    assert set(drawn["lines"]) == {"up-down", "down-up"}
+    assert f"class {test.labels[latest]}" in drawn["title"]
+
+
+# Again ----------------------------------------------------------------------------------------------------------------
 
 
 def test_a_second_call_trains_nothing_and_shows_the_same(shown, capsys, monkeypatch):
-    folder, rows = shown
+    folder, results, _ = shown
     before = (folder / "table.md").read_text()
     (folder / "table.md").unlink()
     monkeypatch.setattr("auxrnn.runs.run.fit", untouched)
-    assert run_demo(folder, "digits", None, 1) == rows
+    assert run_demo(folder, 1) == results
     assert (folder / "table.md").read_text() == before
-    out = capsys.readouterr().out
-    assert "3 runs on digits: LSTM, r-LSTM, p-LSTM, 1 seeds each, 2 epochs in all" in out
-    assert "is finished" not in out  # that goes to the run's own log
+    assert capsys.readouterr().out.count("is finished; nothing to do.") == len(MODELS)
 
 
-def test_another_configuration_is_refused_before_anything_is_trained(shown, monkeypatch):
-    folder, _ = shown
-    changed = {**ARMS, "p-LSTM": replace(ARMS["p-LSTM"], lr=0.5)}
-    monkeypatch.setattr(demo, "demo_arms", lambda data: changed)
+def test_a_stopped_one_goes_on(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(demo, "MODELS", ("lstm",))
+    with monkeypatch.context() as patched:
+        at_step(patched, 2, kill)
+        with pytest.raises(KilledError):
+            run_demo(tmp_path, 1)
+    capsys.readouterr()
+    assert list(run_demo(tmp_path, 1)) == ["lstm"]
+    said = capsys.readouterr().out
+    assert [words[0] for words in typed(said)] == ["resume", "stream"]
+
+
+def test_runs_of_another_kind_are_refused(shown, monkeypatch):
+    folder, _, _ = shown
+    monkeypatch.setattr(demo, "EPOCHS", 2)
     monkeypatch.setattr("auxrnn.runs.run.fit", untouched)
-    with pytest.raises(InputError, match=r"p-LSTM-0: expected a run with the settings of this grid, found lr 0\.01"):
-        run_demo(folder, "digits", None, 1)
+    with pytest.raises(InputError, match=r"lstm: expected a run of this demonstration, found .* max_epochs; choose an"):
+        run_demo(folder, 1)
 
 
-def test_another_data_folder_is_no_other_configuration(shown, tmp_path):
-    folder, rows = shown
-    assert run_demo(folder, "digits", str(tmp_path), 1) == rows
+def test_what_another_has_left_stays(tmp_path, monkeypatch):
+    monkeypatch.setattr(demo, "start_run", untouched)
+    (tmp_path / "sensors.npz").write_bytes(b"mine")
+    with pytest.raises(InputError, match=r"sensors.npz: expected what this demonstration makes, found another file"):
+        run_demo(tmp_path, 1)
+    assert [path.name for path in tmp_path.iterdir()] == ["sensors.npz"]
+    assert (tmp_path / "sensors.npz").read_bytes() == b"mine"
+    with pytest.raises(InputError, match=r"sensors.npz: expected a folder, found a file; choose another --out"):
+        run_demo(tmp_path / "sensors.npz", 1)
 
 
-def test_seeds_differ_and_all_models_take_part(tmp_path, monkeypatch, capsys):
-    """Without training: what would be trained, and the table and verdict of known accuracies."""
-    known = {"LSTM": (0.2, 0.22), "r-LSTM": (0.9, 0.91), "p-LSTM": (0.1, 0.9), "rp-LSTM": (0.9, 0.92)}
+# Figures from known numbers -------------------------------------------------------------------------------------------
 
-    def known_results(runs, root):
-        assert root == tmp_path / "digits"
-        outcomes = {}
-        for key, config in runs.items():
-            name, _, seed = key.rpartition("-")
-            assert config.seed == int(seed)
-            result = {"validation_accuracy": 0.5, "parameters": 1234, "seconds": 2}
-            result["test_accuracy"] = known.get(name, (0.95, 0.95))[config.seed]
-            outcomes[key] = Outcome(key, "finished", root / key, result)
-        return outcomes
 
-    monkeypatch.setattr(demo, "run_grid", known_results)
-    monkeypatch.setattr(demo, "_draw", lambda *given: None)
-    run_demo(tmp_path, "digits", None, 2, everything=True)
-    table = (tmp_path / "table.md").read_text()
+def test_seeds_are_compared_with_their_intervals():
+    def runs(*accuracies, seconds):
+        return [{"test_accuracy": one, "validation_accuracy": 0.5, "seconds": seconds} for one in accuracies]
+
+    text = demo._compared(
+        {
+            "lstm": runs(0.2, 0.22, seconds=10),
+            "p-lstm": runs(0.9, 0.91, seconds=25),
+            "r-lstm": runs(0.1, 0.9, seconds=5),
+        }
+    )
     # t(0.975, 1) = 12.706; half the difference of two values, times 12.706 / sqrt(2) * sqrt(2): 0.01 -> 12.7 points
-    assert "| LSTM | 21.0 ± 12.7 | 50.0 ± 0.0 | 4 | 1,234 | 2 |" in table
-    assert "r-LSTM against the truncated LSTM: +69.5 points (intervals apart)." in table
-    assert "p-LSTM against the truncated LSTM: +29.0 points (intervals touch)." in table
-    assert "rp-LSTM against the truncated LSTM: +70.0 points (intervals apart)." in table
-    assert "| LSTM full BPTT | 95.0 ± 0.0 | 50.0 ± 0.0 | full |" in table
-    assert "2 seeds each" in capsys.readouterr().out
+    assert "| lstm | 21.0 ± 12.7 | 50.0 ± 0.0 | 10 |" in text
+    assert "auxiliary loss of p-lstm adds +69.5 points of test accuracy (intervals apart) and takes 2.5 times" in text
+    assert "auxiliary loss of r-lstm adds +29.0 points of test accuracy (intervals touch) and takes 0.5 times" in text
 
 
-def test_a_failed_run_is_named_instead_of_a_table(tmp_path, monkeypatch):
-    broken = {**ARMS, "p-LSTM": replace(ARMS["p-LSTM"], lr=1e30)}
-    monkeypatch.setattr(demo, "demo_arms", lambda data: broken)
-    with pytest.raises(StoppedRunError, match=r"1 of 3 runs are not finished:\n.*p-LSTM-0: failed: .*not finite"):
-        run_demo(tmp_path, "digits", None, 1)
-    assert not (tmp_path / "table.md").exists()
+def test_further_seeds_have_folders_of_their_own(tmp_path, monkeypatch):
+    started = []
+
+    def known(config, *, given):
+        started.append((config.model, config.seed, config.out))
+        raise KilledError
+
+    monkeypatch.setattr(demo, "start_run", known)
+    for seed in (0, 1):
+        with pytest.raises(KilledError):
+            demo._trained(tmp_path, tmp_path / "sensors.npz", "p-lstm", seed)
+    assert started == [("p-lstm", 0, str(tmp_path / "p-lstm")), ("p-lstm", 1, str(tmp_path / "p-lstm-1"))]
+
+
+def test_where_memory_cannot_be_measured_it_goes_on(shown, capsys, monkeypatch):
+    folder, _, _ = shown
+
+    def cannot(*given):
+        raise InputError("Expected Linux or a GPU to measure memory on, found neither.")
+
+    monkeypatch.setattr(demo, "step_peaks", cannot)
+    assert "Memory is not measured. Expected Linux or a GPU" in demo._memory(folder)
+    assert "Memory is not measured. Expected Linux or a GPU" in capsys.readouterr().out
+
+
+def test_where_no_step_came_to_its_end_nothing_is_drawn(shown, monkeypatch):
+    folder, _, _ = shown
+    monkeypatch.setattr(demo, "step_peaks", lambda *given: {})
+    monkeypatch.setattr(demo, "draw_lines", untouched)
+    assert demo._memory(folder) == "Memory is not measured: no step came to its end."
+
+
+@pytest.mark.parametrize(
+    ("shares", "expected"),
+    [
+        ([0.5, 0.95, 0.4, 0.9, 0.99], "stands with at least 90% from step 400 on"),
+        ([0.95, 0.95, 0.95, 0.95, 0.95], "stands with at least 90% from step 100 on"),
+        ([0.95, 0.95, 0.95, 0.95, 0.89], "does not stand with 90%"),
+    ],
+)
+def test_the_answer_stands_from_where_it_stays_sure(shares, expected):
+    points = [(100 * index, share) for index, share in enumerate(shares, 1)]
+    line = demo._stands({"up-down": points, "down-up": []}, "up-down", 250)
+    assert expected in line
+    assert "the event ends at step 250" in line

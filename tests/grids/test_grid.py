@@ -183,6 +183,8 @@ def test_costs():
     assert estimated_cost(replace(base, model="rp-lstm")) > estimated_cost(replace(base, model="r-lstm"))
     assert estimated_cost(replace(base, limit_train=600)) == estimated_cost(base) / 100
     assert estimated_cost(replace(base, data="some-file.npz")) > 0
+    tokens = replace(base, bptt="full", stem="conv", stride=4)
+    assert estimated_cost(tokens) == estimated_cost(replace(tokens, stride=1)) / 4
 
 
 def test_a_run_whose_process_dies_goes_on_but_not_for_ever(tmp_path, scripted):

@@ -122,7 +122,7 @@ def test_an_export_over_an_older_one(tmp_path, monkeypatch):
     def export(number):
         def into(place):
             monkeypatch.setattr(exporting, "_onnx_bytes", lambda served, about: b"model %d" % number * 1000)
-            exporting.export_model(saved_model(number), place, "onnx")
+            exporting.export_model(saved_model(number), place)
 
         return into
 

@@ -107,6 +107,16 @@ def test_points_with_intervals_and_a_mark(tmp_path):
     check(drawing, tmp_path, "a", "b", "K = 300", "x", "y")
 
 
+def test_a_span_is_shaded_and_named(tmp_path, monkeypatch):
+    from matplotlib.axes import Axes
+
+    shaded, plain = [], Axes.axvspan
+    monkeypatch.setattr(Axes, "axvspan", lambda *given, **n: (shaded.append(given[1:]), plain(*given, **n))[1])
+    drawing = draw_points({"a": [Point(0, 1), Point(9, 2)]}, title="", xlabel="x", ylabel="y", span={"event": (3, 5)})
+    check(drawing, tmp_path, "a", "event", "x", "y")
+    assert shaded == [(3, 5)]
+
+
 def test_bars(tmp_path):
     bars = {"joint training": Point(0, -3.6, -4.0, -3.1), "distant past": Point(0, 1.7), "none": Point(0, 0.0)}
     check(draw_bars(bars, title="Ablation"), tmp_path, *bars, "−3.6", "+1.7", "+0.0", "Ablation")

@@ -11,6 +11,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -29,6 +30,7 @@ from auxrnn.runs import datasets
 from auxrnn.runs import run as runs
 from auxrnn.runs.folder import RunFolder, read_config, read_curve
 from auxrnn.runs.run import StoppedRunError, resume_run, start_run
+from auxrnn.runs.use import evaluate
 from auxrnn.training.checkpoints import find_checkpoints
 from small_runs import SMALL, KilledError, as_words, at_step, kill, model_bytes, resume_small, run_small
 
@@ -218,6 +220,32 @@ def test_a_run_killed_at_any_step_and_resumed_has_the_same_bytes(tmp_path, monke
     torch.manual_seed(99)  # another process has other random numbers
     resume_small(tmp_path / "run")
     assert model_bytes(tmp_path / "run") == model_bytes(finished_run)
+
+
+def test_a_run_over_tokens_from_the_command_line(tmp_path, monkeypatch, capsys):
+    """Killed, resumed to the same bytes, and of use to every command."""
+    tokens = {"stem": "conv", "stride": 4, "kernel": 2, "readout": "stats-max", "anchor_labels": 0.5, "bptt": 3}
+    config = replace(SMALL, model="lstm", num_windows=2, **tokens)
+    assert main(["train", *as_words(config, tmp_path / "whole")]) == 0
+    told = capsys.readouterr().out
+    assert "16 tokens of 4 steps at most" in told
+    assert "gradient over 2 windows of 3 tokens = 12 steps, the label asked at the end of each too (0.5)" in told
+    with monkeypatch.context() as patched:
+        at_step(patched, 4, kill)
+        with pytest.raises(KilledError):
+            run_small(tmp_path / "killed", model="lstm", num_windows=2, **tokens)
+    torch.manual_seed(99)
+    resume_small(tmp_path / "killed")
+    assert model_bytes(tmp_path / "killed") == model_bytes(tmp_path / "whole")
+    result = json.loads((tmp_path / "whole" / "result.json").read_text())
+    assert evaluate(tmp_path / "whole")["accuracy"] == pytest.approx(result["test_accuracy"], abs=1e-6)
+    capsys.readouterr()
+    np.save(tmp_path / "a.npy", np.arange(64, dtype=np.uint8).reshape(1, 8, 8) % 17)
+    (tmp_path / "a.csv").write_text("\n".join(str(level % 17) for level in range(64)))
+    assert main(["predict", str(tmp_path / "whole"), str(tmp_path / "a.npy"), "--format=jsonl"]) == 0
+    predicted = json.loads(capsys.readouterr().out)["probabilities"]
+    assert main(["stream", str(tmp_path / "whole"), str(tmp_path / "a.csv"), "--format=jsonl", "--every=64"]) == 0
+    assert json.loads(capsys.readouterr().out)["probabilities"] == pytest.approx(predicted, abs=2e-6)
 
 
 def test_killed_again_and_again(tmp_path, monkeypatch, finished_run):

@@ -80,6 +80,10 @@ def test_windows_hold_all_of_short_sequences():
     assert modern(data_of(*[5000] * 10)).bptt == 50
 
 
+def test_full_back_propagation_stays_in_the_recipe_modern():
+    assert modern(data_of(*[40] * 100), given=["bptt"], bptt="full").bptt == "full"
+
+
 def test_steps_make_about_twenty_four_hundred():
     for number in (20, 50, 240, 2700):
         config = modern(data_of(*[40] * number))

@@ -59,7 +59,9 @@ def whole_step(network: nn.Module, total: Callable[[], Tensor], *, lr: float = 1
 
 
 def random_inputs(spec: InputSpec, batch_size: int, steps: int) -> Tensor:
-    """Pixels (B, T, C) uint8 or characters (B, T) int64."""
+    """Pixels (B, T, C) uint8, values (B, T, C) float32 or characters (B, T) int64."""
+    if spec.kind == "values":
+        return torch.randn(batch_size, steps, spec.size)
     if spec.kind == "characters":
         return torch.randint(0, spec.size, (batch_size, steps))
     return torch.randint(0, 256, (batch_size, steps, spec.size), dtype=torch.uint8)

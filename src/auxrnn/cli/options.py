@@ -35,12 +35,9 @@ def build_parser() -> argparse.ArgumentParser:
         made.set_defaults(verb=function, parser=made)
         return made
 
-    demo = verb("demo", verbs.demo, "train LSTM, r-LSTM and p-LSTM on embedded data and show the difference")
-    demo.add_argument("--all", action="store_true", help="also LSTM with full back-propagation, and rp-LSTM")
-    demo.add_argument("--data", default="digits", choices=("digits", "mnist"), help="default: digits, embedded")
-    demo.add_argument("--data_dir", help="folder of the data, for mnist")
-    demo.add_argument("--seeds", type=positive, default=3, help="runs of each model (default: 3)")
-    demo.add_argument("--out", default="runs/demo", help="where runs, table and pictures go (default: runs/demo)")
+    demo = verb("demo", verbs.demo, "learn a long made task, with and without auxiliary losses; measure memory; stream")
+    demo.add_argument("--seeds", type=positive, default=1, help="runs of each model (default: 1)")
+    demo.add_argument("--out", default="runs/demo", help="where data, runs and pictures go (default: runs/demo)")
 
     verb("train", lambda _: verbs.train([]), "train a model: auxrnn train DATA [options]; see auxrnn train --help")
     resume = verb("resume", verbs.resume, "go on with a run that was stopped or killed, exactly")
@@ -87,8 +84,8 @@ def build_parser() -> argparse.ArgumentParser:
         "export", verbs.export, "write a trained model for other programs, checked against it, with an example"
     )
     export.add_argument("run", help="a run folder or a model folder")
-    export.add_argument("--format", choices=("onnx", "pt2"), default="onnx", help="default: onnx (extra: export)")
-    export.add_argument("--out", help="folder of the files (default: RUN/onnx or RUN/pt2)")
+    export.add_argument("--format", choices=("onnx",), default="onnx", help="default: onnx (extra: export)")
+    export.add_argument("--out", help="folder of the files (default: RUN/onnx)")
 
     reproduce = verb("reproduce", verbs.reproduce, "make a table or figure of the paper: its runs, then its page")
     reproduce.add_argument("experiment", choices=tuple(EXPERIMENTS), help="which table or figure")

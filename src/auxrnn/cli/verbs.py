@@ -106,8 +106,7 @@ def _completed(work: Callable[[], object], run: Path | None = None) -> int:
 def demo(options: argparse.Namespace) -> int:
     from auxrnn.experiments.demo import run_demo
 
-    out = Path(options.out)
-    return _completed(lambda: run_demo(out, options.data, options.data_dir, options.seeds, everything=options.all))
+    return _completed(lambda: run_demo(Path(options.out), options.seeds))
 
 
 def reproduce(options: argparse.Namespace) -> int:
@@ -179,7 +178,7 @@ def export(options: argparse.Namespace) -> int:
     from auxrnn.opening import open_model
 
     saved = open_model(Path(options.run))
-    exported = export_model(saved, Path(options.out or Path(options.run) / options.format), options.format)
+    exported = export_model(saved, Path(options.out or Path(options.run) / options.format))
     for path in exported.files:
         print(path)
     print(f"largest difference from the model on random input: {exported.difference:.2g}")

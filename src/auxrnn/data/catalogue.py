@@ -29,7 +29,6 @@ WHOLE = DataOptions()
 
 _EMBEDDED: dict[str, Callable[[pixels.Split], SequenceData]] = {
     "digits": pixels.load_digits,
-    "digits-long": lambda split: pixels.load_digits(split, pixels.LONG_DIGITS),
 }
 
 

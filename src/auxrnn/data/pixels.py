@@ -6,7 +6,7 @@ The letters: N images, T steps, C = 1 channel. All grey levels are kept as they 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -44,46 +44,8 @@ PERMUTATION_SEED = 0
 PERMUTATION_SHA256 = "3aa79b80c498bc4ee33c62762c6895443a58f28229ef2110a17c016a0653f9d5"
 
 
-@dataclass(frozen=True)
-class DigitsForm:
-    """How an 8x8 digit becomes a sequence of `side * side + tail` steps with `side = 8 * enlarge + 2 * margin`.
-
-    enlarge: each pixel becomes a square of that many pixels each way.
-    margin: blank pixels around the enlarged digit, as MNIST has them.
-    tail: blank steps after the last pixel.
-    """
-
-    enlarge: int = 1
-    margin: int = 0
-    tail: int = 0
-
-    def __post_init__(self) -> None:
-        if self.enlarge < 1 or self.margin < 0 or self.tail < 0:
-            raise InputError(f"Expected enlarge of at least 1, margin and tail of at least 0, got {self}.")
-
-    @property
-    def side(self) -> int:
-        return 8 * self.enlarge + 2 * self.margin
-
-    @property
-    def steps(self) -> int:
-        return self.side * self.side + self.tail
-
-
-PLAIN_DIGITS = DigitsForm()
-LONG_DIGITS = DigitsForm(margin=1)
-
-
-def digit_sequences(images: npt.NDArray[np.uint8], form: DigitsForm) -> npt.NDArray[np.uint8]:
-    """Images (N, 8, 8) as sequences (N, form.steps, 1), row by row; no level changes."""
-    enlarged = images.repeat(form.enlarge, axis=1).repeat(form.enlarge, axis=2)
-    framed = np.pad(enlarged, ((0, 0), (form.margin, form.margin), (form.margin, form.margin)))
-    steps = framed.reshape(len(images), form.side * form.side)
-    return np.pad(steps, ((0, 0), (0, form.tail)))[:, :, np.newaxis]
-
-
-def load_digits(split: Split, form: DigitsForm = PLAIN_DIGITS) -> SequenceData:
-    """The 1,797 digits that come with scikit-learn: 1,397 to train, 400 to test."""
+def load_digits(split: Split) -> SequenceData:
+    """The 1,797 8x8 digits that come with scikit-learn, (N, 64, 1): 1,397 to train, 400 to test."""
     from sklearn.datasets import load_digits as load_bunch  # slow to import
 
     bunch = load_bunch()
@@ -92,13 +54,12 @@ def load_digits(split: Split, form: DigitsForm = PLAIN_DIGITS) -> SequenceData:
     chosen = train if split == "train" else test
     images = np.asarray(bunch.images)[chosen.numpy()].astype(np.uint8)
     return SequenceData(
-        name="digits" if form == PLAIN_DIGITS else "digits-long",
+        name="digits",
         spec=InputSpec("pixels", size=1, levels=DIGITS_LEVELS),
-        inputs=torch.from_numpy(digit_sequences(images, form)),
+        inputs=torch.from_numpy(images.reshape(len(images), -1, 1)),
         labels=labels[chosen],
         classes=DIGIT_NAMES,
-        note="" if form == PLAIN_DIGITS else f"enlarged {form.enlarge}x, margin {form.margin}, tail {form.tail}",
-        image_shape=(form.side, form.side),
+        image_shape=images.shape[1:],
     )
 
 

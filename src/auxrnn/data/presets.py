@@ -84,15 +84,6 @@ DOGS_LISTS = RemoteFile(
 
 _ROWS = (
     Preset("digits", "8x8 handwritten digits of scikit-learn", "grey images", 64, 1397, 400, 10),
-    Preset(
-        "digits-long",
-        "the same digits within a blank margin of one pixel, as the demo uses them",
-        "grey images",
-        100,
-        1397,
-        400,
-        10,
-    ),
     Preset("mnist", "28x28 handwritten digits", "grey images", 784, 60_000, 10_000, 10, "mnist", MNIST_FILES),
     Preset(
         "pmnist",

@@ -1,139 +1,228 @@
-"""The demonstration: what the auxiliary losses buy a truncated LSTM, in minutes, on data that comes with scikit-learn.
+"""The demonstration: what a person would type, typed, and the pictures of what comes.
 
-Every model trains for the same number of epochs in all, pretraining included, and was tuned on validation data;
-`docs/demo.md` tells how. Runs lie in folders like any other and are skipped when they are finished.
+A long task is learned from raw steps by the recipe `modern`; the same with each auxiliary loss, for as many steps; the
+memory of a training step against the length; a stream that answers while its sequence still runs. Runs lie in folders
+like any other: finished ones are left as they are, stopped ones go on.
 """
 
 from __future__ import annotations
 
+import csv
+import io
+import shlex
 import time
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from auxrnn.config import AuxiliaryConfig, RunConfig
+import numpy as np
+import numpy.typing as npt
+
+from auxrnn.arguments import parse_given
+from auxrnn.errors import InputError
+from auxrnn.experiments.sensors import Recordings, SensorTask, make_sensors, sensors_file
+from auxrnn.experiments.step_memory import Case, step_peaks
 from auxrnn.files import write_atomically
-from auxrnn.grids.grid import require_finished, run_grid
-from auxrnn.report.figures import draw_curves, draw_images
+from auxrnn.opening import open_model
+from auxrnn.report.figures import Point, draw_curves, draw_lines, draw_points
 from auxrnn.report.statistics import apart, spread
 from auxrnn.report.tables import markdown_table, text_table
-from auxrnn.runs.folder import RunFolder, read_curve
+from auxrnn.runs.folder import FREE, RunFolder, read_config, read_curve
+from auxrnn.runs.live import Request, follow_sequence
+from auxrnn.runs.run import resume_run, start_run
 
-SHOWN = ("LSTM", "r-LSTM", "p-LSTM")
+MODELS = ("lstm", "p-lstm", "r-lstm")
+TASK = SensorTask()
+EPOCHS = 6
+LENGTHS = {"windows": (1_000, 10_000, 100_000), "full": (1_000, 10_000, 100_000)}
+EVERY = 100  # steps between two answers of the stream
+SURE = 0.9  # probability from which an answer counts
+
+Results = dict[str, list[dict[str, Any]]]
+"""The result of each seed, by model."""
 
 
-def demo_arms(data: str) -> dict[str, RunConfig]:
-    """The models of the demonstration by their name in the table, without seed and folder."""
-    return _digits_arms() if data == "digits" else _mnist_arms()
-
-
-def run_demo(out: Path, data: str, data_dir: str | None, seeds: int, *, everything: bool = False) -> dict[str, Any]:
-    """Train what is not trained yet, print the table, draw the pictures into `out`; return the rows of the table."""
-    arms = demo_arms(data)
-    names = list(arms) if everything else list(SHOWN)
-    runs = {
-        f"{name}-{seed}": replace(arms[name], seed=seed, data_dir=data_dir) for name in names for seed in range(seeds)
-    }
+def run_demo(out: Path, seeds: int) -> Results:
+    """Train what is not trained yet, write tables and pictures into `out`, and return the results."""
     started = time.monotonic()
-    total = arms[names[0]].max_epochs
+    train, test = make_sensors(TASK)
+    data = out / "sensors.npz"
+    _write_once(data, sensors_file(train, test))
     print(
-        f"{len(runs)} runs on {arms[names[0]].data}: {', '.join(names)}, {seeds} seeds each, {total} epochs in all, "
-        f"supervised window of {arms[names[0]].bptt} steps. Logs lie in the run folders under {out}.",
-        flush=True,
+        f"{data}: {TASK.train} recordings to train, {TASK.test} to test, {TASK.steps:,} steps of {TASK.channels} "
+        f"channels each.\nOf these {TASK.event} steps, somewhere between steps {TASK.first} and {TASK.last}, decide "
+        "the class; all else is noise."
     )
-    results = require_finished(run_grid(runs, out / data))
+    results = {model: [_trained(out, data, model, seed) for seed in range(seeds)] for model in MODELS}
+    parts = {"Learning": _compared(results), "Memory": _memory(out), "A stream": _streamed(out, test)}
+    curves = {model: [read_curve(_folder(out, model, seed)) for seed in range(seeds)] for model in MODELS}
+    title = f"{TASK.steps:,} raw steps, {TASK.train} sequences"
+    draw_curves(curves, title=title, xlabel="epoch").save(out / "learning.png")
+    text = f"# A demonstration, {seeds} seed{'s' * (seeds > 1)}\n"
+    text += "".join(f"\n## {head}\n\n{part}\n" for head, part in parts.items())
+    write_atomically(out / "table.md", lambda aside: aside.write_text(text, encoding="utf-8"))
+    pictures = ", ".join(str(path) for path in sorted(out.glob("*.png")))
+    print(f"\nPictures: {pictures}. Tables: {out / 'table.md'}. Took {time.monotonic() - started:.0f} s.")
+    return results
 
-    by_name = {name: [results[f"{name}-{seed}"] for seed in range(seeds)] for name in names}
+
+def _write_once(path: Path, content: bytes) -> None:
+    """Write a file where there is none; InputError where another is there."""
+    if path.parent.is_file():
+        raise InputError(f"{path.parent}: expected a folder, found a file; choose another --out.")
+    if path.exists():
+        if path.read_bytes() != content:
+            raise InputError(
+                f"{path}: expected what this demonstration makes, found another file; choose another --out."
+            )
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, lambda aside: aside.write_bytes(content))
+
+
+def _folder(out: Path, model: str, seed: int) -> RunFolder:
+    return RunFolder(out / (f"{model}-{seed}" if seed else model))
+
+
+def _trained(out: Path, data: Path, model: str, seed: int) -> dict[str, Any]:
+    """The result of `auxrnn train`; of a finished run as it stands, of a stopped one after it has gone on."""
+    folder = _folder(out, model, seed)
+    words = [str(data), "--max_epochs", str(EPOCHS)]
+    words += ["--model", model] if model != MODELS[0] else []
+    words += ["--seed", str(seed)] if seed else []
+    words += ["--out", str(folder.path)]
+    config, given = parse_given(words)
+    if not folder.config.exists():
+        _tell("train", *words)
+        return start_run(config, given=given)
+    found = read_config(folder)
+    said = {name: getattr(config, name) for name in given}
+    changes = [name for name, value in said.items() if name not in FREE and getattr(found, name) != value]
+    if changes:
+        raise InputError(
+            f"{folder.path}: expected a run of this demonstration, found one with another {', '.join(changes)}; "
+            "choose another --out."
+        )
+    _tell("resume", folder.path)
+    return resume_run(folder.path)
+
+
+def _tell(*words: object) -> None:
+    print(f"\n$ {shlex.join(['auxrnn', *map(str, words)])}", flush=True)
+
+
+def _shown(header: Sequence[str], rows: Sequence[Sequence[str]], lines: Sequence[str]) -> str:
+    """Print a table and what follows from it; the same as Markdown."""
+    print(f"\n{text_table(header, rows)}\n")
+    print("\n".join(lines), flush=True)
+    return "\n".join([markdown_table(header, rows), "", *lines])
+
+
+# What the auxiliary losses add ----------------------------------------------------------------------------------------
+
+
+def _compared(results: Results) -> str:
+    """Accuracy and cost of each model, and what each auxiliary loss adds to them."""
+    accuracy = {model: spread([found["test_accuracy"] for found in own]) for model, own in results.items()}
+    seconds = {model: spread([found["seconds"] for found in own]).mean for model, own in results.items()}
     rows = [
         [
-            name,
-            str(spread([found["test_accuracy"] for found in by_name[name]])),
-            str(spread([found["validation_accuracy"] for found in by_name[name]])),
-            str(arms[name].bptt),
-            f"{by_name[name][0]['parameters']:,}",
-            f"{spread([found['seconds'] for found in by_name[name]]).mean:.0f}",
+            model,
+            str(accuracy[model]),
+            str(spread([found["validation_accuracy"] for found in own])),
+            f"{seconds[model]:.0f}",
         ]
-        for name in names
+        for model, own in results.items()
     ]
-    header = ["model", "test accuracy, %", "validation, %", "BPTT", "parameters", "seconds"]
-    print(f"\n{text_table(header, rows)}\n")
-    verdict = _verdict(by_name)
-    print(verdict)
-    _draw(out, replace(arms[names[0]], data_dir=data_dir), out / data, names, seeds)
-    table = f"# {arms[names[0]].data}, {seeds} seeds\n\n{markdown_table(header, rows)}\n\n{verdict}\n"
-    write_atomically(out / "table.md", lambda aside: aside.write_text(table, encoding="utf-8"))
-    print(f"Pictures: {out / 'curves.png'}, {out / 'memory.png'}. Took {time.monotonic() - started:.0f} s.")
-    return by_name
-
-
-def _digits_arms() -> dict[str, RunConfig]:
-    """T = 100, K = 8: the last window sees blank margin alone."""
-    shared = RunConfig(
-        data="digits-long",
-        bptt=8,
-        hidden_size=64,
-        projection_size=None,
-        initialisation="forget",
-        batch_size=32,
-        lr_schedule="cosine",
-        checkpoint_steps=None,
-    )
-    plain = replace(shared, model="lstm", pretrain_epochs=0, max_epochs=60)
-    auxiliary = replace(shared, lr=3e-3, num_anchors=2, segment_length=12, pretrain_epochs=20, max_epochs=40)
-    blank = AuxiliaryConfig(unfed="blank")
-    return {
-        "LSTM": replace(plain, lr=1e-3),
-        "r-LSTM": replace(auxiliary, model="r-lstm", aux=blank),
-        "p-LSTM": replace(auxiliary, model="p-lstm", segment_length=16),
-        "rp-LSTM": replace(auxiliary, model="rp-lstm", aux=blank),
-        "LSTM full BPTT": replace(plain, bptt="full", lr=3e-3),
-    }
-
-
-def _mnist_arms() -> dict[str, RunConfig]:
-    """T = 784, K = 300, 10,000 images."""
-    shared = RunConfig(
-        data="mnist", limit_train=10_000, bptt=300, initialisation="chrono", batch_size=32, num_anchors=4,
-        segment_length=30, aux=AuxiliaryConfig(unfed="blank", target="squared", placement="distant", truth_start=0.0),
-    )  # fmt: skip
-    plain = replace(shared, model="lstm", pretrain_epochs=0, max_epochs=10)
-    auxiliary = replace(shared, pretrain_epochs=1, max_epochs=9)
-    return {
-        "LSTM": plain,
-        "r-LSTM": replace(auxiliary, model="r-lstm"),
-        "p-LSTM": replace(auxiliary, model="p-lstm"),
-        "rp-LSTM": replace(auxiliary, model="rp-lstm"),
-        "LSTM full BPTT": replace(plain, bptt="full"),
-    }
-
-
-def _verdict(by_name: dict[str, list[dict[str, Any]]]) -> str:
-    """Whether the auxiliary models are ahead, from the numbers alone."""
-    base = spread([found["test_accuracy"] for found in by_name["LSTM"]])
+    base, *others = results
     lines = []
-    for name, found in by_name.items():
-        if name in ("LSTM", "LSTM full BPTT"):
-            continue
-        own = spread([result["test_accuracy"] for result in found])
-        gap = 100 * (own.mean - base.mean)
-        separate = apart(own, base)
-        touch = "one seed, no interval" if separate is None else "intervals apart" if separate else "intervals touch"
-        lines.append(f"{name} against the truncated LSTM: {gap:+.1f} points ({touch}).")
-    return "\n".join(lines)
+    for model in others:
+        separate = apart(accuracy[model], accuracy[base])
+        chance = {None: "one seed, so it may be chance", True: "intervals apart", False: "intervals touch"}[separate]
+        points = 100 * (accuracy[model].mean - accuracy[base].mean)
+        cost = seconds[model] / seconds[base] if seconds[base] else float("nan")
+        lines.append(
+            f"The auxiliary loss of {model} adds {points:+.1f} points of test accuracy ({chance}) "
+            f"and takes {cost:.1f} times the time."
+        )
+    return _shown(["model", "test accuracy, %", "validation, %", "seconds of training"], rows, lines)
 
 
-def _draw(out: Path, example: RunConfig, runs: Path, names: list[str], seeds: int) -> None:
-    from auxrnn.data.catalogue import load
-    from auxrnn.experiments.memory import remembered_images
-    from auxrnn.opening import open_model
+# Memory ---------------------------------------------------------------------------------------------------------------
 
-    curves = {name: [read_curve(RunFolder(runs / f"{name}-{seed}")) for seed in range(seeds)] for name in names}
-    drawn = draw_curves(curves, title=f"{example.data}: supervised window of {example.bptt} steps")
-    drawn.save(out / "curves.png")
-    test = load(example.data, example.data_dir).test
-    saved = open_model(runs / "r-LSTM-0")
-    shown, remembered = remembered_images(saved.network, test, 8)
-    title = f"r-LSTM: what its state holds of each {saved.config.segment_length} steps at their end"
-    draw_images({"shown": shown, "remembered": remembered}, title=title, levels=saved.spec.levels).save(
-        out / "memory.png"
-    )
+
+def _memory(out: Path) -> str:
+    """The peak of a training step against the length, where it can be measured."""
+    saved = open_model(_folder(out, MODELS[0], 0).path)
+    config = read_config(_folder(out, MODELS[0], 0))
+    case = Case(config.model_config(), saved.spec, len(saved.classes), config.batch_size, TASK.steps)
+    print("\nPeak memory of a training step, each in a process of its own:", flush=True)
+    try:
+        peaks = step_peaks(case, LENGTHS, print)
+    except InputError as error:
+        line = f"Memory is not measured. {error}"
+        print(line)
+        return line
+    if not peaks:
+        return "Memory is not measured: no step came to its end."
+    names = {"windows": f"gradient in windows of {config.bptt} tokens", "full": "full back-propagation"}
+    lines = {names[name]: points for name, points in peaks.items()}
+    draw_lines(lines, title="Peak memory of a training step", xlabel="raw steps", ylabel="MiB").save(out / "memory.png")
+    found = {name: dict(points) for name, points in lines.items()}
+    rows = [
+        [
+            f"{steps:,}",
+            *(f"{own[steps]:,.0f}" if steps in own else "-" for own in found.values()),
+            f"{4 * config.batch_size * steps * TASK.channels / 2**20:,.1f}",
+        ]
+        for steps in sorted({steps for own in found.values() for steps in own})
+    ]
+    header = ["raw steps", *(f"MiB, {name}" for name in found), "MiB, a copy of the batch"]
+    return _shown(header, rows, ["The copy of the batch is part of both: a step pads its raw steps."])
+
+
+# A stream -------------------------------------------------------------------------------------------------------------
+
+
+def _streamed(out: Path, test: Recordings) -> str:
+    """The test recording with the latest event through `auxrnn stream`, and when its answer stands."""
+    chosen = int(np.argmax(test.starts))
+    folder, recording, answers = _folder(out, MODELS[0], 0).path, out / "recording.csv", out / "answers.csv"
+    sequence, label, start = test.inputs[chosen], str(test.labels[chosen]), int(test.starts[chosen])
+    write_atomically(recording, lambda aside: _write_csv(aside, sequence))
+    _tell("stream", folder, recording, "--every", EVERY)
+    said = io.StringIO()
+    follow_sequence(open_model(folder), Request(recording, EVERY), io.BytesIO(), said)
+    write_atomically(answers, lambda aside: aside.write_text(said.getvalue(), encoding="utf-8"))
+    rows = list(csv.DictReader(io.StringIO(said.getvalue())))
+    shares = {
+        name[2:-1]: [(int(row["step"]), float(row[name])) for row in rows] for name in rows[0] if name.startswith("p(")
+    }
+    end = start + TASK.event
+    draw_points(
+        {name: [Point(step, share) for step, share in points] for name, points in shares.items()},
+        title=f"A stream of class {label}, answered every {EVERY} steps",
+        xlabel="raw steps read",
+        ylabel="probability",
+        span={"the event": (start, end)},
+    ).save(out / "stream.png")
+    line = _stands(shares, label, end)
+    print(line, flush=True)
+    return line
+
+
+def _write_csv(path: Path, sequence: npt.NDArray[np.float32]) -> None:
+    np.savetxt(path, sequence, fmt="%.9g", delimiter=",")
+
+
+def _stands(shares: Mapping[str, Sequence[tuple[int, float]]], label: str, end: int) -> str:
+    """From which step on the true class has a probability of at least SURE, to the end."""
+    last = None
+    for step, share in reversed(shares[label]):
+        if share < SURE:
+            break
+        last = step
+    event = f"the event ends at step {end:,} of {TASK.steps:,}"
+    if last is None:
+        return f"The answer {label} does not stand with {SURE:.0%} at the end; {event}."
+    return f"The answer {label} stands with at least {SURE:.0%} from step {last:,} on; {event}."

@@ -69,7 +69,7 @@ def tune(
         config, _ = sensible_settings(config, loaded.sequences.train, given)
     train, validation = split_data(loaded.sequences, config)
     study = open_study(config, study_file)
-    longest = int(train.lengths.max())
+    longest = -(-int(train.lengths.max()) // config.token_steps)  # in tokens
     while len(_finished(study)) < trials:
         trial = study.ask()
         study.sampler = _sampler(config.seed, trial.number)

@@ -95,10 +95,10 @@ def require_finished(outcomes: Mapping[str, Outcome]) -> dict[str, dict[str, Any
 
 
 def estimated_cost(config: RunConfig) -> float:
-    """Seconds of a run up to a factor: steps trained on, those with gradient counting more."""
+    """Seconds of a run up to a factor: steps (or tokens) trained on, those with gradient counting more."""
     preset = PRESETS.get(config.data)
     steps, sequences = (preset.steps, preset.train) if preset else (1000, 10_000)
-    sequences = min(sequences, config.limit_train or sequences)
+    steps, sequences = -(-steps // config.token_steps), min(sequences, config.limit_train or sequences)
     window = steps if config.bptt == "full" else min(config.bptt, steps)
     auxiliary = 5 * min(config.segment_length, steps) * config.num_anchors * len(config.auxiliaries)
     labelled = config.max_epochs * (steps + 2 * window + auxiliary)

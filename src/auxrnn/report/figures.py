@@ -83,11 +83,13 @@ def draw_points(
     log_x: bool = False,
     log_y: bool = False,
     mark: Mapping[str, float] | None = None,
+    span: Mapping[str, tuple[float, float]] | None = None,
     order: Sequence[str] = (),
 ) -> Drawing:
     """One line a name with the interval of each point: accuracy against length, gradients and errors against distance.
 
-    mark: vertical lines at x with their names, for example the end of truncation. order: as in `draw_curves`.
+    mark: vertical lines at x with their names, for example the end of truncation. span: stretches of x with their
+    names, shaded. order: as in `draw_curves`.
     """
     canvas = Canvas(WIDTH, HEIGHT, description=f"{title}: {ylabel} against {xlabel} for {', '.join(lines)}")
     with canvas as figure:
@@ -102,8 +104,10 @@ def draw_points(
                     axes.plot([point.x, point.x], [point.low, point.high], color=style["color"], linewidth=1.2)
         for name, x in (mark or {}).items():
             axes.axvline(x, color=INK, linewidth=1, linestyle=":", label=name)
+        for name, (first, last) in (span or {}).items():
+            axes.axvspan(first, last, color=INK, alpha=0.15, linewidth=0, label=name)
         axes.set(xscale="log" if log_x else "linear", yscale="log" if log_y else "linear")
-        _finish(figure, axes, title, xlabel, ylabel, legend=len(lines) + len(mark or {}))
+        _finish(figure, axes, title, xlabel, ylabel, legend=len(lines) + len(mark or {}) + len(span or {}))
     return canvas.drawing
 
 
