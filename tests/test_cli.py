@@ -646,3 +646,17 @@ def test_names_of_any_bytes_are_printed(tmp_path):
     )
     assert finished.returncode == 0, finished.stderr
     assert finished.stdout.startswith(os.fsencode(folder) + b": folder with one subfolder a class")
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_an_interrupted_stream_says_where_it_stands(run, finished_run, tmp_path, monkeypatch, there):
+    state = tmp_path / "state"
+
+    def interrupted(*given):
+        if there:
+            state.touch()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("auxrnn.runs.live.follow_sequence", interrupted)
+    told = f"; {state} holds where it stands, the same command goes on" if there else ""
+    assert run("stream", str(finished_run), "--state", str(state)) == (1, "", f"auxrnn: interrupted{told}\n")

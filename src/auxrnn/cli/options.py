@@ -65,7 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
     predict.add_argument("run", help="a run folder or a model folder")
     predict.add_argument(
         "file",
-        help="a file or folder in a form that training reads, without labels: images, sound, tables (of "
+        help="a file or folder in a form that training reads, without labels: images, sound, tables (CSV, Parquet: of "
         "texts, or a step a row), TS, NPY or NPZ, TXT; for a model of a preset images, IDX, NPY, NPZ, "
         "TXT or CSV",
     )

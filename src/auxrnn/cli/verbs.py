@@ -161,7 +161,15 @@ def stream(options: argparse.Namespace) -> int:
         state=options.state and Path(options.state),
         binary=options.binary,
     )
-    follow_sequence(open_model(Path(options.run)), request, sys.stdin.buffer, sys.stdout)
+    try:
+        follow_sequence(open_model(Path(options.run)), request, sys.stdin.buffer, sys.stdout)
+    except KeyboardInterrupt:
+        kept = (
+            f"; {request.state} holds where it stands, the same command goes on"
+            if request.state and request.state.exists()
+            else ""
+        )
+        raise KeyboardInterrupt(f"interrupted{kept}") from None
     return 0
 
 
