@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from auxrnn.data.options import DataOptions
-from auxrnn.data.texts import CLASSES, find_folder, load_dbpedia, read_rows, read_split
+from auxrnn.data.texts import CLASSES, find_folder, load_dbpedia, read_lines, read_rows, read_split
 from auxrnn.errors import InputError
 
 TRAIN = b'1,"A","abba"\n2,"","say ""b"", c"\r\n14,"Z"," \xc3\xa9"\n'
@@ -110,3 +110,8 @@ def test_fewer_classes_characters_and_sequences():
 def test_the_option_of_too_small_a_limit_is_named(split):
     with pytest.raises(InputError, match=f"--limit_{split} of at least 2"):
         load_dbpedia(ROWS, TESTED, DataOptions(limit_classes=2, **{f"limit_{split}": 1}), 0)
+
+
+def test_a_mark_at_the_beginning_is_no_part_of_the_text():
+    lines = ["\ufeffone\r\n".encode(), "\ufefftwo".encode()]
+    assert list(read_lines("x", lines)) == ["one", "\ufefftwo"]

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import itertools
+import json
 import struct
 import tarfile
 import tempfile
@@ -149,6 +150,43 @@ def step_rows() -> list[str]:
     return [f"{i},{t},{i + t / 10},{-t},{i % 2}" for i in range(6) for t in range(i % 3 + 1)]
 
 
+def json_lines() -> list[Files]:
+    steps = [
+        dict(zip(["id", "time", "a", "b", "label"], map(float, row.split(",")), strict=True)) for row in step_rows()
+    ]
+    lists = [{"x": [[index, 1], [2, None]], "label": "ab"[index % 2]} for index in range(8)]
+    return [{"s.jsonl": lines(*map(json.dumps, rows))} for rows in (steps, lists)]
+
+
+def zipped_tables() -> list[Files]:
+    return [{"s.csv.gz": gzip.compress(files["s.csv"], mtime=0)} for files in step_tables()]
+
+
+def weka_files() -> list[Files]:
+    header = ("% Toy", "@relation Toy", "@attribute a numeric", "@attribute b real", "@attribute target {1,2}", "@data")
+    relation = (
+        "@relation R",
+        "@attribute s relational",
+        "@attribute a numeric",
+        "@end s",
+        "@attribute c {x,y}",
+        "@data",
+    )
+    return [
+        {"s.arff": lines(*header, *(f"{index},{index / 3:.3f},{1 + index % 2}" for index in range(8)))},
+        {"s.arff": lines(*relation, *(f"'1,2,{index}\\n3,4,?',{'xy'[index % 2]}" for index in range(8)))},
+    ]
+
+
+def series_tables() -> list[Files]:
+    rows = [f"{1 + index % 2}\t{index}\t0.5\t{'NaN' if index % 3 else 2}" for index in range(8)]
+    return [{"s_TRAIN.tsv": lines(*rows)}]
+
+
+def recorded_tables() -> list[Files]:
+    return in_classes("csv", [lines("time,u,v", *(f"{t},{t * seed},0.5" for t in range(5))) for seed in range(4)])
+
+
 def step_tables() -> list[Files]:
     dated = [row.replace(",", ",2024-01-0", 1).replace("0", "1", 1) for row in step_rows()[:4]]
     header = "id,time,a,b,label"
@@ -239,6 +277,32 @@ def flacs() -> list[Files]:
         return found.getvalue()
 
     return [*in_classes("flac", [one("PCM_16", s) for s in range(4)]), *in_classes("flac", [one("PCM_24", 4)])]
+
+
+def oggs() -> list[Files]:
+    import soundfile
+
+    def one(seed: int) -> bytes:
+        found = io.BytesIO()
+        soundfile.write(found, np.random.default_rng(seed).normal(0, 0.1, 500 + seed), 8000, "VORBIS", format="OGG")
+        return found.getvalue()
+
+    return in_classes("ogg", [one(seed) for seed in range(4)])
+
+
+def float_sounds() -> list[Files]:
+    """WAVE_FORMAT_EXTENSIBLE and floats."""
+    import soundfile
+
+    def one(form: str, subtype: str, seed: int) -> bytes:
+        found = io.BytesIO()
+        soundfile.write(found, np.random.default_rng(seed).normal(0, 0.1, 60 + seed), 8000, subtype, format=form)
+        return found.getvalue()
+
+    return [
+        *in_classes("wav", [one("WAVEX", "PCM_16", seed) for seed in range(4)]),
+        *in_classes("wav", [one("WAV", "FLOAT", seed) for seed in range(4)]),
+    ]
 
 
 def documents() -> list[Files]:
@@ -536,13 +600,20 @@ FORMATS: dict[str, Format] = {
     "parquet": own("t.parquet", text_parquet),
     "csv-steps": own("s.csv", step_tables),
     "parquet-steps": own("s.parquet", step_parquet),
+    "json-lines": own("s.jsonl", json_lines),
+    "csv-gzip": own("s.csv.gz", zipped_tables, wrapping=in_gzip),
+    "arff": own("s.arff", weka_files),
+    "tsv-series": own("s_TRAIN.tsv", series_tables),
+    "csv-recorded": own("", recorded_tables),
     "list": form(file_lists, partial(read_own, "list.csv")),
     **{
         kind: own("", partial(pictures, kind), partial(read_pictures, kind))
         for kind in ("png", "jpeg", "bmp", "gif", "tiff", "webp")
     },
     "wav": own("", sounds),
+    "wav-float": own("", float_sounds),
     "flac": own("", flacs),
+    "ogg": own("", oggs),
     "txt": own("", documents),
     "npz": own("a.npz", archives_of_arrays, partial(read_arrays, "a.npz"), wrapping=in_zip),
     "npy": own("X.npy", single_arrays, partial(read_arrays, "X.npy")),

@@ -276,3 +276,10 @@ def test_columns_cost_what_they_are(tmp_path):
 
     seconds(100)
     assert seconds(40_000) < 8 * seconds(10_000)
+
+
+def test_values_that_change_within_a_window_are_refused(tmp_path):
+    path = write_csv(tmp_path / "a.csv", "time,u,label", "0,1,0.5", "1,2,0.5", "2,3,0.75", "3,4,0.75")
+    assert [row.label for row in reader_of(path, window=2, target="value").rows()] == [(0.5,), (0.75,)]
+    with pytest.raises(InputError, match=r"row 4: expected one label for all rows of a sequence, got '0\.75'"):
+        list(reader_of(path, window=3, target="value").rows())

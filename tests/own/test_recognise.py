@@ -96,6 +96,8 @@ def test_a_column_is_a_text_only_if_its_cells_are(tmp_path):
     path = write_csv(tmp_path / "a.csv", "sequence,time,message,label", *numbers)
     assert rows_are(path) is LongFormReader
     assert recognise(path, ReadingOptions()).form.channel_names == ("message",)
+    one = write_csv(tmp_path / "d.csv", "id,time,message,label", *(f"{row // 3},{row},{row}.5,x" for row in range(6)))
+    assert rows_are(one) is LongFormReader
     assert rows_are(write_csv(tmp_path / "b.csv", "id,sequence,label", "1,ACGT,x", "2,ACCT,y")) is TextReader
     assert rows_are(write_csv(tmp_path / "c.csv", "id,file,a,label", "1,7,2,x", "1,8,3,x")) is LongFormReader
 

@@ -171,3 +171,9 @@ def test_a_suffix_that_says_something_else(tmp_path):
         (tmp_path / name).write_bytes((tmp_path / "a.wav").read_bytes())
         with pytest.raises(InputError, match=rf"{name}: expected an? \w+ file, found one that begins with b'RIFF'"):
             read(tmp_path / name)
+
+
+def test_floats_beyond_any_sound_are_no_numbers(tmp_path):
+    found = read(wave_of(tmp_path / "a.wav", np.array([3e38, np.nan], "<f4").tobytes(), kind=3, bits=32))
+    assert np.isinf(found[0, 0])
+    assert np.isnan(found[1, 0])

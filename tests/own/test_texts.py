@@ -51,4 +51,11 @@ def test_numbers_in_parquet_are_no_texts(tmp_path):
 
     parquet.write_table(pa.table({"text": [1, 2], "label": ["a", "b"]}), tmp_path / "a.parquet")
     with pytest.raises(InputError, match="row 1: expected a text in 'text', got int"):
-        list(reader_of(tmp_path / "a.parquet", text="text").rows())
+        list(reader_of(tmp_path / "a.parquet").rows())
+
+
+def test_numbers_are_texts_where_nothing_else_can_be_meant(tmp_path):
+    reader = reader_of(write_csv(tmp_path / "a.csv", "text,label", "12,x", "7,y"))
+    assert [row.sequence for row in reader.rows()] == ["12", "7"]
+    with pytest.raises(InputError, match="expected --text COLUMN"):
+        reader_of(write_csv(tmp_path / "b.csv", "text,load,label", "12,1,x", "7,2,y"))

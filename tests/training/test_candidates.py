@@ -75,8 +75,8 @@ def test_one_candidate_is_tried_once():
 def test_no_candidate_touches_what_was_said():
     config, data = RunConfig(**MODERN, stride=4), make_data()
     every = candidates(config, data, ())
-    assert len(every) == 6
-    assert all(every[index] not in every[:index] for index in range(6))
+    assert len(every) == 5
+    assert all(every[index] not in every[:index] for index in range(5))
     for name in ("anchor_labels", "readout", "augment", "lr", "stride"):
         assert any(name in one for one in every)
         assert not any(name in one for one in candidates(config, data, (name,)))
@@ -107,10 +107,26 @@ def test_the_search_takes_the_best_and_says_what_it_tried(monkeypatch):
     monkeypatch.setattr(room, "_trial", trial)
     found = choose_candidate(config, data, (), said.append)
     assert (found.config.readout, found.config.anchor_labels, found.config.max_epochs) == ("stats-max", 0.5, 16)
-    assert trained == [2] * 6 + [4] * 3  # 27 sequences of 40 are 2 batches, 60 steps an epoch
+    assert trained == [2] * 5 + [4] * 2  # 27 sequences of 40 are 2 batches, 60 steps an epoch
     assert list(found.lines) == said
     assert said[-1] == "Chosen      --readout stats-max --anchor_labels 0.5"
-    assert sum("accuracy 0.600, loss 1.000 after 2 epochs" in line for line in said) == 5
+    assert sum("accuracy 0.600, loss 1.000 after 2 epochs" in line for line in said) == 4
+
+
+@pytest.mark.parametrize(("patient", "chosen"), [(0.93, "turn"), (0.6, "none")])
+def test_where_none_convinces_the_patient_settings_are_tried_for_longer(monkeypatch, patient, chosen):
+    config = RunConfig(**MODERN, stride=4, epoch_passes=30, max_epochs=16)
+    tried = []
+
+    def trial(one, *_):
+        tried.append((one.augment == "turn", one.max_epochs))
+        return (patient if one.augment == "turn" else 0.9), -1.0
+
+    monkeypatch.setattr(room, "_trial", trial)
+    found = choose_candidate(config, make_data(), ()).config
+    assert found.augment == chosen
+    assert tried == [*[(False, 2)] * 5, *[(False, 4)] * 2, (False, 12), (True, 12)]
+    assert found.max_epochs == 16
 
 
 def test_where_none_learns_the_patient_settings_are_taken_for_longer(monkeypatch):
@@ -119,7 +135,7 @@ def test_where_none_learns_the_patient_settings_are_taken_for_longer(monkeypatch
     found = choose_candidate(config, data, ()).config
     assert (found.readout, found.augment, found.lr, found.max_epochs) == ("stats-max", "turn", 1e-3, 24)
     kept = choose_candidate(config, data, ("max_epochs", "augment")).config
-    assert (kept.augment, kept.max_epochs) == ("none", 16)
+    assert (kept.augment, kept.readout, kept.max_epochs) == ("none", "stats-max", 16)
 
 
 def test_a_diverged_candidate_is_never_the_best(monkeypatch):
@@ -154,7 +170,7 @@ def test_a_budget_bounds_the_epochs(monkeypatch):
     assert found.max_epochs == 30  # 1,200 steps of half a second
     searching = RunConfig(**MODERN, budget="10m", candidates=6)
     monkeypatch.setattr(room, "_trial", lambda *_: (0.9, -0.1))
-    assert chosen_by_data(searching, data, (), lambda line: None)[0].max_epochs == 15
+    assert chosen_by_data(searching, data, (), lambda line: None)[0].max_epochs == 15  # half of them at least
 
 
 def test_a_real_search_on_easy_data_ends_at_once_and_repeats():

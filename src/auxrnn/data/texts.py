@@ -116,7 +116,8 @@ def read_lines(name: str, lines: Iterable[bytes]) -> Iterator[str]:
     """The lines of a file as text without their ends; InputError with the row for what is not UTF-8."""
     for number, line in enumerate(lines, 1):
         try:
-            yield line.decode("utf-8").removesuffix("\n").removesuffix("\r")
+            encoding = "utf-8-sig" if number == 1 else "utf-8"  # a mark at the beginning is no part of the text
+            yield line.decode(encoding).removesuffix("\n").removesuffix("\r")
         except UnicodeDecodeError as error:
             raise InputError(
                 f"{name}, row {number:,}: expected UTF-8, found the byte 0x{line[error.start]:02x} "

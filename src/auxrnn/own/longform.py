@@ -138,11 +138,11 @@ class _Steps:
         self._first: Sequence[Any] = ()
 
     def is_full(self, cells: Sequence[Any]) -> bool:
-        """Whether the window ends before the row of these cells."""
-        return len(self.numbers) == self.reader.window or any(
-            cells[place] != self._first[place] and label_cell(cells[place]) != label_cell(self._first[place])
-            for place in self._constants
-        )
+        """Whether the window ends before the row of these cells: it is full, or another class begins."""
+        if len(self.numbers) == self.reader.window:
+            return True
+        classes = self.reader.label_places if self.reader.label and self.reader.label.kind == "class" else ()
+        return any(label_cell(cells[place]) != label_cell(self._first[place]) for place in classes)
 
     def add(self, number: int, cells: Sequence[Any]) -> None:
         if not self.numbers:

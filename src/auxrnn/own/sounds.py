@@ -84,7 +84,8 @@ class Recordings:
         samples = np.concatenate(parts) if parts else np.empty((0, self.form.channels), kind)
         if len(samples) != announced < UNKNOWN:
             raise InputError(f"{path}: expected {announced:,} samples as its header says, found {len(samples):,}.")
-        return (samples if unit == 1 else samples * unit).astype(self.form.dtype, copy=False)
+        with np.errstate(over="ignore", invalid="ignore"):  # not finite then, and refused as such
+            return (samples if unit == 1 else samples * unit).astype(self.form.dtype, copy=False)
 
 
 def _type_of(sound: Any) -> tuple[str, float]:

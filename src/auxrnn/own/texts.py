@@ -8,9 +8,12 @@ from pathlib import Path
 
 from auxrnn.errors import InputError
 from auxrnn.own.columns import (
+    TEXT_NAMES,
     header_notes,
     holds_sentences,
     id_column,
+    label_named,
+    named,
     row_numbers,
     split_column,
     text_column,
@@ -81,7 +84,10 @@ def find_text_reader(table: Table, options: ReadingOptions, *, labelled: bool = 
     if text is None:
         known = {*options.label_names, options.label, split, id_column(table), *counting}
         left = [column for column in table.columns if column not in known]
+        beside = {label_named(table), split, *options.label_names}
+        alone = [column for column in table.columns if column not in beside]  # nothing else can be meant
         found = [column for column in left if holds_sentences(table, column)]
+        found = alone if len(alone) == 1 and alone[0] == named(table, TEXT_NAMES) else found
         if len(found) != 1 or (labelled and options.label is None and len(left) > 2):
             raise InputError(
                 f"{table.path}: expected --text COLUMN, the column of the texts, among "

@@ -34,6 +34,12 @@ Trial = tuple[float, float]
 FIRST_STEPS = 120
 """Of training in the first round."""
 
+LONG_ROUND = 6
+"""Times the first round: how long the best and the patient settings are tried where no candidate convinces."""
+
+CONVINCING = 0.95
+"""A score from which on nothing else is tried."""
+
 HELD_OUT = 60
 """Sequences held out to compare candidates by, a third of the training data at most."""
 
@@ -41,11 +47,12 @@ LEAST_STEPS_TIMED = 500
 """Fewer are done before it is worth to say how long they take."""
 
 CANDIDATES = 6
-SEARCH_STEPS = 12 * FIRST_STEPS
-"""What six candidates take: six for a round, three for twice as long."""
+SEARCH_STEPS = 21 * FIRST_STEPS
+"""What six candidates take at most: five for a round, two for twice as long, one of them and the patient one for six
+rounds."""
 
 PATIENT = {"readout": "stats-max", "num_windows": 8, "top_windows": 5, "augment": "turn", "lr": 1e-3}
-"""Where no candidate learns in its few steps: what finds a faint event, in time."""
+"""The last candidate: what finds a faint event, in time. It needs some hundred steps before it shows."""
 
 PATIENCE = 1.5
 """So many times the steps are made then."""
@@ -137,7 +144,6 @@ def candidates(config: RunConfig, train: SequenceData, given: Collection[str]) -
         asked = {"anchor_labels": 0.5}
         options = [
             asked,
-            {"readout": "stats-max", "augment": "turn"},
             {"readout": "stats-max", **asked},
             {**asked, "stride": max(config.stride // 2, 1)},
             {**asked, "lr": config.lr / 3},
@@ -191,7 +197,10 @@ def choose_candidate(
     train: all data with labels but the test data; a part of them is held out here. `config.candidates` bounds the
     number of candidates; with one the first is taken untried.
     """
-    options = candidates(config, train, given)[: config.candidates]
+    options = candidates(config, train, given)[: (config.candidates or CANDIDATES)]
+    patient = {name: value for name, value in PATIENT.items() if name not in given}
+    if config.readout == "last" or train.target.per_step or len(options) == config.candidates:
+        patient = {}
     if len(options) < 2 or config.max_epochs < 1:
         settings = options[0] if options else {}
         return Found(replace(config, **settings), ())
@@ -217,14 +226,18 @@ def choose_candidate(
     perfect = 1.0 if isinstance(train.target, ClassTarget) and len(judging) >= 12 else math.inf
     best, rounds = successive_halving(len(options), try_out, lambda trial: trial[0] >= perfect)
     settings = options[best]
+    if patient and rounds[-1][best][0] < CONVINCING:
+        options.append(patient)
+        rounds.append({index: try_out(index, LONG_ROUND) for index in (best, len(options) - 1)})
+        best = max(rounds[-1], key=rounds[-1].__getitem__)  # of equals the first
+        settings = options[best]
     bounded = config.budget is not None or "max_epochs" in given
     if len(rounds) == 1 and rounds[0][best][0] >= perfect and not bounded:
         settings = {**settings, "max_epochs": max(round(EASY * config.max_epochs), 1)}
     top = max(trials[index][0] for trials in rounds for index in trials)
     if not _learns(top, judging):
-        free = {name: value for name, value in PATIENT.items() if name not in given}
         epochs = config.max_epochs if bounded else round(PATIENCE * config.max_epochs)
-        settings = {**free, "max_epochs": epochs} if config.readout != "last" else {"max_epochs": epochs}
+        settings = {**patient, "max_epochs": epochs}
         lines.append("            none has learned yet: going on with what finds faint events, for longer")
         say(lines[-1])
     lines.append(f"Chosen      {_worded(settings)}")
