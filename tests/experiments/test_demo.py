@@ -205,8 +205,12 @@ def test_seeds_are_compared_with_their_intervals():
     )
     # t(0.975, 1) = 12.706; half the difference of two values, times 12.706 / sqrt(2) * sqrt(2): 0.01 -> 12.7 points
     assert "| lstm | 21.0 ± 12.7 | 50.0 ± 0.0 | 10 |" in text
-    assert "auxiliary loss of p-lstm adds +69.5 points of test accuracy (intervals apart) and takes 2.5 times" in text
-    assert "auxiliary loss of r-lstm adds +29.0 points of test accuracy (intervals touch) and takes 0.5 times" in text
+    assert (
+        "auxiliary loss of p-lstm adds +69.5 points of test accuracy (intervals apart) and takes 2.5 times the" in text
+    )
+    assert (
+        "auxiliary loss of r-lstm adds +29.0 points of test accuracy (intervals touch) and takes 0.5 times the" in text
+    )
 
 
 def test_further_seeds_have_folders_of_their_own(tmp_path, monkeypatch):
@@ -254,3 +258,10 @@ def test_the_answer_stands_from_where_it_stays_sure(shares, expected):
     line = demo._stands({"up-down": points, "down-up": []}, "up-down", 250)
     assert expected in line
     assert "the event ends at step 250" in line
+
+
+def test_how_sure_it_was_with_nothing_to_know():
+    shares = {"up-down": [(100, 0.3), (200, 0.6), (300, 0.0)], "down-up": [(100, 0.7), (200, 0.4), (300, 1.0)]}
+    (line,) = demo._guessed(shares, 200)
+    assert "it says down-up with 70% at step 100 all the same" in line
+    assert demo._guessed(shares, 99) == []

@@ -85,7 +85,7 @@ def test_the_errors_against_a_loop_over_segments(monkeypatch):
 
 
 @pytest.mark.parametrize("order", ["forward", "reversed"])
-def test_at_distance_0_it_is_what_the_demonstration_draws(order, monkeypatch):
+def test_at_distance_0_it_is_what_is_put_together_at_the_anchors(order, monkeypatch):
     network, data = network_for(length=5, order=order, unfed="blank"), images()
     shown, remembered = remembered_images(network, data, 3)
     monkeypatch.setattr(probes, "ROWS", 4)  # a few sequences at a time

@@ -143,9 +143,9 @@ def _compared(results: Results) -> str:
         cost = seconds[model] / seconds[base] if seconds[base] else float("nan")
         lines.append(
             f"The auxiliary loss of {model} adds {points:+.1f} points of test accuracy ({chance}) "
-            f"and takes {cost:.1f} times the time."
+            f"and takes {cost:.1f} times the time by the clock."
         )
-    return _shown(["model", "test accuracy, %", "validation, %", "seconds of training"], rows, lines)
+    return _shown(["model", "test accuracy, %", "validation, %", "seconds by the clock"], rows, lines)
 
 
 # Memory ---------------------------------------------------------------------------------------------------------------
@@ -206,9 +206,9 @@ def _streamed(out: Path, test: Recordings) -> str:
         ylabel="probability",
         span={"the event": (start, end)},
     ).save(out / "stream.png")
-    line = _stands(shares, label, end)
-    print(line, flush=True)
-    return line
+    lines = [_stands(shares, label, end), *_guessed(shares, start)]
+    print("\n".join(lines), flush=True)
+    return "\n".join(lines)
 
 
 def _write_csv(path: Path, sequence: npt.NDArray[np.float32]) -> None:
@@ -226,3 +226,14 @@ def _stands(shares: Mapping[str, Sequence[tuple[int, float]]], label: str, end: 
     if last is None:
         return f"The answer {label} does not stand with {SURE:.0%} at the end; {event}."
     return f"The answer {label} stands with at least {SURE:.0%} from step {last:,} on; {event}."
+
+
+def _guessed(shares: Mapping[str, Sequence[tuple[int, float]]], start: int) -> list[str]:
+    """How sure the stream was while there was nothing to know."""
+    before = [(share, name, step) for name, points in shares.items() for step, share in points if step <= start]
+    if not before:
+        return []
+    share, name, step = max(before)
+    return [
+        f"Before the event there is nothing to know; it says {name} with {share:.0%} at step {step:,} all the same."
+    ]
