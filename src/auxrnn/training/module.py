@@ -73,7 +73,7 @@ class PhaseModule(L.LightningModule):
         step = self.trainer.global_step
         key = (STEP_KEY, self.training_config.seed, self.phase_index, step, self.trainer.global_rank)
         generator = step_generator(*key)
-        torch.manual_seed(generator.initial_seed())  # dropout draws from the global generator
+        _seed_global(generator.initial_seed())  # dropout draws from the global generator
         progress = (self.steps_before + step) / max(self.total_steps, 1)
         share = truth_share(self.aux.truth_start, self.aux.truth_end, progress, self.aux.truth_schedule or "linear")
         if self.training_config.augment != "none":
@@ -190,3 +190,10 @@ class PhaseModule(L.LightningModule):
         self, batch: SequenceBatch, device: torch.device, dataloader_idx: int
     ) -> SequenceBatch:
         return batch.to(device, non_blocking=True)
+
+
+def _seed_global(seed: int) -> None:
+    """As `torch.manual_seed`, which formats a stack trace at every call where CUDA is there to be woken, but is not."""
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(seed)
