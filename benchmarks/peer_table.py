@@ -71,7 +71,11 @@ def _seconds(results: list[Record]) -> str:
 
 
 def _memory(name: str) -> Cell:
-    return lambda results: _short(statistics.median(result[name] for result in results))
+    def cell(results: list[Record]) -> str:
+        found = [result[name] for result in results if name in result]
+        return _short(statistics.median(found)) if found else "stopped"
+
+    return cell
 
 
 def _short(value: float) -> str:
@@ -95,4 +99,10 @@ def _sets(names: list[str], by_case: dict[tuple[str, str], list[Record]]) -> str
 
 def _stops(records: list[Record]) -> str:
     stops = [f"- {record['run']}: {record['stopped']}." for record in records if "stopped" in record]
+    answers = {
+        record["run"]: record["result"]["answer_stopped"]
+        for record in records
+        if "answer_stopped" in record.get("result", ())
+    }
+    stops += [f"- {name}, one answer: {reason}." for name, reason in answers.items()]
     return "\n".join(["**Stopped**", "", *stops]) if stops else ""

@@ -150,9 +150,13 @@ def serve(name: str, options: argparse.Namespace, parent: Connection) -> None:
     try:
         parent.send(measure(name, options))
     except Exception as error:  # of whatever library; the others go on
-        text = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-        scarce = isinstance(error, MemoryError) or any(word in text.lower() for word in ("memory", "alloc"))
-        parent.send({"stopped": f"out of memory: {text}" if scarce else f"{type(error).__name__}: {text}"})
+        parent.send({"stopped": why(error)})
+
+
+def why(error: Exception) -> str:
+    text = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+    scarce = isinstance(error, MemoryError) or any(word in text.lower() for word in ("memory", "alloc"))
+    return f"out of memory: {text}" if scarce else f"{type(error).__name__}: {text}"
 
 
 def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
@@ -170,8 +174,6 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
     answers: list[Any] = []
     fit = limited(lambda: model.fit(split.X, split.y), options.limit)
     predict = limited(lambda: answers.append(model.predict(split.X_test)), options.limit)
-    longest = max(split.X_test, key=len)
-    answer = limited(lambda: answers.append(model.answer(longest)), options.limit)
     found = {
         "accuracy": round(float(np.mean(answers[0] == split.y_test)), 4),
         "fit_seconds": round(fit.processor, 3),
@@ -179,10 +181,14 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
         "start_seconds": round(start, 2),
         "fit_mib": mib(fit),
         "predict_mib": mib(predict),
-        "answer_mib": mib(answer),
     }
-    if isinstance(model, Ours):
-        found |= streamed(model, longest)
+    longest = max(split.X_test, key=len)
+    try:
+        found["answer_mib"] = mib(limited(lambda: model.answer(longest), options.limit))
+        if isinstance(model, Ours):
+            found |= streamed(model, longest)
+    except Exception as error:  # the rest is measured all the same
+        found["answer_stopped"] = why(error)
     return {"data": split.facts(), "settings": model.settings, "result": found}
 
 
@@ -196,7 +202,6 @@ def warm_up(name: str, split: Split) -> None:
         model.model.set_params(max_epochs=1, candidates=1)
     model.fit(X, y)
     model.predict(X[:2])
-    model.answer(X[0])
 
 
 def limit_memory(options: argparse.Namespace) -> None:
