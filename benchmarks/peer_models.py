@@ -44,8 +44,11 @@ class Model(Protocol):
 
 
 class Ours:
-    def __init__(self, seed: int, seconds: float) -> None:
-        self.model = auxrnn.LongSequenceClassifier(random_state=seed)
+    """All settings at their defaults."""
+
+    def __init__(self, seed: int, seconds: float | None) -> None:
+        shortest = {"max_epochs": 1, "candidates": 1} if seconds is None else {}
+        self.model = auxrnn.LongSequenceClassifier(random_state=seed, **shortest)
         self.settings: dict[str, Any] = {}
 
     def fit(self, X: Sequences, y: Array) -> None:
@@ -96,7 +99,7 @@ class Aeon:
 class Linear:
     """Ridge regression on statistics of 1, 4 and 16 windows: one of our floors."""
 
-    def __init__(self, seed: int, seconds: float) -> None:
+    def __init__(self, seed: int, seconds: float | None) -> None:
         self._seed = seed
         self.settings: dict[str, Any] = {}
 
@@ -120,7 +123,7 @@ def _as_data(X: Sequences, y: Array | None = None) -> SequenceData:
 
 
 class Majority:
-    def __init__(self, seed: int, seconds: float) -> None:
+    def __init__(self, seed: int, seconds: float | None) -> None:
         self.settings: dict[str, Any] = {}
 
     def fit(self, X: Sequences, y: Array) -> None:
@@ -173,12 +176,12 @@ class StridedConvolutions(nn.Module):
 class PlainLoop:
     """A network of torch's in a plain loop: AdamW, 1e-3 falling to 0 by a cosine, STEPS batches of BATCH at random.
 
-    seconds: of the CPU, that training may take; fewer steps are made where STEPS would take longer.
+    seconds: of the CPU, that training may take; fewer steps are made where STEPS would take longer. None: two steps.
     """
 
     LEAST = 20
 
-    def __init__(self, make: Callable[[int, int], nn.Module], seed: int, seconds: float) -> None:
+    def __init__(self, make: Callable[[int, int], nn.Module], seed: int, seconds: float | None) -> None:
         self._make, self._seed, self._seconds = make, seed, seconds
         self.settings: dict[str, Any] = {}
 
@@ -188,7 +191,8 @@ class PlainLoop:
         self._mean, self._scale = (np.float32(found) for found in channel_moments(lambda: iter(X), "X"))
         network = self._network = self._make(X[0].shape[1], int(y.max()) + 1).train()
         optimizer = torch.optim.AdamW(network.parameters(), 1e-3)
-        labels, began, steps, step = torch.from_numpy(y), time.process_time(), STEPS, 0
+        labels, began, step = torch.from_numpy(y), time.process_time(), 0
+        steps = 2 if self._seconds is None else STEPS
         while step < steps:
             rows = draw.choice(len(X), min(BATCH, len(X)), replace=False)
             for group in optimizer.param_groups:
@@ -199,7 +203,7 @@ class PlainLoop:
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimizer.step()
             step += 1
-            if step == self.LEAST:  # what a step takes is known by now
+            if step == self.LEAST and self._seconds is not None:  # what a step takes is known by now
                 steps = min(STEPS, int(self._seconds / (time.process_time() - began) * step))
         self.settings = {"steps": step}
 
@@ -219,7 +223,7 @@ class PlainLoop:
         return nn.utils.rnn.pad_sequence(chosen, batch_first=True), lengths
 
 
-MODELS: dict[str, Callable[[int, float], Model]] = {
+MODELS: dict[str, Callable[[int, float | None], Model]] = {
     "auxrnn": Ours,
     "MiniRocket": lambda seed, seconds: Aeon("MiniRocketClassifier", seed),
     "MultiRocket-Hydra": lambda seed, seconds: Aeon("MultiRocketHydraClassifier", seed),
@@ -228,6 +232,6 @@ MODELS: dict[str, Callable[[int, float], Model]] = {
     "window statistics": Linear,
     "majority class": Majority,
 }
-"""Each from a seed and the CPU seconds that it may train."""
+"""Each from a seed and the CPU seconds that it may train; None: as short as can be, to see that it works."""
 
 OF_AEON = ("MiniRocket", "MultiRocket-Hydra")

@@ -21,9 +21,9 @@ Cell = Callable[[list[Record]], str]
 def write_tables(page: Path, records: list[Record]) -> None:
     """Put the tables between the marks of a page; the words around them stay. A page without marks gets them below."""
     text = page.read_text(encoding="utf-8") if page.exists() else ""
-    before, found, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2] if found else ""
-    content = f"{before.rstrip()}\n\n{BEGIN}\n\n{tables(records)}\n\n{END}\n{after}".lstrip("\n")
+    before, _, rest = text.partition(BEGIN)
+    after = rest.partition(END)[2] or "\n"
+    content = f"{before.rstrip()}\n\n{BEGIN}\n\n{tables(records)}\n\n{END}{after}".lstrip("\n")
     write_atomically(page, lambda aside: aside.write_text(content, encoding="utf-8"))
 
 

@@ -170,7 +170,7 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
     warm_up(kind, split)
     start = time.process_time() - began
     limit_memory(options)
-    model = MODELS[kind](seed, OF_TRAINING * options.limit)
+    model = MODELS[kind](seed, None if options.smoke else OF_TRAINING * options.limit)
     answers: list[Any] = []
     fit = limited(lambda: model.fit(split.X, split.y), options.limit)
     predict = limited(lambda: answers.append(model.predict(split.X_test)), options.limit)
@@ -197,9 +197,7 @@ def warm_up(name: str, split: Split) -> None:
     draw = np.random.default_rng(0)
     X: Sequences = draw.standard_normal((12, 40, split.X[0].shape[1]), dtype=np.float32)
     y = np.arange(12) % 2
-    model = Ours(0, 1.0) if name == "auxrnn" else MODELS[name](0, 1.0)
-    if isinstance(model, Ours):
-        model.model.set_params(max_epochs=1, candidates=1)
+    model = MODELS[name](0, None)
     model.fit(X, y)
     model.predict(X[:2])
 
