@@ -1,13 +1,15 @@
 """What a user would pick instead, measured: accuracy, CPU seconds, memory, on sets of several kinds.
 
-    pip install -e '.[peers]'                            # aeon; without it its models and sets are left out
+    sed 's/^numpy.*/numpy==2.3.5/' constraints.txt > peers.txt
+    pip install -c peers.txt -e '.[peers]'    # in an environment of its own: aeon 1.6 needs numpy below 2.4
     python benchmarks/peers.py --fsdd recordings --out results/peers.jsonl
     python benchmarks/peers.py --out results/peers.jsonl --table
 
-Every measurement is a process of its own, on one thread, and a line of OUT, and the models take turns on each set.
-Recorded ones are skipped, so the script may be ended and called again at will; those that were stopped at a limit are
-tried again at a higher one. The tables go into the page beside OUT, with its ending .md, between two marks there. Data
-sets are in `peer_data.py`, models in `peer_models.py`, tables in `peer_table.py`.
+Without aeon its models and sets are left out. Every measurement is a process of its own, on one thread, and a line of
+OUT; the models take turns on each set. Recorded ones are skipped, so the script may be ended and called again at will;
+those that were stopped at a limit are tried again at a higher one. The tables go into the page beside OUT, with its
+ending .md, between two marks there. Data sets are in `peer_data.py`, models in `peer_models.py`, tables in
+`peer_table.py`.
 
 A measurement loads data and libraries and fits a few short sequences first, so that importing and compiling count as
 "start" and not as fit. Peak memory is the process's beyond what it held then, data included.
