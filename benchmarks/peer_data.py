@@ -47,6 +47,13 @@ class Split:
     X_test: Sequences
     y_test: Array
 
+    def channels_first(self) -> Split:
+        """With sequences of one length as (N, C, T)."""
+        X, X_test = (
+            np.ascontiguousarray(X.swapaxes(1, 2)) if isinstance(X, np.ndarray) else X for X in (self.X, self.X_test)
+        )
+        return Split(X, self.y, X_test, self.y_test)
+
     def facts(self) -> dict[str, Any]:
         lengths = [len(sequence) for sequence in self.X]
         return {

@@ -1,7 +1,7 @@
 """The models of `peers.py`: ours and what somebody would take instead, each as `fit(X, y)` and `predict(X)`.
 
-X is (N, T, C) float32 or N of (T_i, C), y (N,) of 0, 1, ...; none is tuned to a set. What reads no sequences of unequal
-lengths pads them with zeros to the longest of the training set, and cuts longer ones off.
+X is (N, T, C) float32 or N of (T_i, C), y (N,) of 0, 1, ...; no model is tuned to a set. What reads no sequences of
+unequal lengths pads them with zeros to the longest of the training set, and cuts longer ones off.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Ours:
 
 
 class Aeon:
-    """A classifier of aeon's, which takes (N, C, T)."""
+    """A classifier of aeon's, which takes (N, C, T): X is that here, or N of (T_i, C)."""
 
     def __init__(self, name: str, seed: int) -> None:
         from aeon.classification import convolution_based
@@ -77,19 +77,18 @@ class Aeon:
         self._steps = 0
 
     def fit(self, X: Sequences, y: Array) -> None:
-        self._steps = max(len(sequence) for sequence in X)
-        self.model.fit(self._channels_first(X), y)
+        self._steps = 0 if isinstance(X, np.ndarray) else max(len(sequence) for sequence in X)
+        self.model.fit(self._padded(X), y)
 
     def predict(self, X: Sequences) -> Array:
-        return np.asarray(self.model.predict(self._channels_first(X)))
+        return np.asarray(self.model.predict(self._padded(X)))
 
     def answer(self, sequence: Array) -> Any:
-        return self.predict(sequence[None])[0]
+        return self.predict(sequence[None] if self._steps == 0 else [sequence])[0]
 
-    def _channels_first(self, X: Sequences) -> Array:
-        """Of sequences of one length a view, so that no second copy is on their bill."""
+    def _padded(self, X: Sequences) -> Array:
         if isinstance(X, np.ndarray):
-            return X.swapaxes(1, 2)
+            return X
         found = np.zeros((len(X), X[0].shape[1], self._steps), np.float32)
         for row, sequence in zip(found, X, strict=True):
             row[:, : len(sequence)] = sequence[: self._steps].T
@@ -235,3 +234,4 @@ MODELS: dict[str, Callable[[int, float | None], Model]] = {
 """Each from a seed and the CPU seconds that it may train; None: as short as can be, to see that it works."""
 
 OF_AEON = ("MiniRocket", "MultiRocket-Hydra")
+"""They are given sequences of one length as (N, C, T), as their users have them."""

@@ -34,7 +34,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from peer_data import SENSORS, UCR, Sequences, Split, sets
+from peer_data import SENSORS, UCR, Split, sets
 from peer_models import MODELS, OF_AEON, PUSH, Ours
 from peer_table import write_tables
 
@@ -168,8 +168,11 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")  # the models' advice to their users
     split = options.made[own](seed)
+    facts = split.facts()
     began = time.process_time()
-    warm_up(kind, split)
+    warm_up(kind, facts["channels"])
+    if kind in OF_AEON:
+        split = split.channels_first()
     start = time.process_time() - began
     limit_memory(options)
     model = MODELS[kind](seed, None if options.smoke else OF_TRAINING * options.limit)
@@ -191,17 +194,19 @@ def measure(name: str, options: argparse.Namespace) -> dict[str, Any]:
             found |= streamed(model, longest)
     except Exception as error:  # the rest is measured all the same
         found["answer_stopped"] = why(error)
-    return {"data": split.facts(), "settings": model.settings, "result": found}
+    return {"data": facts, "settings": model.settings, "result": found}
 
 
-def warm_up(name: str, split: Split) -> None:
-    """Load what a model needs and let it compile, on a few short sequences of as many channels."""
-    draw = np.random.default_rng(0)
-    X: Sequences = draw.standard_normal((12, 40, split.X[0].shape[1]), dtype=np.float32)
+def warm_up(kind: str, channels: int) -> None:
+    """Load what a model needs and let it compile, on a few short sequences."""
+    X = np.random.default_rng(0).standard_normal((12, 40, channels), dtype=np.float32)
     y = np.arange(12) % 2
-    model = MODELS[name](0, None)
-    model.fit(X, y)
-    model.predict(X[:2])
+    few = Split(X, y, X[:2], y[:2])
+    if kind in OF_AEON:
+        few = few.channels_first()
+    model = MODELS[kind](0, None)
+    model.fit(few.X, few.y)
+    model.predict(few.X_test)
 
 
 def limit_memory(options: argparse.Namespace) -> None:
