@@ -29,7 +29,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("training", "persistence"),
     ("build", "inference", "card"),
     ("baselines",),
-    ("model",),
+    ("model", "running"),
     ("objectives",),
     ("truncation", "tiles"),
     ("decoders",),
@@ -49,6 +49,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("vocabulary", "losses", "scores"),
     ("batch", "config"),
     ("reading",),
+    ("folders",),
     ("files", "processes", "fingerprint", "lock", "moments", "arrays", "plain_torch", "numbers"),
     ("errors",),
 )

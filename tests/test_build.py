@@ -138,11 +138,11 @@ def test_every_field_of_the_config_is_read() -> None:
         "model": "p-lstm", "bptt": 2, "cell": "gru", "hidden_size": 9, "projection_size": 4, "num_layers": 2,
         "initialisation": "forget", "num_anchors": 2, "segment_length": 3, "regulariser": "none", "dropout": 0.1,
     }  # fmt: skip
-    tokens = {"stem": "conv", "stride": 4, "kernel": 2}
+    tokens = {"stem": "conv", "stride": 4, "kernel": 2}  # and sample_rate, of sound alone
     windows = {"readout": "stats", "num_windows": 1, "top_windows": 1, "anchor_labels": 0.5}
     of_one_model = {"identity_scale", "transformer"}
     names = {item.name for item in dataclasses.fields(ModelConfig)}
-    assert {*changed, *tokens, *windows} == names - of_one_model - {"aux"}
+    assert {*changed, *tokens, *windows} == names - of_one_model - {"aux", "sample_rate"}
     batch = SequenceBatch(
         torch.arange(40, dtype=torch.uint8).view(2, 20, 1), torch.tensor([20, 9]), torch.tensor([0, 2])
     )

@@ -49,6 +49,34 @@ def test_a_whole_card():
     assert "2 classes: a, b." in card
 
 
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, "r-lstm with 128 LSTM cells, truncation 300, trained by"),
+        ({"stem": "conv", "stride": 8, "bptt": 50}, "on tokens of 8 steps, truncation 50 tokens = 400 steps, trained"),
+        ({"stem": "conv", "stride": 1, "bptt": "full"}, "on tokens of 1 step, truncation full, trained by"),
+        ({"readout": "stats", "bptt": 5}, "cells, reading mean and deviation of its outputs, truncation 5, trained"),
+        (
+            {"stem": "logmel", "sample_rate": 8000, "readout": "stats-max", "bptt": 50},
+            "sound at 8000 Hz, reading mean, deviation and greatest of its outputs, truncation 50 tokens = 4,000 steps",
+        ),
+    ],
+)
+def test_tokens_and_readout_are_told(changes, told):
+    assert told in model_card(ModelConfig(**changes), SPEC, ClassTarget(("a", "b")), {})
+
+
+def test_the_verdict_stands_in_the_card():
+    findings = [{"state": "floor", "words": "like the floor", "next": "do"}, {"state": "first", "words": "too early"}]
+    facts = {"verdict": {"summary": "test accuracy 9 %", "findings": findings}, "floors": {"mean": {"test": 0.5}}}
+    card = model_card(ModelConfig(), SPEC, ClassTarget(("a", "b")), facts)
+    assert "## Verdict\n\nTest accuracy 9 %.\n\n- like the floor\n- too early\n\n## Use" in card
+    training = card.split("## Training")[1].split("## Accuracy")[0]
+    assert "verdict" not in training
+    assert "floors" not in training
+    assert "## Verdict\n\nNot judged.\n" in model_card(ModelConfig(), SPEC, ClassTarget(("a", "b")), {})
+
+
 @pytest.mark.parametrize("facts", [{}, {"test_accuracy": None}, {"test_accuracy": "high", "test_sequences": 5}])
 def test_what_is_not_known_is_not_told(facts):
     assert "Not measured." in model_card(ModelConfig(), SPEC, ClassTarget(("a",)), facts)

@@ -6,12 +6,15 @@ import io
 import json
 import os
 import shutil
+import signal
 import struct
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
+import torch
 import yaml
 
 from auxrnn import cli
@@ -20,14 +23,16 @@ from auxrnn.cli.parsing import with_underscores
 from auxrnn.config import RunConfig
 from auxrnn.data.catalogue import load
 from auxrnn.runs.run import StoppedRunError
+from auxrnn.verdict.judge import lines_of
 from own_files import write_csv, write_texts
-from small_runs import SMALL, as_words
+from small_runs import SMALL, as_words, model_bytes
 
 VERBS = (
     "demo",
     "train",
     "resume",
     "tune",
+    "baseline",
     "evaluate",
     "predict",
     "stream",
@@ -101,6 +106,17 @@ def test_help_lists_every_verb(run):
 )
 def test_help_speaks_of_every_target_and_form(run, verb, words):
     assert words in " ".join(run(verb, "--help")[1].split())
+
+
+def test_finished_runs_are_kept_in_one_file(run, finished_run, tmp_path):
+    file = tmp_path / "kept.jsonl"
+    assert run("record", finished_run, "--out", file) == (0, f"{file}#finished\n", "")
+    code, out, error = run("record", tmp_path, "--out", file)
+    assert (code, out) == (2, "")
+    assert "expected a finished run or a folder of such, found none" in error
+    code, out, error = run("train", "--config", f"{file}#finnished")
+    assert (code, out) == (2, "")
+    assert "Did you mean 'finished'?" in error
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -206,7 +222,9 @@ def test_train_and_what_follows(run, refused, tmp_path):
     lines = out.splitlines()
     assert lines[0].startswith("Task ")
     assert sum("epoch" in line for line in lines if line.startswith(("pretrain", "train"))) == 3
-    assert lines[-1].startswith("Test accuracy")
+    told = next(index for index, line in enumerate(lines) if line.startswith("Test accuracy"))
+    assert lines[told + 1].startswith("Compared    test accuracy")
+    assert f"Next        auxrnn baseline --config {folder / 'config.yaml'}" in lines
     assert f"Go on with `auxrnn resume {folder}`" in refused("train", *as_words(SMALL, folder))
     code, out, err = run("resume", folder)
     assert (code, err) == (0, "")
@@ -229,6 +247,7 @@ def test_evaluate_a_run_and_its_model(run, finished_run):
         assert found["data"] == "digits"
         assert found["sequences"] == "400"
         assert float(found["accuracy"]) == pytest.approx(expected)
+        assert lines_of(json.loads((finished_run / "result.json").read_text())["verdict"])[0] in out.splitlines()
 
 
 def test_what_cannot_be_evaluated(refused, finished_run, tmp_path):
@@ -443,7 +462,28 @@ def test_a_demo_that_stops_says_so_without_a_traceback(run, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("error", "message", "expected"), [(KeyboardInterrupt(), "interrupted", 1), (OSError(28, "full"), "full", 2)]
+    ("error", "message", "expected"),
+    [
+        (KeyboardInterrupt(), "interrupted", 1),
+        (OSError(28, "full"), "standard output, or a file at work: [Errno 28] full", 2),
+        (OSError(28, "full", "a.csv"), "auxrnn: [Errno 28] full: 'a.csv'", 2),
+        (
+            MemoryError("Unable to allocate 8 GiB"),
+            "the memory does not suffice for doctor: Unable to allocate 8 GiB",
+            1,
+        ),
+        (MemoryError(), "the memory does not suffice for doctor: no more to be had", 1),
+        (
+            RuntimeError("[enforce] DefaultCPUAllocator: can't allocate memory: you tried"),
+            "does not suffice for doctor",
+            1,
+        ),
+        (
+            torch.OutOfMemoryError("CUDA out of memory. Tried\nmore"),
+            "suffice for doctor: CUDA out of memory. Tried\n",
+            1,
+        ),
+    ],
 )
 def test_what_may_happen_at_any_moment(run, monkeypatch, error, message, expected):
     def raising(*given):
@@ -526,3 +566,83 @@ def test_what_import_needs_and_refuses(refused, tmp_path):
         "data", "import", path, "--out", tmp_path / "set", "--label", "mood"
     )
     assert not (tmp_path / "set").exists()
+
+
+# Interruptions --------------------------------------------------------------------------------------------------------
+
+
+def terminated(*given, **named):
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(10)
+    raise AssertionError("went on")
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("auxrnn.runs.run.load_data", "interrupted; nothing was written; the same command begins anew."),
+        ("auxrnn.runs.run.measure", "interrupted; go on with: auxrnn resume {run}"),
+        ("auxrnn.persistence.safetensors.torch.save_file", "interrupted; go on with: auxrnn resume {run}"),
+        ("auxrnn.runs.run.write_json", "interrupted; nothing was written; the same command begins anew."),
+    ],
+)
+def test_sigterm_outside_of_the_training_says_how_to_go_on(run, tmp_path, monkeypatch, finished_run, place, told):
+    words = as_words(SMALL, tmp_path / "run")
+    before = signal.getsignal(signal.SIGTERM)
+    with monkeypatch.context() as patched:
+        patched.setattr(place, terminated)
+        code, _, err = run("train", *words)
+    assert code == 1
+    assert err.splitlines()[-1] == f"auxrnn: {told.format(run=tmp_path / 'run')}"
+    assert not list(tmp_path.rglob("*.part"))
+    assert signal.getsignal(signal.SIGTERM) is before
+    again = ("resume", str(tmp_path / "run")) if "resume" in told else ("train", *words)
+    assert run(*again)[0] == 0
+    assert model_bytes(tmp_path / "run") == model_bytes(finished_run)
+
+
+def test_sigterm_while_a_resumed_run_loads(run, tmp_path, monkeypatch, finished_run):
+    shutil.copytree(finished_run, tmp_path / "run")
+    (tmp_path / "run" / "result.json").unlink()
+    with monkeypatch.context() as patched:
+        patched.setattr("auxrnn.runs.run.load_data", terminated)
+        code, _, err = run("resume", str(tmp_path / "run"))
+    assert (code, err) == (1, f"auxrnn: interrupted; go on with: auxrnn resume {tmp_path / 'run'}\n")
+
+
+@pytest.mark.parametrize("place", ["predict", "evaluate", "export", "report"])
+def test_memory_that_does_not_suffice_to_use_a_model(run, finished_run, tmp_path, monkeypatch, place):
+    def full(*given, **named):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.\nmore")
+
+    names = {
+        "evaluate": "runs.use.measure",
+        "predict": "runs.use.open_model",
+        "export": "opening.load_model",
+        "report": "experiments.run_report.probe_sections",
+    }
+    monkeypatch.setattr(f"auxrnn.{names[place]}", full)
+    more = [str(tmp_path / "a.npy")] if place == "predict" else []
+    code, _, err = run(
+        place, str(finished_run), *more, *(["--out", str(tmp_path / "r.html")] if place == "report" else [])
+    )
+    assert code == 1
+    assert (
+        err == f"auxrnn: the memory does not suffice for {place}: DefaultCPUAllocator: can't allocate memory: you "
+        "tried to allocate 9 bytes.\n"
+    )
+
+
+def test_names_of_any_bytes_are_printed(tmp_path):
+    """A file's name need not be UTF-8; standard output is, and strictly, in most places."""
+    folder = tmp_path / os.fsdecode(b"in\xff")
+    for name in "ab":
+        (folder / name).mkdir(parents=True)
+        for number in range(3):
+            (folder / name / os.fsdecode(b"%d\xfe.txt" % number)).write_text("some text")
+    words = [sys.executable, "-m", "auxrnn", "data", "verify", str(folder)]
+    finished = subprocess.run(
+        words, capture_output=True, env=os.environ | {"PYTHONIOENCODING": "utf-8:strict"}, check=False
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stdout.startswith(os.fsencode(folder) + b": folder with one subfolder a class")

@@ -5,6 +5,8 @@ import typing
 
 import pytest
 
+from auxrnn.batch import InputSpec
+from auxrnn.build import build_model
 from auxrnn.config import (
     MODELS,
     OWN_CORE,
@@ -41,6 +43,14 @@ def test_a_recipe_holds_settings_that_there_are(name: str) -> None:
 
 def test_the_recipe_paper_is_what_the_defaults_are() -> None:
     assert {name: getattr(RunConfig(), name) for name in RECIPES["paper"]} == RECIPES["paper"]
+
+
+def test_raw_steps_of_a_token() -> None:
+    assert ModelConfig().token_steps == 1
+    assert ModelConfig(stem="conv", stride=8).token_steps == 8
+    for rate in (22_050, 8000, 100, 10):
+        encoder = build_model(ModelConfig(stem="logmel", sample_rate=rate), InputSpec("values", 1), 2).encoder
+        assert ModelConfig(stem="logmel", sample_rate=rate).token_steps == encoder.stride
 
 
 def test_models_by_name() -> None:
@@ -241,6 +251,8 @@ def test_loads_no_torch() -> None:
         ({"model": "x-lstm"}, "got 'x-lstm'. Did you mean"),
         ({"aux": {"weight": 1.0}}, "Expected aux to be a group of options"),
         ({"data": None}, "Expected data to be a text, got None"),
+        ({"data": "a\udcff.csv"}, "Expected data to be a name in UTF-8, got 'a\\udcff.csv'; rename it"),
+        ({"out": "\udcff"}, "Expected out to be a name in UTF-8"),
     ],
 )
 def test_every_setting_is_of_its_type_wherever_it_came_from(setting, message):

@@ -1,12 +1,20 @@
 """A file is whole or as it was."""
 
+import datetime
+import errno
 import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
+from safetensors import SafetensorError
 
+from auxrnn import files
 from auxrnn.errors import InputError
-from auxrnn.files import check_outside, check_place, write_atomically
+from auxrnn.files import check_outside, check_place, parse_yaml, read_description, write_atomically
 
 
 def test_writes_into_folders_that_are_not_there_yet(tmp_path):
@@ -99,3 +107,83 @@ def test_two_of_one_number_on_two_machines(tmp_path):
         write_atomically(tmp_path / "a.txt", lambda aside: (names.append(aside.name), aside.write_text("new")))
     assert names[0] != names[1]
     assert all(name.startswith(f".a.txt.{os.getpid()}-") and name.endswith(".part") for name in names)
+
+
+def test_the_mode_is_that_of_a_new_file_or_of_the_one_before(tmp_path):
+    """Some writers, that of safetensors among them, make files that nobody else may read."""
+
+    def secretly(aside):
+        os.close(os.open(aside, os.O_CREAT | os.O_WRONLY, 0o600))
+
+    (tmp_path / "sibling").touch()
+    write_atomically(tmp_path / "a", secretly)
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "sibling").stat().st_mode
+    (tmp_path / "a").chmod(0o640)
+    write_atomically(tmp_path / "a", lambda aside: aside.touch())
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        RuntimeError("[enforce fail] PytorchStreamWriter failed: No space left on device"),
+        SafetensorError("I/O error: No space left on device (os error 28)"),
+    ],
+)
+def test_a_full_disk_is_told_with_the_path(tmp_path, error):
+    def write(aside):
+        raise error
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        write_atomically(tmp_path / "a.txt", write)
+    assert str(tmp_path / "a.txt") in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_processes_of_this_machine_left_is_cleared_and_nothing_else(tmp_path):
+    gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    host = files._this_host()
+    left = f".a.txt.{int(gone.stdout)}-{host}-0123abcd.part"
+    others = {
+        f".a.txt.{os.getpid()}-{host}-0123abcd.part",  # at work
+        f".a.txt.{int(gone.stdout)}-ffffff-0123abcd.part",  # of another machine
+        f".b.txt.{int(gone.stdout)}-{host}-0123abcd.part",  # of another file
+        ".a.txt.part",
+    }
+    for name in (left, *others):
+        (tmp_path / name).touch()
+    write_atomically(tmp_path / "a.txt", lambda aside: aside.touch())
+    assert {path.name for path in tmp_path.iterdir()} == {"a.txt", *others}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (":".join("1" * 60), "a number of 119 characters, 1:1:1:1"),
+        ("0x" + "f" * 5000, "a number of 5,002 characters, 0xffff"),
+        ("!!bool maybe", "'maybe', which is no bool"),
+        ("!!int ''", "'', which is no int"),
+        ("!!float x", "'x', which is no float"),
+        ("2024-13-45", "'2024-13-45', which is no timestamp"),
+    ],
+)
+def test_yaml_of_odd_values(text, told):
+    with pytest.raises(yaml.YAMLError, match=re.escape(told)):
+        parse_yaml(f"seed: {text}")
+
+
+def test_yaml_of_plain_values():
+    assert parse_yaml("{a: 1, b: 0x1f, c: 1:30, d: true, e: 1e3, f: 2024-01-31}") == {
+        **{"a": 1, "b": 31, "c": 90, "d": True, "e": "1e3", "f": datetime.date(2024, 1, 31)}
+    }
+
+
+def test_a_description_that_is_larger_than_any(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text("{}")
+    assert read_description(path) == "{}"
+    with path.open("r+b") as file:
+        file.truncate(2**40)  # a hole: it takes no space
+    with pytest.raises(ValueError, match="1,099,511,627,776 bytes"):
+        read_description(path)

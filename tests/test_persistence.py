@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import safetensors.torch
 import torch
 
+from auxrnn import persistence
 from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
 from auxrnn.config import MODELS, AuxiliaryConfig, ModelConfig, TransformerConfig
@@ -234,7 +236,7 @@ def test_a_folder_in_place_of_a_file(folder):
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
-def test_a_failure_leaves_each_file_whole(saved, folder, monkeypatch, number):
+def test_a_failure_changes_nothing(saved, folder, monkeypatch, number):
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     changed = replace(saved, network=build_model(MODEL, SPEC, 3), facts={"data": "other"})
     calls = iter(range(9))
@@ -249,8 +251,8 @@ def test_a_failure_leaves_each_file_whole(saved, folder, monkeypatch, number):
     with pytest.raises(OSError, match="No space left"):
         save_model(folder, changed)
     after = {path.name: path.read_bytes() for path in folder.iterdir()}
-    assert after.keys() == before.keys()
-    assert [name for name in (WEIGHTS, CONFIG, CARD) if after[name] == before[name]] == [WEIGHTS, CONFIG, CARD][number:]
+    assert after == before
+    assert [path.name for path in folder.parent.iterdir() if path.name.endswith(".part")] == []
 
 
 def test_shared_numpy_classes_and_order_become_plain(saved, tmp_path):
@@ -276,8 +278,92 @@ def test_every_model_comes_back(model, tmp_path):
     assert f"{model} {'of 1 layers' if model == 'transformer' else 'with 4'}" in card
 
 
+@pytest.mark.parametrize("readout", ["last", "stats", "stats-max"])
+@pytest.mark.parametrize("kind", ["pixels", "values", "characters"])
+def test_stems_and_readouts_come_back(kind, readout, tmp_path):
+    stem = {"stem": "conv", "stride": 3, "kernel": 2, "num_windows": 2, "top_windows": 4, "anchor_labels": 0.0}
+    config = ModelConfig(model="r-lstm", hidden_size=4, projection_size=3, readout=readout, segment_length=2, **stem)
+    spec = {"pixels": SPEC, "values": InputSpec("values", 2), "characters": InputSpec("characters", 5)}[kind]
+    saved = SavedModel(build_model(config, spec, 3).eval(), config, spec, ("a", "b", "c"))
+    save_model(tmp_path, saved)
+    found = load_model(tmp_path)
+    assert found.config == config
+    shape = (6, 10) if kind == "characters" else (6, 10, spec.size)
+    inputs = torch.randn(shape) if kind == "values" else torch.randint(0, 5, shape)
+    data = SequenceData("some", spec, inputs.to(torch.uint8) if kind == "pixels" else inputs)
+    assert torch.equal(predict_logits(found.network, data), predict_logits(saved.network, data))
+    edit(tmp_path, model={**json.loads((tmp_path / CONFIG).read_text())["model"], "stride": 4})
+    with pytest.raises(InputError, match=r"expected encoder.features.convolution.weight of shape \(3, "):
+        load_model(tmp_path)
+
+
 @pytest.mark.parametrize("longest", [0, -1, "6", True, 2.5])
 def test_a_damaged_length_is_refused(folder, longest):
     edit(folder, longest=longest)
     with pytest.raises(InputError, match="expected longest to be a number of steps or null"):
         load_model(folder)
+
+
+FACTS = {"data": "set", "seed": 3, "data_options": {"limit_classes": 2}, "own": {"limit_test": 5}, "test_accuracy": 0.5}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"data": "other"},
+        {"seed": 4},
+        {"data_options": {"limit_classes": 3}},
+        {"own": {"limit_test": 50}},
+        {"own": None},
+    ],
+)
+def test_facts_that_are_used_are_part_of_the_digest(saved, tmp_path, changes):
+    save_model(tmp_path, replace(saved, facts=FACTS))
+    edit(tmp_path, facts={**FACTS, "note": "mine", "test_accuracy": 0.75})  # which nothing is read by
+    assert load_model(tmp_path).facts["note"] == "mine"
+    for facts in ({**FACTS, **changes}, {name: fact for name, fact in FACTS.items() if name not in changes}):
+        edit(tmp_path, facts=facts)
+        with pytest.raises(InputError, match="as they were saved together, found another digest"):
+            load_model(tmp_path)
+
+
+def test_a_model_of_before_facts_were_digested_is_read(saved, tmp_path):
+    save_model(tmp_path, replace(saved, facts=FACTS))
+    content = json.loads((tmp_path / CONFIG).read_text())
+    assert content["digest"].startswith("facts:")
+    older = persistence._digest(content, safetensors.torch.load_file(tmp_path / WEIGHTS), of_facts=False)
+    edit(tmp_path, digest=older)
+    assert load_model(tmp_path).facts == FACTS
+    edit(tmp_path, digest=older, classes=["x", "y", "z"])
+    with pytest.raises(InputError, match="found another digest"):
+        load_model(tmp_path)
+
+
+def test_the_weights_may_be_read_by_whom_the_rest_may(folder):
+    assert len({(folder / name).stat().st_mode for name in (WEIGHTS, CONFIG, CARD)}) == 1
+
+
+def test_a_folder_that_is_replaced_while_it_is_read(saved, folder):
+    """Every read is of the one or the other model, never of the weights of one with the settings of the other."""
+    other = replace(saved, config=replace(MODEL, hidden_size=6), classes=("x", "y", "z"))
+    other = replace(other, network=build_model(other.config, SPEC, 3))
+    done, found = threading.Event(), []
+
+    def read():
+        while not done.is_set():
+            found.append(load_model(folder))
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for _ in range(30):
+        save_model(folder, other)
+        save_model(folder, saved)
+    done.set()
+    for reader in readers:
+        reader.join()
+    assert len(found) > 10
+    assert {(model.classes, model.config.hidden_size) for model in found} <= {
+        (("a", "b", "c"), 4),
+        (("x", "y", "z"), 6),
+    }

@@ -29,6 +29,13 @@ def test_features_and_size():
         ({"encoding": "utf-99"}, "--encoding by Python's name"),
         ({"delimiter": ";;"}, "one character"),
         ({"test_fraction": 1.0}, "--test_fraction between 0 and 1"),
+        ({"size": "３２x32"}, "--size as COLUMNSxROWS"),
+        ({"rows": "step"}, "--rows of auto, steps, series, texts, files, got 'step'.*'steps'"),
+        ({"decimal": ";"}, "--decimal of ., ,, got ';'"),
+        ({"window": 0}, "--window of at least 1, got 0"),
+        ({"window": 2.5}, "--window to be a whole number, got 2.5"),
+        ({"skip": -1}, "--skip of at least 0"),
+        ({"skip": True}, "--skip to be a whole number, got True"),
     ],
 )
 def test_bad_values_name_the_option(given, told):

@@ -9,13 +9,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from auxrnn.anchors import step_generator
-from auxrnn.batch import SequenceBatch
+from auxrnn.batch import InputSpec, SequenceBatch
+from auxrnn.encoder import Encoder
 from auxrnn.heads import FeedForward
 from auxrnn.model import SequenceClassifier
 from auxrnn.objectives import Draw, Supervised, losses_of_draws, objective_losses
 from auxrnn.readouts import LEAST_VARIANCE, Moments, Readout
+from auxrnn.stems import ConvStem
 from auxrnn.targets import ClassesTarget, Target, ValueTarget
-from auxrnn.totals import TotalsPlan
+from auxrnn.threads import even_parts
+from auxrnn.totals import TotalsPlan, no_totals
 from auxrnn.truncation import WindowPlan, run_prefix
 from oracles import assert_same, gradients, slow_window
 from slow_losses import make_batch, make_encoder
@@ -194,16 +197,41 @@ def test_labels_at_anchors_ask_the_head_of_each_window_alone(kind: str) -> None:
     core, batch = make_encoder(), make_batch()
     objective = make_objective(kind, 4, num_windows=5, top_windows=5, anchor_weight=0.5)
     (found,) = objective_losses(core, batch, [objective], 0.0, step_generator(0))
-    at_anchors = [
-        functional.cross_entropy(slow_answer(objective, part), label)
-        for sequence, length, label in zip(batch.inputs, LENGTHS, batch.labels, strict=True)
-        for part in slow_outputs(core, sequence[:length], 4).split(4)
-    ]
-    expected = slow_loss(objective, core, batch, 4) + 0.5 * len(batch) * torch.stack(at_anchors).mean()
+    expected = slow_loss(objective, core, batch, 4)
+    for sequence, length, label in zip(batch.inputs, LENGTHS, batch.labels, strict=True):
+        parts = slow_outputs(core, sequence[:length], 4).split(4)
+        asked = [functional.cross_entropy(slow_answer(objective, part), label) for part in parts]
+        expected = expected + 0.5 * torch.stack(asked).mean()
     weights = weights_of(core, objective)
     assert_same([found.total], [expected])
     assert_same(gradients(found.total, weights), gradients(expected, weights))
     assert found.count == len(batch)
+
+
+@pytest.mark.parametrize("stem", [None, 2])
+@pytest.mark.parametrize("kind", ["last", *KINDS])
+def test_parts_of_a_batch_give_the_loss_of_the_whole(kind: Any, stem: int | None, monkeypatch: Any) -> None:
+    """With labels at anchors too, where sequences have unequal numbers of windows."""
+    torch.manual_seed(0)
+    lengths = [20] * 5 + [3, 2, 9, 1]
+    spec = InputSpec("values", 2)
+    own = None if stem is None else ConvStem(spec, 4, stride=stem)
+    encoder = Encoder(spec, hidden_size=H, projection_size=4, stem=own)
+    windows = {"anchor_weight": 0.0 if kind == "last" else 0.5}
+    model = SequenceClassifier(encoder, CLASSES, bptt=3, readout=kind, windows=windows, regulariser="none").double()
+    inputs = torch.randn(len(lengths), 20, 2, dtype=torch.float64)
+    batch = SequenceBatch(inputs, torch.tensor(lengths), torch.arange(len(lengths)) % CLASSES)
+    cuts: list[int] = []
+    found = []
+    for parts in (1, 3):
+        monkeypatch.setattr(
+            "auxrnn.objectives.base.tiles",
+            lambda sequences, *_, parts=parts: cuts.append(parts) or even_parts(sequences, parts),
+        )
+        loss = model.losses(batch, ["supervised"], 0.0, step_generator(0))["supervised"]
+        found.append([loss.total, *gradients(loss.total, weights_of(encoder, model.supervised))])
+    assert cuts == [1, 3]
+    assert_same(*found)
 
 
 @pytest.mark.parametrize(
@@ -241,6 +269,20 @@ def test_a_model_answers_what_the_loss_has_seen() -> None:
         model.losses(batch, ["supervised"], 0.0, step_generator(0))["supervised"].total.detach() for _ in range(2)
     )
     assert torch.equal(same, other)
+
+
+def test_outputs_that_hardly_change_keep_the_digits_of_their_deviation() -> None:
+    """It is a small difference of large numbers, of which float32 would keep two digits."""
+    torch.manual_seed(0)
+    outputs = 0.7 + 1e-3 * torch.randn(2, 300, H)
+    totals = no_totals(2, outputs, greatest=False)
+    for piece in outputs.split([1, 99, 200], dim=1):
+        totals = totals.after(piece)
+    found = Readout("stats", H)(Moments.of(totals))
+    exact = outputs.double()
+    expected = functional.layer_norm(torch.cat([exact.mean(1), exact.std(1, correction=0)], dim=1), (2 * H,))
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found.double(), expected, rtol=0, atol=2e-6)
 
 
 # Totals ---------------------------------------------------------------------------------------------------------------

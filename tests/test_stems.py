@@ -9,7 +9,7 @@ from auxrnn.anchors import step_generator
 from auxrnn.batch import InputSpec, SequenceBatch
 from auxrnn.encoder import Encoder
 from auxrnn.objectives import Prediction, Reconstruction, objective_losses
-from auxrnn.stems import NO_CHARACTER, ConvStem, TokenGrid
+from auxrnn.stems import NO_CHARACTER, QUIET, ConvStem, LogMelStem, TokenGrid, mel_filters
 from auxrnn.truncation import encode_windows
 from oracles import assert_same, gradients, slow_window
 
@@ -199,3 +199,59 @@ def test_nothing_is_said_behind_the_end_of_a_text() -> None:
             layer.bias.zero_()
     (found,) = objective_losses(encoder, batch, [objective], 1.0, step_generator(0))
     assert found.total.item() == pytest.approx(torch.tensor(6.0).log().item())  # one character among six alike
+
+
+# Mel bands ------------------------------------------------------------------------------------------------------------
+
+LIBROSA_FILTERS = [  # librosa 0.11.0: filters.mel(sr=16000, n_fft=16, n_mels=5), float32
+    [0.0, 2.232417136838194e-05, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+    [0.0, 0.0016671594930812716, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+    [0.0, 0.0, 0.0007962774834595621, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0],
+    [0.0, 0.0, 0.00017635084805078804, 0.000595265009906143, 0.0002577228005975485, 0.0, 0.0, 0.0, 0.0],
+    [0.0, 0.0, 0.0, 3.288147854618728e-05, 0.00023386791872326285, 0.00035902668605558574, 0.00023935110948514193,
+     0.00011967555474257097, 0.0],
+]  # fmt: skip
+
+LIBROSA_BANDS = {  # and feature.melspectrogram(y=x, sr=8000, n_fft=200, hop_length=80, center=False, n_mels=6)
+    0: [9.607858783883177, 1.5815711821463643, 0.1349854567684383, 1.762333736015555, 0.0081399715921686, 1.07e-10],
+    2: [9.607920768641304, 1.581543643994577, 0.13499166685067598, 1.7623286062463484, 0.008141386181451955, 1.76e-10],
+}
+
+
+def test_filters_are_librosas() -> None:
+    torch.testing.assert_close(
+        mel_filters(16_000, 16, 5), torch.tensor(LIBROSA_FILTERS, dtype=torch.float64), rtol=1e-6, atol=1e-10
+    )
+
+
+def make_logmel(bands: int = 6, rate: int = 8000) -> LogMelStem:
+    torch.manual_seed(3)
+    return LogMelStem(InputSpec("values", 1), 4, rate=rate, bands=bands).double()
+
+
+def test_bands_are_librosas() -> None:
+    stem, steps = make_logmel(), torch.arange(400, dtype=torch.float64)
+    sound = (steps * 0.3).sin() + 0.5 * (steps * 1.1).cos()
+    assert (stem.grid.stride, stem.grid.window) == (80, 200)
+    for frame, expected in LIBROSA_BANDS.items():
+        piece = sound[80 * frame : 80 * frame + 200].view(1, 1, 1, 200)
+        power = stem.numbers(piece)[0, 0].exp() - QUIET
+        torch.testing.assert_close(power[:5], torch.tensor(expected[:5], dtype=torch.float64), rtol=2e-5, atol=0)
+
+
+def test_frames_are_torchs_short_time_fourier_transform() -> None:
+    stem = make_logmel()
+    sound = torch.randn(1, 1000, 1, dtype=torch.float64)
+    tokens = stem.grid.cut(SequenceBatch(sound, torch.tensor([1000])), stem.spec).inputs
+    whole = functional.pad(sound[..., 0], (120, -1000 % 80))
+    window = torch.hann_window(200).double()
+    spectrum = torch.stft(whole, 200, 80, window=window, center=False, return_complex=True)  # (1, bins, N)
+    expected = (stem.filters @ spectrum.abs().square()[0] + QUIET).log().T
+    torch.testing.assert_close(stem.numbers(tokens)[0], expected, rtol=1e-9, atol=1e-9)
+
+
+def test_silence_is_finite_and_other_kinds_are_refused() -> None:
+    stem = make_logmel()
+    assert torch.isfinite(stem(torch.zeros(1, 2, 1, 200, dtype=torch.float64))).all()
+    with pytest.raises(ValueError, match="Expected values for a stem of mel bands, got pixels"):
+        LogMelStem(SPECS["pixels"], 4, rate=8000)

@@ -1,5 +1,8 @@
 """Streams: the same answer as the whole, however it is cut; what they refuse; how they go on elsewhere."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 import safetensors.torch
@@ -11,8 +14,10 @@ from auxrnn.batch import InputSpec, as_batch
 from auxrnn.encoder import Encoder
 from auxrnn.errors import InputError
 from auxrnn.model import SequenceClassifier
-from auxrnn.streaming import Stream
-from oracles import LearnedStartCore
+from auxrnn.stems import ConvStem, LogMelStem
+from auxrnn.streaming import Stream, _named
+from auxrnn.targets import ClassesTarget, TagsTarget, ValueTarget
+from oracles import LearnedStartCore, NestedCore
 
 PIXELS, CHARACTERS, VALUES = InputSpec("pixels", 2), InputSpec("characters", 5), InputSpec("values", 3)
 FEW = InputSpec("pixels", 1, levels=9)
@@ -249,3 +254,235 @@ def test_a_chunk_that_is_interrupted_leaves_the_stream_where_it_stood(monkeypatc
         stream.advance(inputs[:, 2:])
     assert stream.steps == 2
     torch.testing.assert_close(stream.push(inputs[:, 2:]), whole(network, inputs), rtol=0, atol=1e-6)
+
+
+# Stems and readouts ---------------------------------------------------------------------------------------------------
+
+READOUTS = ("last", "stats", "stats-max")
+CORES = {
+    "lstm": lambda size: "lstm",
+    "gru": lambda size: "gru",
+    "rnn": lambda size: "rnn",
+    "learned start": lambda size: LearnedStartCore(size, 6),
+    "nested state": lambda size: NestedCore(size, 6),
+}
+PIECES = {
+    "one by one": [1] * 41,
+    "odd": [1, 4, 0, 7, 2, 13, 3, 11],
+    "nothing first": [0, 5, 36],
+    "whole": [41],
+}
+
+
+def reading_network(spec=VALUES, cell="lstm", *, stem="none", readout="last", stride=4, kernel=3, target=3, size=4):
+    """With weights of a size that lets answers differ."""
+    torch.manual_seed(0)
+    own = None
+    if stem == "conv":
+        own = ConvStem(spec, size, stride=stride, kernel=kernel, embedding_size=3)
+    if stem == "logmel":
+        own = LogMelStem(spec, size, rate=400, bands=3)  # frames of 10 steps, every 4
+    options = {"hidden_size": 6, "projection_size": size, "stem": own}
+    network = SequenceClassifier(Encoder(spec, cell=CORES[cell](size), **options), target, readout=readout)
+    with torch.no_grad():
+        for weight in network.parameters():
+            weight.mul_(2.0 if weight.dim() > 1 else 1.0)
+    return network
+
+
+def answers(network, inputs):
+    network.eval()
+    with torch.no_grad():
+        return network.target.shares(network(as_batch(inputs)))
+
+
+@pytest.mark.parametrize("cell", CORES)
+@pytest.mark.parametrize("readout", READOUTS)
+@pytest.mark.parametrize("stem", ["none", "conv", "logmel"])
+def test_at_any_moment_the_answer_is_that_of_what_has_been_read(stem, readout, cell):
+    network = reading_network(cell=cell, stem=stem, readout=readout)
+    inputs = random_inputs(VALUES, 2, 41)
+    expected = [answers(network, inputs[:, :steps]) for steps in range(1, 42)]
+    assert float((expected[-1] - expected[20]).abs().max()) > 1e-3
+    for pieces in PIECES.values():
+        stream = Stream(network, 2)
+        for piece in inputs.split(pieces, dim=1):
+            stream.advance(piece)
+            if stream.steps:
+                found = stream.probabilities()
+                torch.testing.assert_close(found, expected[stream.steps - 1], rtol=0, atol=1e-6)
+                assert torch.equal(stream.probabilities(), found)  # a question changes nothing
+        assert stream.steps == 41
+
+
+@pytest.mark.parametrize("stride", [1, 3, 8])
+@pytest.mark.parametrize("kernel", [1, 4])
+@pytest.mark.parametrize("spec", [PIXELS, CHARACTERS, VALUES], ids=lambda spec: spec.kind)
+def test_tokens_of_every_kind_and_size(spec, kernel, stride):
+    network = reading_network(spec, stem="conv", readout="stats-max", stride=stride, kernel=kernel)
+    inputs = random_inputs(spec, 2, 41)
+    stream = Stream(network, 2)
+    for piece in inputs.split(PIECES["odd"], dim=1):
+        found = stream.push(piece)
+        torch.testing.assert_close(found, answers(network, inputs[:, : stream.steps]), rtol=0, atol=1e-6)
+        recent = stream.state_dict()["recent"]
+        assert recent.shape[1] == kernel * stride - 1
+        assert recent.dtype == inputs.dtype
+
+
+@pytest.mark.parametrize("readout", READOUTS)
+def test_pieces_longer_than_what_is_read_at_once(readout):
+    network = reading_network(stem="conv", readout=readout)
+    inputs = random_inputs(VALUES, 1, 1351)
+    stream = Stream(network)
+    for piece in inputs.split([3, 1203, 145], dim=1):
+        found = stream.push(piece)
+        torch.testing.assert_close(found, answers(network, inputs[:, : stream.steps]), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("target", [ClassesTarget(("a", "b", "c")), ValueTarget(("x", "y"), (3.0, -1.0), (2.0, 0.5))])
+@pytest.mark.parametrize("readout", READOUTS)
+def test_several_classes_and_values(readout, target):
+    network = reading_network(stem="conv", readout=readout, target=target)
+    inputs = random_inputs(VALUES, 2, 41)
+    stream = Stream(network, 2)
+    for piece in inputs.split(PIECES["odd"], dim=1):
+        found = stream.push(piece)
+        torch.testing.assert_close(found, answers(network, inputs[:, : stream.steps]), rtol=0, atol=1e-6)
+
+
+def test_a_tag_a_step_with_a_stem_of_stride_1():
+    network = reading_network(stem="conv", stride=1, target=TagsTarget(("a", "b")))
+    inputs = random_inputs(VALUES, 2, 300)
+    stream = Stream(network, 2)
+    found = torch.cat([stream.push(piece) for piece in inputs.split([1, 0, 7, 290, 2], dim=1)], dim=1)
+    torch.testing.assert_close(found, answers(network, inputs), rtol=0, atol=1e-6)
+    torch.testing.assert_close(stream.probabilities(), found[:, -1])
+
+
+@pytest.mark.parametrize("cell", ["lstm", "nested state"])
+@pytest.mark.parametrize("readout", READOUTS)
+@pytest.mark.parametrize("stem", ["none", "conv"])
+def test_every_stand_goes_on_from_a_file(tmp_path, stem, readout, cell):
+    network = reading_network(cell=cell, stem=stem, readout=readout)
+    inputs = random_inputs(VALUES, 2, 11)
+    for steps in range(12):  # before the first token, within one, and at its end
+        first, second = Stream(network, 2), Stream(network, 2)
+        second.advance(inputs[:, :5])  # of another length of what is kept
+        first.advance(inputs[:, :steps])
+        first.save(tmp_path / "stream.safetensors")
+        second.load(tmp_path / "stream.safetensors")
+        assert second.steps == steps
+        rest = torch.cat([inputs[:, steps:], inputs], dim=1)
+        assert torch.equal(second.push(rest), first.push(rest))
+        torch.testing.assert_close(
+            second.probabilities(), answers(network, torch.cat([inputs, inputs], dim=1)), rtol=0, atol=1e-6
+        )
+
+
+def test_a_state_of_another_readout_or_stem_is_refused():
+    inputs = random_inputs(VALUES, 1, 6)
+    contents = {}
+    for stem in ("none", "conv"):
+        for readout in READOUTS:
+            stream = Stream(reading_network(stem=stem, readout=readout))
+            stream.advance(inputs)
+            contents[stem, readout] = stream.state_dict()
+    for own, mine in contents.items():
+        stream = Stream(reading_network(stem=own[0], readout=own[1]))
+        for other, content in contents.items():
+            if other != own:
+                with pytest.raises(InputError, match=r"Expected the (state of a stream with|last output)"):
+                    stream.load_state_dict(content)
+        stream.load_state_dict(mine)
+        assert stream.steps == 6
+    content = contents["conv", "stats-max"]
+    for name, message in (
+        ("recent", r"tensor of the last steps of shape \(1, 11, 3\)"),
+        ("squares", r"sum of squares of shape \(1, 6\) and type torch.float64"),
+    ):
+        with pytest.raises(InputError, match=message):
+            stream.load_state_dict({**content, name: content[name][:, 1:]})
+    for name, message in (
+        ("recent", "a tensor of the last steps of finite numbers"),
+        ("total", "a sum of finite numbers"),
+        ("squares", "a sum of squares of finite numbers"),
+        ("greatest", "a greatest output of finite numbers"),
+    ):
+        with pytest.raises(InputError, match=message):
+            stream.load_state_dict({**content, name: content[name] * torch.nan})
+    assert stream.steps == 6
+
+
+@pytest.mark.parametrize(
+    ("spec", "change", "message"),
+    [
+        (CHARACTERS, 5, "last steps from -1 to 4, got 5"),
+        (CHARACTERS, -2, "last steps from -1 to 4, got -2"),
+        (FEW, 9, "last steps from 0 to 8, got 9"),
+    ],
+)
+def test_last_steps_that_are_none_are_refused(spec, change, message):
+    stream = Stream(reading_network(spec, stem="conv"))
+    content = stream.state_dict()
+    stream.load_state_dict(content)
+    with pytest.raises(InputError, match=message):
+        stream.load_state_dict({**content, "recent": torch.full_like(content["recent"], change)})
+
+
+def test_outputs_that_hardly_change_have_the_same_deviation_as_on_the_whole():
+    """A variance is a small difference of large numbers: in float32 the deviation of such outputs would be noise."""
+    network = reading_network(cell="rnn", readout="stats")
+    with torch.no_grad():
+        network.encoder.core.weight_ih_l0.mul_(1e-4)
+        network.encoder.core.weight_hh_l0.zero_()
+        network.encoder.core.bias_ih_l0.fill_(1.0)
+        network.supervised.head.second.weight.mul_(30.0)
+    inputs = random_inputs(VALUES, 2, 300)
+    exact = copy.deepcopy(network).double().eval()
+    with torch.no_grad():
+        outputs, _ = exact.encoder(inputs.double())
+        read = torch.cat([outputs.mean(1), outputs.std(1, correction=0).clamp(min=1e-4)], dim=1)
+        expected = torch.softmax(exact.supervised.head(exact.supervised.readout.norm(read)), 1)
+    stream = Stream(network, 2)
+    for piece in inputs.split([1] * 50 + [250], dim=1):
+        found = stream.push(piece)
+    torch.testing.assert_close(found, answers(network, inputs), rtol=0, atol=1e-6)
+    torch.testing.assert_close(found.double(), expected, rtol=0, atol=1e-6)
+
+
+def test_a_stream_is_pickled_with_where_it_stands():
+    network, inputs = reading_network(stem="conv", readout="stats-max"), random_inputs(VALUES, 1, 11)
+    stream = Stream(network)
+    stream.advance(inputs[:, :6])
+    other = pickle.loads(pickle.dumps(stream))
+    torch.testing.assert_close(other.push(inputs[:, 6:]), answers(network, inputs), rtol=0, atol=1e-6)
+
+
+def test_a_chunk_of_tokens_that_is_interrupted_leaves_the_stream_where_it_stood(monkeypatch):
+    network, inputs = reading_network(stem="conv", readout="stats-max"), random_inputs(VALUES, 1, 1200)
+    stream, calls = Stream(network), []
+    stream.advance(inputs[:, :6])
+    plain = stream._encoder.forward
+
+    def second_call_fails(*given):
+        calls.append(given)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return plain(*given)
+
+    monkeypatch.setattr(stream._encoder, "forward", second_call_fails)
+    with pytest.raises(KeyboardInterrupt):
+        stream.push(inputs[:, 6:])
+    assert stream.steps == 6
+    torch.testing.assert_close(stream.push(inputs[:, 6:]), answers(network, inputs), rtol=0, atol=1e-6)
+
+
+def test_what_is_kept_does_not_grow():
+    stream = Stream(reading_network(stem="conv", readout="stats-max"))
+    sizes = []
+    for _ in range(3):
+        stream.advance(random_inputs(VALUES, 1, 400))
+        kept = _named(stream._standing).values()
+        sizes.append(sum(tensor.untyped_storage().nbytes() for tensor in kept))
+    assert sizes[0] == sizes[1] == sizes[2] < 2000

@@ -15,7 +15,7 @@ from jsonargparse import ArgumentParser
 from auxrnn.config import GROUPS, MODELS, RunConfig, recipe_settings
 from auxrnn.data.presets import is_own
 from auxrnn.errors import InputError, did_you_mean
-from auxrnn.files import parse_yaml
+from auxrnn.files import parse_yaml, read_description
 from auxrnn.grids.records import find_record
 from auxrnn.reading import ReadingOptions
 
@@ -133,7 +133,7 @@ def _in_order(arguments: Sequence[str]) -> list[str]:
 def _check_file(path: Path) -> None:
     """InputError unless `path` is a YAML file of entries; which entries, the parser judges."""
     try:
-        content = parse_yaml(path.read_text(encoding="utf-8"))
+        content = parse_yaml(read_description(path))
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:  # ValueError: bytes, or a date that is none
         what = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
         raise InputError(f"{path}: expected a YAML file of options as --print_config shows, found: {what}.") from error

@@ -32,7 +32,7 @@ MOST_CLASSES = 50
 
 def model_card(config: ModelConfig, spec: InputSpec, target: Target, facts: Mapping[str, Any]) -> str:
     """What it is, what it was trained on, how well it does, how to use it, what it does not do."""
-    truncation = "" if config.model == "transformer" else f", truncation {config.bptt}"
+    truncation = "" if config.model == "transformer" else f", truncation {_truncation(config)}"
     results = ("test_loss", *(f"{part}_{name}" for part in ("test", "validation") for name in target.scores_told))
     training = [name for name in facts if name not in (*DATA, *LABELS, *results, INTERVAL, *JUDGED, "model", "bptt")]
     shown = ", ".join(target.names[:MOST_CLASSES]) + (", ..." if target.size > MOST_CLASSES else "")
@@ -84,7 +84,23 @@ def described(config: ModelConfig) -> str:
         sizes = config.transformer
         return f"transformer of {sizes.layers} layers of width {sizes.width}, {sizes.heads} heads"
     units = {"irnn": "ReLU units", "urnn": "complex units"}.get(config.model, f"{config.cell.upper()} cells")
-    return f"{config.model} with {config.hidden_size} {units}"
+    tokens = {
+        "none": "",
+        "conv": f" on tokens of {config.stride} step{'' if config.stride == 1 else 's'}",
+        "logmel": f" on mel bands of sound at {config.sample_rate} Hz",
+    }[config.stem]
+    reading = {
+        "last": "",
+        "stats": ", reading mean and deviation of its outputs",
+        "stats-max": ", reading mean, deviation and greatest of its outputs",
+    }[config.readout]
+    return f"{config.model} with {config.hidden_size} {units}{tokens}{reading}"
+
+
+def _truncation(config: ModelConfig) -> str:
+    if config.stem == "none" or config.bptt == "full":
+        return str(config.bptt)
+    return f"{config.bptt} tokens = {config.bptt * config.token_steps:,} steps"
 
 
 def wilson_interval(share: float, number: int) -> tuple[float, float]:

@@ -22,11 +22,20 @@ class InputError(ValueError):
 
     def __init__(self, message: object = "") -> None:
         line = " ".join(line.strip() for line in str(message).splitlines())
-        super().__init__(_CONTROL.sub(lambda found: repr(found[0])[1:-1], line))
+        super().__init__(printable(line))
 
 
 class FloorWarning(UserWarning):
     """A trained model that is not better than what costs a second; the message says how much, and what to try."""
+
+
+def is_full_memory(error: BaseException) -> bool:
+    """Whether an error says that memory did not suffice, in the words of Python, numpy or torch."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and "allocate memory" in str(error))
+    )
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
@@ -37,6 +46,16 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     by_lower_case = {choice.lower(): choice for choice in choices}
     nearest = difflib.get_close_matches(word.strip().lower(), list(by_lower_case), n=1)
     return f" Did you mean '{by_lower_case[nearest[0]]}'?" if nearest else ""
+
+
+def printable(text: str) -> str:
+    """A text with what no terminal and no file should get written out: control characters, bytes of no text."""
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def is_text(name: str) -> bool:
+    """Whether a name is text throughout, and not bytes in an encoding that nobody knows."""
+    return not re.search(r"[\ud800-\udfff]", name)
 
 
 def check_printable(name: str, where: str) -> str:

@@ -2,36 +2,129 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import re
 import secrets
+import shutil
+import socket
 import tempfile
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from auxrnn.errors import InputError
 
+ASIDE = re.compile(r"\..+\.(\d+)-([0-9a-f]{6})-[0-9a-f]{8}\.part")
+"""The names that `aside_of` gives."""
+LARGEST_DESCRIPTION = 2**28  # bytes of a file of settings or results
+LONGEST_NUMBER = 100  # characters
 
-def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let `write` fill a file beside `path`, flush it to the disk, and rename it. OSError where that fails."""
+
+Write = Callable[[Path], Any]
+"""Fills the file that it is given."""
+
+
+def write_atomically(path: Path, write: Write) -> None:
+    """Let `write` fill a file beside `path`, flush it to the disk, and rename it. OSError with `path` where that fails.
+
+    The file has the mode that any other new file has, or that of the one before it. What a killed process left of an
+    earlier attempt is cleared away.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")  # machines may share the folder
+    clear_asides(path)
+    aside = aside_of(path)
     try:
-        write(aside)
-        with open(aside, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-    except RuntimeError as error:  # what torch makes of a full disk
+        with naming(path):
+            aside.touch(exist_ok=False)
+            mode = (path if path.is_file() else aside).stat().st_mode & 0o7777
+            aside.unlink()
+            write(aside)
+            os.chmod(aside, mode)
+            with open(aside, "rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(aside, path)
+    except (RuntimeError, SafetensorError) as error:  # what torch and safetensors make of a full disk
         aside.unlink(missing_ok=True)
         raise OSError(f"{path}: could not be written: {str(error).splitlines()[0]}") from error
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    sync_folder(path.parent)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """An OSError that comes without a name, as that of a full disk does, is told with `path`."""
     try:
-        os.fsync(folder)
+        yield
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def aside_of(path: Path) -> Path:
+    """A name beside `path` that no other process gives, of this machine or another that shares the folder."""
+    return path.with_name(f".{path.name}.{os.getpid()}-{_this_host()}-{secrets.token_hex(4)}.part")
+
+
+def clear_asides(path: Path) -> None:
+    """Remove what processes of this machine that are gone have left beside `path`; looked for once a process."""
+    if path in _cleared:
+        return
+    _cleared.add(path)
+    for left in path.parent.iterdir():
+        if left.name.startswith(f".{path.name}.") and is_left_over(left):
+            remove(left)
+
+
+def is_left_over(path: Path) -> bool:
+    """Whether a process of this machine has given this name by `aside_of` and is gone."""
+    found = ASIDE.fullmatch(path.name)
+    return found is not None and found[2] == _this_host() and not _is_running(int(found[1]))
+
+
+def remove(path: Path) -> None:
+    """A file, or a folder with all that is in it; nothing where there is none."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def sync_folder(path: Path) -> None:
+    """Flush the names in a folder to the disk. OSError with `path` where that fails."""
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        with naming(path):
+            os.fsync(folder)
     finally:
         os.close(folder)
+
+
+_cleared: set[Path] = set()
+
+
+def _is_running(pid: int) -> bool:
+    if os.name == "nt":  # which cannot be asked without harm
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # somebody else's
+        return True
+    return True
+
+
+@cache
+def _this_host() -> str:
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:6]
 
 
 def check_place(path: Path) -> None:
@@ -58,10 +151,19 @@ def check_outside(place: Path, source: Path) -> None:
         )
 
 
-def parse_yaml(text: str) -> Any:
-    """What a YAML text says, of plain values alone; yaml.YAMLError for other objects, aliases and keys that come twice.
+def read_description(path: Path) -> str:
+    """A text file of settings or results; ValueError where it is larger than any of these, before it is read."""
+    size = path.stat().st_size
+    if size > LARGEST_DESCRIPTION:
+        raise ValueError(f"{size:,} bytes, where {LARGEST_DESCRIPTION:,} are the most that such a file has")
+    return path.read_text(encoding="utf-8")
 
-    A few lines of aliases of aliases stand for more than any memory holds.
+
+def parse_yaml(text: str) -> Any:
+    """What a YAML text says, of plain values alone.
+
+    Raises yaml.YAMLError for other objects, for aliases (a few lines of aliases of aliases stand for more than any
+    memory holds), for keys that come twice, and for numbers beyond any use, also as 0x... and 1:59:59.
     """
     import yaml
 
@@ -80,5 +182,15 @@ def parse_yaml(text: str) -> Any:
                         raise yaml.YAMLError(f"{name!r} twice; keep one")
                     seen.add(name)
             return super().construct_mapping(node, deep)
+
+        def construct_object(self, node: Any, deep: bool = False) -> Any:
+            number = str(getattr(node, "value", "")) if str(node.tag).endswith((":int", ":float")) else ""
+            if len(number) > LONGEST_NUMBER:
+                raise yaml.YAMLError(f"a number of {len(number):,} characters, {number[:20]}...")
+            try:
+                return super().construct_object(node, deep)
+            except (LookupError, ValueError, TypeError, AttributeError, OverflowError) as error:
+                kind = str(node.tag).rsplit(":", 1)[-1]
+                raise yaml.YAMLError(f"{str(getattr(node, 'value', ''))[:40]!r}, which is no {kind}") from error
 
     return yaml.load(text, PlainLoader)  # a SafeLoader with less

@@ -1,4 +1,7 @@
-"""One process at a time works on a run folder. The kernel forgets the lock when its holder ends, however it ends."""
+"""One process at a time works on a run folder, or makes a set.
+
+The kernel forgets the lock when its holder ends, however it ends.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ import errno
 import fcntl
 import os
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from auxrnn.errors import InputError
@@ -17,16 +20,24 @@ TAKEN = (errno.EACCES, errno.EAGAIN)
 _held: set[Path] = set()  # the kernel tells processes apart, not two threads of one
 
 
-@contextmanager
-def lock_run(folder: Path) -> Iterator[None]:
+def lock_run(folder: Path) -> AbstractContextManager[None]:
     """Hold the lock of a run folder, which is made where it is missing; InputError where another process has it."""
-    path = folder.resolve() / NAME
+    return lock_file(folder.resolve() / NAME, lambda who: _in_use(folder, who))
+
+
+@contextmanager
+def lock_file(path: Path, in_use: Callable[[str], InputError]) -> Iterator[None]:
+    """Hold a lock whose file is made for it and deleted afterwards.
+
+    in_use: what to raise where somebody else has it, from who that is.
+    """
+    path = path.resolve()
     if path in _held:
-        raise _in_use(folder, "this process")
+        raise in_use("this process")
     try:
-        descriptor = _locked(folder, path)
+        descriptor = _locked(path, in_use)
     except OSError as error:
-        raise InputError(f"{folder}: expected a folder that can be written to: {error}.") from error
+        raise InputError(f"{path.parent}: expected a folder that can be written to: {error}.") from error
     _held.add(path)
     try:
         yield
@@ -59,7 +70,7 @@ def check_unlocked(folder: Path) -> None:
         raise _in_use(folder, who)
 
 
-def _locked(folder: Path, path: Path) -> int:
+def _locked(path: Path, in_use: Callable[[str], InputError]) -> int:
     """The file, open and locked, holding who has it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
@@ -70,7 +81,7 @@ def _locked(folder: Path, path: Path) -> int:
             who = _name_in(descriptor)
             os.close(descriptor)
             if error.errno in TAKEN:
-                raise _in_use(folder, who) from error
+                raise in_use(who) from error
             raise
         try:
             if os.stat(path).st_ino == os.fstat(descriptor).st_ino:

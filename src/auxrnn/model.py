@@ -134,7 +134,7 @@ class SequenceClassifier(Classifier):
         if wanted is not None:
             totals = run_prefix(self.encoder, batch.inputs, [], wanted).totals
             assert totals is not None
-            return self.supervised.answer(Moments.of(totals, next(self.parameters()).dtype))
+            return self.supervised.answer(Moments.of(totals))
         draw = self.supervised.draw(batch.lengths, step_generator(0))
         windows = encode_plans(self.encoder, batch.inputs, [draw.windows])
         return self.supervised.logits(draw, windows[0])

@@ -21,8 +21,9 @@ from auxrnn.build import build_model
 from auxrnn.card import model_card
 from auxrnn.config import ModelConfig, with_groups
 from auxrnn.errors import InputError, check_printable
-from auxrnn.files import write_atomically
+from auxrnn.files import read_description
 from auxrnn.fingerprint import fingerprint
+from auxrnn.folders import write_folder
 from auxrnn.model import Classifier
 from auxrnn.plain_torch import plain_torch
 from auxrnn.preprocessing import Preprocessing
@@ -42,6 +43,12 @@ ENTRIES = {
     "preprocessing": "a group of entries, or null",
 }
 """What the entries of config.json hold."""
+USED = ("data", "data_options", "own", "seed")
+"""The facts by which the model's own data are read again: the test set of `evaluate` follows from them."""
+
+DIGEST = "facts:"
+"""What a digest begins with that covers the facts in use."""
+
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 
 
@@ -76,7 +83,7 @@ class SavedModel:
 
 
 def save_model(folder: Path, saved: SavedModel) -> None:
-    """Write the three files, each whole or not at all."""
+    """Write the three files, all at once where the system can do that, else each whole; OSError where it fails."""
     content = {
         "format": FORMAT,
         "version": VERSION,
@@ -93,17 +100,39 @@ def save_model(folder: Path, saved: SavedModel) -> None:
     }
     weights = {name: weight.detach().cpu().contiguous() for name, weight in saved.network.state_dict().items()}
     content["digest"] = _digest(content, weights)
-    write_atomically(folder / WEIGHTS, lambda aside: safetensors.torch.save_file(weights, aside, {"format": "pt"}))
     text = json.dumps(content, indent=2) + "\n"
-    write_atomically(folder / CONFIG, lambda aside: aside.write_text(text, encoding="utf-8"))
     card = model_card(saved.config, saved.spec, saved.target, saved.facts)
-    write_atomically(folder / CARD, lambda aside: aside.write_text(card, encoding="utf-8"))
+    write_folder(
+        folder,
+        {
+            WEIGHTS: lambda aside: safetensors.torch.save_file(weights, aside, {"format": "pt"}),
+            CONFIG: lambda aside: aside.write_text(text, encoding="utf-8"),
+            CARD: lambda aside: aside.write_text(card, encoding="utf-8"),
+        },
+    )
 
 
 def load_model(folder: Path) -> SavedModel:
-    """Read a model folder; InputError where a file is missing, damaged, of another format, or does not fit the rest."""
-    with plain_torch():
-        return _load(folder)
+    """Read a model folder; InputError where a file is missing, damaged, of another format, or does not fit the rest.
+
+    A folder that is replaced meanwhile is read again.
+    """
+    while True:
+        before = _identity(folder)
+        try:
+            with plain_torch():
+                return _load(folder)
+        except InputError:
+            if _identity(folder) == before:
+                raise
+
+
+def _identity(folder: Path) -> tuple[int, ...]:
+    """What another save changes; empty where there is no model."""
+    try:
+        return folder.stat().st_ino, (folder / CONFIG).stat().st_ino, (folder / WEIGHTS).stat().st_ino
+    except OSError:
+        return ()
 
 
 def _load(folder: Path) -> SavedModel:
@@ -144,7 +173,9 @@ def _load(folder: Path) -> SavedModel:
             preprocessing,
             str(content.get("label_type", "str")),
         )
-        if "digest" in content and content["digest"] != _digest(content, weights):
+        digest = content.get("digest")
+        of_facts = not isinstance(digest, str) or digest.startswith(DIGEST)
+        if "digest" in content and digest != _digest(content, weights, of_facts=of_facts):
             raise UnfitError(
                 f"{folder}: expected {CONFIG} and {WEIGHTS} as they were saved together, found another digest: one of "
                 "them was changed or comes from another model; copy the folder anew."
@@ -161,17 +192,23 @@ def _load(folder: Path) -> SavedModel:
     return saved
 
 
-def _digest(content: dict[str, Any], weights: dict[str, torch.Tensor]) -> str:
-    """Of the weights and of all that says how they are used; not of the facts, which a person may add to."""
-    apart = ("digest", "facts")
-    return fingerprint(weights, json.dumps({k: v for k, v in content.items() if k not in apart}, sort_keys=True))
+def _digest(content: dict[str, Any], weights: dict[str, torch.Tensor], *, of_facts: bool = True) -> str:
+    """Of the weights and of all that says how they are used, with the facts in USED; a person may add to the others.
+
+    of_facts: False for the digest of older versions, which left out all facts.
+    """
+    told = {name: entry for name, entry in content.items() if name not in ("digest", "facts")}
+    if not of_facts:
+        return fingerprint(weights, json.dumps(told, sort_keys=True))
+    told["facts"] = {name: fact for name, fact in content["facts"].items() if name in USED}
+    return DIGEST + fingerprint(weights, json.dumps(told, sort_keys=True))
 
 
 def _read_config(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"{path}: expected the configuration of a trained model, found nothing.")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_description(path))
     except (ValueError, OSError, RecursionError) as error:
         raise InputError(f"{path}: expected JSON, found something else: {error}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:

@@ -22,17 +22,20 @@ LEAST_VARIANCE = 1e-8
 
 @dataclass(frozen=True)
 class Moments:
-    """Mean and mean square of each unit's outputs, and its greatest output (None where not read), all (B, H)."""
+    """Mean and mean square of each unit's outputs, and its greatest output (None where not read), all (B, H).
+
+    Those of a whole sequence are float64: a variance is a small difference of the two.
+    """
 
     mean: Tensor
     square: Tensor
     greatest: Tensor | None = None
 
     @classmethod
-    def of(cls, totals: Totals, dtype: torch.dtype) -> Moments:
-        """Those of all steps of each sequence; the division is made in float64."""
+    def of(cls, totals: Totals) -> Moments:
+        """Those of all steps of each sequence."""
         count = totals.count.to(totals.total.device).unsqueeze(1)
-        return cls((totals.total / count).to(dtype), (totals.squares / count).to(dtype), totals.greatest)
+        return cls(totals.total / count, totals.squares / count, totals.greatest)
 
 
 class Readout(nn.Module):
@@ -58,9 +61,10 @@ class Readout(nn.Module):
         return self.kind == "stats-max"
 
     def forward(self, moments: Moments) -> Tensor:
-        deviation = (moments.square - moments.mean.square()).clamp(min=LEAST_VARIANCE).sqrt()
-        parts = [moments.mean, deviation]
+        assert isinstance(self.norm, nn.LayerNorm)
+        mean, square = moments.mean.double(), moments.square.double()
+        parts = [mean, (square - mean.square()).clamp(min=LEAST_VARIANCE).sqrt()]
         if self.reads_greatest:
             assert moments.greatest is not None
             parts.append(moments.greatest)
-        return self.norm(torch.cat(parts, dim=1))
+        return self.norm(torch.cat([part.to(self.norm.weight.dtype) for part in parts], dim=1))

@@ -18,9 +18,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from auxrnn.batch import InputSpec, SequenceBatch
+from auxrnn.config.model import MEL_HOP
 
 NO_CHARACTER = -1
 """Stands before and behind a text; its embedding is zero."""
+
+
+def no_step(spec: InputSpec) -> int:
+    """What stands where there is no raw step."""
+    return NO_CHARACTER if spec.kind == "characters" else 0
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class TokenGrid:
 
         What auxiliary losses reproduce, the raw steps of each token, lies beside them as `batch.own`.
         """
-        raw, empty = batch.inputs, NO_CHARACTER if spec.kind == "characters" else 0
+        raw, empty = batch.inputs, no_step(spec)
         inside = torch.arange(raw.shape[1]) < batch.lengths.unsqueeze(1)
         if not bool(inside.all()):
             outside = ~inside.view(*inside.shape, *[1] * (raw.dim() - 2)).to(raw.device)
@@ -60,6 +66,27 @@ class TokenGrid:
         own = own.flatten(2) if spec.kind != "characters" or self.stride > 1 else own.squeeze(2)
         tokens = padded.unfold(1, self.window, self.stride)
         return replace(batch, inputs=tokens, lengths=self.count(batch.lengths), own=own)
+
+    def before(self, token: Tensor, spec: InputSpec) -> Tensor:
+        """What stands for the last `window - 1` raw steps where there are none yet, (B, window - 1, ...), of sequences
+        with tokens like token (B, ..., window).
+        """
+        return token.new_full((len(token), self.window - 1, *token.shape[1:-1]), no_step(spec))
+
+    def finished(self, raw: Tensor, begun: int) -> Tensor:
+        """The tokens (B, n, ..., window) that raw steps (B, window - 1 + t, ...) finish: the last `window - 1` of those
+        that were read before, of which the last `begun` belong to an unfinished token, and t more.
+        """
+        number = (raw.shape[1] - self.window + 1 + begun) // self.stride
+        if number == 0:
+            return raw.new_empty(len(raw), 0, *raw.shape[2:], self.window)
+        return raw[:, self.stride - 1 - begun :].unfold(1, self.window, self.stride)
+
+    def completed(self, raw: Tensor, begun: int, spec: InputSpec) -> Tensor:
+        """The unfinished token (B, 1, ..., window) behind the last `window - 1` raw steps, `begun` of them its own."""
+        own = raw[:, self.stride - 1 - begun :]
+        sides = (0, 0) * (raw.dim() - 2)
+        return functional.pad(own, (*sides, 0, self.stride - begun), value=no_step(spec)).movedim(1, -1).unsqueeze(1)
 
 
 class Stem(nn.Module):
@@ -142,7 +169,7 @@ class LogMelStem(Stem):
     """
 
     def __init__(
-        self, spec: InputSpec, size: int, *, rate: int, bands: int = 40, frame: float = 0.025, hop: float = 0.01
+        self, spec: InputSpec, size: int, *, rate: int, bands: int = 40, frame: float = 0.025, hop: float = MEL_HOP
     ) -> None:
         if spec.kind != "values":
             raise ValueError(f"Expected values for a stem of mel bands, got {spec.kind}.")

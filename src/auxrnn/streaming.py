@@ -1,8 +1,8 @@
 """Constant-memory inference: feed a sequence as it comes, in pieces of any size, and ask what it looks like so far.
 
-A stream keeps the state of the network and nothing of what it has read, so it never ends for want of memory; its answer
-is that of the network on the whole. It keeps a copy of the weights as they are when it is made. Knows nothing of files
-of input, labels or preprocessing.
+A stream keeps the state of the network and, of what it has read, the few raw steps that the next token reads, so it
+never ends for want of memory; its answer is that of the network on the whole. It keeps a copy of the weights as they
+are when it is made. Knows nothing of files of input, labels or preprocessing.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 import copy
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -27,20 +28,26 @@ from auxrnn.errors import InputError
 from auxrnn.files import write_atomically
 from auxrnn.fingerprint import fingerprint
 from auxrnn.model import Classifier, SequenceClassifier
-from auxrnn.recurrent import State, map_state, state_tensors
+from auxrnn.objectives import Supervised, SupervisedSteps
+from auxrnn.recurrent import map_state, state_tensors
+from auxrnn.running import Reader, Standing
+from auxrnn.stems import no_step
+from auxrnn.totals import Totals
 
 FORMAT = "auxrnn-stream"
 MAX_PIECE = 128
-"""Steps read at once, so that a long piece takes no more memory than a short one."""
+"""Tokens read at once, so that a long piece takes no more memory than a short one."""
 
 INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
-CELLS: dict[str, Callable[..., Any]] = {
-    "LSTM": torch.lstm_cell,
-    "GRU": torch.gru_cell,
-    "RNN_TANH": torch.rnn_tanh_cell,
-    "RNN_RELU": torch.rnn_relu_cell,
+TOLD = {
+    "last": "last output",
+    "recent": "tensor of the last steps",
+    "total": "sum",
+    "squares": "sum of squares",
+    "greatest": "greatest output",
 }
+"""What the tensors of a stream are called, beside those of the network's state."""
 
 
 class Stream:
@@ -60,32 +67,22 @@ class Stream:
         self.batch_size = batch_size
         self.spec: InputSpec = network.encoder.spec
         self.target = network.target
-        self._encoder = _frozen(network.encoder)
-        self._head = _frozen(network.supervised.head)
+        self._encoder: Encoder = _frozen(network.encoder)
+        self._supervised: Supervised | SupervisedSteps = _frozen(network.supervised)
         with torch.inference_mode():
-            self._one_step = _one_step(self._encoder)
+            self._reader = Reader(self._encoder, self._supervised)
         self.reset()
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_one_step"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        with torch.inference_mode():
-            self._one_step = _one_step(self._encoder)
 
     @property
     def steps(self) -> int:
         """How many steps have been read since the beginning."""
-        return self._steps
+        return self._standing.steps
 
     def reset(self) -> None:
         """Begin anew, with sequences of which nothing has been read."""
-        self._steps = 0
         with torch.inference_mode():
-            example = self._encoder.example().expand(self.batch_size, *[-1] * (1 + self.spec.step_dims))
-            self._state: State = map_state(Tensor.clone, self._encoder.initial_state(example))
-            self._last: Tensor | None = None  # the last output (B, H)
+            beginning = self._reader.beginning(self.batch_size)
+            self._standing = replace(beginning, state=map_state(Tensor.clone, beginning.state))
 
     def push(self, chunk: Tensor) -> Tensor:
         """Read a chunk (B, t, C), or (B, t) characters, and say what the network says so far, (B, size).
@@ -100,7 +97,7 @@ class Stream:
                 for _ in self._read(chunk):
                     pass
                 return self.probabilities()
-            parts = [self.target.shares(self._head(outputs)) for outputs in self._read(chunk)]
+            parts = [self.target.shares(self._supervised.head(outputs)) for outputs in self._read(chunk)]
             return torch.cat(parts, dim=1) if parts else torch.empty(self.batch_size, 0, self.target.size)
 
     def advance(self, chunk: Tensor) -> None:
@@ -113,67 +110,67 @@ class Stream:
     @contextmanager
     def _whole_or_not_at_all(self) -> Iterator[None]:
         """Where something is raised, the stream stands where it stood."""
-        before = self._state, self._last, self._steps
+        before = self._standing
         try:
             yield
         except BaseException:
-            self._state, self._last, self._steps = before
+            self._standing = before
             raise
 
     def _read(self, chunk: Tensor) -> Iterator[Tensor]:
         """The outputs (B, t, H) of the pieces of a chunk, one after the other."""
-        if chunk.shape[1] == 1 and self._one_step is not None:
-            self._last, self._state = self._one_step(self._encoder.features(chunk)[:, 0], self._state)
-            self._steps += 1
-            yield self._last.unsqueeze(1)
-            return
-        for piece in chunk.split(MAX_PIECE, dim=1) if chunk.shape[1] else ():
-            outputs, self._state = self._encoder(piece, self._state)
-            self._last = outputs[:, -1]
-            self._steps += piece.shape[1]
-            yield outputs
+        for piece in chunk.split(MAX_PIECE * self._encoder.stride, dim=1) if chunk.shape[1] else ():
+            outputs, self._standing = self._reader.read(piece, self._standing)
+            if outputs is not None:
+                yield outputs
 
     def probabilities(self) -> Tensor:
         """After what has been read, (B, size): of each class, where each row sums to 1; or the values. Of the last step
         where every step has a label.
         """
-        if self._last is None:
+        if self.steps == 0:
             raise InputError("Expected at least one step before a question, got none since the stream began.")
         with torch.inference_mode():
-            return self.target.shares(self._head(self._last))
+            return self.target.shares(self._reader.answer(self._standing))
 
     def state_dict(self) -> dict[str, Tensor]:
         """Where the stream stands, as tensors: to go on from there in another process with the same network."""
-        found = {f"state.{index}": tensor.clone() for index, tensor in enumerate(state_tensors(self._state))}
-        found["steps"] = torch.tensor(self._steps)
-        if self._last is not None:
-            found["last"] = self._last.clone()
+        found = {name: tensor.clone() for name, tensor in _named(self._standing).items()}
+        found["steps"] = torch.tensor(self.steps)
         return found
 
     def load_state_dict(self, content: Mapping[str, Tensor]) -> None:
         """Go on from where `state_dict` was taken; InputError for that of another network or batch."""
-        own = state_tensors(self._state)
         for name, tensor in content.items():
             if not isinstance(tensor, Tensor):
                 raise InputError(f"Expected the state of a stream as tensors, got {type(tensor).__name__} as {name}.")
-        expected = {f"state.{index}" for index in range(len(own))} | {"steps"}
-        if set(content) - {"last"} != expected:
+        own = {"last": self._example_output} | _named(self._standing)
+        if self._standing.totals is not None:
+            del own["last"]
+        expected = {*own, "steps"}
+        if set(content) - {"last"} != expected - {"last"}:
             raise InputError(f"Expected the state of a stream with {sorted(expected)}, got {sorted(content)}.")
-        for index, tensor in enumerate(own):
-            self._check_like("state", content[f"state.{index}"], tensor)
         number = content["steps"]
         if number.shape != () or number.dtype != torch.int64:
             raise InputError(f"Expected steps as one whole number, got {tuple(number.shape)} {number.dtype}.")
         steps = int(number)
-        if steps < 0 or (steps > 0) != ("last" in content):
+        tokens = steps // self._encoder.stride
+        if steps < 0 or ("last" in content) != ("last" in own and tokens > 0):
             raise InputError(f"Expected the last output beside a number of steps, got {steps} steps.")
-        if "last" in content:
-            self._check_like("last output", content["last"], self._example_output)
-        device = own[0].device
-        parts = iter([content[f"state.{index}"].clone().to(device) for index in range(len(own))])
-        self._state = map_state(lambda _: next(parts), self._state)
-        self._last = content["last"].clone().to(device) if "last" in content else None
-        self._steps = steps
+        moved = {}
+        for name, tensor in own.items():
+            if name in content:
+                self._check_like(TOLD.get(name, "state"), content[name], tensor)
+                if name == "recent" and self.spec.kind != "values":
+                    self._check_range("last steps", content[name], no_step(self.spec))
+                moved[name] = content[name].clone().to(tensor.device)
+        parts = iter([moved[name] for name in own if name.startswith("state.")])
+        state = map_state(lambda _: next(parts), self._standing.state)
+        totals = self._standing.totals
+        if totals is not None:
+            count = torch.full_like(totals.count, tokens)
+            totals = Totals(count, moved["total"], moved["squares"], moved.get("greatest"))
+        self._standing = Standing(steps, state, moved.get("recent"), totals, moved.get("last"))
 
     def _check_like(self, what: str, found: Tensor, own: Tensor) -> None:
         if found.shape != own.shape or found.dtype != own.dtype:
@@ -188,7 +185,8 @@ class Stream:
     def _example_output(self) -> Tensor:
         """An output (B, H) of the network."""
         with torch.inference_mode():
-            example = self._encoder.example().expand(self.batch_size, *[-1] * (1 + self.spec.step_dims))
+            example = self._encoder.example()
+            example = example.expand(self.batch_size, *example.shape[1:])
             return self._encoder(example, self._encoder.initial_state(example))[0][:, -1]
 
     def save(self, path: str | Path, notes: Mapping[str, str] | None = None) -> None:
@@ -237,7 +235,10 @@ class Stream:
     @cached_property
     def _fingerprint(self) -> str:
         """Of the weights, which stay as they are."""
-        return fingerprint(nn.ModuleDict({"encoder": self._encoder, "head": self._head}).state_dict())
+        parts: dict[str, nn.Module] = {"encoder": self._encoder, "head": self._supervised.head}
+        if isinstance(self._supervised, Supervised) and self._supervised.readout is not None:
+            parts["readout"] = self._supervised.readout
+        return fingerprint(nn.ModuleDict(parts).state_dict())
 
     def _check(self, chunk: Tensor) -> None:
         if not isinstance(chunk, Tensor):
@@ -254,12 +255,25 @@ class Stream:
             return
         if chunk.dtype not in INTEGERS:
             raise InputError(f"Expected {self.spec.kind} as whole numbers, got {chunk.dtype}.")
-        number = self.spec.size if self.spec.kind == "characters" else self.spec.levels
-        least, greatest = map(int, chunk.aminmax()) if chunk.numel() else (0, 0)
-        if least < 0 or greatest >= number:
-            raise InputError(
-                f"Expected {self.spec.kind} from 0 to {number - 1}, got {least if least < 0 else greatest}."
-            )
+        self._check_range(self.spec.kind, chunk, 0)
+
+    def _check_range(self, what: str, found: Tensor, first: int) -> None:
+        """InputError where pixels or characters lie below `first` or above the last that there is."""
+        top = (self.spec.size if self.spec.kind == "characters" else self.spec.levels) - 1
+        least, greatest = map(int, found.aminmax()) if found.numel() else (first, first)
+        if least < first or greatest > top:
+            raise InputError(f"Expected {what} from {first} to {top}, got {least if least < first else greatest}.")
+
+
+def _named(standing: Standing) -> dict[str, Tensor]:
+    """The tensors of where a stream stands, by name."""
+    found: dict[str, Tensor | None] = {
+        f"state.{index}": tensor for index, tensor in enumerate(state_tensors(standing.state))
+    }
+    found |= {"recent": standing.recent, "last": standing.last}
+    if standing.totals is not None:
+        found |= {name: getattr(standing.totals, name) for name in ("total", "squares", "greatest")}
+    return {name: tensor for name, tensor in found.items() if tensor is not None}
 
 
 def _digest(tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> str:
@@ -267,51 +281,5 @@ def _digest(tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> str:
     return fingerprint(tensors, json.dumps({k: v for k, v in about.items() if k != "digest"}, sort_keys=True))
 
 
-OneStep = Callable[[Tensor, State], tuple[Tensor, State]]
-
-
 def _frozen(module: nn.Module) -> Any:
     return copy.deepcopy(module).eval().requires_grad_(False)
-
-
-def _one_step(encoder: Encoder) -> OneStep | None:
-    """Features (B, F) of one step and a state -> the output (B, H) and the new state; None for a core of one's own.
-
-    One call of torch's cell a layer: a fifth of the time that a call of the whole module takes for one step and row.
-    """
-    core = encoder.core
-    if not isinstance(core, nn.RNNBase) or core.proj_size or not core.bias:
-        return None
-    layers: list[tuple[Tensor, ...]] = [tuple(weight.clone() for weight in layer) for layer in core.all_weights]
-    if encoder.projection is not None:
-        own, hidden_map, bias, hidden_bias = layers[0]
-        layers[0] = (
-            own @ encoder.projection.weight,
-            hidden_map,
-            bias + own @ encoder.projection.bias,
-            hidden_bias,
-        )
-    cell = CELLS[core.mode]
-
-    def lstm(features: Tensor, state: State) -> tuple[Tensor, State]:
-        hidden, memory = state
-        hiddens, memories = [], []
-        for index, weights in enumerate(layers):
-            features, kept = cell(features, (hidden[index], memory[index]), *weights)
-            hiddens.append(features)
-            memories.append(kept)
-        return features, (_stacked(hiddens), _stacked(memories))
-
-    def plain(features: Tensor, state: State) -> tuple[Tensor, State]:
-        hiddens = []
-        for index, weights in enumerate(layers):
-            features = cell(features, state[index], *weights)
-            hiddens.append(features)
-        return features, _stacked(hiddens)
-
-    return lstm if core.mode == "LSTM" else plain
-
-
-def _stacked(layers: list[Tensor]) -> Tensor:
-    """(layers, B, H); one layer is not copied."""
-    return torch.stack(layers) if len(layers) > 1 else layers[0].unsqueeze(0)

@@ -29,7 +29,7 @@ LEAST_ROWS = 8
 
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
-INDEPENDENT = (nn.Linear, nn.Embedding, nn.LSTM, nn.GRU, nn.RNN, nn.ReLU, nn.Dropout)
+INDEPENDENT = (nn.Linear, nn.Embedding, nn.LSTM, nn.GRU, nn.RNN, nn.ReLU, nn.Dropout, nn.LayerNorm, nn.Identity)
 """Layers that treat each row by itself; a layer of one's own says so with an attribute `divisible`."""
 
 

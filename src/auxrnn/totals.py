@@ -69,6 +69,25 @@ class Totals:
         )
         return Totals(self.count[sequences], self.total[sequences], self.squares[sequences], greatest, block_of, blocks)
 
+    def after(self, outputs: Tensor) -> Totals:
+        """Those of count, sums and greatest outputs when every sequence has run further steps, outputs (B, t, H)."""
+        total, squares = _sums(outputs)
+        greatest = None if self.greatest is None else torch.maximum(self.greatest, outputs.amax(1))
+        return Totals(self.count + outputs.shape[1], self.total + total, self.squares + squares, greatest)
+
+
+def no_totals(batch: int, outputs: Tensor, *, greatest: bool) -> Totals:
+    """Those before the first step of so many sequences, whose outputs have the type and units of outputs (..., H)."""
+    zeros = outputs.new_zeros((batch, outputs.shape[-1]), dtype=torch.float64)
+    least = outputs.new_full(zeros.shape, torch.finfo(outputs.dtype).min) if greatest else None
+    return Totals(torch.zeros(batch, dtype=torch.int64), zeros, zeros.clone(), least)
+
+
+def _sums(outputs: Tensor) -> tuple[Tensor, Tensor]:
+    """Sums over the steps of outputs (B, t, H) and of their squares, (B, H) float64."""
+    outputs = outputs.double()
+    return outputs.sum(1), outputs.square().sum(1)
+
 
 def join_totals(parts: Sequence[Totals]) -> Totals:
     """Those of several groups of sequences, in order."""
@@ -110,9 +129,9 @@ class TotalsKeeper:
         found, rows = self._totals, active.to(outputs.device)
         steps = first + torch.arange(outputs.shape[1])
         inside = (steps < self.plan.lengths[active].unsqueeze(1)).to(outputs.device).unsqueeze(2)  # (A, t, 1)
-        kept = torch.where(inside, outputs, 0.0)
-        found.total.index_add_(0, rows, kept.sum(1).double())
-        found.squares.index_add_(0, rows, kept.square().sum(1).double())
+        total, squares = _sums(torch.where(inside, outputs, 0.0))
+        found.total.index_add_(0, rows, total)
+        found.squares.index_add_(0, rows, squares)
         if found.greatest is None or found.block_of is None:
             return
         here = torch.where(inside, outputs, LOWEST).amax(1)  # (A, H)

@@ -107,3 +107,24 @@ def test_a_file_that_becomes_shorter(tmp_path):
 
 def test_a_pipe_that_ends():
     assert list(pieces_of(io.BytesIO(b"abc"), "x")) == [b"abc"]
+
+
+@pytest.mark.parametrize("size", [1, 4, 1000])
+def test_a_mark_before_lines_is_no_part_of_them(size):
+    for content in (b"\xef\xbb\xbf1,2\n3,4\n", b"\xef\xbb\xbfleft,right\r\n1,2\r\n3,4"):
+        found = np.concatenate(list(feed_lines(cut(content, size), VALUES, "x")))
+        assert found.tolist() == [[1, 2], [3, 4]]
+
+
+@pytest.mark.parametrize("content", [b"1,3_1\n", b"1_0,2\n", "1,１\n".encode(), b"1,0x2\n"])
+def test_the_grammar_of_tables(content):
+    with pytest.raises(InputError, match="line 1: expected 2 numbers"):
+        list(feed_lines(cut(content, 9), VALUES, "x"))
+
+
+@pytest.mark.parametrize("size", [1, 2, 1000])
+def test_a_text_is_that_of_a_file(tmp_path, size):
+    content = b"\xef\xbb\xbfa\r\nb\rc\nd\r\r\n\n\xef\xbb\xbfe\r"
+    (tmp_path / "a.txt").write_bytes(content)
+    as_file = (tmp_path / "a.txt").read_text(encoding="utf-8-sig")
+    assert "".join(feed_text(cut(content, size), "x")) == as_file == "a\nb\nc\nd\n\n\n\ufeffe\n"

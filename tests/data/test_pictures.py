@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from auxrnn.data.pictures import opened_image
+from auxrnn.data.pictures import as_seen, is_grey, may_be_transparent, opened_image, upright_size
 from auxrnn.errors import InputError
 from own_files import write_image
 
@@ -49,3 +49,39 @@ def test_an_enormous_one_is_refused_and_warnings_stay_inside(tmp_path, monkeypat
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     with opened_image(path):
         warnings.warn("of a broken file", stacklevel=1)
+
+
+@pytest.mark.parametrize(
+    ("mode", "grey", "transparent"),
+    [
+        ("1", True, False),
+        ("L", True, False),
+        ("I;16", True, False),
+        ("LA", True, True),
+        ("P", False, False),
+        ("RGB", False, False),
+        ("RGBA", False, True),
+        ("CMYK", False, False),
+    ],
+)
+def test_what_the_mode_of_an_image_says(mode, grey, transparent):
+    image = Image.new(mode, (2, 2))
+    assert (is_grey(image), may_be_transparent(image)) == (grey, transparent)
+
+
+def test_an_image_as_it_is_seen(tmp_path):
+    pixels = np.array([[1, 2, 3], [4, 5, 6]], np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # held so that the stored picture is to be turned by 90 degrees to the right
+    Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
+    with opened_image(tmp_path / "a.png") as image:
+        assert (image.size, upright_size(image)) == ((3, 2), (2, 3))
+        assert np.array_equal(np.asarray(as_seen(image)), [[4, 1], [5, 2], [6, 3]])
+
+
+def test_previews_beside_a_photograph_are_no_frames(tmp_path):
+    first = Image.new("RGB", (4, 4), (9, 9, 9))
+    first.save(tmp_path / "a.jpg", format="MPO", save_all=True, append_images=[Image.new("RGB", (4, 4))])
+    with opened_image(tmp_path / "a.jpg") as image:
+        assert image.format == "MPO"
+        assert np.asarray(image).max() == 9

@@ -131,9 +131,11 @@ def test_fit_says_nothing_warns_of_nothing_and_writes_nothing(
 
 def test_verbose_shows_each_epoch(capsys: pytest.CaptureFixture[str]) -> None:
     X, y = rising_or_falling(20)
-    tiny(verbose=1).fit(X, y)
+    clf = tiny(verbose=1).fit(X, y)
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split("  ")[0] for line in lines] == ["pretrain epoch 1/1", "train epoch 1/1"]
+    assert [line.split("  ")[0] for line in lines[:2]] == ["pretrain epoch 1/1", "train epoch 1/1"]
+    assert clf.verdict_ is not None
+    assert lines[2:] == clf.verdict_.lines
 
 
 def test_ctrl_c_is_a_keyboard_interrupt_and_works_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,21 @@ def test_texts() -> None:
         stream.push([1.0])
 
 
+TOKENS: dict[str, Any] = {
+    "recipe": "paper", "aux": None, "stem": "conv", "stride": 4, "kernel": 2, "readout": "stats-max", "lr": 0.05,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["values", "pixels", "texts"])
+def test_tokens_at_any_moment(kind: str) -> None:
+    X = sequences(kind)
+    fitted = LongSequenceClassifier(**TINY, **TOKENS).fit(X, np.arange(12) % 2)
+    stream = fitted.stream()
+    for step in range(10):
+        said = stream.push(X[0][step : step + 1])
+        assert said == pytest.approx(fitted.predict_proba([X[0][: step + 1]]), abs=1e-6)
+
+
 def test_values_and_tags() -> None:
     X = sequences("values")
     regressor = LongSequenceRegressor(**TINY).fit(X, X[:, -1, 0])

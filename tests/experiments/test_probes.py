@@ -16,10 +16,10 @@ from auxrnn.recurrent import map_state, state_tensors
 GREY = InputSpec("pixels", 1, levels=7)
 
 
-def network_for(spec=GREY, *, model="r-lstm", length=4, cell="lstm", layers=1, **aux):
+def network_for(spec=GREY, *, model="r-lstm", length=4, cell="lstm", layers=1, more=None, **aux):
     config = ModelConfig(
         model=model, cell=cell, hidden_size=4, projection_size=None, num_layers=layers, segment_length=length, bptt=2,
-        aux=AuxiliaryConfig(**aux),
+        aux=AuxiliaryConfig(**aux), **(more or {}),
     )  # fmt: skip
     return build_model(config, spec, 3)
 
@@ -195,3 +195,62 @@ def test_gradients_need_labels():
     data = SequenceData("x", GREY, torch.zeros(1, 3, 1, dtype=torch.uint8))
     with pytest.raises(ValueError, match="labels"):
         gradient_norms(network_for(), data.batch([0]))
+
+
+# Tokens ---------------------------------------------------------------------------------------------------------------
+
+STEM = {"stem": "conv", "stride": 3, "kernel": 2}
+
+
+@pytest.mark.parametrize("size", [1, 3])
+@pytest.mark.parametrize("length", [2, 99])
+def test_a_perfect_memory_of_tokens_gives_the_image(monkeypatch, length, size):
+    """12 pixels are 4 tokens, 14 are 5, of which the last is cut where the image ends."""
+    spec = InputSpec("pixels", size, levels=7)
+    for columns in (4, 5):
+        network, data = network_for(spec, length=length, more=STEM), images(spec=spec, columns=columns)
+        answer_with(monkeypatch, network.auxiliaries["reconstruct"], lambda segments: segments)
+        found = memory_probe(network, data, images=2)
+        originals = data.inputs[:2].reshape(2, 3, columns, size).squeeze(-1).numpy()
+        assert found.errors == (0.0,) * len(found.distances)
+        assert np.array_equal(found.originals, originals)
+        assert np.array_equal(found.recalled[0][:, found.asked[0]], originals[:, found.asked[0]])
+        assert found.asked[0].all()
+        assert found.asked[0].shape == (3, columns)
+        if length == 2 and columns == 4:
+            assert found.distances == (0, 2)  # tokens
+            assert [int(asked.sum()) for asked in found.asked] == [12, 6]
+        shown, remembered = remembered_images(network, data, 2)
+        assert np.array_equal(shown, originals)
+        assert np.array_equal(remembered, originals)
+
+
+def test_tokens_of_characters():
+    text = SequenceData("text", InputSpec("characters", 5), [torch.randint(0, 5, (n,)) for n in (19, 22, 20)])
+    found = memory_probe(network_for(text.spec, length=3, more=STEM), text)
+    assert found.distances == (0, 3)
+    assert all(0 <= error <= 1 for error in (*found.errors, *found.baseline))
+
+
+def test_norms_over_tokens_against_a_loop():
+    network = network_for(more=STEM).double()
+    batch = SequenceData("x", GREY, images(count=3).inputs, torch.tensor([0, 1, 2]), ("a", "b", "c")).batch([0, 1, 2])
+    found = gradient_norms(network, batch)
+    network.eval()
+    tokens = network.encoder.cut(batch).inputs
+    expected = np.zeros(4)
+    for row in range(3):
+        for distance in range(1, 5):
+            before, after = tokens[row : row + 1, : 4 - distance], tokens[row : row + 1, 4 - distance :]
+            state = network.encoder(before)[1] if before.shape[1] else network.encoder.initial_state(after)
+            leaf = map_state(lambda tensor: tensor.detach().requires_grad_(), state)
+            gradients = torch.autograd.grad(
+                loss_from(network, after, batch.labels[row : row + 1], leaf), state_tensors(leaf)
+            )
+            expected[distance - 1] += float(torch.cat([g.flatten() for g in gradients]).norm()) / 3
+    assert found == pytest.approx(expected, rel=1e-9)
+
+
+def test_no_norms_where_all_steps_are_read():
+    with pytest.raises(ValueError, match="readout of the last output, got one of all steps"):
+        gradient_norms(network_for(more={"readout": "stats"}), images().batch([0]))

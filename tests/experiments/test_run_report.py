@@ -86,6 +86,27 @@ def test_the_page_of_one_run_lies_in_its_folder(runs, tmp_path):
     assert said[-1] == str(run / "report.html")
 
 
+def test_the_verdict_and_the_floors_of_each_run(runs, tmp_path):
+    report_runs([runs / "rp 3", runs / "lstm", runs / "stopped"], tmp_path / "page.html", say=lambda line: None)
+    page = Texts(tmp_path / "page.html")
+    for name in ("rp 3", "lstm"):
+        stored = read_json(RunFolder(runs / name).result)
+        assert stored["verdict"]["summary"] in page.words
+        for finding in stored["verdict"]["findings"]:
+            assert finding["words"] in page.words
+            assert finding["next"] in page.words
+        assert f"{100 * stored['floors']['linear on window statistics']['test']:.2f}" in page.words
+    assert page.words.count("linear on window statistics") == 2
+
+
+def test_runs_of_a_grid_have_no_verdict(runs, tmp_path):
+    shutil.copytree(runs / "lstm", tmp_path / "run")
+    place = RunFolder(tmp_path / "run").result
+    write_json(place, {name: told for name, told in read_json(place).items() if name not in ("floors", "verdict")})
+    report_runs([tmp_path / "run"], say=lambda line: None)
+    assert "Verdict" not in Texts(tmp_path / "run" / "report.html").words
+
+
 def test_several_runs(runs, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["report", *(str(runs / name) for name in ("lstm", "rp 3", "rp 4", "stopped"))]) == 0
@@ -163,6 +184,17 @@ def test_models_of_every_kind(tmp_path, model):
     assert "Mistakes" in page.words
     assert ("How far the gradient reaches" in page.words) == (model != "transformer")
     assert ("What the memory holds" in page.words) == (model == "sa-lstm")
+
+
+def test_tokens_and_readouts_of_all_steps(tmp_path):
+    """Distances are raw steps; where every step is read, the page says why nothing is drawn."""
+    stem = {"stem": "conv", "stride": 8, "kernel": 2, "segment_length": 2, "bptt": 2}
+    run_small(tmp_path / "last", model="r-lstm", max_epochs=1, **stem)
+    run_small(tmp_path / "all", model="r-lstm", max_epochs=1, readout="stats", **stem)
+    page = Texts(report_runs([tmp_path / "last", tmp_path / "all"], say=lambda line: None))
+    assert any("every segment of 16 steps, given its first 8, from the state" in word for word in page.words)
+    assert any("K = 2 tokens of 8 steps" in word for word in page.words)
+    assert any("its head reads all steps, so the gradient comes to each directly" in word for word in page.words)
 
 
 def test_a_decoder_of_the_future_has_no_memory_to_show(tmp_path):

@@ -123,9 +123,13 @@ def test_combined_factors_come_table_by_table() -> None:
 @pytest.mark.parametrize("name", ["paper", "short", "laptop"])
 def test_where_nothing_else_is_said_the_recipe_holds(name: str) -> None:
     runs = {run.arm: run.config for run in plan_runs(find_experiment("table2"), find_scale(name), 1, ["mnist"])}
-    own = {"laptop": {"batch_size": 16, "bptt": 75, "num_anchors": 10, "segment_length": 15}}
+    own = {
+        "paper": {"pretrain_epochs": 10},
+        "short": {"pretrain_epochs": 3},
+        "laptop": {"pretrain_epochs": 2, "batch_size": 16, "bptt": 75, "num_anchors": 10, "segment_length": 15},
+    }
     config = runs["r-LSTM 20x30 Truncate300"]
-    expected = {**RECIPES["paper"], "num_anchors": 20, "segment_length": 30, **own.get(name, {})}
+    expected = {**RECIPES["paper"], "num_anchors": 20, "segment_length": 30, **own[name]}
     assert {setting: getattr(config, setting) for setting in expected} == expected
     torch = runs["LSTM Truncate300, torch's initialisation and RMSProp"]
     assert torch == replace(runs["LSTM Truncate300"], initialisation="torch", optimizer="rmsprop")

@@ -79,6 +79,7 @@ def test_runs_are_made_once_and_told(tmp_path, monkeypatch):
     assert all(outcome.state == "finished" and outcome.new for outcome in made.values())
     assert made["a/seed-1"].result == json.loads((tmp_path / "a" / "seed-1" / "result.json").read_text())
     assert lines[0].startswith("[1/2] a/seed-")
+    assert not any({"floors", "verdict"} & outcome.result.keys() for outcome in made.values())  # a grid pays for none
     left = {path.name for path in (tmp_path / "a" / "seed-0").iterdir()} - {"tensorboard"}
     assert left == {"config.yaml", "env.json", "metrics.csv", "result.json", "model", "log.txt"}
 
@@ -182,6 +183,8 @@ def test_costs():
     assert estimated_cost(replace(base, model="rp-lstm")) > estimated_cost(replace(base, model="r-lstm"))
     assert estimated_cost(replace(base, limit_train=600)) == estimated_cost(base) / 100
     assert estimated_cost(replace(base, data="some-file.npz")) > 0
+    tokens = replace(base, bptt="full", stem="conv", stride=4)
+    assert estimated_cost(tokens) == estimated_cost(replace(tokens, stride=1)) / 4
 
 
 def test_a_run_whose_process_dies_goes_on_but_not_for_ever(tmp_path, scripted):

@@ -10,7 +10,7 @@ import pytest
 
 from auxrnn.arguments import parse_run_config
 from auxrnn.errors import InputError
-from auxrnn.grids.records import Record, add_records, find_record, keep_runs, read_records, record_folder
+from auxrnn.grids.records import Record, add_records, find_record, keep_runs, read_records, record_folder, score_told
 from auxrnn.runs.folder import RunFolder, read_curve
 from small_runs import SMALL, run_small
 
@@ -143,6 +143,29 @@ def test_a_run_of_an_older_version_lacks_figures(root):
     del result["peak_memory_bytes"]
     path.write_text(json.dumps(result))
     assert record_folder(path.parent, "older").result == result
+
+
+@pytest.mark.parametrize(
+    ("target", "scores", "told"),
+    [
+        ("value", {"r2": -0.5, "rmse": 3.25, "mae": 2.0}, "R2 -0.5"),
+        ("tags", {"step_accuracy": 0.75}, "step accuracy 75.00 %"),
+        ("classes", {"micro_f1": 0.5, "exact_match": 0.25}, "micro-F1 50.00 %"),
+        ("class", {"accuracy": 0.5}, "50.0 %"),
+    ],
+)
+def test_every_target_has_its_own_score(root, target, scores, told):
+    path = root / "mnist" / "lstm" / "seed-3" / "result.json"
+    result = {name: value for name, value in json.loads(path.read_text()).items() if not name.startswith("test_")}
+    result |= {"target": target, **{f"test_{name}": value for name, value in scores.items()}}
+    path.write_text(json.dumps(result))
+    record = record_folder(path.parent, "one")
+    assert {name: record.result[f"test_{name}"] for name in scores} == scores
+    assert score_told(result) == told
+    score = next(iter(scores))
+    path.write_text(json.dumps({**result, f"test_{score}": "none"}))
+    with pytest.raises(InputError, match=rf"found test_{score} 'none'"):
+        record_folder(path.parent, "one")
 
 
 @pytest.mark.parametrize("content", ["{}", "[", "[]"])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from auxrnn.cli import main
-from auxrnn.own import media, tables, texts
+from auxrnn.own import delimited, media, texts
 from own_files import changed, write_csv, write_image, write_wave
 
 
@@ -109,9 +109,9 @@ def png_of(columns, rows):
 
 
 def longer_header(folder):
-    """Recordings of which one announces two gigabytes."""
+    """Recordings of which one announces a gigabyte."""
     source = sounds(folder)
-    changed(source / "a" / "0.wav", 40, 44, struct.pack("<I", 2**31))
+    changed(source / "a" / "0.wav", 40, 44, struct.pack("<I", 2**30))
     return source
 
 
@@ -197,7 +197,7 @@ BAD_FILES = {
     "wav wrongly encoded": (lambda f: changed(sounds(f) / "a" / "0.wav", 20, 22, b"\3\0").parents[1], "expected a wav"),
     "flac broken": (lambda f: changed(flacs(f) / "a" / "0.flac", 3000, 10**6).parents[1], "flac"),
     "flac empty": (lambda f: with_file(flacs(f), "a/0.flac", b""), "expected a flac file"),
-    "flac enormous": (endless_flac, "expected a whole flac file"),
+    "flac enormous": (endless_flac, "expected a whole recording"),
     "flac mislabelled": (lambda f: with_file(flacs(f), "a/0.flac", b"RIFF0000WAVE"), "begins with"),
     # folders of texts
     "text broken": (lambda f: with_file(documents(f), "a/0.txt", b"\0\xff\xfe\0"), "--encoding"),
@@ -294,7 +294,7 @@ BAD_CONTENTS = {
 @pytest.fixture
 def smaller_limits(monkeypatch):
     """So that what is enormous need not take gigabytes here."""
-    monkeypatch.setattr(tables, "LARGEST_CELL", 4000)
+    monkeypatch.setattr(delimited, "LARGEST_CELL", 4000)
     monkeypatch.setattr(texts, "LARGEST_CELL", 4000)
     monkeypatch.setattr(media, "LARGEST_DOCUMENT", 4000)
 

@@ -7,11 +7,15 @@ import torch
 from torch import Tensor, nn
 
 from auxrnn import truncation
-from auxrnn.batch import InputSpec
+from auxrnn.anchors import step_generator
+from auxrnn.batch import InputSpec, SequenceBatch
 from auxrnn.encoder import Encoder
 from auxrnn.errors import InputError
 from auxrnn.initialisation import chrono_
 from auxrnn.kernels.lstm import PersistentLSTM, grouped_lstm
+from auxrnn.model import SequenceClassifier
+from auxrnn.stems import ConvStem
+from auxrnn.streaming import Stream
 from auxrnn.truncation import WindowPlan, encode_plans
 
 pytest.importorskip("triton")
@@ -96,6 +100,31 @@ def test_windows_of_an_encoder_are_the_same_on_the_kernel(monkeypatch: pytest.Mo
         results.append([*found, *torch.autograd.grad(total, list(encoder.parameters()))])
         assert second.outputs.shape == (2, 1, 0, 16)
     assert_near(*results)
+
+
+@pytest.mark.parametrize("readout", ["last", "stats-max"])
+def test_tokens_and_readouts_of_all_steps_are_the_same_on_the_kernel(readout: str) -> None:
+    """Sums come from the plain prefix; the windows, of unequal lengths and some of them empty, run on the kernel."""
+    torch.manual_seed(1)
+    spec = InputSpec("values", 2)
+    core = PersistentLSTM(4, 16, backend="persistent", operands="fp32")
+    encoder = Encoder(spec, cell=core, projection_size=4, stem=ConvStem(spec, 4, stride=2, kernel=2))
+    options = {"num_windows": 2, "top_windows": 1, "anchor_weight": 0.0 if readout == "last" else 0.5}
+    kernel = SequenceClassifier(encoder, 3, bptt=2, readout=readout, windows=options, regulariser="none").to(DEVICE)
+    plain = copy.deepcopy(kernel)
+    plain.encoder.core = nn.LSTM(4, 16, batch_first=True).to(DEVICE)
+    plain.encoder.core.load_state_dict(kernel.encoder.core.state_dict())
+    batch = SequenceBatch(torch.randn(3, 11, 2), torch.tensor([11, 2, 7]), torch.arange(3)).to(DEVICE)
+    results, streamed = [], []
+    for network in (kernel, plain):
+        loss = network.losses(batch, ["supervised"], 0.0, step_generator(0))["supervised"].total
+        weights = [*network.encoder.parameters(), *network.supervised.parameters()]
+        with torch.no_grad():
+            results.append([loss, network.eval()(batch), *torch.autograd.grad(loss, weights)])
+        stream = Stream(network)
+        streamed.append([stream.push(piece) for piece in batch.inputs[:1].split([1, 6, 4], dim=1)])
+    assert_near(*results)
+    assert_near(*streamed)
 
 
 def test_half_precision_and_autocast_come_out_as_the_weights_are() -> None:

@@ -5,6 +5,8 @@ import pytest
 
 from auxrnn.errors import InputError
 from auxrnn.own.archive import find_ts
+from auxrnn.own.importing import read_source
+from auxrnn.reading import ReadingOptions
 
 HEADER = ["#a comment", "@problemName Toy", "@timeStamps false", "@missing true", "@univariate true"]
 
@@ -108,3 +110,16 @@ def test_a_number_that_is_none(tmp_path):
     path = write(tmp_path / "a.ts", ["1:high"], label="@targetLabel true")
     with pytest.raises(InputError, match="expected a number as target, got 'high'"):
         rows_of(path)
+
+
+def test_comments_and_labels_written_otherwise(tmp_path):
+    path = tmp_path / "a.ts"
+    path.write_text("% by hand\n# and so\n@classLabel true 1 2.0\n@data\n% the cases\n1,2:1.0\n3,4:2\n5:1\n6:2.00\n")
+    found = read_source(path, ReadingOptions())
+    assert (found.classes, found.labels.tolist()) == (("1", "2"), [0, 1, 0, 1])
+    path.write_text("@classLabel true 1 2\n@data\n1,2:3.0\n")
+    with pytest.raises(InputError, match=r"row 3: expected a class of the header's @classLabel, got '3\.0'"):
+        read_source(path, ReadingOptions())
+    path.write_text("@classLabel true 1 2\n@data\n1_0,2:1\n")
+    with pytest.raises(InputError, match="row 3: expected a number as value, got '1_0'"):
+        read_source(path, ReadingOptions())

@@ -1,6 +1,7 @@
 """NumPy files against the arrays that were saved; nothing is unpickled."""
 
 import io
+import struct
 import zipfile
 
 import numpy as np
@@ -214,4 +215,43 @@ def test_parts_with_and_without_a_split(tmp_path):
     part = {"X_train": np.zeros((2, 3)), "y_train": [0, 1]}
     np.savez(tmp_path / "a.npz", **part, X=np.zeros((2, 3)), y=[0, 1])
     with pytest.raises(InputError, match="expected X and y, or X_train and X_test with theirs, found both"):
+        find_arrays(tmp_path / "a.npz")
+
+
+def test_validation_arrays_are_a_split(tmp_path):
+    for name in ("val", "valid", "validation"):
+        path = tmp_path / f"{name}.npz"
+        np.savez(
+            path, **{"X_train": np.zeros((2, 3)), "y_train": [0, 1], f"X_{name}": np.ones((1, 3)), f"y_{name}": [1]}
+        )
+        assert [row.split for row in find_arrays(path).rows()] == ["train", "train", "validation"]
+
+
+@pytest.mark.parametrize(("shape", "warned"), [((4, 3, 100), True), ((4, 100, 3), False), ((4, 10, 79), False)])
+def test_steps_that_stand_last_are_warned_of(tmp_path, shape, warned):
+    np.savez(tmp_path / "a.npz", X=np.zeros(shape), y=[0, 1] * 2)
+    notes = find_arrays(tmp_path / "a.npz").form.notes
+    assert bool(notes) is warned
+    assert not warned or "3 steps of 100 channels each" in notes[0]
+
+
+def test_objects_are_told_how_to_be_saved(tmp_path):
+    np.savez(tmp_path / "a.npz", X=np.zeros((2, 3)), y=np.array(["a", "b"], object))
+    with pytest.raises(InputError, match=r"y\.npy: .*never unpickled\. Labels from pandas: save y\.astype\(str\)"):
+        find_arrays(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("shape", ["(True, 3)", "(2, False)", "(True,)"])
+def test_a_shape_with_true_or_false(tmp_path, shape):
+    path = tmp_path / "X.npy"
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}, }}"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + bytes(48))
+    with pytest.raises(InputError, match=r"X\.npy: expected a NumPy array, found one of float64 and shape"):
+        find_arrays(path, labelled=False)
+
+
+def test_members_that_swell(tmp_path, monkeypatch):
+    monkeypatch.setattr("auxrnn.own.encodings.ALWAYS_ALLOWED", 10_000)
+    np.savez_compressed(tmp_path / "a.npz", X=np.zeros((100, 1000)), y=np.arange(100) % 2)
+    with pytest.raises(InputError, match=r"X\.npy: expected content of at most 200 times its compressed size"):
         find_arrays(tmp_path / "a.npz")

@@ -9,6 +9,8 @@ from auxrnn.own.tables import open_table
 from auxrnn.reading import ReadingOptions
 from own_files import write_csv, write_image, write_wave
 
+OPTIONS = ReadingOptions()
+
 
 def summary(reader):
     return [(row.sequence[:, 0].tolist(), row.label, row.split) for row in reader.rows()]
@@ -108,3 +110,67 @@ def test_a_list_is_one_of_the_files_that_are_read(tmp_path):
     write_wave(tmp_path / "a.wav", [1])
     path = write_csv(tmp_path / "list.csv", "path,label", "a.wav,x")
     assert list_of(path).files == [path, tmp_path / "a.wav"]
+
+
+def write_folders(folder, *names):
+    for name in names:
+        write_image(folder / name / "1.png", np.zeros((2, 2), np.uint8))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("names", "splits"),
+    [
+        (("train", "validation"), ("train", "validation")),
+        (("training_set", "test_set"), ("train", "test")),
+        (("train", "valid"), ("train", "validation")),
+        (("Training", "Testing"), ("train", "test")),
+        (("train2017", "val2017"), ("train", "validation")),
+        (("TrainImages", "dev-data", "TestImages"), ("train", "validation", "test")),
+    ],
+)
+def test_splits_under_any_name(tmp_path, names, splits):
+    reader = find_class_folder(write_folders(tmp_path, *(f"{name}/{kind}" for name in names for kind in "ab")), OPTIONS)
+    assert {(row.split, row.label) for row in reader.rows()} == {(split, kind) for split in splits for kind in "ab"}
+    assert reader.form.description.startswith(f"{' and '.join(names)} folders")
+
+
+def test_a_class_may_be_called_as_a_split(tmp_path):
+    reader = find_class_folder(write_folders(tmp_path, "bus", "car", "train"), OPTIONS)
+    assert [(row.split, row.label) for row in reader.rows()] == [(None, "bus"), (None, "car"), (None, "train")]
+
+
+def test_splits_within_classes(tmp_path):
+    reader = find_class_folder(write_folders(tmp_path, "a/train", "a/test", "b/train", "b/test"), OPTIONS)
+    assert {(row.split, row.label) for row in reader.rows()} == {(s, k) for s in ("train", "test") for k in "ab"}
+    reader = find_class_folder(write_folders(tmp_path, "b/others"), OPTIONS)
+    assert {row.split for row in reader.rows()} == {None}
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (("train/a", "test/a", "cats"), "found 'cats' beside 'test', which is named as a split"),
+        (("val/a", "test/a"), "expected a folder of training data, found test, val"),
+        (("train", "test"), "test: expected one subfolder a class in a folder named as a split"),
+    ],
+)
+def test_splits_among_classes_are_asked_about(tmp_path, names, told):
+    with pytest.raises(InputError, match=told):
+        find_class_folder(write_folders(tmp_path, *names), OPTIONS)
+
+
+def test_links_to_folders_are_followed_once(tmp_path):
+    write_folders(tmp_path / "store", "x/deep")
+    write_folders(tmp_path / "in", "a", "b")
+    (tmp_path / "in" / "b" / "more").symlink_to(tmp_path / "store", target_is_directory=True)
+    (tmp_path / "store" / "x" / "again").symlink_to(tmp_path / "store", target_is_directory=True)
+    (tmp_path / "store" / "up").symlink_to(tmp_path, target_is_directory=True)
+    files = [entry.path.relative_to(tmp_path) for entry in find_class_folder(tmp_path / "in", OPTIONS).entries]
+    assert list(map(str, files)) == ["in/a/1.png", "in/b/1.png", "in/b/more/x/deep/1.png"]
+
+
+def test_columns_of_a_list_that_are_not_read(tmp_path):
+    write_wave(tmp_path / "a.wav", [1])
+    reader = list_of(write_csv(tmp_path / "list.csv", "path,label,width", "a.wav,x,7"))
+    assert reader.form.notes == ("Columns that are not read: width.",)

@@ -1,6 +1,7 @@
 """What is told of a set before training, word by word."""
 
 import numpy as np
+import pytest
 
 from auxrnn.own.findings import describe_findings, describe_preprocessing
 from auxrnn.own.importing import read_source
@@ -60,3 +61,20 @@ def test_classes_that_may_be_no_labels(tmp_path):
     told = describe_findings(read_source(path, ReadingOptions()))
     assert "Note: '?' counts as a class; where it stands for no label, leave the cell empty." in told
     assert sum("counts as a class" in line for line in told) == 2
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        (("café", "cafe\u0301"), [r"Note: 'cafe\u0301', 'caf\xe9' count as classes of their own"]),
+        (("01", "1", "001"), ["Note: '001', '01', '1' count as classes of their own"]),
+        (("Yes", "yes", "no"), ["Note: 'Yes', 'yes' count as classes of their own"]),
+        (("a  b", "a b"), ["Note: 'a  b', 'a b' count as classes of their own"]),
+        (("10", "1"), []),
+        (("café", "cafe"), []),
+    ],
+)
+def test_classes_that_differ_in_form_alone(tmp_path, labels, told):
+    path = write_csv(tmp_path / "a.csv", "text,label", *(f"some text,{label}" for label in labels * 2))
+    notes = [line for line in describe_findings(read_source(path, ReadingOptions())) if line.startswith("Note")]
+    assert [note[: len(start)] for note, start in zip(notes, told, strict=True)] == told

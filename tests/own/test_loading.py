@@ -57,7 +57,8 @@ def test_a_set_is_the_same_as_its_source(tmp_path):
     same(read.test, mapped.test)
     assert len(read.train) == 8
     assert read.findings[-2].endswith("; limited to 8 and 4")
-    assert read.findings == mapped.findings
+    renamed = mapped.findings[0].replace(f"{tmp_path / 'set'}", str(path), 1)
+    assert read.findings == (renamed, *mapped.findings[1:])
 
 
 def test_batches_are_padded_and_standardised(tmp_path):
@@ -111,8 +112,29 @@ def test_a_stored_set_with_values_that_cannot_be_used(tmp_path):
     import_source(path, tmp_path / "set", ReadingOptions(), lambda line: None)
     assert verify_own(tmp_path / "set", ReadingOptions()) == load_own(tmp_path / "set", ReadingOptions()).findings
     values = np.memmap(tmp_path / "set" / "values.bin", "float64", "r+")
-    for broken in (np.inf, np.nan):
+    for broken in (np.inf, np.nan, values[1]):
         values[0] = broken
         values.flush()
-        with pytest.raises(InputError, match=r"steps\.csv.*: expected finite values"):
+        with pytest.raises(InputError, match=r"set/values\.bin: expected the numbers that were imported"):
             verify_own(tmp_path / "set", ReadingOptions())
+
+
+@pytest.mark.parametrize(
+    ("splits", "train", "test", "told"),
+    [
+        (["train"] * 6 + ["val"] * 2, 6, 2, "the source's validation split, for it has no test split"),
+        (["train"] * 4 + ["val"] * 2 + ["test"] * 2, 6, 2, "the source's own (2 validation sequences are to train on"),
+        (["train"] * 6 + ["test"] * 2, 6, 2, "the source's own, 6 to train"),
+    ],
+)
+def test_what_a_validation_split_is_for(tmp_path, splits, train, test, told):
+    lines = [f"some text {row},{'xy'[row % 2]},{split}" for row, split in enumerate(splits)]
+    own = load_own(write_csv(tmp_path / "a.csv", "text,label,split", *lines), OPTIONS)
+    assert (len(own.train), len(own.test)) == (train, test)
+    assert any(told in line for line in own.findings)
+
+
+def test_validation_without_training_is_refused(tmp_path):
+    path = write_csv(tmp_path / "a.csv", "text,label,split", "a b,x,val", "c d,y,val", "a b,x,val", "c d,y,val")
+    with pytest.raises(InputError, match="expected training sequences beside the validation split"):
+        load_own(path, OPTIONS)

@@ -1,5 +1,7 @@
 """Long-form tables against sequences written down by hand."""
 
+import time
+
 import numpy as np
 import pytest
 
@@ -177,3 +179,100 @@ def test_a_time_beyond_any_number(tmp_path):
     path = write_csv(tmp_path / "a.csv", "id,time,u,label", "1,1,5,x", f"1,{'9' * 400},6,x")
     with pytest.raises(InputError, match="row 3: expected a finite time"):
         list(reader_of(path).rows())
+
+
+def many(fmt, sequences=4, steps=5):
+    return [fmt(row // steps, row % steps, row) for row in range(sequences * steps)]
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0", "index", "rownames", "made_up"])
+def test_row_numbers_are_no_channel(tmp_path, name):
+    lines = many(lambda i, t, row: f"{row},{i},{t},{t * t},{'ab'[i % 2]}")
+    form = reader_of(write_csv(tmp_path / "a.csv", f"{name},id,time,u,label", *lines)).form
+    assert form.channel_names == ("u",)
+    shown = name or "one without a name"
+    assert form.notes == (f"Row numbers that are not read: {shown}; --features names those that are.",)
+    if name:
+        assert reader_of(tmp_path / "a.csv", features=f"{name},u").form.channel_names == (name, "u")
+
+
+def test_an_index_in_parquet_is_no_channel(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    columns = {"id": [1, 1, 2], "time": [0, 1, 0], "u": [5.0, 6.0, 7.0], "label": ["a", "a", "b"]}
+    parquet.write_table(pa.table(columns | {"__index_level_0__": [4, 9, 2]}), tmp_path / "a.parquet")
+    assert reader_of(tmp_path / "a.parquet").form.channel_names == ("u",)
+
+
+def test_a_counter_within_each_sequence_is_a_channel(tmp_path):
+    lines = many(lambda i, t, row: f"{i},{row},{t},{'ab'[i % 2]}")
+    assert reader_of(write_csv(tmp_path / "a.csv", "id,time,count,label", *lines)).form.channel_names == ("count",)
+
+
+@pytest.mark.parametrize("cell", ["3_1", "１２", "0x10", "1,5"])
+def test_no_number_among_numbers_is_refused_with_its_row(tmp_path, cell):
+    path = write_csv(tmp_path / "a.csv", "id,time,u,label", "1,0,1.5,x", "1,1,2.5,x", f'2,0,"{cell}",y')
+    with pytest.raises(InputError, match=rf"row 4: expected a number as u, got '{cell}'"):
+        list(reader_of(path).rows())
+
+
+def test_columns_of_no_numbers_are_not_read(tmp_path):
+    path = write_csv(tmp_path / "a.csv", "id,time,u,load,label", "1,0,1.5,3_1,x", "2,0,2.5,4_2,y")
+    form = reader_of(path).form
+    assert form.channel_names == ("u",)
+    assert form.notes == ("Columns that are not read: load; --features names those that are.",)
+
+
+def test_decimal_commas_are_asked_about(tmp_path):
+    path = write_csv(tmp_path / "a.csv", "id;time;u;v;label", "1;0;1,051;7;x", "2;0;-0,5;8;y")
+    with pytest.raises(InputError, match=r"numbers with a point in 'u', got '1,051'.*say --decimal ,; else"):
+        reader_of(path)
+    first, second = reader_of(path, decimal=",").rows()
+    assert (first.sequence.tolist(), second.sequence.tolist()) == ([[1.051, 7]], [[-0.5, 8]])
+    broken = write_csv(tmp_path / "b.csv", "id;time;u;label", "1;0;1,5;x", "2;0;2.5;y")
+    with pytest.raises(InputError, match=r"row 3: expected a number as u, got '2\.5'.*If \. is the decimal mark"):
+        list(reader_of(broken, decimal=",", features="u").rows())
+
+
+def test_words_of_excel_are_missing_values(tmp_path):
+    path = write_csv(tmp_path / "a.csv", "id,time,u,label", "1,0,1.5,x", "1,1,#N/A,x", "1,2,#DIV/0!,x")
+    (row,) = reader_of(path).rows()
+    assert np.isnan(row.sequence[:, 0]).tolist() == [False, True, True]
+
+
+def test_one_endless_table_is_cut_up(tmp_path):
+    lines = many(lambda i, t, row: f"{row},{row * 2},{'aab'[row // 7]}")
+    path = write_csv(tmp_path / "a.csv", "time,u,label", *lines)
+    rows = list(reader_of(path, window=4).rows())
+    assert [len(row.sequence) for row in rows] == [4, 4, 4, 2, 4, 2]  # a new one where the label changes, too
+    assert [row.label for row in rows] == ["a", "a", "a", "a", "b", "b"]
+    assert np.concatenate([row.sequence for row in rows])[:, 0].tolist() == [2 * row for row in range(20)]
+    assert rows[1].where == f"{path}, row 6"
+    assert [row.where for row in reader_of(path, window=4).rows(skip=5)] == [rows[5].where]
+    tagged = list(reader_of(path, window=8, target="tags").rows())
+    assert [len(row.sequence) for row in tagged] == [8, 8, 4]
+    assert tagged[1].label == ("a",) * 6 + ("b",) * 2
+
+
+def test_long_sequences_are_cut_up(tmp_path):
+    path = write_csv(tmp_path / "a.csv", "id,time,u,label", *many(lambda i, t, row: f"{i},{t},{row % 7},x"))
+    rows = list(reader_of(path, window=3).rows())
+    assert [row.sequence[:, 0].tolist() for row in rows[:3]] == [[0, 1, 2], [3, 4], [5, 6, 0]]
+
+
+@pytest.mark.slow
+def test_columns_cost_what_they_are(tmp_path):
+    """Four times the columns take about four times the time, where the square would be sixteen times."""
+
+    def seconds(columns):
+        cells = ",".join("1" * columns)
+        names = ",".join(f"c{column}" for column in range(columns))
+        lines = [f"{i},{t},{cells},x" for i in range(4) for t in range(3)]
+        path = write_csv(tmp_path / "a.csv", f"id,time,{names},label", *lines)
+        start = time.process_time()
+        assert len(list(reader_of(path).rows())) == 4
+        return time.process_time() - start
+
+    seconds(100)
+    assert seconds(40_000) < 8 * seconds(10_000)

@@ -85,3 +85,66 @@ def test_several_files_of_a_split(tmp_path):
         InputError, match=r"expected one train and one test file ending in \.ts, found One_TRAIN\.ts, Two"
     ):
         recognise(tmp_path / "series", ReadingOptions())
+
+
+def rows_are(path, **options):
+    return type(recognise(path, ReadingOptions(**options)))
+
+
+def test_a_column_is_a_text_only_if_its_cells_are(tmp_path):
+    numbers = [f"{row // 3},{row},{row % 2}.5,{'ab'[row // 3 % 2]}" for row in range(12)]
+    path = write_csv(tmp_path / "a.csv", "sequence,time,message,label", *numbers)
+    assert rows_are(path) is LongFormReader
+    assert recognise(path, ReadingOptions()).form.channel_names == ("message",)
+    assert rows_are(write_csv(tmp_path / "b.csv", "id,sequence,label", "1,ACGT,x", "2,ACCT,y")) is TextReader
+    assert rows_are(write_csv(tmp_path / "c.csv", "id,file,a,label", "1,7,2,x", "1,8,3,x")) is LongFormReader
+
+
+def test_a_text_beside_an_id_and_a_time(tmp_path):
+    header = "id,timestamp,text,retweets,label"
+    once = write_csv(tmp_path / "a.csv", header, "1,2024-01-01,so bad,2,x", "2,2024-01-02,so good,3,y")
+    assert rows_are(once) is TextReader
+    assert recognise(once, ReadingOptions()).form.notes == ("Columns that are not read: id, timestamp, retweets.",)
+    again = write_csv(tmp_path / "b.csv", header, "1,2024-01-01,so bad,2,x", "1,2024-01-02,so good,3,x")
+    with pytest.raises(InputError, match=r"told what a row is: a text \('text'\).*Say --text text or --id id"):
+        recognise(again, ReadingOptions())
+    assert rows_are(again, text="text") is TextReader
+    assert rows_are(again, id="id") is LongFormReader
+    assert rows_are(again, rows="steps") is LongFormReader
+
+
+def test_roles_come_from_the_training_file(tmp_path):
+    write_csv(tmp_path / "train.csv", "text,label", "a b,x", "c d,y")
+    write_csv(tmp_path / "test.csv", "label,other,text", "x,1,e f", "y,2,g h")
+    rows = [(row.sequence, row.label, row.split) for row in recognise(tmp_path, ReadingOptions()).rows()]
+    assert rows == [("a b", "x", "train"), ("c d", "y", "train"), ("e f", "x", "test"), ("g h", "y", "test")]
+
+
+@pytest.mark.parametrize("test", [("text,fold", "e f,0"), ("id,text", "1,e f")])
+def test_a_test_file_without_the_label_is_data_to_predict(tmp_path, test):
+    write_csv(tmp_path / "train.csv", "id,text,label", "1,a b,0", "2,c d,1")
+    write_csv(tmp_path / "test.csv", *test)
+    write_csv(tmp_path / "sample_submission.csv", "id,label", "1,0")
+    reader = recognise(tmp_path, ReadingOptions())
+    assert [(row.sequence, row.label, row.split) for row in reader.rows()] == [
+        ("a b", "0", "train"),
+        ("c d", "1", "train"),
+    ]
+    assert reader.form.notes == (
+        "Left out, for its name says no split: sample_submission.csv.",
+        "test.csv has no column 'label': it is data to predict (auxrnn predict), and not read here.",
+        "Columns that are not read: id.",
+    )
+    write_csv(tmp_path / "train-2.csv", "id,text", "1,a b")
+    with pytest.raises(InputError, match=r"train\.csv: expected --label|train-2\.csv: expected --label"):
+        recognise(tmp_path, ReadingOptions())
+
+
+def test_features_in_the_order_of_the_training_file(tmp_path):
+    write_csv(tmp_path / "train.csv", "id,time,a,b,label", "1,0,1,2,x", "2,0,3,4,y")
+    write_csv(tmp_path / "test.csv", "b,a,extra,time,id,label", "6,5,9,0,1,x")
+    assert [row.sequence.tolist() for row in recognise(tmp_path, ReadingOptions()).rows()] == [
+        [[1, 2]],
+        [[3, 4]],
+        [[5, 6]],
+    ]

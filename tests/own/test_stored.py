@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from auxrnn.errors import InputError
+from auxrnn.own.filed import FiledArray
 from auxrnn.own.importing import import_source, read_source
-from auxrnn.own.stored import ENDS, LABELS, META, SPLITS, VALUES, is_set, open_set
+from auxrnn.own.stored import ENDS, LABELS, META, SPLITS, VALUES, is_set, open_set, verify_values
 from auxrnn.reading import ReadingOptions
-from own_files import write_long_form
+from own_files import write_csv, write_long_form
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def folder(tmp_path):
 def test_the_same_as_the_source(folder):
     mapped, read = open_set(folder), read_source(folder.parent / "steps.csv", ReadingOptions())
     assert is_set(folder)
-    assert isinstance(mapped.values, np.memmap)
+    assert isinstance(mapped.values, FiledArray)
     assert (mapped.form, mapped.classes, mapped.options) == (read.form, read.classes, read.options)
     assert mapped.classes == ("even", "odd")
     for index in range(len(read)):
@@ -101,4 +102,60 @@ def test_forms_that_do_not_fit(folder, change):
 def test_broken_descriptions(folder, text):
     (folder / META).write_text(text, errors="surrogatepass")
     with pytest.raises(InputError, match=r"set\.json: expected"):
+        open_set(folder)
+
+
+@pytest.mark.parametrize(("name", "dtype"), [(LABELS, "<i4"), (ENDS, "<i8"), (SPLITS, "i1")])
+def test_small_numbers_in_another_order(tmp_path, name, dtype):
+    """The set stays valid in itself: it has been changed all the same."""
+    lines = [
+        f"{row},{step},{row},{'ab'[row % 2]},{'train' if row < 4 else 'test'}"
+        for row in range(6)
+        for step in range(row + 1)
+    ]
+    folder = tmp_path / "set"
+    import_source(
+        write_csv(tmp_path / "a.csv", "id,time,u,label,split", *lines), folder, ReadingOptions(), lambda _: None
+    )
+    numbers = np.fromfile(folder / name, dtype)
+    numbers[[0, 1, 4]] = [numbers[0], numbers[1] + 1, numbers[4]] if name == ENDS else numbers[[1, 4, 0]]
+    assert not np.array_equal(numbers, np.fromfile(folder / name, dtype))
+    numbers.tofile(folder / name)
+    with pytest.raises(InputError, match=rf"set/{name}: expected the numbers that were imported"):
+        open_set(folder)
+
+
+def test_values_in_another_order(folder):
+    verify_values(folder)
+    values = np.fromfile(folder / VALUES)
+    values[::-1].tofile(folder / VALUES)
+    open_set(folder)
+    with pytest.raises(InputError, match=rf"set/{VALUES}: expected the numbers that were imported"):
+        verify_values(folder)
+
+
+def test_a_set_without_sums_is_one_of_an_older_version(folder):
+    content = json.loads((folder / META).read_text())
+    del content["sums"], content["origin"]
+    (folder / META).write_text(json.dumps(content))
+    assert len(open_set(folder)) == 6
+    verify_values(folder)
+    content["sums"] = {LABELS: "x"}
+    (folder / META).write_text(json.dumps(content))
+    with pytest.raises(InputError, match="expected the description of a set"):
+        open_set(folder)
+
+
+def test_a_set_that_is_cut_while_it_is_read(folder):
+    stored = open_set(folder)
+    with open(folder / VALUES, "r+b") as file:
+        file.truncate(8)
+    with pytest.raises(InputError, match=rf"set/{VALUES}: expected 288 bytes, found fewer"):
+        stored.sequence(5)
+
+
+def test_a_description_of_no_size(folder):
+    with open(folder / META, "r+b") as file:
+        file.truncate(2**40)
+    with pytest.raises(InputError, match=r"set\.json: expected JSON, found something else: 1,099,511,627,776 bytes"):
         open_set(folder)

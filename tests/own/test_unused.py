@@ -88,3 +88,15 @@ def test_the_options_of_a_trained_model_are_nobodys_mistake(tmp_path):
     learned = load_own(arrays(tmp_path), ReadingOptions(test_fraction=0.5)).preprocessing
     again = load_own(tmp_path / "a.npz", ReadingOptions(text="foo", test_fraction=0.5), preprocessing=learned)
     assert len(again.test)
+
+
+def test_what_each_form_has_a_use_for(tmp_path):
+    """An option that means something for one form of tables is refused for another."""
+    texts, steps = write_texts(tmp_path, 4), write_long_form(tmp_path, 4)
+    for path, options, name in (
+        (texts, {"window": 2, "text": "text", "rows": "texts"}, "window"),
+        (steps, {"size": "2x2"}, "size"),
+    ):
+        with pytest.raises(InputError, match=f"expected no --{name} for"):
+            read_source(path, ReadingOptions(**options))
+    assert len(read_source(steps, ReadingOptions(window=2, rows="steps", decimal="."))) == 6

@@ -114,3 +114,14 @@ def test_nothing_is_written_for_files_that_are_refused(tmp_path):
     with pytest.raises(InputError, match="row 4"):
         train(path, tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_evaluate_reads_another_file_as_the_training_file_was_read(tmp_path):
+    lines = [f"{row},{'good words' if row % 2 else 'bad things'} {row},{row % 2}" for row in range(20)]
+    train(write_csv(tmp_path / "train.csv", "who,body,label", *lines), tmp_path / "run")
+    turned = [f"{row % 3},{row % 2},some other words,{'good words' if row % 2 else 'bad things'}" for row in range(20)]
+    other = write_csv(tmp_path / "other.csv", "mark,label,text,body", *turned)
+    assert evaluate(tmp_path / "run", str(other))["sequences"] == 4
+    renamed = write_csv(tmp_path / "renamed.csv", "text,label", *[f"some words,{row % 2}" for row in range(20)])
+    with pytest.raises(InputError, match=r"renamed\.csv: expected --text to be one of its columns.*got 'body'"):
+        evaluate(tmp_path / "run", str(renamed))

@@ -54,6 +54,54 @@ def test_windows(changes, windows):
     assert described(replace(CONFIG, **changes))[0]["Windows"] == windows
 
 
+STEM = {"model": "lstm", "stem": "conv", "stride": 4, "kernel": 2}
+
+
+@pytest.mark.parametrize(
+    ("changes", "windows"),
+    [
+        ({}, "gradient over the last 5 tokens = 20 steps"),
+        ({"bptt": "full"}, "gradient over all steps"),
+        ({"readout": "stats", "bptt": 3, "num_windows": 2}, "gradient over 2 windows of 3 tokens = 12 steps"),
+        ({"readout": "stats", "bptt": 3, "num_windows": 9}, "gradient over 3 windows of 3 tokens = 12 steps"),
+        (
+            {"readout": "stats-max", "bptt": 5, "anchor_labels": 0.5},
+            "gradient over 2 windows of 5 tokens = 20 steps, the label asked at the end of each too (0.5) and 3 "
+            "more at the greatest outputs",
+        ),
+        ({"readout": "stats", "bptt": 8}, "gradient over all steps"),
+        ({"readout": "stats", "bptt": 0}, "gradient over none, the classifier alone"),
+        (
+            {"model": "r-lstm", "segment_length": 9},
+            "gradient over the last 5 tokens = 20 steps; reconstruct 2 x 8 tokens = 32 steps (shortened from 9)",
+        ),
+        ({"stem": "none", "stride": 1, "readout": "stats", "num_windows": 1}, "gradient over 1 window of 5 steps"),
+    ],
+)
+def test_windows_are_told_in_tokens_and_raw_steps(changes, windows):
+    found, _ = described(replace(CONFIG, **{**STEM, **changes}))
+    assert found["Windows"] == windows
+    tokens = "" if changes.get("stem") == "none" else "; 8 tokens of 4 steps at most"
+    assert found["Lengths"] == f"min 3, median 9, max 30 steps of 1 pixels{tokens}"
+
+
+def test_memory_counts_tokens():
+    """With a stem of stride 4 over 400 steps of all windows the core keeps a quarter, beside the stem's own."""
+    train = some_set([400] * 4)
+    plain = replace(CONFIG, model="lstm", bptt="full", hidden_size=64, projection_size=64)
+    config = replace(plain, stem="conv", stride=4, kernel=2)
+
+    def windows(config):
+        network = build_model(config, SPEC, 2)
+        of_weights = 16 * sum(weight.numel() for weight in network.parameters())  # with gradient and optimiser
+        return expected_bytes(network, train, config) - of_weights
+
+    assert windows(plain) == 4 * 4 * 400 * 64 * 14
+    assert windows(config) == 4 * 4 * 100 * (64 * 14 + 3 * 64 + 8)
+    sampled = replace(config, bptt=10, readout="stats-max", num_windows=2, top_windows=3)
+    assert windows(sampled) == 4 * 4 * 50 * (64 * 14 + 3 * 64 + 8)
+
+
 def test_training():
     assert described()[0]["Training"] == "5 epochs of pretraining, then 20 epochs, batch 128, rmsprop_tf 0.001"
     assert described(replace(CONFIG, model="lstm"))[0]["Training"].startswith("20 epochs, batch 128")

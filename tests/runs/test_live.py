@@ -53,7 +53,14 @@ def measured():
     return steps, "\n".join(f"{one},{two}" for one, two in steps).encode()
 
 
-@pytest.mark.parametrize("config", [{}, {"cell": "gru"}, {"model": "urnn"}], ids=str)
+TOKENS = {"stem": "conv", "stride": 4, "kernel": 3, "readout": "stats-max"}
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{}, {"cell": "gru"}, {"model": "urnn"}, TOKENS, {**TOKENS, "readout": "last"}, {"readout": "stats"}],
+    ids=str,
+)
 def test_the_same_as_predict_on_the_whole(tmp_path, config):
     saved, (steps, content) = saved_model(VALUES, **config), measured()
     save_model(tmp_path, saved)
@@ -66,8 +73,9 @@ def test_the_same_as_predict_on_the_whole(tmp_path, config):
         assert shares == pytest.approx(list(answer.shares), abs=1e-6)
 
 
-def test_characters_as_predict_has_them(tmp_path):
-    saved = saved_model(TEXT)
+@pytest.mark.parametrize("config", [{}, TOKENS], ids=["steps", "tokens"])
+def test_characters_as_predict_has_them(tmp_path, config):
+    saved = saved_model(TEXT, **config)
     save_model(tmp_path, saved)
     text = "abéab?b" * 9
     (tmp_path / "a.txt").write_text(text, encoding="utf-8")
@@ -103,8 +111,9 @@ def test_json_lines():
     assert first["probability"] == first["probabilities"][first["class"]] == max(first["probabilities"].values())
 
 
-def test_a_file_in_two_sittings(tmp_path):
-    saved, (_, content) = saved_model(VALUES), measured()
+@pytest.mark.parametrize("config", [{}, TOKENS], ids=["steps", "tokens"])
+def test_a_file_in_two_sittings(tmp_path, config):
+    saved, (_, content) = saved_model(VALUES, **config), measured()
     lines = content.splitlines(keepends=True)
     path, state = tmp_path / "a.csv", tmp_path / "state"
     path.write_bytes(b"".join(lines[:130]))
@@ -266,6 +275,19 @@ def test_a_signal_in_the_middle_of_a_character(tmp_path):
             pipe.follow(saved, tmp_path / "state", text[:3], stop())
         found = pipe.follow(saved, tmp_path / "state", text[3:], pipe.end)
     ((number, _, shares),) = said(saved, standard_input=text)
+    assert found[-1].startswith(f"{number},")
+    assert [float(cell) for cell in found[-1].split(",")[3:]] == pytest.approx(shares, abs=1e-6)
+
+
+@pytest.mark.parametrize("text", [b"a\r\nb", b"a\rb"])
+def test_a_signal_in_the_middle_of_an_end_of_line(tmp_path, text):
+    saved = saved_model(TEXT)
+    with Pipe() as pipe:
+        with pytest.raises(KeyboardInterrupt):
+            pipe.follow(saved, tmp_path / "state", text[:2], stop())
+        assert steps_in(tmp_path / "state", saved) == 1
+        found = pipe.follow(saved, tmp_path / "state", text[2:], pipe.end)
+    ((number, _, shares),) = said(saved, standard_input=b"a\nb")
     assert found[-1].startswith(f"{number},")
     assert [float(cell) for cell in found[-1].split(",")[3:]] == pytest.approx(shares, abs=1e-6)
 

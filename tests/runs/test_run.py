@@ -4,16 +4,19 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
 
+from auxrnn import files
 from auxrnn.arguments import parse_run_config
 from auxrnn.cli import main
 from auxrnn.config import MODELS, AuxiliaryConfig, ModelConfig
@@ -27,6 +30,7 @@ from auxrnn.runs import datasets
 from auxrnn.runs import run as runs
 from auxrnn.runs.folder import RunFolder, read_config, read_curve
 from auxrnn.runs.run import StoppedRunError, resume_run, start_run
+from auxrnn.runs.use import evaluate
 from auxrnn.training.checkpoints import find_checkpoints
 from small_runs import SMALL, KilledError, as_words, at_step, kill, model_bytes, resume_small, run_small
 
@@ -106,8 +110,37 @@ def test_the_first_lines_tell_what_will_happen_and_the_last_what_came(tmp_path):
     run_small(tmp_path / "run", lines.append)
     assert lines[0].startswith("Task        digits: 10 classes, rp-lstm with 4 LSTM cells")
     assert "36 to train, 4 to validate, 400 to test, read at the end" in lines[1]
-    assert lines[-1].startswith("Test accuracy 0.")
-    assert "validation accuracy" in lines[-1]
+    told = next(index for index, line in enumerate(lines) if line.startswith("Test accuracy 0."))
+    assert [line.partition(" ")[0] for line in lines[told + 1 : told + 4]] == ["Compared", "Verdict", "Next"]
+    assert "validation accuracy" in lines[told]
+
+
+def test_the_verdict_and_the_floors_lie_in_the_result_and_in_the_model(finished_run):
+    result = json.loads((finished_run / "result.json").read_text())
+    assert result["floors"]["tested_on"] == 400
+    assert result["verdict"]["state"] in ("majority", "below", "floor", "useful")
+    assert str(finished_run) in result["verdict"]["findings"][0]["next"]
+    facts = load_model(finished_run / "model").facts
+    assert facts["floors"] == result["floors"]
+    assert facts["verdict"]["summary"] == result["verdict"]["summary"]
+    assert str(finished_run) not in json.dumps(facts["verdict"])  # the model is the same bits wherever it lies
+    assert result["verdict"]["summary"][1:] in (finished_run / "model" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("what", ["start", "resume"])
+def test_a_run_that_is_not_judged_measures_no_floor(tmp_path, monkeypatch, what):
+    monkeypatch.setattr(runs, "judge_run", lambda *given: pytest.fail("floors were measured"))
+    config = replace(SMALL, out=str(tmp_path / "run"), pretrain_epochs=0, max_epochs=1)
+    if what == "start":
+        result = start_run(config, lambda line: None, judged=False)
+    else:
+        with monkeypatch.context() as patched:
+            at_step(patched, 2, kill)
+            with pytest.raises(KilledError):
+                start_run(config, lambda line: None)
+        result = resume_run(tmp_path / "run", lambda line: None, judged=False)
+    assert result["best_epoch"] == 1
+    assert not {"floors", "verdict"} & result.keys()
 
 
 # The test set ---------------------------------------------------------------------------------------------------------
@@ -152,6 +185,10 @@ def test_another_test_set_changes_no_bit_of_the_model(tmp_path, monkeypatch, fin
     for name in ("seconds", "peak_memory_bytes"):
         assert result.pop(name) > 0
         del expected[name]
+    assert result.pop("verdict") != expected.pop("verdict")
+    for found in (result, expected):
+        scores = [floor for floor in found["floors"].values() if isinstance(floor, dict)]
+        assert len([floor.pop("test") for floor in scores]) == 3
     assert result == expected
 
 
@@ -183,6 +220,32 @@ def test_a_run_killed_at_any_step_and_resumed_has_the_same_bytes(tmp_path, monke
     torch.manual_seed(99)  # another process has other random numbers
     resume_small(tmp_path / "run")
     assert model_bytes(tmp_path / "run") == model_bytes(finished_run)
+
+
+def test_a_run_over_tokens_from_the_command_line(tmp_path, monkeypatch, capsys):
+    """Killed, resumed to the same bytes, and of use to every command."""
+    tokens = {"stem": "conv", "stride": 4, "kernel": 2, "readout": "stats-max", "anchor_labels": 0.5, "bptt": 3}
+    config = replace(SMALL, model="lstm", num_windows=2, **tokens)
+    assert main(["train", *as_words(config, tmp_path / "whole")]) == 0
+    told = capsys.readouterr().out
+    assert "16 tokens of 4 steps at most" in told
+    assert "gradient over 2 windows of 3 tokens = 12 steps, the label asked at the end of each too (0.5)" in told
+    with monkeypatch.context() as patched:
+        at_step(patched, 4, kill)
+        with pytest.raises(KilledError):
+            run_small(tmp_path / "killed", model="lstm", num_windows=2, **tokens)
+    torch.manual_seed(99)
+    resume_small(tmp_path / "killed")
+    assert model_bytes(tmp_path / "killed") == model_bytes(tmp_path / "whole")
+    result = json.loads((tmp_path / "whole" / "result.json").read_text())
+    assert evaluate(tmp_path / "whole")["accuracy"] == pytest.approx(result["test_accuracy"], abs=1e-6)
+    capsys.readouterr()
+    np.save(tmp_path / "a.npy", np.arange(64, dtype=np.uint8).reshape(1, 8, 8) % 17)
+    (tmp_path / "a.csv").write_text("\n".join(str(level % 17) for level in range(64)))
+    assert main(["predict", str(tmp_path / "whole"), str(tmp_path / "a.npy"), "--format=jsonl"]) == 0
+    predicted = json.loads(capsys.readouterr().out)["probabilities"]
+    assert main(["stream", str(tmp_path / "whole"), str(tmp_path / "a.csv"), "--format=jsonl", "--every=64"]) == 0
+    assert json.loads(capsys.readouterr().out)["probabilities"] == pytest.approx(predicted, abs=2e-6)
 
 
 def test_killed_again_and_again(tmp_path, monkeypatch, finished_run):
@@ -228,6 +291,18 @@ def test_asked_to_stop_it_saves_and_says_how_to_go_on(tmp_path, monkeypatch, cap
     assert newest(tmp_path / "run").name == "phase-1-step-000000002.ckpt"
     assert main(["resume", str(tmp_path / "run")]) == 0
     assert model_bytes(tmp_path / "run") == model_bytes(finished_run)
+
+
+def test_what_a_kill_left_in_a_finished_run_is_removed(tmp_path, finished_run):
+    shutil.copytree(finished_run, tmp_path / "run")
+    gone = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    for place in ("", "model"):
+        left = files.aside_of(tmp_path / "run" / place / "a")
+        left.with_name(left.name.replace(f".{os.getpid()}-", f".{int(gone.stdout)}-")).write_bytes(b"half")
+    at_work = files.aside_of(tmp_path / "run" / "report.html")
+    at_work.write_bytes(b"half")
+    resume_small(tmp_path / "run")
+    assert list((tmp_path / "run").rglob("*.part")) == [at_work]
 
 
 def test_a_finished_run_is_left_as_it_is(finished_run):

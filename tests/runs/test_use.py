@@ -23,6 +23,7 @@ from auxrnn.preprocessing import Preprocessing
 from auxrnn.runs import datasets
 from auxrnn.runs.use import Answer, evaluate, predict_file, write_predictions
 from auxrnn.targets import ClassTarget
+from auxrnn.verdict.judge import lines_of
 from own_files import write_image
 from small_runs import run_small
 
@@ -158,6 +159,28 @@ def test_evaluate_takes_the_options_of_the_training(tmp_path, monkeypatch, image
     monkeypatch.setattr(datasets, "load", lambda *given, **named: asked.append((given, named)) or loaded)
     assert evaluate(tmp_path)["note"] == "not all; small"
     assert asked == [(("mine", None, DataOptions(image_size=14, limit_test=3)), {"seed": 7})]
+
+
+def test_evaluate_says_what_the_run_said(finished_run):
+    stored = json.loads((finished_run / "result.json").read_text())["verdict"]
+    assert evaluate(finished_run)["verdict"] == lines_of(stored)
+    without = [line for line in lines_of(stored) if not line.startswith("Next")]
+    assert evaluate(finished_run / "model")["verdict"] == without
+
+
+def test_evaluate_judges_anew_where_the_answers_are_others(tmp_path, monkeypatch, images):
+    """Forty images of two kinds that a linear model tells apart, and a model of random weights."""
+    generator = np.random.default_rng(0)
+    labels = torch.arange(40) % 2
+    bright = generator.integers(0, 4, (40, 2, 3)) + 5 * labels.view(40, 1, 1).numpy()
+    data = as_set(bright.astype(np.uint8), labels=labels)
+    verdict = {"summary": "old", "findings": [{"state": "useful", "words": "useful"}]}
+    saved_model(tmp_path, facts={"data": "mine", "test_accuracy": 0.123, "verdict": verdict})
+    monkeypatch.setattr(datasets, "load", lambda *given, **named: TrainTest(data, data))
+    lines = evaluate(tmp_path)["verdict"]
+    assert "on 40 sequences" in lines[0]
+    assert "best floor, linear on window statistics, 100.0 %" in lines[0]
+    assert any(line.startswith("Verdict     below the floor") for line in lines)
 
 
 @pytest.mark.parametrize("facts", [{"data_options": {"size": 1}}, {"data_options": [1]}, {"seed": "x"}])

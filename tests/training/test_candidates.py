@@ -9,7 +9,13 @@ from auxrnn.batch import InputSpec
 from auxrnn.config import RECIPES, RunConfig
 from auxrnn.data.dataset import SequenceData
 from auxrnn.training import candidates as room
-from auxrnn.training.candidates import candidates, choose_candidate, chosen_by_data, successive_halving
+from auxrnn.training.candidates import (
+    candidates,
+    choose_candidate,
+    chosen_by_data,
+    steps_an_epoch,
+    successive_halving,
+)
 
 MODERN = {"recipe": "modern", **RECIPES["modern"]}
 
@@ -27,14 +33,14 @@ def make_data(number=40, steps=30, classes=2, seed=0):
 
 
 def halved(scores, perfect=math.inf):
-    """The choice, and the (candidate, share) of every trial in order."""
+    """The choice, and the (candidate, length) of every trial in order."""
     made = []
 
-    def try_out(index, share):
-        made.append((index, share))
+    def try_out(index, length):
+        made.append((index, length))
         return scores[index], 0.0
 
-    best, rounds = successive_halving(len(scores), try_out, 1 / 8, lambda trial: trial[0] >= perfect)
+    best, rounds = successive_halving(len(scores), try_out, lambda trial: trial[0] >= perfect)
     assert sum(map(len, rounds)) == len(made)
     return best, made
 
@@ -42,7 +48,7 @@ def halved(scores, perfect=math.inf):
 def test_the_better_half_goes_on_for_twice_as_long():
     best, made = halved([0.1, 0.9, 0.5, 0.8, 0.2, 0.7])
     assert best == 1
-    assert made == [*((index, 1 / 8) for index in range(6)), (1, 1 / 4), (3, 1 / 4), (5, 1 / 4)]
+    assert made == [*((index, 1) for index in range(6)), (1, 2), (3, 2), (5, 2)]
 
 
 def test_of_equals_the_first_is_taken():
@@ -52,15 +58,15 @@ def test_of_equals_the_first_is_taken():
 
 def test_the_loss_decides_between_equal_scores():
     trials = [(0.5, -2.0), (0.5, -1.0)]
-    assert successive_halving(2, lambda index, share: trials[index], 0.5, lambda trial: False)[0] == 1
+    assert successive_halving(2, lambda index, length: trials[index], lambda trial: False)[0] == 1
 
 
 def test_a_perfect_trial_ends_the_search():
-    assert halved([0.5, 1.0, 0.2, 1.0], perfect=1.0) == (1, [(0, 1 / 8), (1, 1 / 8)])
+    assert halved([0.5, 1.0, 0.2, 1.0], perfect=1.0) == (1, [(0, 1), (1, 1)])
 
 
 def test_one_candidate_is_tried_once():
-    assert halved([0.3]) == (0, [(0, 1 / 8)])
+    assert halved([0.3]) == (0, [(0, 1)])
 
 
 # Candidates -----------------------------------------------------------------------------------------------------------
@@ -89,7 +95,8 @@ def test_pixels_get_no_noise_and_images_keep_their_rows():
 
 
 def test_the_search_takes_the_best_and_says_what_it_tried(monkeypatch):
-    config, data, said = RunConfig(**MODERN, stride=4, max_epochs=16), make_data(), []
+    config = RunConfig(**MODERN, stride=4, epoch_passes=30, max_epochs=16)
+    data, said = make_data(), []
     trained = []
 
     def trial(one, train, validation):
@@ -100,7 +107,7 @@ def test_the_search_takes_the_best_and_says_what_it_tried(monkeypatch):
     monkeypatch.setattr(room, "_trial", trial)
     found = choose_candidate(config, data, (), said.append)
     assert (found.config.readout, found.config.anchor_labels, found.config.max_epochs) == ("stats-max", 0.5, 16)
-    assert trained == [2] * 6 + [4] * 3
+    assert trained == [2] * 6 + [4] * 3  # 27 sequences of 40 are 2 batches, 60 steps an epoch
     assert list(found.lines) == said
     assert said[-1] == "Chosen      --readout stats-max --anchor_labels 0.5"
     assert sum("accuracy 0.600, loss 1.000 after 2 epochs" in line for line in said) == 5
@@ -110,7 +117,7 @@ def test_where_none_learns_the_patient_settings_are_taken_for_longer(monkeypatch
     config, data = RunConfig(**MODERN, stride=4, max_epochs=16), make_data()
     monkeypatch.setattr(room, "_trial", lambda *_: (0.55, -0.7))
     found = choose_candidate(config, data, ()).config
-    assert (found.readout, found.augment, found.lr, found.max_epochs) == ("stats-max", "turn", 1e-3, 40)
+    assert (found.readout, found.augment, found.lr, found.max_epochs) == ("stats-max", "turn", 1e-3, 24)
     kept = choose_candidate(config, data, ("max_epochs", "augment")).config
     assert (kept.augment, kept.max_epochs) == ("none", 16)
 
@@ -142,11 +149,12 @@ def test_a_budget_bounds_the_epochs(monkeypatch):
     monkeypatch.setattr(room, "seconds_a_step", lambda *_: 0.5)
     config = RunConfig(**MODERN, budget="10m", candidates=1)
     found, _, _ = chosen_by_data(config, data, (), lambda line: None)
-    steps_an_epoch = math.ceil(64 / found.batch_size) * found.epoch_passes
-    assert abs(found.max_epochs * steps_an_epoch - 1200) <= steps_an_epoch
+    an_epoch = steps_an_epoch(found, 64)
+    assert an_epoch == 40
+    assert found.max_epochs == 30  # 1,200 steps of half a second
     searching = RunConfig(**MODERN, budget="10m", candidates=6)
     monkeypatch.setattr(room, "_trial", lambda *_: (0.9, -0.1))
-    assert chosen_by_data(searching, data, (), lambda line: None)[0].max_epochs == round(found.max_epochs / 2.5)
+    assert chosen_by_data(searching, data, (), lambda line: None)[0].max_epochs == 15
 
 
 def test_a_real_search_on_easy_data_ends_at_once_and_repeats():
@@ -158,3 +166,10 @@ def test_a_real_search_on_easy_data_ends_at_once_and_repeats():
     assert "accuracy 1.000" in tried[1]
     again = chosen_by_data(RunConfig(**{**MODERN, "hidden_size": 8}), data, ("hidden_size",), lambda line: None)
     assert (config, reasons, tried) == again
+
+
+def test_easy_data_are_trained_for_half_as_long():
+    data = make_data(number=60)
+    config = RunConfig(**{**MODERN, "hidden_size": 8}, stride=2, epoch_passes=30, max_epochs=10)
+    assert choose_candidate(config, data, ()).config.max_epochs == 5
+    assert choose_candidate(config, data, ("max_epochs",)).config.max_epochs == 10

@@ -26,6 +26,24 @@ EQUAL = {
         "held_out": 1,
     },
     "the classifier alone": {"config": replace(PLAIN, model="lstm", bptt=0)},
+    # All windows are drawn, in an order that each rank draws for itself.
+    "tokens, all of them read, labels at anchors": {
+        "config": replace(
+            PLAIN,
+            model="lstm",
+            stem="conv",
+            stride=2,
+            kernel=2,
+            readout="stats-max",
+            bptt=1,
+            num_windows=99,
+            top_windows=99,
+            anchor_labels=0.5,
+        ),
+        "training": SGD,
+        "unequal": True,
+        "size": 21,
+    },
     "several classes": {"config": PLAIN, "training": SGD, "target": "classes"},
     "a value": {"config": PLAIN, "training": SGD, "target": "value"},
     # Shorter windows of tags are drawn by each rank for itself.

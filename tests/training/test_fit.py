@@ -186,6 +186,23 @@ RUNS = {
         "config": replace(MODEL, model="p-lstm"),
         "training": replace(TRAINING, patience=1, max_epochs=6, pretrain_epochs=1, lr=0.001),
     },
+    "tokens, all of them read, labels at anchors, unequal lengths": {
+        "config": replace(
+            MODEL,
+            model="r-lstm",
+            stem="conv",
+            stride=2,
+            kernel=2,
+            readout="stats-max",
+            bptt=2,
+            num_windows=1,
+            top_windows=1,
+            anchor_labels=0.5,
+            segment_length=2,
+        ),
+        "training": replace(TRAINING, pretrain_epochs=1),
+        "unequal": True,
+    },
     "lstm in one phase of SGD": {
         "config": replace(MODEL, model="lstm"),
         "training": replace(TRAINING, optimizer="sgd", max_epochs=4, lr=0.5),

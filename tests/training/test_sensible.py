@@ -80,16 +80,20 @@ def test_windows_hold_all_of_short_sequences():
     assert modern(data_of(*[5000] * 10)).bptt == 50
 
 
-def test_steps_make_about_twelve_hundred():
+def test_full_back_propagation_stays_in_the_recipe_modern():
+    assert modern(data_of(*[40] * 100), given=["bptt"], bptt="full").bptt == "full"
+
+
+def test_steps_make_about_twenty_four_hundred():
     for number in (20, 50, 240, 2700):
         config = modern(data_of(*[40] * number))
         steps = -(-number // config.batch_size) * config.epoch_passes * config.max_epochs
-        assert 1000 <= steps <= 1400
+        assert 2200 <= steps <= 2600
         assert config.batch_size == (4 if number == 20 else 8 if number == 50 else 16)
 
 
 def test_many_sequences_are_read_thrice_within_bounds():
-    config = modern(data_of(*[4] * 12_800))
+    config = modern(data_of(*[4] * 19_200))
     assert (config.epoch_passes, config.max_epochs) == (1, 3)
     assert modern(data_of(*[4] * 200_000)).max_epochs == 1
 

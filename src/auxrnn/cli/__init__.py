@@ -8,39 +8,66 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import TextIOWrapper
 
 from auxrnn.cli import verbs
 from auxrnn.cli.options import build_parser
 from auxrnn.cli.parsing import BAD_USE, FAILED, with_underscores
-from auxrnn.errors import InputError
+from auxrnn.errors import InputError, is_full_memory
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="surrogateescape")  # a file's name may be bytes in any encoding
     given = with_underscores(sys.argv[1:] if arguments is None else arguments)
     log, voice = logging.getLogger("auxrnn"), logging.StreamHandler(sys.stderr)  # downloads and decoding take a while
     log.addHandler(voice)
     log.setLevel(logging.INFO)
     try:
-        code = _run(given)
-        sys.stdout.flush()  # a closed pipe is found out here, not when Python ends
+        with _terminated_like_interrupted():
+            code = _run(given)
+            sys.stdout.flush()  # a closed pipe is found out here, not when Python ends
         return code
     except InputError as error:
         print(f"auxrnn: {error}", file=sys.stderr)
         return BAD_USE
-    except KeyboardInterrupt:
-        print("auxrnn: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        print(f"auxrnn: {str(error) or 'interrupted'}", file=sys.stderr)
         return FAILED
     except BrokenPipeError:  # a reader like `head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except OSError as error:  # a full disk, a folder without the right to write
-        print(f"auxrnn: {error}", file=sys.stderr)
+        where = "" if error.filename or error.errno is None else "standard output, or a file at work: "
+        print(f"auxrnn: {where}{error}", file=sys.stderr)
         return BAD_USE
+    except (MemoryError, RuntimeError) as error:
+        if not is_full_memory(error):
+            raise
+        said = (str(error).splitlines() or ["no more to be had"])[0]
+        print(f"auxrnn: the memory does not suffice for {given[0]}: {said}", file=sys.stderr)
+        return FAILED
     finally:
         log.removeHandler(voice)
+
+
+@contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """SIGTERM ends a command as Ctrl-C does, so that it tidies up and says how to go on."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _run(given: list[str]) -> int:

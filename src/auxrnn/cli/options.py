@@ -68,7 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
     predict.add_argument("run", help="a run folder or a model folder")
     predict.add_argument(
         "file",
-        help="a file or folder in a form that training reads, without labels: images, WAV or FLAC, CSV or Parquet (of "
+        help="a file or folder in a form that training reads, without labels: images, sound, tables (of "
         "texts, or a step a row), TS, NPY or NPZ, TXT; for a model of a preset images, IDX, NPY, NPZ, "
         "TXT or CSV",
     )
@@ -87,8 +87,8 @@ def build_parser() -> argparse.ArgumentParser:
         "export", verbs.export, "write a trained model for other programs, checked against it, with an example"
     )
     export.add_argument("run", help="a run folder or a model folder")
-    export.add_argument("--format", choices=("onnx", "pt2"), default="onnx", help="default: onnx (extra: export)")
-    export.add_argument("--out", help="folder of the files (default: RUN/onnx or RUN/pt2)")
+    export.add_argument("--format", choices=("onnx",), default="onnx", help="default: onnx (extra: export)")
+    export.add_argument("--out", help="folder of the files (default: RUN/onnx)")
 
     reproduce = verb("reproduce", verbs.reproduce, "make a table or figure of the paper: its runs, then its page")
     reproduce.add_argument("experiment", choices=tuple(EXPERIMENTS), help="which table or figure")

@@ -24,7 +24,9 @@ def train(arguments: list[str]) -> int:
 
         start_run(config, given=given)
 
-    return _completed(work)
+    from auxrnn.runs.datasets import run_name
+
+    return _completed(work, Path(config.out or run_name(config)))
 
 
 def tune(arguments: list[str]) -> int:
@@ -44,7 +46,13 @@ def tune(arguments: list[str]) -> int:
 
     from auxrnn.experiments.tune import as_yaml, tune
 
-    best = tune(config, options.trials, options.study and Path(options.study), given=given)
+    try:
+        best = tune(config, options.trials, options.study and Path(options.study), given=given)
+    except KeyboardInterrupt:
+        kept = (
+            f"finished trials are in {options.study}, the same command goes on" if options.study else "nothing is kept"
+        )
+        raise KeyboardInterrupt(f"interrupted; {kept}") from None
     print(as_yaml(best), end="")
     return 0
 
@@ -76,15 +84,19 @@ def resume(options: argparse.Namespace) -> int:
 
         resume_run(Path(options.run))
 
-    return _completed(work)
+    return _completed(work, Path(options.run))
 
 
-def _completed(work: Callable[[], object]) -> int:
-    """Train; say how to go on where it stops."""
-    from auxrnn.runs.run import StoppedRunError, UnwritableRunError
+def _completed(work: Callable[[], object], run: Path | None = None) -> int:
+    """Train; say how to go on where it stops. run: the folder, where it is one run that is made."""
+    from auxrnn.runs.run import StoppedRunError, UnwritableRunError, how_to_go_on
 
     try:
         work()
+    except KeyboardInterrupt:
+        if run is None:
+            raise KeyboardInterrupt("interrupted; the same command goes on") from None
+        raise KeyboardInterrupt(f"interrupted; {how_to_go_on(run)}") from None
     except StoppedRunError as error:
         print(f"auxrnn: {error}", file=sys.stderr)
         return BAD_USE if isinstance(error, UnwritableRunError) else FAILED
@@ -159,7 +171,7 @@ def export(options: argparse.Namespace) -> int:
     from auxrnn.opening import open_model
 
     saved = open_model(Path(options.run))
-    exported = export_model(saved, Path(options.out or Path(options.run) / options.format), options.format)
+    exported = export_model(saved, Path(options.out or Path(options.run) / options.format))
     for path in exported.files:
         print(path)
     print(f"largest difference from the model on random input: {exported.difference:.2g}")

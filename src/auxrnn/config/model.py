@@ -22,6 +22,9 @@ MODELS: dict[str, tuple[str, ...]] = {
 }
 """Models by name, and the auxiliary objectives of each."""
 
+MEL_HOP = 0.01
+"""Seconds between two frames of the stem logmel."""
+
 OWN_CORE = ("transformer", "irnn", "urnn")
 """Models that are no matter of `cell`."""
 
@@ -165,6 +168,11 @@ class ModelConfig:
             raise InputError(
                 f"Expected cell lstm or gru with initialisation {self.initialisation}, got {got}: no gates."
             )
+
+    @property
+    def token_steps(self) -> int:
+        """Raw steps of a token; 1 where every raw step is one, or where the rate of sound is not known yet."""
+        return self.stride if self.stem != "logmel" else max(round((self.sample_rate or 0) * MEL_HOP), 1)
 
     @property
     def auxiliaries(self) -> tuple[str, ...]:

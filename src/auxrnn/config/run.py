@@ -11,7 +11,7 @@ from auxrnn.config.auxiliary import AuxiliaryConfig
 from auxrnn.config.checks import at_least, check_types
 from auxrnn.config.model import ModelConfig, TransformerConfig
 from auxrnn.config.training import TrainingConfig
-from auxrnn.errors import InputError, did_you_mean
+from auxrnn.errors import InputError, did_you_mean, is_text
 from auxrnn.reading import ReadingOptions
 
 
@@ -71,6 +71,8 @@ class RunConfig(TrainingConfig, ModelConfig):
             place = getattr(self, name)
             if place is not None and (not place or "\0" in place):
                 raise InputError(f"Expected {name} to be the name of a place, got {place!r}.")
+            if place is not None and not is_text(place):
+                raise InputError(f"Expected {name} to be a name in UTF-8, got {place!r}; rename it.")
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -27,6 +27,7 @@ class TrainingConfig:
             when left out.
         augment: how training sequences are changed at random at every step: not, turned round their end ("turn"), by
             noise, or by a factor ("scale"). Labels of single steps allow none.
+        sort_batches: put sequences of like length into one batch, which saves padding; else they meet at random.
         epoch_passes: how often an epoch reads the training data; more than once for few sequences, so that validation
             costs less than training.
         keep: the weights that are kept: those of the best validated epoch, or the last.
@@ -61,6 +62,7 @@ class TrainingConfig:
     lr_warmup: float | None = None
     weight_decay: float | None = None
     augment: Literal["none", "turn", "noise", "scale"] = "none"
+    sort_batches: bool = True
     epoch_passes: int = 1
     keep: Literal["best", "last"] = "best"
     gradient_clip: float | None = 1.0

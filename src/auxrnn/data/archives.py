@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from auxrnn.errors import InputError
+from auxrnn.files import naming
 
 CHUNK = 2**20
 HEADERS = 2**20  # bytes that the headers of an archive may take besides its members
@@ -59,7 +60,7 @@ def unpack(archive: Path, folder: Path, limits: Limits) -> None:
                 source = tar.extractfile(member)
                 assert source is not None
                 try:
-                    with target.open("xb") as file:
+                    with naming(target), target.open("xb") as file:
                         shutil.copyfileobj(source, file, CHUNK)
                 except (FileExistsError, IsADirectoryError, NotADirectoryError) as error:
                     raise InputError(

@@ -16,6 +16,7 @@ from typing import Any
 from auxrnn.data.parts import own_part
 from auxrnn.data.sources import DATA_DIR_VARIABLE, RemoteFile, algorithm_of, file_hash
 from auxrnn.errors import InputError
+from auxrnn.files import naming
 
 TIMEOUT_SECONDS = 30.0
 CHUNK = 2**14  # bytes; so many at most are lost where a connection is cut
@@ -120,7 +121,7 @@ def _append(part: Path, file: RemoteFile, url: str) -> None:
             if answer.status_code == requests.codes.partial_content:
                 raise ValueError(f"expected bytes from {start:,} on, got {answer.headers.get('Content-Range')!r}")
             os.truncate(part, 0)
-        with part.open("ab") as stream:
+        with naming(part), part.open("ab") as stream:
             try:
                 for data in answer.iter_content(CHUNK):
                     stream.write(data)

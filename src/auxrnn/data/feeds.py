@@ -89,7 +89,7 @@ def feed_text(pieces: Iterator[bytes], name: str) -> Iterator[str]:
                 f"{name}, byte {before - waiting + error.start + 1:,}: expected text in UTF-8, found {error.reason}."
             ) from error
         before += len(piece)
-        _keep(pieces, len(decoder.getstate()[0]))
+        _keep(pieces, len(decoder.getstate()[0]) + (lines.getstate()[1] & 1))  # a "\r" waits for a "\n"
         if text:
             yield text
     if decoder.getstate()[0]:

@@ -184,7 +184,7 @@ def _whole(stream: IO[bytes], size: int, path: Path) -> Array:
         version = npy.read_magic(stream)
         shape, _, dtype = (npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0)(stream)
         announced = math.prod(shape) * dtype.itemsize
-        if not 0 <= announced <= min(size, LARGEST_ARRAY):
+        if any(isinstance(number, bool) for number in shape) or not 0 <= announced <= min(size, LARGEST_ARRAY):
             raise InputError(
                 f"{path}: expected a NumPy file of plain numbers, found one of {size:,} bytes that announces shape "
                 f"{shape} of {dtype}."

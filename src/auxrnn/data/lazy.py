@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import overload
+from collections.abc import Iterator, Sequence
+from typing import Any, overload
 
+import numpy.typing as npt
 import torch
 
 
@@ -24,6 +25,10 @@ class LazySequences(Sequence[torch.Tensor]):
     @abstractmethod
     def subset(self, indices: torch.Tensor) -> LazySequences:
         """The sequences at `indices`, in that order."""
+
+    def raw(self) -> Iterator[npt.NDArray[Any]]:
+        """What each sequence is made from, in order: the same arrays give the same sequences."""
+        return (self.at(index).numpy() for index in range(len(self)))
 
     def __len__(self) -> int:
         return len(self.lengths)

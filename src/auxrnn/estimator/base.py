@@ -42,6 +42,9 @@ from auxrnn.verdict.judge import without_commands
 
 Array = npt.NDArray[Any]
 
+FEWEST_TO_WARN = 20
+"""Validation sequences; with fewer, chance says as much as the network."""
+
 _one_fit = threading.RLock()
 
 
@@ -65,6 +68,7 @@ class LongSequenceEstimator(SequenceParameters, ABC):
         with _one_fit, plain_torch():
             fitted._learn(X, y, eval_set, unlabelled)
         self.__dict__ = fitted.__dict__
+        self._warn_of_floor()  # of what is fitted all the same, where warnings are errors
         return self
 
     def _learn(self, X: Any, y: Any, eval_set: tuple[Any, Any] | None, unlabelled: Any) -> None:
@@ -201,22 +205,24 @@ class LongSequenceEstimator(SequenceParameters, ABC):
     def _judge(
         self, train: SequenceData, validation: SequenceData, tallies: torch.Tensor, config: RunConfig
     ) -> tuple[dict[str, Any], Verdict]:
-        """The floors of the data and the verdict on the network by its answers to the validation sequences.
-
-        Warns where the network is not better than the floor, and there are enough sequences to tell.
-        """
+        """The floors of the data and the verdict on the network by its answers to the validation sequences."""
         floors = measure_floors(train, validation, seed=config.seed)
         evidence = gather_evidence(floors, tallies, "validation", self.history_, len(validation))
         verdict = judge(evidence, remedies(config))
         if self.verbose:
             print(*verdict.lines, sep="\n")
-        if verdict.state != "untold" and not verdict.better:
-            finding = verdict.findings[0]
-            todo = f" Try: {finding.next}" if finding.next else ""
-            warnings.warn(
-                f"{finding.words[:1].upper()}{finding.words[1:]}: {verdict.summary}.{todo}", FloorWarning, stacklevel=3
-            )
         return floors.to_dict(), verdict
+
+    def _warn_of_floor(self) -> None:
+        """Where the network makes mistakes and is not better than the floor, and there are enough sequences to tell."""
+        verdict, facts = self.verdict_, self.model_.facts
+        flawless = facts.get(f"validation_{self.model_.target.score}") == 1
+        if verdict is None or verdict.better or flawless or facts["validation_sequences"] < FEWEST_TO_WARN:
+            return
+        finding = verdict.findings[0]
+        todo = f" Try: {finding.next}" if finding.next else ""
+        words = f"{finding.words[:1].upper()}{finding.words[1:]}"
+        warnings.warn(f"{words}: {verdict.summary}.{todo}", FloorWarning, stacklevel=3)  # where fit was called
 
     @property
     def _target(self) -> Target:

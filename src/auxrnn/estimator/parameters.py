@@ -67,6 +67,8 @@ class SequenceParameters(BaseEstimator):
         Epochs on the auxiliary loss alone, and then on the labels and it.
     batch_size, epoch_passes : int or "auto"
         Sequences a step; how often an epoch reads the training data.
+    sort_batches : bool or "auto"
+        Whether sequences of like length meet in one batch, which saves padding, or at random.
     lr : float or "auto"
         Learning rate.
     random_state : int, RandomState or None
@@ -169,6 +171,7 @@ class SequenceParameters(BaseEstimator):
         max_epochs: int | str = AUTO,
         batch_size: int | str = AUTO,
         epoch_passes: int | str = AUTO,
+        sort_batches: bool | str = AUTO,
         lr: float | str = AUTO,
         random_state: Any = 0,
         projection_size: int | str | None = AUTO,
@@ -215,6 +218,7 @@ class SequenceParameters(BaseEstimator):
         self.max_epochs = max_epochs
         self.batch_size = batch_size
         self.epoch_passes = epoch_passes
+        self.sort_batches = sort_batches
         self.lr = lr
         self.random_state = random_state
         self.projection_size = projection_size

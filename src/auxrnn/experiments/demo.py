@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from auxrnn.config import AuxiliaryConfig, RunConfig
+from auxrnn.files import write_atomically
 from auxrnn.grids.grid import require_finished, run_grid
 from auxrnn.report.figures import draw_curves, draw_images
 from auxrnn.report.statistics import apart, spread
@@ -60,7 +61,7 @@ def run_demo(out: Path, data: str, data_dir: str | None, seeds: int, *, everythi
     print(verdict)
     _draw(out, replace(arms[names[0]], data_dir=data_dir), out / data, names, seeds)
     table = f"# {arms[names[0]].data}, {seeds} seeds\n\n{markdown_table(header, rows)}\n\n{verdict}\n"
-    (out / "table.md").write_text(table, encoding="utf-8")
+    write_atomically(out / "table.md", lambda aside: aside.write_text(table, encoding="utf-8"))
     print(f"Pictures: {out / 'curves.png'}, {out / 'memory.png'}. Took {time.monotonic() - started:.0f} s.")
     return by_name
 

@@ -17,7 +17,7 @@ from auxrnn.data.options import DataOptions
 from auxrnn.errors import InputError
 from auxrnn.experiments.arms import StoredArm, StoredRun
 from auxrnn.experiments.mistakes import Asked, mistakes
-from auxrnn.experiments.probes import gradient_norms, memory_probe
+from auxrnn.experiments.probes import gradient_norms, memory_probe, reads_all
 from auxrnn.model import SequenceClassifier
 from auxrnn.opening import open_model
 from auxrnn.persistence import SavedModel
@@ -96,17 +96,20 @@ def _memory(models: dict[str, Opened], order: list[str]) -> Section | None:
         if saved.config.aux.direction == "future":
             continue  # there is no memory in what it says
         part = _sample(_longer(test), 64)
+        stride = network.encoder.stride
+        length = min(saved.config.segment_length, -(-int(part.lengths.min()) // stride))
+        if length < 2:
+            continue  # the first step, or token, of a segment is given
         probe = memory_probe(network, part)
+        distances = [stride * distance for distance in probe.distances]
         near = near or saved.config.aux.placement == "near"
         unit = "share of wrong characters" if test.spec.kind == "characters" else unit
-        lines[name] = [Point(*pair) for pair in zip(probe.distances, probe.errors, strict=True)]
-        lines[f"{name}: mean of the data"] = [
-            Point(*pair) for pair in zip(probe.distances, probe.baseline, strict=True)
-        ]
+        lines[name] = [Point(*pair) for pair in zip(distances, probe.errors, strict=True)]
+        lines[f"{name}: mean of the data"] = [Point(*pair) for pair in zip(distances, probe.baseline, strict=True)]
         if probe.originals is None or probe.recalled is None or probe.asked is None:
             continue
         rows = {"shown": probe.originals}
-        rows |= {f"{distance} later": images for distance, images in zip(probe.distances, probe.recalled, strict=True)}
+        rows |= {f"{distance} later": images for distance, images in zip(distances, probe.recalled, strict=True)}
         nothing = np.zeros_like(probe.asked[:1])
         drawing = draw_images(
             rows,
@@ -114,11 +117,11 @@ def _memory(models: dict[str, Opened], order: list[str]) -> Section | None:
             levels=saved.spec.levels,
             missing=np.concatenate([nothing, ~probe.asked]),
         )
-        length = min(saved.config.segment_length, int(part.lengths.min()))
+        given = "its first" if stride == 1 else f"its first {stride}"
         caption = (
             f"{name}, seed {run.config.seed}: test images, and what the decoder reproduces of every segment of "
-            f"{length} steps, given its first, from the state so many steps after its end. Shaded: the sequence ends "
-            "before that."
+            f"{length * stride} steps, given {given}, from the state so many steps after its end. Shaded: the sequence "
+            "ends before that."
         )
         pictures.append(Figure(caption, drawing, f"memory-{index + 1}"))
     if not lines:
@@ -139,17 +142,23 @@ def _memory(models: dict[str, Opened], order: list[str]) -> Section | None:
 def _gradients(models: dict[str, Opened], order: list[str]) -> Section | None:
     lines: dict[str, list[Point]] = {}
     marks: dict[str, float] = {}
+    everywhere = []
     for name, (_, saved, test) in models.items():
         if not isinstance(saved.network, SequenceClassifier):
             continue  # no state goes from step to step
+        if reads_all(saved.network):
+            everywhere.append(f"{name} is left out: its head reads all steps, so the gradient comes to each directly.")
+            continue
         part = _sample(_longer(test), 16)
         batch = part.batch(range(len(part)))
-        norms = gradient_norms(saved.network, batch, min(int(batch.lengths.min()), REACH))
-        lines[name] = [Point(distance, norm) for distance, norm in enumerate(norms, 1) if norm > 0]
+        stride = saved.network.encoder.stride
+        norms = gradient_norms(saved.network, batch, min(-(-int(batch.lengths.min()) // stride), REACH))
+        lines[name] = [Point(stride * distance, norm) for distance, norm in enumerate(norms, 1) if norm > 0]
         if isinstance(saved.config.bptt, int) and 0 < saved.config.bptt < len(norms):
-            marks.setdefault(f"K = {saved.config.bptt}", saved.config.bptt)
+            unit = "" if stride == 1 else f" tokens of {stride} steps"
+            marks.setdefault(f"K = {saved.config.bptt}{unit}", stride * saved.config.bptt)
     if not lines:
-        return None
+        return Section("How far the gradient reaches", everywhere) if everywhere else None
     caption = (
         "Norm of the gradient of the supervised loss with respect to the state so many steps before the end, mean over "
         "16 test sequences at most, as full back-propagation would carry it. A truncated model is trained with what "
@@ -164,4 +173,4 @@ def _gradients(models: dict[str, Opened], order: list[str]) -> Section | None:
         log_y=True,
         mark=marks,
     )
-    return Section("How far the gradient reaches", (), (), [Figure(caption, drawing, "gradient")])
+    return Section("How far the gradient reaches", everywhere, (), [Figure(caption, drawing, "gradient")])

@@ -20,7 +20,7 @@ from auxrnn.data.dataset import SequenceData
 from auxrnn.experiments.memory import as_images
 from auxrnn.inference import evaluating
 from auxrnn.model import SequenceClassifier
-from auxrnn.objectives import Reconstruction
+from auxrnn.objectives import Reconstruction, Supervised
 from auxrnn.recurrent import Core, State, batch_dim, map_state, state_tensors
 from auxrnn.truncation import encode_windows
 
@@ -67,13 +67,15 @@ def memory_probe(
     """Cut the first `sequences` into segments, and reproduce each from the state d steps after its end, for all d.
 
     distances: 0, l, 2l, 4l, ... by default, as far as the sequences go. Sequences of unequal lengths count as far as
-    the shortest of them. images: how many to give back to be drawn. A model without reconstruction: ValueError.
+    the shortest of them. images: how many to give back to be drawn. A model without reconstruction: ValueError. Under a
+    stem all steps and distances are tokens.
     """
     objective = dict(network.auxiliaries.items()).get("reconstruct")
     if not isinstance(objective, Reconstruction):
         raise ValueError("Expected a model with a reconstruction objective, got one without.")
     count = min(sequences, len(data))
-    steps = int(data.lengths[:count].min())
+    cut = network.encoder.cut(data.batch(range(count)))
+    steps = int(cut.lengths.min())
     length = min(objective.segment_length, steps)
     if length < 2:
         raise ValueError(f"Expected segments of at least 2 steps, got {length}: nothing is left to reproduce.")
@@ -81,7 +83,7 @@ def memory_probe(
     chosen = _distances(length, steps) if distances is None else tuple(distances)
     if not chosen or not all(0 <= distance <= steps - length for distance in chosen):
         raise ValueError(f"Expected distances from 0 to {steps - length}, got {chosen}.")
-    true = data.batch(range(count)).inputs[:, :steps]  # (N, T, ...)
+    true = cut.steps[:, :steps]  # (N, T, ...)
     guess = _guess(true, data)  # (T, ...)
     drawn = data.image_shape is not None
     errors, baseline, recalled, asked = [], [], [], []
@@ -101,7 +103,7 @@ def memory_probe(
                 whole[:, places] = said[:images]
                 known[:, places] = 1
                 recalled.append(as_images(whole, data))
-                asked.append(as_images(known[..., :1], data)[0].astype(bool))
+                asked.append(_first_channel(as_images(known, data)[0]).astype(bool))
     return MemoryProbe(
         chosen,
         tuple(errors),
@@ -112,13 +114,22 @@ def memory_probe(
     )
 
 
+def reads_all(network: SequenceClassifier) -> bool:
+    """Whether the head reads all steps."""
+    return isinstance(network.supervised, Supervised) and network.supervised.reads_all
+
+
 def gradient_norms(network: SequenceClassifier, batch: SequenceBatch, reach: int | None = None) -> list[float]:
     """Norm of d(supervised loss) / d(state after T - d steps), for d = 1 .. reach, mean over the sequences.
 
     What full back-propagation would send there, whatever the network's own `bptt` lets through. The state is all that
     the core carries on (of an LSTM the hidden state and the cell). reach: the shortest sequence's length by default.
-    No graph is longer than one step, so memory does not grow with `reach`.
+    No graph is longer than one step, so memory does not grow with `reach`. Under a stem steps are tokens. A readout of
+    all steps, whose gradient comes to each of them directly: ValueError.
     """
+    if reads_all(network):
+        raise ValueError("Expected a readout of the last output, got one of all steps.")
+    batch = network.encoder.cut(batch)
     if batch.labels is None:
         raise ValueError("Expected a batch with labels, got none.")
     shortest = int(batch.lengths.min())
@@ -153,6 +164,11 @@ def gradient_norms(network: SequenceClassifier, batch: SequenceBatch, reach: int
     return norms
 
 
+def _first_channel(image: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """(rows, columns) of an image with channels last or none."""
+    return image[..., 0] if image.ndim == 3 else image
+
+
 def _distances(length: int, steps: int) -> tuple[int, ...]:
     """0, l, 2l, 4l, ... as far as a segment of l steps fits before the anchor."""
     found, distance = [0], length
@@ -177,7 +193,9 @@ def _recall(
     for rows in torch.arange(count).split(max(ROWS // len(ends), 1)):
         stop = end.expand(len(rows), -1)
         segments = Segments(stop + distance, stop - length, torch.full_like(stop, length))
-        parts.append(objective.recall(network.encoder, data.batch(rows), segments).unflatten(0, stop.shape))
+        parts.append(
+            objective.recall(network.encoder, network.encoder.cut(data.batch(rows)), segments).unflatten(0, stop.shape)
+        )
     return torch.cat(parts)
 
 

@@ -18,7 +18,7 @@ from auxrnn.data.catalogue import load
 from auxrnn.data.dataset import SequenceData
 from auxrnn.data.presets import find_preset
 from auxrnn.data.sources import data_folder
-from auxrnn.errors import InputError
+from auxrnn.errors import InputError, printable
 from auxrnn.experiments.memory import as_images
 from auxrnn.files import check_outside
 from auxrnn.own.loading import open_source
@@ -66,7 +66,7 @@ def show_own(path: Path, out: Path, options: ReadingOptions, count: int = COUNT)
     chosen = [int(shown[place]) for place in first_of_each(strata, count)]
     names = [_label(stored, index) for index in chosen]
     sequences = [stored.sequence(index) for index in chosen]
-    form, title = stored.form, f"{path.resolve().name}: {stored.form.description}"
+    form, title = stored.form, printable(f"{path.resolve().name}: {stored.form.description}")
     with _written(out):
         if form.kind == "characters":
             sheet_of_texts(out, [stored.text(index) for index in chosen], names, title=title)

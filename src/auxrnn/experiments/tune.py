@@ -69,7 +69,7 @@ def tune(
         config, _ = sensible_settings(config, loaded.sequences.train, given)
     train, validation = split_data(loaded.sequences, config)
     study = open_study(config, study_file)
-    longest = int(train.lengths.max())
+    longest = -(-int(train.lengths.max()) // config.token_steps)  # in tokens
     while len(_finished(study)) < trials:
         trial = study.ask()
         study.sampler = _sampler(config.seed, trial.number)
@@ -88,6 +88,9 @@ def tune(
     return suggest(_replayed(study.best_trial), config, train.spec, longest)
 
 
+INITIALISATIONS = ["tensorflow", "torch", "forget", "chrono", "tensorflow-chrono"]
+
+
 def suggest(trial: Any, config: RunConfig, spec: InputSpec, longest: int) -> RunConfig:
     """The configuration of a trial: what is searched for drawn anew, all else as in `config`.
 
@@ -99,7 +102,7 @@ def suggest(trial: Any, config: RunConfig, spec: InputSpec, longest: int) -> Run
     if config.bptt != "full" and config.model != "transformer":
         chosen["bptt"] = _whole(trial, "bptt", 8, min(longest, MOST_STEPS))
     if config.cell != "rnn" and config.model not in OWN_CORE:
-        chosen["initialisation"] = trial.suggest_categorical("initialisation", ["torch", "forget", "chrono"])
+        chosen["initialisation"] = trial.suggest_categorical("initialisation", INITIALISATIONS)
     if config.auxiliaries:
         chosen["num_anchors"] = _whole(trial, "num_anchors", 1, MOST_ANCHORS)
         longest = max(longest, config.shortest_segment)
@@ -143,10 +146,10 @@ def as_yaml(config: RunConfig) -> str:
 
 def _journal(file: Path) -> Any:
     from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
 
-    file.parent.mkdir(parents=True, exist_ok=True)
-    return JournalStorage(JournalFileBackend(str(file)))
+    from auxrnn.experiments.journal import Journal
+
+    return JournalStorage(Journal(file))
 
 
 def _whole(trial: Any, name: str, low: int, high: int) -> int:

@@ -1,1 +1,1 @@
-"""Trained models as files for other programs: ONNX and torch.export, state in and state out."""
+"""Trained models as files for other programs: ONNX, state in and state out."""

@@ -22,8 +22,8 @@ def first_state(batch):
     state = {}
     for name, part in about["state"].items():
         one = [1 if axis == "batch" else axis for axis in part["shape"]]
-        first = np.zeros(one, np.float32) if part["first"] is None else np.reshape(part["first"], one)
-        state[name] = np.repeat(first.astype(np.float32), batch, axis=part["shape"].index("batch"))
+        first = np.zeros(one) if part["first"] is None else np.reshape(part["first"], one)
+        state[name] = np.repeat(first.astype(part["type"]), batch, axis=part["shape"].index("batch"))
     return state
 
 

@@ -15,20 +15,19 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
 from auxrnn.batch import as_batch
 from auxrnn.card import described
-from auxrnn.errors import InputError, did_you_mean
+from auxrnn.errors import InputError
 from auxrnn.export.served import INPUTS, Served, description, type_name
-from auxrnn.files import check_place, write_atomically
+from auxrnn.files import check_place
+from auxrnn.folders import write_folder
 from auxrnn.persistence import CONFIG, SavedModel
 from auxrnn.targets import Target, ValueTarget
 
-Form = Literal["onnx", "pt2"]
 Run = Callable[..., list[Tensor]]
 
 ABOUT = "auxrnn"
@@ -50,45 +49,46 @@ class Exported:
     difference: float
 
 
-def export_model(saved: SavedModel, folder: Path, form: Form) -> Exported:
-    """Write `model.onnx` or `model.pt2`, `example.py` and `README.md` into `folder`, each whole or as it was.
+def export_model(saved: SavedModel, folder: Path) -> Exported:
+    """Write `model.onnx`, `example.py` and `README.md` into `folder`, all at once.
 
-    Raises InputError for a form that is none, where a library is missing, and where the exported file does not say what
-    the model says.
+    Raises InputError where a library is missing, and where the exported file does not say what the model says.
     """
-    if form not in get_args(Form):
-        raise InputError(f"Expected a format of onnx or pt2, got {form!r}.{did_you_mean(form, get_args(Form))}")
-    if form == "onnx":
-        missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
-        if missing:
-            raise InputError(
-                f"Expected {', '.join(missing)} for ONNX, found none; install with: pip install 'auxrnn[export]'"
-            )
+    missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
+    if missing:
+        raise InputError(
+            f"Expected {', '.join(missing)} for ONNX, found none; install with: pip install 'auxrnn[export]'"
+        )
     if (folder / CONFIG).exists():
         raise InputError(
             f"{folder}: expected a folder without a model, whose card would be lost; choose another --out."
         )
-    check_place(folder / f"model.{form}")
+    check_place(folder / "model.onnx")
     served = Served(replace(saved, network=copy.deepcopy(saved.network).cpu()))
     about = json.dumps(description(saved, served))
-    content = _onnx_bytes(served, about) if form == "onnx" else _program_bytes(served, about)
-    difference = largest_difference(_onnx_run(content, served) if form == "onnx" else _program_run(content), served)
+    content = _onnx_bytes(served, about)
+    difference = largest_difference(_onnx_run(content, served), served)
     if not difference <= LARGEST_DIFFERENCE:
         raise InputError(
-            f"Expected the {form} file to say what the model says, found a difference of {difference:.2g} on random "
+            f"Expected the ONNX file to say what the model says, found a difference of {difference:.2g} on random "
             f"input; nothing was written. The model's weights may be out of the range where float32 holds them."
         )
-    model, example, page = folder / f"model.{form}", folder / "example.py", folder / "README.md"
-    write_atomically(model, lambda aside: aside.write_bytes(content))
-    script = Path(__file__).with_name(f"example_{form}.py").read_text(encoding="utf-8")
-    write_atomically(example, lambda aside: aside.write_text(script, encoding="utf-8"))
-    text = _page(saved, served, form, difference)
-    write_atomically(page, lambda aside: aside.write_text(text, encoding="utf-8"))
+    model, example, page = folder / "model.onnx", folder / "example.py", folder / "README.md"
+    script = Path(__file__).with_name("example_onnx.py").read_text(encoding="utf-8")
+    text = _page(saved, served, difference)
+    write_folder(
+        folder,
+        {
+            model.name: lambda aside: aside.write_bytes(content),
+            example.name: lambda aside: aside.write_text(script, encoding="utf-8"),
+            page.name: lambda aside: aside.write_text(text, encoding="utf-8"),
+        },
+    )
     return Exported(model, (model, example, page), difference)
 
 
 def largest_difference(run: Run, served: Served) -> float:
-    """Between `run(inputs, *state)` and the model, over `CASES`: from the first state and from a random one.
+    """Between `run(inputs, *state)` and the model, over `CASES`: from the first state and from a later one.
 
     Of answers or a state that go beyond 1 in size, relative to its largest entry. Values are drawn around the mean of
     training in float64, and handed over in the type that the file takes; answers that are values are compared in
@@ -103,7 +103,7 @@ def largest_difference(run: Run, served: Served) -> float:
         steps = min(steps, served.network.longest or steps)
         inputs = _random_inputs(served, batch, steps, generator)
         first = [part.before(batch) for part in served.state]
-        states = [first, [torch.randn(part.shape, generator=generator) / 2 for part in first]] if first else [first]
+        states = [first, _later(served, batch, generator)] if first else [first]
         for number, state in enumerate(states):
             found = run(inputs.to(served.input_type), *state)
             with torch.no_grad():
@@ -112,7 +112,8 @@ def largest_difference(run: Run, served: Served) -> float:
                     expected[0] = served.target.shares(served.network(as_batch(served.standardised(inputs))))
             found[0], expected[0] = (_in_deviations(answers, served.target) for answers in (found[0], expected[0]))
             for one, other in zip(found, expected, strict=True):
-                difference = float((one - other).abs().max() / other.abs().max().clamp(min=1.0))
+                one, other = one.double(), other.double()
+                difference = float((one - other).abs().max() / other.abs().max().clamp(min=1.0)) if one.numel() else 0.0
                 worst = max(worst, math.inf if math.isnan(difference) else difference)
     return worst
 
@@ -122,6 +123,19 @@ def _in_deviations(answers: Tensor, target: Target) -> Tensor:
     if not isinstance(target, ValueTarget) or not target.mean:
         return answers
     return (answers.double() - torch.tensor(target.mean).double()) / torch.tensor(target.scale).double()
+
+
+def _later(served: Served, batch: int, generator: torch.Generator) -> list[Tensor]:
+    """A random state of the core, and beside it what reading some steps has left, an unfinished token too."""
+    number = len(served.core_state)
+    first = [part.before(batch) for part in served.state]
+    core = [torch.randn(part.shape, generator=generator) / 2 for part in first[:number]]
+    if len(first) == number:
+        return core
+    steps = 3 * served.stride + served.stride // 2 + 1
+    with torch.no_grad():
+        _, *left = served(_random_inputs(served, batch, steps, generator), *first)
+    return [*core, *left[number:]]
 
 
 def _random_inputs(served: Served, batch: int, steps: int, generator: torch.Generator) -> Tensor:
@@ -174,25 +188,6 @@ def _onnx_run(content: bytes, served: Served) -> Run:
     return run
 
 
-def _program_bytes(served: Served, about: str) -> bytes:
-    from auxrnn.export.program import exported_program
-
-    written = io.BytesIO()
-    with _silence():
-        torch.export.save(exported_program(served), written, extra_files={ABOUT: about})
-    return written.getvalue()
-
-
-def _program_run(content: bytes) -> Run:
-    module: Any = torch.export.load(io.BytesIO(content)).module()
-
-    def run(*tensors: Tensor) -> list[Tensor]:
-        with torch.no_grad():
-            return list(module(*tensors))
-
-    return run
-
-
 @contextmanager
 def _silence() -> Iterator[None]:
     """torch's exporters print their progress and warn of their own insides."""
@@ -207,7 +202,7 @@ def _silence() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _page(saved: SavedModel, served: Served, form: Form, difference: float) -> str:
+def _page(saved: SavedModel, served: Served, difference: float) -> str:
     kind, size = served.spec.kind, served.spec.size
     inputs = {
         "pixels": f"`uint8 (batch, steps, {size})`, levels 0 to {served.spec.levels - 1}",
@@ -215,22 +210,20 @@ def _page(saved: SavedModel, served: Served, form: Form, difference: float) -> s
         "characters": "`int64 (batch, steps)`, the place of each character among the known ones from 1, else 0",
     }[kind]
     state = "".join(
-        f"| `{part.name}` | `float32 ({', '.join('batch' if dim == part.batch_dim else str(n) for dim, n in shape)})`, "
+        f"| `{part.name}` | `{type_name(part.first.dtype)} ({', '.join(map(str, part.shape))})`, "
         f"{'the first value is in the notes' if part.first.any() else 'zeros'} before the first step; "
         f"`{part.next_name}` after the last |\n"
         for part in served.state
-        for shape in [list(enumerate(part.first.shape))]
     )
-    needs = "numpy and onnxruntime" if form == "onnx" else "torch"
     pieces = (
         "A long sequence can be given in pieces: hand each call the state that the one before it gave."
         if served.state
         else "The network has no state: give it each sequence as a whole."
     )
-    return f"""# model.{form}
+    return f"""# model.onnx
 
 {described(saved.config)}, for any batch size and {_lengths(served)}.
-`python example.py` runs it; it needs {needs} alone.
+`python example.py` runs it; it needs numpy and onnxruntime alone.
 
 | name | what |
 |---|---|
@@ -243,14 +236,14 @@ The file's own notes (entry `{ABOUT}`, JSON) hold the names of the answers, the 
 the first state.
 
 Compared with the model on random input of {len(CASES)} other lengths and batch sizes, from the first state and from
-a random one: the largest difference of an answer or a state is {difference:.2g}.
+a later one: the largest difference of an answer or a state is {difference:.2g}.
 """
 
 
 def _answers(served: Served) -> str:
     size, what = served.target.size, "each value" if served.target.kind == "value" else "each class"
     if served.target.per_step:
-        return f"`float32 (batch, steps, {size})`, of {what} at every step"
+        return f"`{type_name(served.answer_type)} (batch, steps, {size})`, of {what} at every step"
     return f"`{type_name(served.answer_type)} (batch, {size})`, of {what} after the last step"
 
 

@@ -14,13 +14,15 @@ from torch import Tensor, nn
 
 from auxrnn.baselines.transformer import TransformerClassifier
 from auxrnn.baselines.urnn import UnitaryRNN
-from auxrnn.encoder import Encoder, StepFeatures
+from auxrnn.encoder import Encoder
 from auxrnn.errors import InputError
 from auxrnn.model import SequenceClassifier
 from auxrnn.moments import is_far
 from auxrnn.persistence import SavedModel
-from auxrnn.recurrent import State, state_tensors
+from auxrnn.recurrent import state_tensors
+from auxrnn.running import Reader, Standing
 from auxrnn.targets import ValueTarget
+from auxrnn.totals import Totals
 
 INPUTS = "inputs"
 INPUT_TYPES = {"pixels": torch.uint8, "values": torch.float32, "characters": torch.int64}
@@ -33,12 +35,17 @@ class StateTensor:
 
     name: str
     first: Tensor
-    batch_dim: int
+    batch_dim: int = 0
 
     @property
     def next_name(self) -> str:
         """What it is called among the outputs."""
         return f"next_{self.name}"
+
+    @property
+    def shape(self) -> list[str | int]:
+        """With a name in place of the batch."""
+        return ["batch" if dim == self.batch_dim else size for dim, size in enumerate(self.first.shape)]
 
     def before(self, batch: int) -> Tensor:
         """The value before the first step of so many sequences."""
@@ -54,6 +61,9 @@ class Served(nn.Module):
     inputs as `INPUT_TYPES` has it: pixel levels, values as they are measured (they are standardised here, as in
     training), or the numbers of characters. All sequences have T steps, at least one. A transformer has no state.
     input_type, answer_type: float64 for values that lie so far from zero that float32 does not hold what changes.
+
+    The state is the core's; under a stem the last raw steps that a token may read; for a readout of all steps the sums
+    over the finished tokens; and where tokens are to be counted the raw steps read.
     """
 
     def __init__(self, saved: SavedModel) -> None:
@@ -74,17 +84,51 @@ class Served(nn.Module):
             self.answer_type = torch.float64
         if not isinstance(self.network, SequenceClassifier | TransformerClassifier):
             raise InputError(f"Expected a recurrent network or a transformer, got {type(self.network).__name__}.")
-        self.state = state_of(self.network.encoder) if isinstance(self.network, SequenceClassifier) else ()
+        self.reader: Reader | None = None
+        self.state: tuple[StateTensor, ...] = ()
+        if isinstance(self.network, SequenceClassifier):
+            with torch.no_grad():
+                self.reader = Reader(self.network.encoder, self.network.supervised)
+                beginning = self.reader.beginning(1)
+            self.core_state = core_state(beginning)
+            self.state = (*self.core_state, *self._kept(beginning, 1))
 
     def forward(self, inputs: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
         inputs = self.standardised(inputs)
         if isinstance(self.network, TransformerClassifier):
             return (self.told(whole(self.network, inputs)),)
         assert isinstance(self.network, SequenceClassifier)
-        given: State = state if len(state) > 1 else state[0]
-        outputs, after = self.network.encoder(inputs, given)
-        read = outputs if self.target.per_step else outputs[:, -1]
-        return (self.told(self.network.supervised.head(read)), *state_tensors(after))
+        assert self.reader is not None
+        outputs, after = self.reader.read(inputs, self._standing(state))
+        found = self.network.supervised.head(outputs) if self.target.per_step else self.reader.answer(after)
+        return (self.told(found), *state_tensors(after.state), *(part.first for part in self._kept(after, len(inputs))))
+
+    def _standing(self, state: tuple[Tensor, ...]) -> Standing:
+        """What the tensors of a state say."""
+        given = {part.name: tensor for part, tensor in zip(self.state, state, strict=True)}
+        core = [given[part.name] for part in self.core_state]
+        steps = int(given["steps"][0, 0]) if "steps" in given else 0
+        totals = None
+        if "total" in given:
+            count = torch.full((len(given["total"]),), steps // self.stride)
+            totals = Totals(count, given["total"], given["squares"], given.get("greatest"))
+        return Standing(steps, tuple(core) if len(core) > 1 else core[0], given.get("recent"), totals)
+
+    def _kept(self, standing: Standing, batch: int) -> tuple[StateTensor, ...]:
+        """What is kept of so many sequences beside the core's state."""
+        found: list[tuple[str, Tensor | None]] = [("recent", standing.recent)]
+        totals = standing.totals
+        if self.stride > 1 or totals is not None:
+            found.append(("steps", torch.full((batch, 1), standing.steps)))
+        if totals is not None:
+            found += [("total", totals.total), ("squares", totals.squares), ("greatest", totals.greatest)]
+        return tuple(StateTensor(name, tensor) for name, tensor in found if tensor is not None)
+
+    @property
+    def stride(self) -> int:
+        """Raw steps of a token."""
+        assert isinstance(self.network, SequenceClassifier)
+        return self.network.encoder.stride
 
     def told(self, outputs: Tensor) -> Tensor:
         """The answers from the head's outputs."""
@@ -97,9 +141,9 @@ class Served(nn.Module):
         return ((inputs.double() - self.mean) / self.scale).float()
 
 
-def state_of(encoder: Encoder) -> tuple[StateTensor, ...]:
-    """The state of an encoder's core, tensor by tensor."""
-    first = [tensor.detach().clone() for tensor in state_tensors(encoder.initial_state(encoder.example()))]
+def core_state(beginning: Standing) -> tuple[StateTensor, ...]:
+    """The state of a core, tensor by tensor."""
+    first = [tensor.detach().clone() for tensor in state_tensors(beginning.state)]
     names = ["hidden", "cell"] if len(first) == 2 else ["hidden"]
     return tuple(
         StateTensor(name, tensor, 1 if tensor.dim() == 3 else 0) for name, tensor in zip(names, first, strict=True)
@@ -167,13 +211,6 @@ def unitary_of(encoder: Encoder) -> Unitary:
     return Unitary(weight, bias, core.matrix().detach().float(), core.bias.detach())
 
 
-def step_features(served: Served) -> StepFeatures:
-    """The features of a step in a recurrent network."""
-    assert isinstance(served.network, SequenceClassifier)
-    assert isinstance(served.network.encoder.features, StepFeatures)
-    return served.network.encoder.features
-
-
 def type_name(dtype: torch.dtype) -> str:
     """As numpy calls it."""
     return str(dtype).removeprefix("torch.")
@@ -193,7 +230,8 @@ def description(saved: SavedModel, served: Served) -> dict[str, Any]:
         "pixel_order": None if saved.pixel_order is None else list(saved.pixel_order),
         "state": {
             part.name: {
-                "shape": ["batch" if dim == part.batch_dim else size for dim, size in enumerate(part.first.shape)],
+                "shape": part.shape,
+                "type": type_name(part.first.dtype),
                 "first": None if not part.first.any() else part.first.flatten().tolist(),
             }
             for part in served.state

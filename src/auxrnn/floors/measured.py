@@ -24,7 +24,7 @@ from auxrnn.floors.steps import step_features
 from auxrnn.targets import Target
 
 MOST_TRAINED, MOST_JUDGED = 4_000, 2_000
-MOST_NUMBERS = 2**27
+MOST_NUMBERS = 2**26
 """Steps times channels of all sequences that are read of one set, where there are more than FEWEST sequences."""
 
 FEWEST = 500
@@ -127,7 +127,8 @@ def measure_floors(
     train = _some(train, seed)
     parts = [Part(torch.arange(0), 0) if data is None else _judged(data, seed) for data in (validation, test)]
     sets = [
-        None if data is None else data.subset(part.rows) for data, part in zip((validation, test), parts, strict=True)
+        None if data is None else data if len(part.rows) == len(data) else data.subset(part.rows)
+        for data, part in zip((validation, test), parts, strict=True)
     ]
     assert sets[0] is not None
     import sklearn.linear_model  # noqa: F401 - loaded here, so that no floor's seconds hold it

@@ -38,7 +38,7 @@ def step_features(sequence: torch.Tensor, places: Array, spec: InputSpec) -> Arr
     mean = _window_means(numbers - middle, places)
     squares = _window_means((numbers - middle) ** 2, places)
     deviation = np.sqrt(np.maximum(squares - mean**2, 0.0))
-    return np.concatenate([seen.reshape(len(places), -1), mean + middle, deviation], axis=1)
+    return np.concatenate([seen.reshape(len(places), LAGS * spec.size), mean + middle, deviation], axis=1)
 
 
 def _window_means(numbers: Array, places: Array) -> Array:
@@ -53,4 +53,4 @@ def _characters(sequence: torch.Tensor, places: Array, codes: int) -> Array:
     seen = np.zeros((len(places), CHARACTER_LAGS, codes))
     rows, lags = np.nonzero(back >= 0)
     seen[rows, lags, numbers[back[rows, lags]]] = 1.0
-    return seen.reshape(len(places), -1)
+    return seen.reshape(len(places), CHARACTER_LAGS * codes)

@@ -20,6 +20,7 @@ from auxrnn.config import RunConfig
 from auxrnn.data.presets import PRESETS
 from auxrnn.errors import InputError
 from auxrnn.grids.claims import is_claimed
+from auxrnn.grids.records import score_told
 from auxrnn.grids.task import Keep, Report, Task, check_same, give_up, tidy
 from auxrnn.grids.workers import Processes, ThisProcess, Workers, default_number
 from auxrnn.runs.folder import RunFolder, read_json
@@ -94,10 +95,10 @@ def require_finished(outcomes: Mapping[str, Outcome]) -> dict[str, dict[str, Any
 
 
 def estimated_cost(config: RunConfig) -> float:
-    """Seconds of a run up to a factor: steps trained on, those with gradient counting more."""
+    """Seconds of a run up to a factor: steps (or tokens) trained on, those with gradient counting more."""
     preset = PRESETS.get(config.data)
     steps, sequences = (preset.steps, preset.train) if preset else (1000, 10_000)
-    sequences = min(sequences, config.limit_train or sequences)
+    steps, sequences = -(-steps // config.token_steps), min(sequences, config.limit_train or sequences)
     window = steps if config.bptt == "full" else min(config.bptt, steps)
     auxiliary = 5 * min(config.segment_length, steps) * config.num_anchors * len(config.auxiliaries)
     labelled = config.max_epochs * (steps + 2 * window + auxiliary)
@@ -219,7 +220,7 @@ class _Grid:
             return  # many, perhaps
         told = f"{outcome.state}: {outcome.error}"
         if outcome.result is not None:
-            told = f"test {100 * outcome.result['test_accuracy']:.1f} %, {outcome.result['seconds']:.0f} s"
+            told = f"test {score_told(outcome.result)}, {outcome.result['seconds']:.0f} s"
         self.say(f"[{len(self.outcomes)}/{len(self.tasks)}] {outcome.name}: {told}")
 
 

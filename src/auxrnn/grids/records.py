@@ -12,11 +12,12 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from auxrnn.card import shown
 from auxrnn.config import RunConfig
 from auxrnn.errors import InputError, did_you_mean
 from auxrnn.files import check_place, write_atomically
@@ -30,6 +31,7 @@ from auxrnn.runs.folder import (
     read_json,
 )
 from auxrnn.scores import SCORES
+from auxrnn.targets import KINDS
 
 Curve = dict[str, list[Any]]
 
@@ -64,6 +66,19 @@ class Record:
             **({"error": self.error} if self.result is None else {"result": self.result}),
         }
         return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+
+
+def score_of(result: Mapping[str, Any]) -> str:
+    """The score that a run was chosen by, by its target."""
+    target = KINDS.get(str(result.get("target")))
+    return "accuracy" if target is None else target.score
+
+
+def score_told(result: Mapping[str, Any]) -> str:
+    """The score on the test set in words: `91.2 %`, or `R2 0.8312` where it is another than the accuracy."""
+    name = score_of(result)
+    value = result[f"test_{name}"]
+    return f"{100 * value:.1f} %" if name == "accuracy" else shown(name, value)
 
 
 def record_folder(path: Path, name: str, config: RunConfig | None = None) -> Record | None:

@@ -48,7 +48,7 @@ class Supervised(Objective):
         Windows a sequence, at least 1, for readouts of all steps.
     anchor_weight : float
         The label is asked at the end of each drawn window too, of what that window alone gives; that loss, a mean over
-        the windows, counts so much beside the other (ours).
+        the windows of each sequence, counts so much beside the other (ours).
     """
 
     def __init__(
@@ -140,7 +140,7 @@ class Supervised(Objective):
         found = label_loss(self.logits(draw, windows), batch, self.target)
         if self.anchor_weight and self.reads_all and self.bptt != 0:
             at_anchors = self._loss_at_anchors(batch, draw, windows)
-            found = replace(found, total=found.total + self.anchor_weight * found.count * at_anchors.mean)
+            found = replace(found, total=found.total + self.anchor_weight * at_anchors.total)
         return found
 
     def _moments(self, draw: Draw, windows: Windows) -> Moments:
@@ -148,7 +148,7 @@ class Supervised(Objective):
         totals = windows.totals
         assert totals is not None
         outputs = windows.outputs  # (B, W, L, H), zero where there is no step
-        known = Moments.of(totals, outputs.dtype)
+        known = Moments.of(totals)
         if self.bptt == 0:
             return known
         drawn = outputs.shape[1] - (self.top_windows if totals.blocks is not None else 0)
@@ -172,7 +172,7 @@ class Supervised(Objective):
         return torch.where(mine, own - own.detach(), 0.0).sum(1)
 
     def _loss_at_anchors(self, batch: SequenceBatch, draw: Draw, windows: Windows) -> Loss:
-        """The label asked at the end of every drawn window, of what it alone gives."""
+        """The label asked at the end of every drawn window, of what it alone gives; the mean over each sequence's."""
         totals, outputs = windows.totals, windows.outputs
         assert totals is not None
         assert batch.labels is not None
@@ -185,8 +185,10 @@ class Supervised(Objective):
         outside = torch.arange(own.shape[1], device=own.device) >= count
         greatest = own.masked_fill(outside.unsqueeze(2), -2.0).amax(1) if totals.greatest is not None else None
         moments = Moments(own.sum(1) / count, own.square().sum(1) / count, greatest)
-        labels, weights = batch.labels[sequence], None if batch.weights is None else batch.weights[sequence]
-        logits = self.answer(moments)
+        weights = (1 / sequence.bincount().to(count.dtype))[sequence]
+        if batch.weights is not None:
+            weights = weights * batch.weights[sequence]
+        labels, logits = batch.labels[sequence], self.answer(moments)
         target = as_target(logits.shape[-1]) if self.target is None else self.target
         return target.loss(logits, labels, weights)
 

@@ -14,9 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from auxrnn.errors import InputError
-from auxrnn.own.encodings import codec, encoding_hint
+from auxrnn.numbers import whole_number
+from auxrnn.own.encodings import text_lines
 from auxrnn.own.rows import Array, Form, Label, Row, Split, number_of
 from auxrnn.reading import TargetKind
+
+COMMENTS = ("#", "%")
 
 
 @dataclass(frozen=True)
@@ -38,14 +41,14 @@ class TsFile:
 
     def rows(self) -> Iterator[Row]:
         for number, line in _lines(self.path, self.encoding):
-            if number < self.first or not line or line.startswith("#"):
+            if number < self.first:
                 continue
             where = f"{self.path}, row {number}"
             parts = line.split(":")
             if len(parts) != self.dimensions + 1 and (self.labelled or len(parts) != self.dimensions):
                 raise InputError(f"{where}: expected {self.dimensions} dimensions and a label, got {len(parts) - 1}.")
             series, label = parts[: self.dimensions], parts[-1] if self.labelled else ""
-            if self.labels and label.strip() not in self.labels:
+            if self.labels and _class(label) not in self.labels:
                 raise InputError(f"{where}: expected a class of the header's @classLabel, got {label.strip()!r}.")
             channels = [_numbers(part, where) for part in series]
             lengths = {len(channel) for channel in channels}
@@ -113,8 +116,6 @@ def _read_header(path: Path, split: Split | None, encoding: str, unlabelled: int
     labels: tuple[str, ...] = ()
     started, value, without = 0, False, ""
     for number, line in _lines(path, encoding):
-        if not line or line.startswith("#"):
-            continue
         if started:
             if unlabelled is not None:
                 return TsFile(path, started, unlabelled, (), split, encoding, labelled=False)
@@ -135,25 +136,23 @@ def _read_header(path: Path, split: Split | None, encoding: str, unlabelled: int
             raise InputError(f"{path}, row {number}: expected series without time stamps, found @timeStamps true.")
         elif word in ("targetlabel", "classlabel") and values[:1] and values[0].lower() == "true":
             value = word == "targetlabel"
-            labels = () if value else tuple(values[1:])
+            labels = () if value else tuple(map(_class, values[1:]))
         elif word in ("targetlabel", "classlabel"):
             without = f"{path}, row {number}: expected a label for each case, found {line[:40]!r}."
     raise InputError(f"{path}: expected cases after @data, found {'none' if started else 'no @data line'}.")
 
 
 def _lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
-    number = 0
-    try:
-        with open(path, encoding=codec(encoding)) as file:
-            for number, line in enumerate(file, 1):
-                yield number, line.strip()
-    except UnicodeError as error:
-        raise InputError(
-            f"{path}, after row {number}: expected text in {encoding}, found other bytes ({error.args[-1]}). "
-            f"{encoding_hint(path)}"
-        ) from error
-    except OSError as error:
-        raise InputError(f"{path}: expected a file that can be read, found: {error.strerror}.") from error
+    """Number and content of each line that is neither empty nor a comment."""
+    for number, line in enumerate(text_lines(path, encoding), 1):
+        line = line.strip()
+        if line and not line.startswith(COMMENTS):
+            yield number, line
+
+
+def _class(label: str) -> str:
+    """A label as it is compared with those of the header: `1.0` is `1`."""
+    return whole_number(label.strip()) or label.strip()
 
 
 def _numbers(part: str, where: str) -> Array:

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from auxrnn.errors import InputError
+from auxrnn.own.encodings import check_expansion
 from auxrnn.own.rows import Array, Form, Label, Row, Split
 
 if TYPE_CHECKING:
@@ -29,8 +30,16 @@ if TYPE_CHECKING:
 INPUT_NAMES = ("X", "x", "inputs", "data")
 LABEL_NAMES = ("y", "Y", "labels", "label", "target")
 LENGTH_NAMES = ("lengths", "length")
+PARTS: tuple[tuple[Split | None, tuple[str, ...]], ...] = (
+    ("train", ("_train", "_TRAIN")),
+    ("validation", ("_validation", "_valid", "_val", "_VAL", "_dev")),
+    ("test", ("_test", "_TEST")),
+    (None, ("",)),
+)
+"""How names of arrays end, by their split."""
 LARGEST_SEQUENCE = 2**31  # bytes
 MOST_CODE_POINT = 0x10FFFF
+MANY_CHANNELS = 8  # times the steps, from which the axes of X may be in another order
 
 
 @dataclass(frozen=True)
@@ -133,7 +142,16 @@ class ArrayReader:
         names = {"classes": [str(place) for place in range(size)], "value": [f"value_{n}" for n in range(1, size + 1)]}
         labels = ("value",) if self.kind == "value" and size == 1 else tuple(names.get(self.kind, ()))
         kind: InputKind = "pixels" if pixels else "values"
-        return Form(f"NumPy arrays: {shapes}", kind, channels, dtype, target=self.kind, labels=labels)
+        steps = array.shape[1]
+        notes = []
+        if channels >= MANY_CHANNELS * steps:
+            notes.append(
+                f"Warning: read as {steps:,} steps of {channels:,} channels each; if the steps stand last, (N, C, T) "
+                "as in aeon, save X.transpose(0, 2, 1)."
+            )
+        return Form(
+            f"NumPy arrays: {shapes}", kind, channels, dtype, notes=tuple(notes), target=self.kind, labels=labels
+        )
 
     @property
     def files(self) -> list[Path]:
@@ -200,7 +218,7 @@ def _beside(path: Path) -> dict[str, Path]:
 
 def _parts(arrays: dict[str, ArrayFile], path: Path, labelled: bool) -> list[Part]:
     found = []
-    for split, ends in (("train", ("_train", "_TRAIN")), ("test", ("_test", "_TEST")), (None, ("",))):
+    for split, ends in PARTS:
         inputs, labels, lengths = (
             _one(arrays, [name + end for name in names for end in ends], path)
             for names in (INPUT_NAMES, LABEL_NAMES, LENGTH_NAMES)
@@ -208,7 +226,7 @@ def _parts(arrays: dict[str, ArrayFile], path: Path, labelled: bool) -> list[Par
         if inputs is None and not labelled and split is None and len(arrays) == 1:
             inputs = next(iter(arrays.values()))
         if inputs is not None and (labels is not None or not labelled):
-            found.append(Part(inputs, labels if labelled else None, lengths, split))  # type: ignore[arg-type]
+            found.append(Part(inputs, labels if labelled else None, lengths, split))
     if not found:
         wanted = "arrays X and y, or X_train, y_train, X_test and y_test" if labelled else "an array X"
         beside = f", or its labels in {_beside(path)['y'].name}" if path.suffix == ".npy" and labelled else ""
@@ -323,6 +341,7 @@ def _members(path: Path) -> dict[str, ArrayFile]:
         with zipfile.ZipFile(path) as archive:
             for info in archive.infolist():
                 if info.filename.endswith(".npy"):
+                    check_expansion(f"{path}, {info.filename}", info.compress_size, info.file_size)
                     with archive.open(info) as stream:
                         shape, dtype = _header(stream, f"{path}, {info.filename}")
                     name = info.filename.removesuffix(".npy")
@@ -353,10 +372,11 @@ def _header(stream: Any, where: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
         raise InputError(f"{where}: expected a NumPy array, found: {error}.") from error
     if dtype.hasobject or dtype.fields:
         raise InputError(
-            f"{where}: expected plain numbers, found Python objects or records, which are never unpickled."
+            f"{where}: expected plain numbers or texts, found Python objects or records, which are never unpickled. "
+            'Labels from pandas: save y.astype(str); numbers: save X.astype("float32").'
         )
     if fortran and len(shape) > 1:
         raise InputError(f"{where}: expected rows one after the other, found columns. Save np.ascontiguousarray(X).")
-    if dtype.itemsize == 0 or any(size < 0 for size in shape):
+    if dtype.itemsize == 0 or any(isinstance(size, bool) or size < 0 for size in shape):
         raise InputError(f"{where}: expected a NumPy array, found one of {dtype} and shape {shape}.")
     return tuple(shape), dtype

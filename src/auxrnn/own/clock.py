@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import Any
@@ -11,8 +12,9 @@ from auxrnn.errors import InputError
 from auxrnn.numbers import parse_number
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EXACT = 2**53  # whole numbers up to it are exact as floats
+LONGEST_WHOLE = 30
 
-_WHOLE = re.compile(r"[+-]?[0-9]+")
 _BELOW_MICROSECONDS = re.compile(r"[.,][0-9]{6}([0-9]{1,3})")
 
 
@@ -24,46 +26,53 @@ class Clock:
 
     def __init__(self, decimal: str = ".") -> None:
         self._decimal = decimal
-        self._first: tuple[bool, str] | None = None  # whether it was a date, and where
+        self._first: tuple[bool, int] | None = None  # whether it was a date, and its row
         self._origin = 0
 
-    def read(self, cell: Any, where: str) -> float:
-        """The time in a cell since that of the first cell; InputError where it is none, or of the other kind."""
+    def read(self, cell: Any, row: int, where: Callable[[int], str]) -> float:
+        """The time in a cell since that of the first cell; InputError where it is none, or of the other kind.
+
+        where: the place of a row, for messages.
+        """
         time = self._number(cell)
+        if time is not None and self._first is not None and not self._first[0] and isinstance(time, int):
+            return float(time - self._origin)  # what most cells are
         is_date = time is None
         if time is None:
-            time = _nanoseconds(cell, where)
+            time = _nanoseconds(cell, row, where)
         if self._first is None:
-            self._first = is_date, where
+            self._first = is_date, row
             self._origin = time if isinstance(time, int) else 0
         elif self._first[0] != is_date:
             kinds = ("a number", "a date") if is_date else ("a date", "a number")
             raise InputError(
-                f"{where}: expected {kinds[0]} as time as in {self._first[1]}, got {kinds[1]}, {str(cell)[:40]!r}."
+                f"{where(row)}: expected {kinds[0]} as time as in {where(self._first[1])}, "
+                f"got {kinds[1]}, {str(cell)[:40]!r}."
             )
-        if not isfinite(time):
-            raise InputError(f"{where}: expected a finite time, got {cell!r}.")
+        if isinstance(time, float) and not isfinite(time):
+            raise InputError(f"{where(row)}: expected a finite time, got {cell!r}.")
         return float(time - self._origin)
 
     def _number(self, cell: Any) -> int | float | None:
         """A cell as a number, exact where it is whole; None where it is none."""
-        if isinstance(cell, int | float) and not isinstance(cell, bool):
-            return cell
-        if isinstance(cell, str) and len(cell) < 30 and _WHOLE.fullmatch(text := cell.strip()):
-            return int(text)
-        try:
-            return parse_number(cell, self._decimal) if isinstance(cell, str) else None
-        except ValueError:
-            return None
+        if isinstance(cell, str):
+            if len(cell) < LONGEST_WHOLE and cell.isdecimal() and cell.isascii():
+                return int(cell)
+            try:
+                time = parse_number(cell, self._decimal)
+            except ValueError:
+                return None
+            return int(time) if time.is_integer() and abs(time) < EXACT else time
+        return cell if isinstance(cell, int | float) and not isinstance(cell, bool) else None
 
 
-def _nanoseconds(cell: Any, where: str) -> int:
+def _nanoseconds(cell: Any, row: int, where: Callable[[int], str]) -> int:
     """A date as nanoseconds since 1970, UTC where it names no zone."""
     try:
         date = cell if isinstance(cell, datetime) else datetime.fromisoformat(str(cell).strip())
     except ValueError as error:
         raise InputError(
-            f"{where}: expected a time as a number or as 2024-01-31T12:00:00, got {str(cell)[:40]!r}."
+            f"{where(row)}: expected a time as a number or as 2024-01-31T12:00:00, got {str(cell)[:40]!r}."
         ) from error
     date = date if date.tzinfo else date.replace(tzinfo=UTC)
     below = _BELOW_MICROSECONDS.search(cell) if isinstance(cell, str) else None

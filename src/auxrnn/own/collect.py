@@ -6,7 +6,7 @@ Memory holds one row, and for each sequence its end, its label and its split.
 from __future__ import annotations
 
 from array import array
-from typing import Any, BinaryIO
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -20,6 +20,12 @@ SPLIT_NUMBERS = {None: 0, "train": 1, "test": 2, "validation": 3}
 MOST_CHARACTERS = 65_536  # different ones; each is kept as uint16
 
 
+class Sink(Protocol):
+    """Takes the numbers of the steps."""
+
+    def write(self, data: Any, /) -> int: ...
+
+
 class Collection:
     """What was collected: `ends` (steps up to the end of each sequence), `labels` as `keeper` keeps them, `splits`, all
     arrays; `characters` in that order too; counts of what was missing.
@@ -27,9 +33,7 @@ class Collection:
     file: takes the numbers. state: what `state` gave, to go on from there.
     """
 
-    def __init__(
-        self, form: Form, options: ReadingOptions, file: BinaryIO, state: dict[str, Any] | None = None
-    ) -> None:
+    def __init__(self, form: Form, options: ReadingOptions, file: Sink, state: dict[str, Any] | None = None) -> None:
         self.form, self.options, self._file = form, options, file
         state = state or {"rows": 0, "steps": 0, "missing": 0, "with_missing": 0, "left_out": 0, "labels": None}
         self.rows: int = state["rows"]  # read, left out or not

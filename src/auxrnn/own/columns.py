@@ -38,10 +38,11 @@ def named(table: Table, names: Sequence[str]) -> str | None:
 
 
 def label_named(table: Table) -> str | None:
-    """The one column called like a label; `y` is none beside `x`."""
+    """The one column called like a label; `y` is none beside an `x` of numbers, which are places."""
     found = named(table, LABEL_NAMES)
-    beside = {column.lower() for column in table.columns}
-    return None if found is not None and found.lower() == "y" and "x" in beside else found
+    x = next((column for column in table.columns if column.lower() == "x"), None)
+    places = x is not None and any(is_number(cell, table.decimal) for cell in table.cells(x))
+    return None if found is not None and found.lower() == "y" and places else found
 
 
 def text_column(table: Table) -> str | None:
@@ -51,14 +52,16 @@ def text_column(table: Table) -> str | None:
 
 
 def id_column(table: Table) -> str | None:
-    """The one column called like an id."""
-    return named(table, ID_NAMES)
+    """The one column called like an id whose cells are no lists."""
+    found = named(table, ID_NAMES)
+    return None if found is None or any(isinstance(cell, list) for cell in table.cells(found)) else found
 
 
 def holds_words(table: Table, column: str) -> bool:
-    """Whether most cells of a column in the first rows are texts and no numbers."""
+    """Whether most cells of a column in the first rows are texts and no numbers; so are none at all."""
     cells = [cell for cell in table.cells(column) if not is_missing(cell)]
-    return 2 * sum(isinstance(cell, str) and not is_number(cell, table.decimal) for cell in cells) > len(cells)
+    words = sum(isinstance(cell, str) and not is_number(cell, table.decimal) for cell in cells)
+    return not cells or 2 * words > len(cells)
 
 
 def holds_sentences(table: Table, column: str) -> bool:

@@ -88,10 +88,12 @@ class Delimited:
         rows = self.dialect.rows()
         if self.header:
             next(rows, None)
-        for number, cells in rows:
-            if len(cells) > self.width and not any(cell.strip() for cell in cells[self.width :]):
-                cells = cells[: self.width]
-            yield number, cells
+        width = self.width
+        for numbered in rows:
+            cells = numbered[1]
+            if len(cells) > width and not any(cell.strip() for cell in cells[width:]):
+                numbered = numbered[0], cells[:width]
+            yield numbered
 
     @property
     def hint(self) -> str:
@@ -107,21 +109,19 @@ def open_delimited(path: Path, options: ReadingOptions) -> tuple[tuple[str, ...]
         raise InputError(f"{path}: expected a table, found an empty file.")
     notes = () if dialect.quoted else (f"Quotes in {path.name} are read as they stand: not all of them hold a cell.",)
     first, others = [cell.strip() for cell in rows[0][1]], [cells for _, cells in rows[1:]]
-    usual = Counter(map(len, others)).most_common(1)[0][0] if others else len(first)
     longer = len(others) > 1 and all(len(cells) == len(first) + 1 for cells in others)
-    if longer and options.header != "no" and are_counted([cells[0] for cells in others]):  # R's names of rows
+    if (
+        longer
+        and any(cells[-1].strip() for cells in others)
+        and options.header != "no"
+        and are_counted([cells[0] for cells in others])
+    ):  # R's names of rows
         first = ["", *first]
     width = max((place for place, cell in enumerate(first, 1) if cell), default=1)
     if any(cell.strip() for cells in others for cell in cells[width : len(first)]):
         width = len(first)
     first = first[:width]
-    widths = {len(cells) if any(cell.strip() for cell in cells[width:]) else width for cells in others}
-    if others and len(widths) == 1 and widths != {width} and options.header == "auto" and len(others) > 1:
-        start = next(number for number, cells in rows if len(cells) == usual)
-        raise InputError(
-            f"{path}: expected as many cells in the first row as in the others, got {width} and {usual}. If there are "
-            f"lines before the table, say so with --skip {start - 1}."
-        )
+    _check_beginning(path, options, rows, width)
     header = options.header == "yes" or (
         options.header == "auto" and is_header(first, [cells[:width] for cells in others])
     )
@@ -131,6 +131,20 @@ def open_delimited(path: Path, options: ReadingOptions) -> tuple[tuple[str, ...]
         raise InputError(f"{path}: expected different names of columns, got {twice!r} twice. No header: --header no.")
     columns = tuple(first) if header else tuple(str(number) for number in range(1, width + 1))
     return columns, Delimited(dialect, width, header), notes
+
+
+def _check_beginning(path: Path, options: ReadingOptions, rows: Sequence[Numbered], width: int) -> None:
+    """InputError naming the option where the first lines are none of the table below them."""
+    widths = [len(cells) for _, cells in rows[1:]]
+    if not widths or options.header == "no":
+        return
+    usual, number = Counter(widths).most_common(1)[0]
+    start = next(place for place, found in enumerate(widths) if found == usual)
+    if width < usual and (width == 1 or start > 0) and 2 * number > len(widths):
+        raise InputError(
+            f"{path}: expected as many cells in the first row as in the others, got {width} and {usual}. If there are "
+            f"lines before the table, say so with --skip {rows[start + 1][0] - 1}."
+        )
 
 
 def is_header(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:

@@ -148,7 +148,10 @@ def find_list_reader(table: Table, options: ReadingOptions) -> FileReader:
         path = table.path.parent / (name or "")
         if name is None or not os.path.isfile(path):  # False for a name that no file can have
             check_regular(path, f"{where} ({name})")
-            raise InputError(f"{where}: expected the path of a file in {column!r}, found no file {name!r}.")
+            raise InputError(
+                f"{where}: expected the path of a file in {column!r}, found no file {name!r}. If it says which "
+                f"sequence a row belongs to, say --id {column}."
+            )
         entries.append(
             Entry(
                 path,
@@ -202,9 +205,10 @@ def known_files(folder: Path) -> tuple[list[Path], int]:
     """Files of known kinds at any depth, in order, and the number of others. Links to folders are followed once."""
     found, other = [], 0
     seen: set[str] = set()
+    root = os.path.realpath(folder)
     for parent, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(parent)
-        if real in seen:  # a link to a folder that has been read, or that holds this one
+        if real in seen or root.startswith(real + os.sep):  # a link to what has been read, or to what holds this
             folders.clear()
             continue
         seen.add(real)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -82,9 +83,32 @@ DESCRIBED: dict[str, Callable[[SequenceSet], list[str]]] = {
 
 
 def _doubtful(stored: SequenceSet) -> list[str]:
-    """Classes that may stand for no label at all."""
-    found = [] if stored.target.kind == "value" else [name for name in stored.classes if name.lower() in MISSING_WORDS]
-    return [f"Note: {name!r} counts as a class; where it stands for no label, leave the cell empty." for name in found]
+    """Classes that may stand for no label at all, or for each other."""
+    if stored.target.kind == "value":
+        return []
+    found = [name for name in stored.classes if name.lower() in MISSING_WORDS]
+    told = [f"Note: {name!r} counts as a class; where it stands for no label, leave the cell empty." for name in found]
+    alike: dict[str, list[str]] = {}
+    for name in stored.classes:
+        alike.setdefault(_folded(name), []).append(name)
+    for names in [names for names in alike.values() if len(names) > 1][:MOST_SHOWN]:
+        shown = ", ".join(ascii(name) if len(set(names)) > len({*map(_shown, names)}) else repr(name) for name in names)
+        told.append(
+            f"Note: {shown} count as classes of their own, though they differ in form alone; if they are one, write "
+            "them alike."
+        )
+    return told
+
+
+def _folded(name: str) -> str:
+    """A name without what may differ by accident: Unicode form, capitals, blanks, zeros before a number."""
+    plain = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    return plain.lstrip("0") or "0" if plain.isdecimal() else plain
+
+
+def _shown(name: str) -> str:
+    """A name as eyes see it."""
+    return unicodedata.normalize("NFC", name)
 
 
 def _imbalance(stored: SequenceSet, counts: npt.NDArray[np.int64], what: str) -> list[str]:

@@ -22,8 +22,10 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from auxrnn.errors import InputError
-from auxrnn.files import check_outside, check_place, write_atomically
+from auxrnn.files import check_outside, check_place, read_description, write_atomically
+from auxrnn.lock import lock_file
 from auxrnn.own.collect import Collection
+from auxrnn.own.filed import SummedFile, sum_of
 from auxrnn.own.keepers import KEEPERS
 from auxrnn.own.recognise import recognise
 from auxrnn.own.rows import Reader
@@ -37,12 +39,13 @@ from auxrnn.own.stored import (
     describe_set,
     flat_shape,
     open_set,
+    origin_of,
     set_of,
 )
 from auxrnn.own.unused import check_used
 from auxrnn.reading import ReadingOptions
 
-JOURNAL, LOCK = "journal.json", "lock"
+JOURNAL = "journal.json"
 FIRST_LABELS = "labels.first"  # as `LabelKeeper` keeps them while they come
 BLOCK = 2**26  # bytes of numbers between two entries of the journal
 BLOCK_ROWS = 100_000
@@ -75,17 +78,35 @@ def import_source(
     """
     if sys.byteorder != "little":
         raise InputError(f"{out}: expected a little-endian machine to store a set on.")
-    if out.exists():
-        raise InputError(f"{out}: expected a new folder for the set, found something there; choose another --out.")
+    _check_free(out)
     check_outside(out, path)
     check_place(out)
     reader = recognise(path, options)
     check_used(path, reader, options)
-    aside = out.with_name(f".{out.name}.importing")
+    aside, origin = out.with_name(f".{out.name}.importing"), _fingerprint(reader, options)
+    with lock_file(out.with_name(f".{out.name}.lock"), lambda who: _at_work(out, who)):
+        _check_free(out)  # by an import that has ended meanwhile
+        if origin_of(aside) != origin:  # else only its last step is missing
+            _make(aside, reader, options, origin, str(path), say, block)
+        for left in [*map(aside.joinpath, (JOURNAL, FIRST_LABELS)), *aside.glob(".*.part")]:
+            left.unlink(missing_ok=True)
+        os.rename(aside, out)
+    return open_set(out)
+
+
+def _make(
+    aside: Path,
+    reader: Reader,
+    options: ReadingOptions,
+    origin: str,
+    source: str,
+    say: Callable[[str], None],
+    block: int,
+) -> None:
+    """Write all files of a set into `aside`, going on where that was stopped; nothing stays of a source refused."""
     aside.mkdir(parents=True, exist_ok=True)
-    lock = _lock(aside)
     try:
-        with _Import(aside, reader, options, _fingerprint(reader, options)) as work:
+        with _Import(aside, reader, options, origin) as work:
             if work.collection.rows:
                 say(f"Going on after {work.collection.rows:,} rows, where an import was stopped.")
             for row in reader.rows(work.collection.rows):
@@ -94,17 +115,25 @@ def import_source(
                     work.record()
                     say(f"{work.collection.rows:,} rows, {work.collection.steps:,} steps")
             work.record()
-            found = work.finish(str(path))
-        write_atomically(aside / META, lambda place: place.write_text(describe_set(found), encoding="utf-8"))
-        os.rename(aside, out)
+            found, sums = work.finish(source)
+        text = describe_set(found, sums, origin)
+        write_atomically(aside / META, lambda place: place.write_text(text, encoding="utf-8"))
     except InputError:
         shutil.rmtree(aside, ignore_errors=True)
         raise
-    finally:
-        lock.close()
-    for name in (JOURNAL, FIRST_LABELS, LOCK):
-        (out / name).unlink(missing_ok=True)
-    return open_set(out)
+    except OSError as error:
+        if error.filename is None:  # of a full disk
+            raise OSError(error.errno, error.strerror, str(aside)) from error
+        raise
+
+
+def _check_free(out: Path) -> None:
+    if out.exists():
+        raise InputError(f"{out}: expected a new folder for the set, found something there; choose another --out.")
+
+
+def _at_work(out: Path, who: str) -> InputError:
+    return InputError(f"{out}: expected no other import into this set, found one at work, {who}; wait for it.")
 
 
 class _Import:
@@ -120,7 +149,8 @@ class _Import:
             file.truncate(size)
             file.seek(size)
             self._files[name] = file
-        self.collection = Collection(reader.form, options, self._files[VALUES], journal and journal["collection"])
+        self._values = SummedFile(self._files[VALUES], journal["sum"] if journal else 0)
+        self.collection = Collection(reader.form, options, self._values, journal and journal["collection"])
         self._recorded = (self.collection.rows, sizes[VALUES])
 
     def __enter__(self) -> _Import:
@@ -144,13 +174,18 @@ class _Import:
             file.flush()
             os.fsync(file.fileno())
         sizes = {name: file.tell() for name, file in self._files.items()}
-        entry = {"fingerprint": self._fingerprint, "sizes": sizes, "collection": self.collection.state()}
+        entry = {
+            "fingerprint": self._fingerprint,
+            "sizes": sizes,
+            "sum": self._values.sum,
+            "collection": self.collection.state(),
+        }
         text = json.dumps([entry, _digest(entry)])
         write_atomically(self._folder / JOURNAL, lambda place: place.write_text(text, encoding="utf-8"))
         self._recorded = (self.collection.rows, sizes[VALUES])
 
-    def finish(self, source: str) -> SequenceSet:
-        """The set; its labels rewritten in the order in which classes are shown."""
+    def finish(self, source: str) -> tuple[SequenceSet, dict[str, int]]:
+        """The set, its labels rewritten in the order in which classes are shown, and the sums of its files."""
         form = self.collection.form
         parts = {ENDS: "int64", FIRST_LABELS: self.collection.labels.typecode, SPLITS: "int8"}
         ends, labels, splits = (np.fromfile(self._folder / name, dtype) for name, dtype in parts.items())
@@ -158,28 +193,14 @@ class _Import:
         found = set_of(self.collection, source, none, labels, ends, splits)
         kept = found.labels.astype(KEEPERS[found.target.kind].dtype)
         write_atomically(self._folder / LABELS, kept.tofile)
-        return found
-
-
-def _lock(folder: Path) -> BinaryIO:
-    """Held until closed or the process ends; InputError where another process holds it."""
-    import fcntl
-
-    file = open(folder / LOCK, "wb")  # noqa: SIM115 - held by the caller
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.close()
-        raise InputError(
-            f"{folder}: expected no other import into this set, found one at work; wait for it."
-        ) from error
-    return file
+        sums = {VALUES: self._values.sum, ENDS: sum_of(ends), LABELS: sum_of(kept), SPLITS: sum_of(splits)}
+        return found, sums
 
 
 def _read_journal(path: Path, fingerprint: str) -> dict[str, Any] | None:
     """The last entry, where it is as written, belongs to the same source and options and all it speaks of is there."""
     try:
-        journal, digest = json.loads(path.read_text(encoding="utf-8"))
+        journal, digest = json.loads(read_description(path))
         if digest != _digest(journal):
             return None
         whole = all((path.parent / name).stat().st_size >= size for name, size in journal["sizes"].items())

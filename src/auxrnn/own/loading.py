@@ -16,7 +16,7 @@ from auxrnn.own.findings import describe_findings, describe_preprocessing
 from auxrnn.own.importing import read_source
 from auxrnn.own.prepared import Indices, PreparedSequences, labels_at, learn_preprocessing
 from auxrnn.own.rows import Form
-from auxrnn.own.stored import SequenceSet, is_set, open_set
+from auxrnn.own.stored import SequenceSet, is_set, open_set, verify_values
 from auxrnn.own.unused import check_used_of_set
 from auxrnn.preprocessing import Preprocessing
 from auxrnn.reading import ReadingOptions
@@ -109,6 +109,8 @@ def load_own(
 
 def verify_own(path: Path, options: ReadingOptions) -> tuple[str, ...]:
     """Read every sequence as a training would, and say what is there; InputError at the first that cannot be used."""
+    if is_set(path):
+        verify_values(path)
     own = load_own(path, options)
     for part in (own.train, own.test):
         for index in range(len(part)):

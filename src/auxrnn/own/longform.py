@@ -87,7 +87,10 @@ class LongFormReader:
         before: Any = None  # the cell as it stands, which is compared faster than its key
         key: str | None = ""
         for number, cells in self.table.rows():
-            if place is not None and (current is None or cells[place] != before):
+            if place is not None and current is not None and self.window is None and cells[place] == before:
+                current.add(number, cells)  # what most rows are
+                continue
+            if place is not None:
                 before = cells[place]
                 key = label_cell(before)
                 if key is None:
@@ -161,7 +164,7 @@ class _Steps:
             values = [number_of(cell, where, name, decimal) for cell, name in pairs]
         self.values.extend(values)
         if self._time is not None:
-            self.times.append(self.clock.read(cells[self._time], self.where(number)))
+            self.times.append(self.clock.read(cells[self._time], number, self.where))
         if self._tagged and self.reader.label is not None:
             self._tags.append(self.reader.label.label(cells, self.where(number)))
         self.numbers.append(number)

@@ -37,6 +37,9 @@ class PreparedSequences(LazySequences):
             return torch.from_numpy(self._characters[raw])
         return self._preprocessing.sequence(raw, f"{self._stored.source}, sequence {place}")
 
+    def raw(self) -> Iterator[Array]:
+        return (self._stored.sequence(index) for index in self._indices.tolist())
+
     def subset(self, indices: torch.Tensor) -> PreparedSequences:
         return PreparedSequences(self._stored, self._indices[indices.numpy()], self._preprocessing)
 
@@ -51,6 +54,9 @@ class PreparedTags(LazySequences):
     def at(self, index: int) -> torch.Tensor:
         tags = self._stored.labels[self._stored.steps(int(self._indices[index]))]
         return torch.from_numpy(tags.astype(np.int64))
+
+    def raw(self) -> Iterator[Array]:
+        return (self._stored.labels[self._stored.steps(index)] for index in self._indices.tolist())
 
     def subset(self, indices: torch.Tensor) -> PreparedTags:
         return PreparedTags(self._stored, self._indices[indices.numpy()])

@@ -76,7 +76,8 @@ def _rows_are(table: Table, options: ReadingOptions) -> str:
     text = text_column(table)
     if text is None and is_file_list(table, options):
         return "files"
-    archive = split_within(table.path.stem) is not None or inner_suffix(table.path) == ".arff"
+    unnamed = not table.header and table.source.written
+    archive = inner_suffix(table.path) == ".arff" or (unnamed and split_within(table.path.stem) is not None)
     if text is None and is_series(table, options, archive=archive):
         return "series"
     if options.features is not None:
@@ -90,8 +91,8 @@ def _rows_are(table: Table, options: ReadingOptions) -> str:
             f"{table.path}: expected to be told what a row is: a text ({text!r}) or one step of a sequence "
             f"({key!r} comes again). Say --text {text} or --id {key}."
         )
-    steps = text is None and (time is not None or again) and _has_numbers(table, {key, time, *options.label_names})
-    return "steps" if steps else "texts"
+    steps = time is not None or (again and _has_numbers(table, {key, *options.label_names}))
+    return "steps" if text is None and steps else "texts"
 
 
 def _has_numbers(table: Table, used: set[str | None]) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,9 @@ import numpy as np
 import numpy.typing as npt
 
 from auxrnn.errors import InputError
+from auxrnn.files import read_description
 from auxrnn.own.collect import Collection
+from auxrnn.own.filed import FiledArray, sum_of, sum_of_file
 from auxrnn.own.keepers import KEEPERS
 from auxrnn.own.rows import Array, Form
 from auxrnn.reading import ReadingOptions
@@ -39,15 +42,15 @@ class SequenceSet:
     """N labelled sequences as they were read, before anything is learned from them.
 
     values: all steps, (steps, C), or (steps,) places in `characters`. ends, splits: (N,). labels: (N,) classes,
-    (N, size) 0 and 1 or values, or (steps,) classes and -1: as `target` has them. source: the path they
-    were read from. missing, with_missing, left_out: values that were missing, sequences with such, rows left out.
+    (N, size) 0 and 1 or values, or (steps,) classes and -1: as `target` has them. source: the path of the
+    files, or of the set. missing, with_missing, left_out: values that were missing, sequences with such, rows left out.
     """
 
     source: str
     form: Form
     options: ReadingOptions
     target: Target
-    values: Array = field(repr=False)
+    values: Array | FiledArray = field(repr=False)
     ends: npt.NDArray[np.int64] = field(repr=False)
     labels: Array = field(repr=False)
     splits: npt.NDArray[np.int8] = field(repr=False)
@@ -127,8 +130,8 @@ def flat_shape(form: Form) -> tuple[int, ...]:
     return () if form.kind == "characters" else (form.channels,)
 
 
-def describe_set(content: SequenceSet) -> str:
-    """set.json of a set."""
+def describe_set(content: SequenceSet, sums: Mapping[str, int], origin: str) -> str:
+    """set.json of a set. sums: of its files. origin: changes with the source and how it was read."""
     return json.dumps(
         {
             "format": FORMAT,
@@ -144,6 +147,8 @@ def describe_set(content: SequenceSet) -> str:
             "missing": content.missing,
             "with_missing": content.with_missing,
             "left_out": content.left_out,
+            "sums": dict(sums),
+            "origin": origin,
         },
         indent=2,
     )
@@ -154,8 +159,26 @@ def is_set(path: Path) -> bool:
     return (path / META).is_file()
 
 
+def origin_of(folder: Path) -> str | None:
+    """What the description of a set says of the source that it was made from; None where there is no description."""
+    try:
+        return str(_read_meta(folder / META).get("origin"))
+    except InputError:
+        return None
+
+
+def verify_values(folder: Path) -> None:
+    """Read the values of a set whole; InputError where they are not those that were imported."""
+    expected = _sums(_read_meta(folder / META)).get(VALUES)
+    if expected is not None and sum_of_file(folder / VALUES) != expected:
+        raise _changed(folder / VALUES)
+
+
 def open_set(folder: Path) -> SequenceSet:
-    """Map a set from the disk; InputError where a file is missing, cut short, or does not fit the rest."""
+    """Open a set on the disk; InputError where a file is missing, cut short, or does not fit the rest.
+
+    The values stay on the disk; whether they are those that were imported, `verify_values` finds out.
+    """
     if sys.byteorder != "little":
         raise InputError(
             f"{folder}: expected a little-endian machine for a stored set; train from the files themselves."
@@ -167,7 +190,7 @@ def open_set(folder: Path) -> SequenceSet:
         target = target_of(tuple(str(name) for name in content["classes"]), content.get("target"))
         options = ReadingOptions.from_dict(content["options"])
         counts = {name: int(content[name]) for name in ("missing", "with_missing", "left_out")}
-        characters, source = str(content["characters"]), str(content["source"])
+        characters, sums = str(content["characters"]), _sums(content)
         if number < 1 or steps < number or target.size < KEEPERS[target.kind].fewest:
             raise InputError(f"{number} sequences of {steps} steps and {target.described()}")
         if counts["missing"] and options.missing == "error":
@@ -176,19 +199,21 @@ def open_set(folder: Path) -> SequenceSet:
         raise InputError(
             f"{folder / META}: expected the description of a set, found one that does not fit: {error}"
         ) from error
-    ends = _mapped(folder / ENDS, "int64", (number,))
     keeper = KEEPERS[target.kind]
-    labels = _mapped(folder / LABELS, keeper.dtype, keeper.shape(number, steps, target.size))
-    splits = _mapped(folder / SPLITS, "int8", (number,))
-    values = _mapped(folder / VALUES, form.dtype, (steps, *flat_shape(form)))
-    ends = np.array(ends)
+    values = _filed(folder / VALUES, form.dtype, (steps, *flat_shape(form)))
+    ends = _read(folder / ENDS, "int64", (number,))
+    labels = _read(folder / LABELS, keeper.dtype, keeper.shape(number, steps, target.size))
+    splits = _read(folder / SPLITS, "int8", (number,))
     if ends[0] < 1 or (np.diff(ends) < 1).any() or ends[-1] != steps:
         raise InputError(f"{folder / ENDS}: expected rising ends up to {steps:,} steps, found others; import it again.")
     if not keeper.valid(labels, target.size) or splits.min() < 0 or splits.max() > 3:
         raise InputError(f"{folder}: expected labels of {target.described()}, found others; import it again.")
+    for name, numbers in ((ENDS, ends), (LABELS, labels), (SPLITS, splits)):
+        if sums.get(name, found := sum_of(numbers)) != found:
+            raise _changed(folder / name)
     if target.kind == "class":
         labels = labels.astype(np.int64)
-    return SequenceSet(source, form, options, target, values, ends, labels, np.array(splits), characters, **counts)
+    return SequenceSet(str(folder), form, options, target, values, ends, labels, splits, characters, **counts)
 
 
 def form_of(content: dict[str, Any]) -> Form:
@@ -215,7 +240,7 @@ def form_of(content: dict[str, Any]) -> Form:
 
 def _read_meta(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_description(path))
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: expected JSON, found something else: {error}") from error
     if not isinstance(content, dict) or content.get("format") != FORMAT:
@@ -225,12 +250,25 @@ def _read_meta(path: Path) -> dict[str, Any]:
     return content
 
 
-def _mapped(path: Path, dtype: str, shape: tuple[int, ...]) -> Array:
+def _sums(content: Mapping[str, Any]) -> dict[str, int]:
+    """The sums of a set's files by their names; none in a set of an older version."""
+    return {str(name): int(found) for name, found in dict(content.get("sums", {})).items()}
+
+
+def _changed(path: Path) -> InputError:
+    return InputError(f"{path}: expected the numbers that were imported, found others of another sum; import it again.")
+
+
+def _read(path: Path, dtype: str, shape: tuple[int, ...]) -> Array:
+    return _filed(path, dtype, shape)[:]
+
+
+def _filed(path: Path, dtype: str, shape: tuple[int, ...]) -> FiledArray:
     expected = int(np.prod(shape, dtype=object)) * np.dtype(dtype).itemsize
     try:
         size = path.stat().st_size
         if size != expected:
             raise InputError(f"{path}: expected {expected:,} bytes, found {size:,}; import it again.")
-        return np.memmap(path, dtype=dtype, mode="r", shape=shape)
+        return FiledArray(path, dtype, shape)
     except OSError as error:
         raise InputError(f"{path}: expected a file that can be read, found: {error.strerror}.") from error

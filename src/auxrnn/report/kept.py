@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from auxrnn.errors import InputError
-from auxrnn.files import write_atomically
+from auxrnn.files import read_description, write_atomically
 from auxrnn.report.drawing import Drawing
 from auxrnn.report.page import Cell, Figure, Section, Table, figure_file
 
@@ -43,7 +43,7 @@ def kept_sections(path: Path, page: Path) -> list[Section]:
                 [_figure(figure, page) for figure in section["figures"]],
                 section.get("commands", ()),
             )
-            for section in json.loads(path.read_text(encoding="utf-8"))
+            for section in json.loads(read_description(path))
         ]
     except (OSError, LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise InputError(

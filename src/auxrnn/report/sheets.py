@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from auxrnn.files import write_atomically
+
 PER_ROW = 10
 TEXT_WIDTH, TEXT_LINES = 110, 3
 LINES_PER_ROW = 4
@@ -41,7 +43,7 @@ def sheet_of_images(
                 axes.set_title(textwrap.shorten(name.replace("_", " "), 18, placeholder="…"), fontsize=6)
             if column == 0 and len(rows) > 1:
                 axes.set_ylabel(label, fontsize=6)
-    figure.savefig(path, dpi=150, format="png")
+    write_atomically(path, lambda aside: figure.savefig(aside, dpi=150, format="png"))
 
 
 def sheet_of_texts(path: Path, texts: Sequence[str], names: Sequence[str], *, title: str) -> None:
@@ -55,7 +57,7 @@ def sheet_of_texts(path: Path, texts: Sequence[str], names: Sequence[str], *, ti
         head = f"{name}, {len(text):,} characters"
         axes.text(0, row, head, fontsize=7, weight="bold", va="top", parse_math=False)
         axes.text(0, row + 0.27, "\n".join(lines), fontsize=7, family="monospace", va="top", parse_math=False)
-    figure.savefig(path, dpi=150, format="png")
+    write_atomically(path, lambda aside: figure.savefig(aside, dpi=150, format="png"))
 
 
 def sheet_of_lines(
@@ -96,7 +98,7 @@ def sheet_of_lines(
         axes.tick_params(labelsize=5)
         if shown > 1:
             axes.set_yticks([0.45 - channel for channel in range(shown)], labels, parse_math=False)
-    figure.savefig(path, dpi=150, format="png")
+    write_atomically(path, lambda aside: figure.savefig(aside, dpi=150, format="png"))
 
 
 def _outline(line: npt.NDArray[np.float64]) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:

@@ -21,7 +21,7 @@ import yaml
 
 from auxrnn.config import RunConfig, with_groups
 from auxrnn.errors import InputError
-from auxrnn.files import parse_yaml, write_atomically
+from auxrnn.files import parse_yaml, read_description, write_atomically
 from auxrnn.scores import SCORES
 
 STARTED_WITH = "started_with"
@@ -75,7 +75,7 @@ def read_config(folder: RunFolder) -> RunConfig:
     if not folder.config.is_file():
         raise InputError(f"{folder.path}: expected a run folder, found no config.yaml in it.")
     try:
-        return as_config(parse_yaml(folder.config.read_text(encoding="utf-8")))
+        return as_config(parse_yaml(read_description(folder.config)))
     except InputError as error:
         raise InputError(f"{folder.config}: {error}") from error
     except (yaml.YAMLError, TypeError, KeyError, ValueError, AttributeError, RecursionError, OSError) as error:
@@ -160,7 +160,7 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """The entries of a JSON file; InputError where it holds anything else."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_description(path))
         if not isinstance(content, dict):
             raise ValueError(f"{type(content).__name__} instead of entries")
         return content

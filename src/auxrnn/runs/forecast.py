@@ -9,7 +9,8 @@ from auxrnn.config import RunConfig, steps_or_none
 from auxrnn.data.dataset import SequenceData
 from auxrnn.heads import FeedForward, StepHead
 from auxrnn.model import Classifier, SequenceClassifier
-from auxrnn.objectives import Objective
+from auxrnn.objectives import Objective, Supervised
+from auxrnn.stems import Stem
 from auxrnn.targets import Target
 from auxrnn.training.phases import plan_phases
 from auxrnn.training.sensible import FLOATS_PER_UNIT
@@ -17,6 +18,10 @@ from auxrnn.training.sensible import FLOATS_PER_UNIT
 FLOATS_PER_WIDTH = 11
 """Floats a step that one layer of a transformer keeps for the backward pass, for each unit of its width, beside 3 for
 each unit of its feed-forward net (counted from what autograd keeps)."""
+
+
+FLOATS_PER_FEATURE = 3
+"""Floats that one feature of a stem leaves a token for the backward pass (counted): linear map, norm, and GELU."""
 
 
 def describe_run(
@@ -35,8 +40,8 @@ def describe_run(
         f"Task        {config.data}{note}: {train.target.described()}, {described(config)}",
         f"Sequences   {len(train):,} to train, {len(validation):,} to validate, {len(test):,} to test, read at the end",
         f"Lengths     min {int(lengths.min())}, median {int(lengths.median())}, max {int(lengths.max())} steps "
-        f"of {train.spec.size} {train.spec.kind}",
-        f"Windows     {_windows(config, train.target, int(lengths.max()))}",
+        f"of {train.spec.size} {train.spec.kind}{_tokens(network, int(lengths.max()))}",
+        f"Windows     {_windows(config, network, train.target, int(lengths.max()))}",
         f"Training    {_phases(config)}, batch {config.batch_size}, {config.optimizer} {config.lr:g}",
         f"Parameters  {weights:,} trainable",
         f"Memory      about {expected_bytes(network, train, config) / 2**20:,.0f} MiB for a step, beside torch itself",
@@ -54,13 +59,21 @@ def expected_bytes(network: Classifier, train: SequenceData, config: RunConfig) 
         return 4.0 * (
             rows * longest * sizes.layers * (FLOATS_PER_WIDTH * sizes.width + 3 * sizes.feed_forward) + weights
         )
+    encoder, supervised = network.encoder, network.supervised
+    longest = _in_tokens(network, longest)
     lengths = train.lengths[:1].new_full((rows,), longest)
-    objectives: list[Objective] = [network.supervised, *network.auxiliaries.values()]  # type: ignore[list-item]
+    objectives: list[Objective] = [supervised, *network.auxiliaries.values()]  # type: ignore[list-item]
     encoder_steps = sum(
         int((draw.windows.stop - draw.windows.start).sum())
         for draw in (objective.draw(lengths, torch.Generator().manual_seed(0)) for objective in objectives)
     )
+    if _reads_all(network) and config.readout == "stats-max" and config.bptt != "full":
+        encoder_steps += rows * min(config.top_windows * config.bptt, longest)
     floats = float(encoder_steps * config.hidden_size * FLOATS_PER_UNIT)
+    if isinstance(encoder.features, Stem):
+        floats += encoder_steps * (
+            encoder.features.convolution.in_features + FLOATS_PER_FEATURE * encoder.features.size
+        )
     if network.auxiliaries:
         tokens = rows * config.num_anchors * min(config.segment_length, longest)
         aux = config.auxiliary_options
@@ -77,15 +90,59 @@ def _output_nets(network: SequenceClassifier) -> list[FeedForward]:
     return [module.net for module in network.auxiliaries.modules() if isinstance(module, StepHead)]
 
 
-def _windows(config: RunConfig, target: Target, longest: int) -> str:
-    bptt = None if config.model == "transformer" else steps_or_none(config.bptt)
-    supervised = "all steps" if bptt is None else target.window.format(bptt) if bptt else "none, the classifier alone"
+def _in_tokens(network: Classifier, steps: int) -> int:
+    """Steps of the core in so many raw steps."""
+    return -(-steps // _stride(network))
+
+
+def _stride(network: Classifier) -> int:
+    return network.encoder.stride if isinstance(network, SequenceClassifier) else 1
+
+
+def _tokens(network: Classifier, longest: int) -> str:
+    """What a token is, where it is not a raw step."""
+    stride = _stride(network)
+    return "" if stride == 1 else f"; {_count(_in_tokens(network, longest), 'token')} of {stride} steps at most"
+
+
+def _amount(number: int, network: Classifier) -> str:
+    """So many steps of the core, in raw steps too."""
+    stride = _stride(network)
+    return f"{number} steps" if stride == 1 else f"{_count(number, 'token')} = {number * stride:,} steps"
+
+
+def _windows(config: RunConfig, network: Classifier, target: Target, longest: int) -> str:
+    longest = _in_tokens(network, longest)
+    supervised = _labelled(config, network, target, longest)
     if not config.auxiliaries:
         return f"gradient over {supervised}"
     names = " and ".join(config.auxiliaries)
     length = min(config.segment_length, longest)
     shortened = f" (shortened from {config.segment_length})" if length < config.segment_length else ""
-    return f"gradient over {supervised}; {names} {config.num_anchors} x {length} steps{shortened}"
+    return f"gradient over {supervised}; {names} {config.num_anchors} x {_amount(length, network)}{shortened}"
+
+
+def _labelled(config: RunConfig, network: Classifier, target: Target, longest: int) -> str:
+    """The windows of the supervised loss, of sequences of at most `longest` steps of the core."""
+    bptt = None if config.model == "transformer" else steps_or_none(config.bptt)
+    if bptt == 0:
+        return "none, the classifier alone"
+    if not _reads_all(network):
+        return "all steps" if bptt is None else target.window.format(_amount(bptt, network))
+    asked = f", the label asked at the end of each too ({config.anchor_labels:g})" if config.anchor_labels else ""
+    if bptt is None or bptt >= longest:
+        return f"all steps{asked}"
+    number = min(config.num_windows, -(-longest // bptt))
+    greatest = f" and {config.top_windows} more at the greatest outputs" if config.readout == "stats-max" else ""
+    return f"{_count(number, 'window')} of {_amount(bptt, network)}{asked}{greatest}"
+
+
+def _reads_all(network: Classifier) -> bool:
+    return (
+        isinstance(network, SequenceClassifier)
+        and isinstance(network.supervised, Supervised)
+        and network.supervised.reads_all
+    )
 
 
 def _phases(config: RunConfig) -> str:

@@ -54,6 +54,8 @@ def remedies(config: RunConfig, folder: RunFolder) -> Remedy:
                 return shlex.join(["auxrnn", "baseline", "--config", str(folder.config)])
             case "majority":
                 return again("changed", _otherwise(config))
+            case "memorised" if config.model == "transformer":
+                return again("smaller", {"transformer.feed_forward": max(config.transformer.feed_forward // 2, 1)})
             case "memorised":
                 return again("smaller", {"hidden_size": max(config.hidden_size // 2, 1)})
             case "first":

@@ -17,8 +17,8 @@ from auxrnn.config import OWN_CORE, RunConfig
 from auxrnn.data.dataset import SequenceData, TrainTest
 from auxrnn.data.presets import is_own
 from auxrnn.data.splits import stratified_split
-from auxrnn.errors import InputError, did_you_mean
-from auxrnn.files import check_outside
+from auxrnn.errors import InputError, did_you_mean, is_full_memory
+from auxrnn.files import check_outside, is_left_over, remove
 from auxrnn.inference import measure
 from auxrnn.kernels.backend import choose_backend
 from auxrnn.lock import check_unlocked, lock_run
@@ -39,6 +39,7 @@ from auxrnn.runs.forecast import describe_run
 from auxrnn.runs.intervals import score_interval
 from auxrnn.runs.judging import judge_run
 from auxrnn.runs.launch import launch
+from auxrnn.runs.provenance import DATA, as_started, check_same_data, describe_data
 from auxrnn.scores import SCORES
 from auxrnn.training.candidates import chosen_by_data
 from auxrnn.training.checkpoints import find_checkpoints, is_whole
@@ -104,8 +105,8 @@ def start_run(
     with lock_run(folder.path):
         _check_new(folder)
         try:
-            about = {**describe_environment(), STARTED_WITH: config.to_dict(), "candidates": tried}
-            write_json(folder.environment, about)
+            described = {DATA: describe_data(data), STARTED_WITH: config.to_dict(), "candidates": tried}
+            write_json(folder.environment, {**describe_environment(), **described})
             write_config(folder, config)
         except OSError as error:
             raise InputError(f"{folder.path}: expected a folder that can be written to: {error}.") from error
@@ -145,17 +146,46 @@ def resume_run(path: Path, say: Say = print, *, data_dir: str | None = None, jud
     folder = RunFolder(path)
     config = read_config(folder)
     if folder.result.exists():
-        say(f"{path} is finished; nothing to do.")
-        return read_json(folder.result)
+        return _finished(folder, say)
     check_unchanged(folder, config)
     config = replace(config, data_dir=data_dir or config.data_dir)
     data = load_data(config)
     if not find_ranks(config).is_first:
         return _train(config, folder, data, _newest_whole(folder, say, put_aside=False), say, judged)
     with lock_run(folder.path):
-        for left in [part for place in (path, folder.checkpoints, folder.model) for part in place.glob(".*.part")]:
-            left.unlink(missing_ok=True)  # a kill in the middle of writing
+        if folder.result.exists():  # by another process, while the data were read
+            return _finished(folder, say)
+        started = read_json(folder.environment) if folder.environment.is_file() else {}
+        check_same_data(folder.path, started, data)
+        config, notes = as_started(config, started, describe_environment())
+        for note in notes:
+            say(f"Note        {note}")
+        for left in _parts(folder):
+            remove(left)
         return _train(config, folder, data, _newest_whole(folder, say), say, judged)
+
+
+def how_to_go_on(path: Path) -> str:
+    """What to do after an interruption outside of the training itself: while loading, testing or saving."""
+    folder = RunFolder(path)
+    if folder.result.exists():
+        return f"the run in {path} is finished."
+    if folder.config.exists():
+        return f"go on with: auxrnn resume {path}"
+    return "nothing was written; the same command begins anew."
+
+
+def _finished(folder: RunFolder, say: Say) -> dict[str, Any]:
+    for left in _parts(folder):
+        if is_left_over(left):  # others may be at work, on a report of it
+            remove(left)
+    say(f"{folder.path} is finished; nothing to do.")
+    return read_json(folder.result)
+
+
+def _parts(folder: RunFolder) -> list[Path]:
+    """What kills in the middle of writing have left, and what is being written."""
+    return [part for place in (folder.path, folder.checkpoints, folder.model) for part in place.glob(".*.part")]
 
 
 def train_rank(path: Path, checkpoint: Path | None, data_dir: str | None, judged: bool) -> None:
@@ -300,7 +330,7 @@ def _train(
     except (OSError, SafetensorError) as error:
         raise _unwritten(folder, error) from error
     except (RuntimeError, MemoryError) as error:
-        if isinstance(error, torch.OutOfMemoryError | MemoryError) or "allocate memory" in str(error):
+        if is_full_memory(error):
             raise FullMemoryError(
                 f"The memory does not hold a step of batch_size {config.batch_size}: {str(error).splitlines()[0]}"
             ) from error

@@ -23,8 +23,9 @@ class Target(ABC):
 
     names: of the outputs, one each. kind: as `--target` and config.json call it. per_step: whether every step has a
     label. score: what the best epoch is chosen by; higher is better. scores_told: of every result, `score` first.
-    window: the steps whose gradient the supervised loss has, with {} for how many. share_name: what `shares` are.
-    model_name, model_tag, estimator: what a model of it is called in words, as a tag on a hub, and in Python.
+    window: the steps whose gradient the supervised loss has, with {} for how many and of what. share_name: what
+    `shares` are. model_name, model_tag, estimator: what a model of it is called in words, as a tag on a hub, and in
+    Python.
     """
 
     names: tuple[str, ...]
@@ -33,7 +34,7 @@ class Target(ABC):
     per_step: ClassVar[bool] = False
     score: ClassVar[str]
     scores_told: ClassVar[tuple[str, ...]]
-    window: ClassVar[str] = "the last {} steps"
+    window: ClassVar[str] = "the last {}"
     share_name: ClassVar[str] = "probabilities"
     model_name: ClassVar[str]
     model_tag: ClassVar[str]

@@ -38,7 +38,7 @@ class TagsTarget(Target):
     per_step: ClassVar[bool] = True
     score: ClassVar[str] = "step_accuracy"
     scores_told: ClassVar[tuple[str, ...]] = ("step_accuracy", "macro_f1")
-    window: ClassVar[str] = "a random stretch of {} steps"
+    window: ClassVar[str] = "a random stretch of {}"
     model_name: ClassVar[str] = "sequence tagger"
     model_tag: ClassVar[str] = "sequence-tagging"
     estimator: ClassVar[str] = "LongSequenceTagger"

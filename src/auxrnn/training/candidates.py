@@ -31,8 +31,8 @@ Say = Callable[[str], None]
 Trial = tuple[float, float]
 """Validation score, and minus the validation loss: the greater the better."""
 
-SHARE = 8
-"""The first round trains for so small a part of the training proper."""
+FIRST_STEPS = 120
+"""Of training in the first round."""
 
 HELD_OUT = 60
 """Sequences held out to compare candidates by, a third of the training data at most."""
@@ -41,14 +41,17 @@ LEAST_STEPS_TIMED = 500
 """Fewer are done before it is worth to say how long they take."""
 
 CANDIDATES = 6
-SEARCH_SHARE = 1.5
-"""What six candidates take, in trainings proper: six for an eighth, three for a quarter."""
+SEARCH_STEPS = 12 * FIRST_STEPS
+"""What six candidates take: six for a round, three for twice as long."""
 
 PATIENT = {"readout": "stats-max", "num_windows": 8, "top_windows": 5, "augment": "turn", "lr": 1e-3}
 """Where no candidate learns in its few steps: what finds a faint event, in time."""
 
-PATIENCE = 2.5
+PATIENCE = 1.5
 """So many times the steps are made then."""
+
+EASY = 0.5
+"""And so many where a candidate makes no mistake in the first round."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +88,14 @@ def _within_budget(config: RunConfig, train: SequenceData) -> RunConfig:
     assert config.budget is not None
     steps = seconds_of(config.budget) / seconds_a_step(config, train)
     if (config.candidates or 1) > 1:
-        steps /= 1 + SEARCH_SHARE
-    an_epoch = math.ceil(len(train) / config.batch_size) * config.epoch_passes
-    return replace(config, max_epochs=max(round(steps / an_epoch), 1))
+        steps = max(steps - SEARCH_STEPS, steps / 2)
+    return replace(config, max_epochs=max(round(steps / steps_an_epoch(config, len(train))), 1))
+
+
+def steps_an_epoch(config: RunConfig, number: int) -> int:
+    """Steps of the optimiser on so many sequences."""
+    batch = config.batch_size * config.devices * config.num_nodes
+    return math.ceil(number / batch) * config.epoch_passes
 
 
 def seconds_a_step(config: RunConfig, train: SequenceData) -> float:
@@ -111,7 +119,7 @@ LONG = 60.0
 
 def told_duration(config: RunConfig, train: SequenceData) -> None:
     """A warning in the log where a training that says nothing will take longer than `LONG`."""
-    steps = math.ceil(len(train) / config.batch_size) * config.epoch_passes
+    steps = steps_an_epoch(config, len(train))
     steps *= config.max_epochs + config.pretrain_epochs * bool(config.auxiliaries)
     if steps < LEAST_STEPS_TIMED:
         return
@@ -147,7 +155,7 @@ def candidates(config: RunConfig, train: SequenceData, given: Collection[str]) -
 
 
 def successive_halving(
-    number: int, try_out: Callable[[int, float], Trial], share: float, is_perfect: Callable[[Trial], bool]
+    number: int, try_out: Callable[[int, int], Trial], is_perfect: Callable[[Trial], bool]
 ) -> tuple[int, list[dict[int, Trial]]]:
     """The best of `number` candidates, and the trials of each round.
 
@@ -156,25 +164,23 @@ def successive_halving(
     number : int
         Candidates, at least 1. Of equals the first is taken.
     try_out : callable
-        (candidate, share of the whole training) -> trial.
-    share : float
-        Of the first round; each round doubles it.
+        (candidate, length) -> trial. The length is 1 in the first round and doubles from round to round.
     is_perfect : callable
         Whether a trial leaves nothing to wish for: then no other is made.
     """
-    left, rounds = list(range(number)), []
+    left, rounds, length = list(range(number)), [], 1
     while True:
         trials: dict[int, Trial] = {}
         rounds.append(trials)
         for index in left:
-            trials[index] = try_out(index, share)
+            trials[index] = try_out(index, length)
             if is_perfect(trials[index]):
                 return index, rounds
         ranked = sorted(left, key=trials.__getitem__, reverse=True)  # stable: of equals the first
         left = ranked[: max(len(left) // 2, 1)]
         if len(left) == 1:
             return left[0], rounds
-        share *= 2
+        length *= 2
 
 
 def choose_candidate(
@@ -198,21 +204,25 @@ def choose_candidate(
     lines = [f"Candidates  {len(options)} sets of settings, compared on {len(judging)} sequences held out"]
     say(lines[0])
 
-    def try_out(index: int, share: float) -> Trial:
+    an_epoch = steps_an_epoch(config, len(fitting))
+
+    def try_out(index: int, length: int) -> Trial:
         settings = options[index]
-        epochs = max(math.ceil(config.max_epochs * share), 1)
+        epochs = min(max(round(FIRST_STEPS * length / an_epoch), 1), config.max_epochs)
         trial = _trial(replace(config, **settings, max_epochs=epochs, pretrain_epochs=0), fitting, judging)
         lines.append(f"            {_worded(settings)}: {_scored(trial, train)} after {epochs} epochs")
         say(lines[-1])
         return trial
 
     perfect = 1.0 if isinstance(train.target, ClassTarget) and len(judging) >= 12 else math.inf
-    best, rounds = successive_halving(len(options), try_out, 1 / SHARE, lambda trial: trial[0] >= perfect)
+    best, rounds = successive_halving(len(options), try_out, lambda trial: trial[0] >= perfect)
     settings = options[best]
+    bounded = config.budget is not None or "max_epochs" in given
+    if len(rounds) == 1 and rounds[0][best][0] >= perfect and not bounded:
+        settings = {**settings, "max_epochs": max(round(EASY * config.max_epochs), 1)}
     top = max(trials[index][0] for trials in rounds for index in trials)
     if not _learns(top, judging):
         free = {name: value for name, value in PATIENT.items() if name not in given}
-        bounded = config.budget is not None or "max_epochs" in given
         epochs = config.max_epochs if bounded else round(PATIENCE * config.max_epochs)
         settings = {**free, "max_epochs": epochs} if config.readout != "last" else {"max_epochs": epochs}
         lines.append("            none has learned yet: going on with what finds faint events, for longer")

@@ -88,7 +88,7 @@ def fit(
             phase=index,
             ranks=ranks.number,
             rank=ranks.rank,
-            lengths=train.lengths,
+            lengths=train.lengths if training.sort_batches else None,
             passes=training.epoch_passes,
         )
 

@@ -24,8 +24,8 @@ STEPS_AN_EPOCH = 100  # fewer learn little in the 25 epochs of the default; on a
 
 LONGEST_STRIDE = 64
 EPOCH_STEPS = 40  # of the recipe modern: fewer would cost more in validation than in training
-TRAINING_STEPS = 1200  # of the recipe modern, in all: a minute or less on two cores, for most data
-MOST_STEPS = 3000
+TRAINING_STEPS = 2400  # of the recipe modern, in all: a minute or two on two cores, for most data
+MOST_STEPS = 4800
 LEAST_PASSES = 3  # over many sequences
 
 
@@ -57,14 +57,12 @@ def _modern(config: RunConfig, train: SequenceData, given: Collection[str]) -> t
     median, longest = max(int(train.lengths.median()), 1), int(train.lengths.max())
     if config.stem == "conv":
         choose("stride", *_stride(train, median))
-    stride = choose.settings.get("stride", config.stride)
-    if config.stem == "logmel":
-        stride = max(round((config.sample_rate or 0) * 0.01), 1)
+    stride = replace(config, **choose.settings).token_steps
     tokens = -(-longest // stride)
     if config.stem == "none" or config.readout == "last":
         window = min(LONGEST_WINDOW, tokens)
         choose("bptt", window, f"at most {LONGEST_WINDOW} steps as in the paper")
-    elif tokens <= config.bptt:
+    elif config.bptt != "full" and tokens <= config.bptt:
         choose("bptt", tokens, f"all {tokens} tokens of the longest sequence")
     if config.auxiliaries:
         least = config.shortest_segment

@@ -127,7 +127,7 @@ def _rising(evidence: Evidence) -> str:
     if len(half) < 2 or len(curve) - 1 - curve.index(max(curve)) >= max(len(curve) // 10, 1):
         return ""
     slope = statistics.linear_regression(range(len(half)), half).slope
-    if slope * (len(half) - 1) < max(RISE, 0.5 / math.sqrt(max(evidence.validated, 1))):
+    if slope * (len(half) - 1) <= max(RISE, 0.5 / math.sqrt(max(evidence.validated, 1))):
         return ""
     return (
         f"{_figure(evidence.score, half[0])} half-way, {_figure(evidence.score, max(curve))} at the end; train longer"

@@ -1,0 +1,107 @@
+"""What a run was started with and on: a digest of its data, and the circumstances that its bits depend on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from auxrnn.config import RunConfig
+from auxrnn.data.lazy import LazySequences
+from auxrnn.errors import InputError
+from auxrnn.runs.datasets import RunData
+from auxrnn.runs.folder import STARTED_WITH
+from auxrnn.targets import Labels
+
+DATA = "data"
+"""The entry of env.json that says which data a run was started on."""
+
+NUMBERS = ("train_sequences", "train_steps", "test_sequences", "test_steps")
+
+
+def describe_data(data: RunData) -> dict[str, Any]:
+    """How many sequences and steps there are to train and to test on, and a digest of every number and label."""
+    digest = hashlib.sha256(json.dumps(data.preprocessing and data.preprocessing.to_dict()).encode())
+    parts = (data.sequences.train, data.sequences.test)
+    for part in parts:
+        told = {"input": part.spec.to_dict(), "classes": part.classes, "target": part.target.kind}
+        digest.update(json.dumps(told, sort_keys=True).encode())
+        for items in (part.lengths, part.inputs, part.labels, part.pixel_order):
+            for array in () if items is None else _arrays(items):
+                digest.update(np.ascontiguousarray(array).data)
+    numbers = [number for part in parts for number in (len(part), int(part.lengths.sum()))]
+    return {**dict(zip(NUMBERS, numbers, strict=True)), "digest": digest.hexdigest()}
+
+
+def check_same_data(where: object, started: Mapping[str, Any], data: RunData) -> None:
+    """InputError where a run was started on other data than these; nothing is known of runs of older versions.
+
+    started: what env.json holds.
+    """
+    before = started.get(DATA)
+    if not isinstance(before, Mapping):
+        return
+    now = describe_data(data)
+    if now["digest"] == before.get("digest"):
+        return
+    changes = [
+        f"{now[name]:,} {name.replace('_', ' ')} instead of {before.get(name)}"
+        for name in NUMBERS
+        if now[name] != before.get(name)
+    ]
+    raise InputError(
+        f"{where}: expected the data that the run was started on, found "
+        f"{', '.join(changes) or 'as many sequences and steps with other values or labels'}. Put them back, or start a "
+        "new run with another --out."
+    )
+
+
+def as_started(
+    config: RunConfig, started: Mapping[str, Any], now: Mapping[str, Any]
+) -> tuple[RunConfig, tuple[str, ...]]:
+    """The configuration with as many CPU threads as at the start, where no number is asked for; and what to tell.
+
+    started, now: what env.json holds, and what it would hold here.
+    """
+    before = started.get(STARTED_WITH, {}).get("num_threads") or started.get("threads")
+    notes = [f"{change}: the result may not be the same bits" for change in _changes(started, now)]
+    if before is None:
+        return config, tuple(notes)
+    if config.num_threads is None:
+        if before != now["threads"]:
+            notes.append(f"{_threads(before)} as at the start, for the same bits; here there would be {now['threads']}")
+        return replace(config, num_threads=int(before)), tuple(notes)
+    if config.num_threads != before:
+        notes.append(f"{_threads(config.num_threads)} instead of {before} at the start: not the same bits")
+    return config, tuple(notes)
+
+
+def _threads(number: int) -> str:
+    return f"{number} CPU thread{'s' * (number != 1)}"
+
+
+def _changes(started: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    """What the last bits depend on besides, where it differs and is known of both."""
+    for name in ("torch", "processor", "gpus"):
+        old, new = (found.get(name, (found.get("packages") or {}).get(name)) for found in (started, now))
+        if old is not None and new is not None and old != new:
+            yield f"{name} {_told(new)} instead of {_told(old)} at the start"
+
+
+def _told(value: Any) -> str:
+    return (", ".join(map(str, value)) or "none") if isinstance(value, list) else str(value)
+
+
+def _arrays(items: Labels) -> Iterator[npt.NDArray[Any]]:
+    if isinstance(items, torch.Tensor):
+        yield items.numpy()
+    elif isinstance(items, LazySequences):
+        yield from items.raw()
+    else:
+        yield from (item.numpy() for item in items)

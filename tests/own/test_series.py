@@ -1,0 +1,89 @@
+"""Tables with one series a row, against the numbers that were written."""
+
+import json
+
+import numpy as np
+import pytest
+
+from auxrnn.errors import InputError
+from auxrnn.own.importing import read_source
+from auxrnn.own.recognise import recognise
+from auxrnn.own.series import SeriesReader
+from auxrnn.own.unlabelled import read_unlabelled
+from auxrnn.reading import ReadingOptions
+from own_files import write_csv
+
+
+def read(path, **given):
+    return [(row.sequence.tolist(), row.label, row.split) for row in recognise(path, ReadingOptions(**given)).rows()]
+
+
+@pytest.mark.parametrize(("suffix", "mark"), [(".tsv", "\t"), (".txt", "  "), (".csv", ",")])
+def test_a_pair_of_the_archive(tmp_path, suffix, mark):
+    for part in ("TRAIN", "TEST"):
+        rows = [["-1", "0.5", "1", "NaN"], ["1.0", "2", "3", "4"]] * 2
+        write_csv(tmp_path / f"Toy_{part}{suffix}", *(mark.join(row) for row in rows))
+    source = tmp_path if suffix == ".csv" else tmp_path / f"Toy_TRAIN{suffix}"
+    found = read(source)
+    assert found[:2] == [([[0.5], [1]], "-1", "train"), ([[2], [3], [4]], "1.0", "train")]
+    assert [split for *_, split in found] == ["train"] * 4 + ["test"] * 4
+    assert recognise(source, ReadingOptions()).form.notes == (
+        "Empty cells at the end of a row are taken for the end of a shorter series.",
+    )
+    assert read_source(source, ReadingOptions()).classes == ("-1", "1")
+
+
+def test_many_columns_that_count(tmp_path):
+    names = ",".join(f"t{step}" for step in range(16))
+    rows = [f"{row},{'ab'[row % 2]}," + ",".join(str(row + step) for step in range(16)) for row in range(6)]
+    found = read(write_csv(tmp_path / "a.csv", f"id,label,{names}", *rows))
+    assert found[1] == ([[1 + step] for step in range(16)], "b", None)
+
+
+def test_a_few_columns_are_asked_about(tmp_path):
+    path = write_csv(tmp_path / "a.csv", "label,a,b,c", "x,1,2,3", "y,4,5,6", "x,7,8,", "y,1,1,1")
+    with pytest.raises(InputError, match=r"--window N .* or --rows series"):
+        recognise(path, ReadingOptions())
+    assert read(path, rows="series")[2] == ([[7], [8]], "x", None)
+    with pytest.raises(InputError, match="expected one step a row for --target tags"):
+        recognise(path, ReadingOptions(rows="series", target="tags"))
+
+
+def write_lists(path, *cells):
+    path.write_text("".join(json.dumps({"label": "ab"[row % 2], "x": cell}) + "\n" for row, cell in enumerate(cells)))
+    return path
+
+
+def test_lists_in_cells(tmp_path):
+    assert read(write_lists(tmp_path / "a.jsonl", [1, 2], [3, None], [5]))[0] == ([[1], [2]], "a", None)
+    found = read(write_lists(tmp_path / "b.jsonl", [[1, 2], [3, 4]], [[5, 6]]))
+    assert [values for values, *_ in found] == [[[1, 2], [3, 4]], [[5, 6]]]
+    with pytest.raises(InputError, match="row 2: expected a list of numbers"):
+        read(write_lists(tmp_path / "c.jsonl", [1, 2], [[1, 2], [3]]))
+    with pytest.raises(InputError, match="row 2: expected a number as value, got 'x'"):
+        read(write_lists(tmp_path / "d.jsonl", [1, 2], [1, "x"]))
+
+
+def test_lists_in_parquet_beside_each_other(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    table = pa.table({"u": [[1.0, 2.0], [3.0]], "v": [[5, 6], [7]], "label": ["a", "b"]})
+    parquet.write_table(table, tmp_path / "a.parquet")
+    reader = recognise(tmp_path / "a.parquet", ReadingOptions())
+    assert isinstance(reader, SeriesReader)
+    assert reader.form.channels == 2
+    assert [row.sequence.tolist() for row in reader.rows()] == [[[1, 5], [2, 6]], [[3, 7]]]
+    parquet.write_table(pa.table({"u": [[1.0, 2.0]], "v": [[5]], "label": ["a"]}), tmp_path / "b.parquet")
+    with pytest.raises(InputError, match=r"row 1: expected lists of one length, got \[1, 2\]"):
+        list(recognise(tmp_path / "b.parquet", ReadingOptions()).rows())
+
+
+def test_predicting_with_labels_and_without(tmp_path):
+    train = write_csv(tmp_path / "Toy_TRAIN.tsv", *["-1\t0.5\t1", "1\t2\t3"] * 2)
+    form = recognise(train, ReadingOptions()).form
+    with_labels = write_csv(tmp_path / "new.tsv", "1\t7\t8", "-1\t9\t9")
+    without = write_csv(tmp_path / "plain.tsv", "7\t8", "9\t9")
+    for path in (with_labels, without):
+        found = [row.sequence for row in read_unlabelled(path, form, ReadingOptions())]
+        assert np.array_equal(found, [[[7], [8]], [[9], [9]]])

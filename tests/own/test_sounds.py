@@ -1,0 +1,173 @@
+"""Recordings against the numbers that were written."""
+
+import struct
+
+import numpy as np
+import pytest
+
+from auxrnn.errors import InputError
+from auxrnn.own import sounds
+from auxrnn.own.media import medium_of
+from auxrnn.reading import ReadingOptions
+from own_files import write_wave
+
+soundfile = pytest.importorskip("soundfile")
+
+
+def read(path, **given):
+    return medium_of([path], ReadingOptions(**given)).read(path)
+
+
+@pytest.mark.parametrize(
+    ("width", "samples", "expected", "dtype"),
+    [
+        (1, [0, 128, 255], [-32768, 0, 32512], "int16"),
+        (2, [-32768, 0, 32767], [-32768, 0, 32767], "int16"),
+        (3, [-(2**23), 1, 2**23 - 1], [-32768, 1 / 256, 32767.99609375], "float32"),
+        (4, [-(2**31), 65536], [-32768, 1], "float32"),
+    ],
+)
+def test_samples_of_every_width_in_one_unit(tmp_path, width, samples, expected, dtype):
+    path = write_wave(tmp_path / "a.wav", samples, width=width)
+    found = read(path)
+    assert found[:, 0].tolist() == expected
+    assert found.dtype == dtype
+
+
+def test_stereo_is_two_channels(tmp_path):
+    assert read(write_wave(tmp_path / "a.wav", [1, 2, 3, 4], channels=2)).tolist() == [[1, 2], [3, 4]]
+
+
+def test_files_of_two_widths_are_kept_in_the_finer_type(tmp_path):
+    paths = [write_wave(tmp_path / "a.wav", [5]), write_wave(tmp_path / "b.wav", [256 * 5], width=3)]
+    medium = medium_of(paths, ReadingOptions())
+    assert medium.form.dtype == "float32"
+    assert [medium.read(path).tolist() for path in paths] == [[[5.0]], [[5.0]]]
+
+
+def test_flac(tmp_path):
+    path = tmp_path / "a.flac"
+    soundfile.write(path, np.array([-32768, 7, 32767], np.int16), 8000)
+    found = read(path)
+    assert found[:, 0].tolist() == [-32768, 7, 32767]
+    assert found.dtype == np.int16
+
+
+@pytest.mark.parametrize("content", [b"", b"RIFF", b"ID3 this is no wav", b"RIFF\xff\xff\xff\x7fWAVEfmt \x10\0\0\0"])
+def test_broken_recordings(tmp_path, content):
+    path = tmp_path / "a.wav"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.wav: expected a wav file"):
+        read(path)
+    pytest.importorskip("soundfile")
+    path = tmp_path / "a.flac"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.flac: expected a flac file"):
+        read(path)
+
+
+def test_a_recording_cut_short(tmp_path):
+    path = write_wave(tmp_path / "a.wav", range(1000))
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(InputError, match="expected 1,000 samples as its header says"):
+        read(path)
+
+
+def test_recordings_must_be_of_one_form(tmp_path):
+    first = write_wave(tmp_path / "a.wav", [1, 2])
+    for other in (write_wave(tmp_path / "b.wav", [1], rate=16000), write_wave(tmp_path / "c.wav", [1, 2], channels=2)):
+        with pytest.raises(InputError, match=rf"{other.name}: expected 1 channels at 8,000 Hz as in .*a\.wav"):
+            medium_of([first, other], ReadingOptions())
+    form = medium_of([first], ReadingOptions()).form
+    with pytest.raises(InputError, match="8,000 Hz as in training, found recordings, mono, 16,000 Hz"):
+        medium_of([tmp_path / "b.wav"], ReadingOptions(), like=form)
+
+
+def test_flac_that_is_another_form_of_sound_or_cut_short(tmp_path):
+    path = tmp_path / "a.flac"
+    soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 9000), 8000, format="OGG")
+    with pytest.raises(InputError, match="expected a flac file, found one that begins with b'OggS'"):
+        medium_of([path], ReadingOptions())
+    soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 9000), 8000)
+    medium = medium_of([path], ReadingOptions())
+    path.write_bytes(path.read_bytes()[:6000])
+    with pytest.raises(InputError, match=r"a whole recording|as its header says"):
+        medium.read(path)
+
+
+def test_a_long_recording_is_read_in_blocks(tmp_path, monkeypatch):
+    path = tmp_path / "a.flac"
+    samples = np.random.default_rng(0).integers(-9, 9, (1000, 2), dtype=np.int16)
+    soundfile.write(path, samples, 8000)
+    monkeypatch.setattr(sounds, "BLOCK", 64)
+    assert np.array_equal(medium_of([path], ReadingOptions()).read(path), samples)
+    monkeypatch.setattr(sounds, "LARGEST_RECORDING", 1000)
+    with pytest.raises(InputError, match="at most 1 GiB"):
+        medium_of([path], ReadingOptions()).read(path)
+
+
+def wave_of(path, data, *, kind=1, bits=16, announced=None, extension=b""):
+    """A wav file by hand, as the format's description has it."""
+    form = struct.pack("<HHIIHH", kind, 1, 8000, 8000 * bits // 8, bits // 8, bits) + extension
+    size = len(data) if announced is None else announced
+    path.write_bytes(
+        b"RIFF"
+        + struct.pack("<I", min(size + 36, 2**32 - 1))
+        + b"WAVEfmt "
+        + struct.pack("<I", len(form))
+        + form
+        + b"data"
+        + struct.pack("<I", size)
+        + data
+    )
+    return path
+
+
+PCM_GUID = bytes.fromhex("0100000000001000800000aa00389b71")
+
+
+def test_extensible(tmp_path):
+    extension = struct.pack("<HHI", 22, 16, 4) + PCM_GUID
+    path = wave_of(tmp_path / "a.wav", np.int16([1, -2, 3]).tobytes(), kind=0xFFFE, extension=extension)
+    found = read(path)
+    assert (found[:, 0].tolist(), found.dtype) == ([1, -2, 3], np.int16)
+
+
+@pytest.mark.parametrize(("dtype", "bits"), [("<f4", 32), ("<f8", 64)])
+def test_floats_in_the_units_of_16_bits(tmp_path, dtype, bits):
+    path = wave_of(tmp_path / "a.wav", np.array([0.5, -1, 1.5], dtype).tobytes(), kind=3, bits=bits)
+    found = read(path)
+    assert (found[:, 0].tolist(), found.dtype) == ([16384, -32768, 49152], np.float32)
+
+
+@pytest.mark.parametrize("announced", [0xFFFFFFFF, 0x7FFFF000, 0x80000000])
+def test_sizes_that_a_program_before_a_pipe_did_not_know(tmp_path, announced):
+    assert read(wave_of(tmp_path / "a.wav", np.int16([1, 2]).tobytes(), announced=announced))[:, 0].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "form", "subtype"),
+    [
+        (".ogg", "OGG", "VORBIS"),
+        (".opus", "OGG", "OPUS"),
+        (".mp3", "MP3", "MPEG_LAYER_III"),
+        (".aiff", "AIFF", "PCM_16"),
+        (".wav", "WAV", "ULAW"),
+        (".wav", "RF64", "PCM_24"),
+    ],
+)
+def test_other_forms(tmp_path, suffix, form, subtype):
+    wave = np.sin(np.arange(48_000) / 20) / 2
+    path = tmp_path / f"a{suffix}"
+    soundfile.write(path, wave, 48_000, format=form, subtype=subtype)
+    found = read(path)
+    assert len(found) == 48_000
+    assert np.abs(found[:, 0] / 2**15 - wave).mean() < 0.02
+
+
+def test_a_suffix_that_says_something_else(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.zeros(10), 8000)
+    for name in ("a.ogg", "a.flac", "a.aiff"):
+        (tmp_path / name).write_bytes((tmp_path / "a.wav").read_bytes())
+        with pytest.raises(InputError, match=rf"{name}: expected an? \w+ file, found one that begins with b'RIFF'"):
+            read(tmp_path / name)
