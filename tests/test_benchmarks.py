@@ -70,6 +70,7 @@ def test_peers(tmp_path):
     results = [record["result"] for record in found.values()]
     assert results[-1]["accuracy"] == round(1 / 3, 4)  # balanced classes
     assert all(0 <= result["fit_seconds"] < 60 and result["fit_mib"] >= 0 for result in results)
+    assert found["sensors/auxrnn/seed-0"]["result"]["stream_apart"] < 1e-5
     assert found["sensors/strided CNN/seed-0"]["settings"] == {"steps": 2}
     assert "| sensors | " in page.read_text()
 
