@@ -3,7 +3,11 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
+import pytest
 
 from auxrnn.arguments import parse_run_config
 from auxrnn.grids.records import read_records
@@ -51,3 +55,64 @@ def test_the_parts_of_an_initialisation(tmp_path):
     assert all(len(found["gradient"]) == 64 for found in start.values())  # as many as digits have steps
     assert run(*words).stdout == ""  # all is recorded
     assert run(*words[:-2], "--variant", "torsch").returncode == 2
+
+
+def test_peers(tmp_path):
+    """Every model once, nothing twice; what a limit has stopped is tried again at a higher one alone."""
+    out, page = tmp_path / "peers.jsonl", tmp_path / "peers.md"
+    models = ("auxrnn", "strided CNN", "LSTM, full BPTT", "window statistics", "majority class")
+    words = [sys.executable, str(SCRIPTS / "peers.py"), "--smoke", "--out", str(out), "--limit", "60"]
+    words += ["--sets", "sensors", "--models", *models]
+    done = run(*words)
+    assert done.returncode == 0, done.stderr
+    found = {record["run"]: record for record in map(json.loads, out.read_text().splitlines())}
+    assert list(found) == [f"sensors/{model}/seed-0" for model in models]
+    results = [record["result"] for record in found.values()]
+    assert results[-1]["accuracy"] == round(1 / 3, 4)  # balanced classes
+    assert all(0 <= result["fit_seconds"] < 60 and result["fit_mib"] >= 0 for result in results)
+    assert found["sensors/auxrnn/seed-0"]["result"]["stream_apart"] < 1e-5
+    assert found["sensors/strided CNN/seed-0"]["settings"] == {"steps": 2}
+    assert "| sensors | " in page.read_text()
+
+    page.write_text(f"Words before.\n\n{page.read_text()}Words after.\n")
+    last = found["sensors/majority class/seed-0"]
+    del last["result"]
+    for limit, again in ((60.0, False), (59.0, True)):
+        last |= {"limit": limit, "stopped": "took more than it should"}
+        out.write_text("".join(json.dumps(record) + "\n" for record in found.values()))
+        done = run(*words)
+        assert done.returncode == 0, done.stderr
+        assert [line.split(":")[0] for line in done.stdout.splitlines()[:-1]] == [last["run"]] * again
+        assert page.read_text().startswith("Words before.\n\n<!--")
+        assert page.read_text().endswith("-->\nWords after.\n")
+        assert ("took more than it should" in page.read_text()) is not again
+
+    refused = run(*words[:-1], "majority clas")
+    assert refused.returncode == 2
+    assert "Did you mean 'majority class'?" in refused.stderr
+
+
+@pytest.mark.parametrize("kind", ["burst", "bump"])
+def test_the_event_of_the_sensor_job(kind, monkeypatch):
+    """What a sequence holds beyond noise is one event, in its place, that tells the class and no other."""
+    monkeypatch.syspath_prepend(SCRIPTS)
+    from peer_data import PERIODS, Sensors
+
+    job = Sensors(kind=kind, amplitude=2.0, first=1_000, last=1_700, steps=2_048, train=30, test=6)
+    noise = replace(job, amplitude=0.0).make(1)
+    found = job.make(1)
+    assert found.y.tolist() == [0, 1, 2] * 10
+    assert abs(noise.X.std() - 1) < 0.01
+    events = found.X - noise.X
+    for event, label in zip(events, found.y, strict=True):
+        steps = np.flatnonzero(np.abs(event).max(1) > 1e-6)
+        assert 1_000 <= steps[0] < steps[-1] < 1_700
+        assert steps[-1] - steps[0] == 147  # Hann's window is 0 at both ends of the 150
+        assert 1.9 < np.abs(event).max() <= 2.0 + 1e-6
+        if kind == "burst":
+            spectrum = np.abs(np.fft.rfft(event[steps[0] - 1 : steps[0] + 149], axis=0))  # of 150 steps
+            assert spectrum.argmax(0).tolist() == [150 // PERIODS[label]] * 3
+        else:
+            assert np.flatnonzero(np.abs(event).max(0) > 1e-6).tolist() == [label]
+    assert len(set(events.argmax(1)[:, 0])) > 5  # not always at the same place
+    assert not np.array_equal(found.X[0], job.make(2).X[0])
