@@ -12,6 +12,8 @@ from auxrnn.estimator import LongSequenceClassifier, LongSequenceRegressor
 
 # 60 epochs, for one check wants an R2 above 0.5 on tables of which one column of ten matters.
 CHECKED = LongSequenceRegressor(
+    recipe="paper",
+    initialisation="torch",
     hidden_size=8,
     projection_size=None,
     regulariser="none",
@@ -27,7 +29,8 @@ CHECKED = LongSequenceRegressor(
 
 def tiny(**changes: Any) -> LongSequenceRegressor:
     settings: dict[str, Any] = {
-        "hidden_size": 8, "projection_size": None, "segment_length": 3, "bptt": 6, "regulariser": "none",
+        "recipe": "paper", "hidden_size": 8, "projection_size": None, "segment_length": 3, "bptt": 6,
+        "regulariser": "none",
         "pretrain_epochs": 1, "max_epochs": 12, "batch_size": 16, "optimizer": "adam", "lr": 0.03,
         "accelerator": "cpu", "aux_options": {"decoder_layers": 1},
     }  # fmt: skip

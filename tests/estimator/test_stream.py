@@ -9,7 +9,8 @@ from auxrnn.errors import InputError
 from auxrnn.estimator import LongSequenceClassifier, LongSequenceRegressor, LongSequenceTagger
 
 TINY: dict[str, Any] = {
-    "hidden_size": 4, "projection_size": 3, "segment_length": 2, "bptt": 3, "pretrain_epochs": 0, "max_epochs": 1,
+    "recipe": "paper", "hidden_size": 4, "projection_size": 3, "segment_length": 2, "bptt": 3, "pretrain_epochs": 0,
+    "max_epochs": 1,
     "accelerator": "cpu", "aux_options": {"decoder_layers": 1},
 }  # fmt: skip
 
@@ -57,7 +58,7 @@ TOKENS: dict[str, Any] = {
 @pytest.mark.parametrize("kind", ["values", "pixels", "texts"])
 def test_tokens_at_any_moment(kind: str) -> None:
     X = sequences(kind)
-    fitted = LongSequenceClassifier(**TINY, **TOKENS).fit(X, np.arange(12) % 2)
+    fitted = LongSequenceClassifier(**{**TINY, **TOKENS}).fit(X, np.arange(12) % 2)
     stream = fitted.stream()
     for step in range(10):
         said = stream.push(X[0][step : step + 1])

@@ -12,7 +12,8 @@ from auxrnn.estimator import LongSequenceTagger
 
 def tiny(**changes: Any) -> LongSequenceTagger:
     settings: dict[str, Any] = {
-        "hidden_size": 8, "projection_size": None, "segment_length": 3, "bptt": 4, "regulariser": "none",
+        "recipe": "paper", "hidden_size": 8, "projection_size": None, "segment_length": 3, "bptt": 4,
+        "regulariser": "none",
         "pretrain_epochs": 1, "max_epochs": 10, "batch_size": 8, "optimizer": "adam", "lr": 0.03,
         "accelerator": "cpu", "aux_options": {"decoder_layers": 1},
     }  # fmt: skip

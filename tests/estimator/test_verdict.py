@@ -14,7 +14,10 @@ from auxrnn.estimator.settings import remedies
 from auxrnn.floors import measured
 from small_estimators import rising_or_falling, tiny
 
-QUICK = {"aux": None, "regulariser": "none", "optimizer": "adam", "projection_size": None, "accelerator": "cpu"}
+QUICK = {
+    "recipe": "paper", "aux": None, "regulariser": "none", "optimizer": "adam", "projection_size": None,
+    "accelerator": "cpu",
+}  # fmt: skip
 
 
 def test_a_model_that_learned_nothing_warns():
@@ -28,11 +31,11 @@ def test_a_model_that_learned_nothing_warns():
 
 
 def test_a_model_that_warns_is_fitted_also_where_warnings_are_errors():
-    X, y = rising_or_falling(60)
+    X, y = rising_or_falling(80)
     clf = tiny(lr=1e-9, validation_fraction=0.3)
     with pytest.raises(FloorWarning):
         clf.fit(X, y)
-    assert len(clf.predict(X)) == 60
+    assert len(clf.predict(X)) == 80
 
 
 def test_a_model_that_beats_what_costs_a_second_does_not(monkeypatch):
@@ -101,7 +104,7 @@ def test_words_are_seen_as_words():
 
 def test_numbers_and_tags_have_floors_too():
     draw = np.random.default_rng(0)
-    X = draw.normal(size=(60, 8, 1)) + draw.normal(size=(60, 1, 1))
+    X = draw.normal(size=(80, 8, 1)) + draw.normal(size=(80, 1, 1))
     quick = {**QUICK, "hidden_size": 3, "lr": 1e-9, "max_epochs": 1, "validation_fraction": 0.3}
     with pytest.warns(FloorWarning, match="R2"):
         regressor = LongSequenceRegressor(**quick).fit(X, X.mean((1, 2)))

@@ -17,7 +17,7 @@ from small_estimators import forms, rising_or_falling, tiny
     ("parameters", "message"),
     [
         ({"aux": "recontruct"}, "Did you mean 'reconstruct'"),
-        ({"aux": ["predict"]}, "Expected aux of reconstruct, predict, both or None"),
+        ({"aux": ["predict"]}, "Expected aux of reconstruct, predict, both, auto or None"),
         ({"cell": "lsmt"}, "Expected cell to be 'lstm' or 'gru' or 'rnn', got 'lsmt'. Did you mean 'lstm'"),
         ({"optimizer": "Adm"}, "Did you mean 'adam'"),
         ({"lr_schedule": "cosin"}, "Did you mean 'cosine'"),

@@ -376,7 +376,7 @@ def test_nothing_is_written_into_what_is_read(told, tmp_path, monkeypatch):
         "data", "show", "data", "--out", "data/a/sheet.png"
     )
     monkeypatch.chdir(tmp_path / "data")
-    assert "runs/data-r-lstm-0: expected a place outside of ." in told("train", ".")
+    assert "runs/data-lstm-0: expected a place outside of ." in told("train", ".")
 
 
 def test_a_class_that_would_clear_the_screen(told, tmp_path):
