@@ -99,7 +99,7 @@ def test_help_lists_every_verb(run):
     [
         ("evaluate", "Scores of a trained model"),
         ("predict", "values or tags"),
-        ("predict", "tables (of texts, or a step a row)"),
+        ("predict", "tables (CSV, Parquet: of texts, or a step a row)"),
         ("stream", "what it looks like so far"),
         ("train", "the validation score has not risen"),
     ],

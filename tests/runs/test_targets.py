@@ -21,7 +21,18 @@ from auxrnn.runs.run import start_run
 from auxrnn.runs.use import evaluate, predict_file, write_predictions
 from own_files import write_csv
 
-LEARN = ["--max_epochs", "12", "--pretrain_epochs", "1", "--hidden_size", "8", "--projection_size", "null"]
+LEARN = [
+    "--recipe",
+    "paper",
+    "--max_epochs",
+    "12",
+    "--pretrain_epochs",
+    "1",
+    "--hidden_size",
+    "8",
+    "--projection_size",
+    "null",
+]
 LEARN += ["--optimizer", "adam", "--lr", "0.03", "--regulariser", "none", "--aux.decoder_layers", "1"]
 
 SCORES = {"value": "r2", "classes": "micro_f1", "tags": "step_accuracy"}
