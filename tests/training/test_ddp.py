@@ -11,7 +11,7 @@ from tiny_runs import MODEL, STEPS, TRAINING, assert_same_weights, newest, train
 
 # One anchor fits alone where the segment is as long as the sequence, and nothing else is random then.
 FORCED = AuxiliaryConfig(truth_start=1.0, truth_end=1.0, weight=2.0)
-PLAIN = replace(MODEL, regulariser="none", segment_length=STEPS, num_anchors=1, aux=FORCED)
+PLAIN = replace(MODEL, initialisation="torch", regulariser="none", segment_length=STEPS, num_anchors=1, aux=FORCED)
 
 SGD = replace(TRAINING, optimizer="sgd", lr=0.1)  # RMSProp would make much of the last bits of a small gradient
 
