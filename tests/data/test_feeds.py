@@ -50,6 +50,10 @@ def test_raw_numbers_in_any_pieces(size):
             "line 2: expected 2 numbers, found '3,x'. One step a line, its numbers separated by commas",
         ),
         (b"a,b\nc,d\n", VALUES, "line 2: expected 2 numbers"),
+        (b"id,a,b\n", VALUES, "line 1: expected 2 numbers, found 'id,a,b'"),
+        (b"1;2\n3;4\n", VALUES, "line 1: expected 2 numbers, found '1;2'"),
+        (b"1.5x,2.5x\n3,4\n", VALUES, "line 1: expected 2 numbers, found '1.5x,2.5x'"),
+        (b"1.5x\n3\n", GREY, "line 1: expected 1 number, found '1.5x'"),
         (b"a,1\n", VALUES, "line 1: expected 2 numbers"),
         (b"a,b\n1,2\n3,nan", VALUES, "line 3: expected finite numbers; fill in missing values first, found 3, nan"),
         (b"1\n2\n9\n", GREY, "line 3: expected whole levels from 0 to 8, found 9"),
@@ -63,6 +67,16 @@ def test_raw_numbers_in_any_pieces(size):
 def test_wrong_lines(content, spec, message):
     with pytest.raises(InputError, match=message):
         list(feed_lines(iter([content]), spec, "x"))
+
+
+def test_a_header_is_that_of_training():
+    """Channels in another order would give another answer without a word."""
+    names = ("left", "right")
+    for header in (b"left,right\n", b'\xef\xbb\xbf"left", right\r\n', b""):
+        assert np.concatenate(list(feed_lines(iter([header + b"1,2"]), VALUES, "x", names))).tolist() == [[1, 2]]
+    for header in (b"right,left", b"Left,right", b"a,b"):
+        with pytest.raises(InputError, match="expected the channels left,right in the order of training"):
+            list(feed_lines(iter([header + b"\n1,2"]), VALUES, "x", names))
 
 
 def test_wrong_raw_numbers():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from auxrnn.own.columns import header_notes, label_cell, named, numeric_columns, split_column
+from auxrnn.own.columns import header_notes, label_cell, label_named, named, numeric_columns, split_column
 from auxrnn.own.tables import open_table
 from auxrnn.reading import ReadingOptions
 from own_files import write_csv
@@ -15,6 +15,13 @@ def table_of(folder, *lines):
 def test_names_in_any_case_but_not_two(tmp_path):
     assert named(table_of(tmp_path, "Label,x", "a,b"), ("label", "class")) == "Label"
     assert named(table_of(tmp_path, "label,class", "a,b"), ("label", "class")) is None
+
+
+def test_y_beside_x_is_a_place(tmp_path):
+    assert label_named(table_of(tmp_path, "x,y,z,label", "1,2,3,a")) == "label"
+    assert label_named(table_of(tmp_path, "x,y", "1,2")) is None
+    assert label_named(table_of(tmp_path, "x,y", "words,a")) == "y"
+    assert label_named(table_of(tmp_path, "y,label", "1,a")) is None
 
 
 def test_a_split_needs_name_and_content(tmp_path):

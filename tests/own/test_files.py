@@ -160,6 +160,16 @@ def test_splits_among_classes_are_asked_about(tmp_path, names, told):
         find_class_folder(write_folders(tmp_path, *names), OPTIONS)
 
 
+@pytest.mark.parametrize("outer", [("fold1", "fold2"), ("prueba", "entrenamiento"), ("2019", "2020", "2021")])
+def test_the_same_folders_in_each_are_asked_about(tmp_path, outer):
+    write_folders(tmp_path, *(f"{name}/{kind}" for name in outer for kind in ("cats", "dogs")))
+    first, second = sorted(outer)[:2]
+    with pytest.raises(InputError, match=f"found the folders cats and dogs in each of {first} and {second}"):
+        find_class_folder(tmp_path, OPTIONS)
+    write_folders(tmp_path, f"{first}/birds")
+    assert {row.label for row in find_class_folder(tmp_path, OPTIONS).rows()} == set(outer)
+
+
 def test_links_to_folders_are_followed_once(tmp_path):
     write_folders(tmp_path / "store", "x/deep")
     write_folders(tmp_path / "in", "a", "b")

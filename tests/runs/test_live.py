@@ -53,6 +53,13 @@ def measured():
     return steps, "\n".join(f"{one},{two}" for one, two in steps).encode()
 
 
+def test_channels_in_another_order_are_refused(tmp_path):
+    saved = saved_model(replace(VALUES, column_names=("heat", "speed")))
+    assert said(saved, standard_input=b"heat,speed\n50,1\n") == said(saved, standard_input=b"50,1\n")
+    with pytest.raises(InputError, match="expected the channels heat,speed in the order of training"):
+        said(saved, standard_input=b"speed,heat\n1,50\n")
+
+
 TOKENS = {"stem": "conv", "stride": 4, "kernel": 3, "readout": "stats-max"}
 
 

@@ -10,7 +10,7 @@ import codecs
 import io
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -58,6 +58,9 @@ def no_more() -> bool:
     return False
 
 
+_BEGINNINGS = tuple(b"%c" % sign for sign in b"0123456789+-.")
+
+
 def pieces_of(file: BinaryIO, name: str, more: More = no_more, size: int = PIECE) -> Iterator[bytes]:
     """The bytes of a file as they come, at most `size` at once; InputError where it becomes shorter meanwhile."""
     read = getattr(file, "read1", file.read)  # what a pipe has, without waiting for a whole piece
@@ -98,17 +101,20 @@ def feed_text(pieces: Iterator[bytes], name: str) -> Iterator[str]:
         yield text
 
 
-def feed_lines(pieces: Iterator[bytes], spec: InputSpec, name: str) -> Iterator[Array]:
+def feed_lines(
+    pieces: Iterator[bytes], spec: InputSpec, name: str, channel_names: Sequence[str] = ()
+) -> Iterator[Array]:
     """Steps (t, C) from lines of C numbers with commas or blanks between; float64.
 
-    A first line without any number is a header. InputError with the line's number for anything else.
+    A first line of C words is a header, which must be `channel_names` in their order where those are known. InputError
+    with the line's number for anything else.
     """
     number, rest = 0, b""
     for piece in pieces:
         *lines, rest = (rest + piece).split(b"\n")
         _keep(pieces, len(rest))
         if lines:
-            yield from _steps_of(lines, number, spec, name)
+            yield from _steps_of(lines, number, spec, name, channel_names)
             number += len(lines)
         if len(rest) > LONGEST_LINE:
             raise InputError(
@@ -116,7 +122,7 @@ def feed_lines(pieces: Iterator[bytes], spec: InputSpec, name: str) -> Iterator[
                 f"{LONGEST_LINE:,} bytes. Is it --binary?"
             )
     if rest:
-        yield from _steps_of([rest], number, spec, name)
+        yield from _steps_of([rest], number, spec, name, channel_names)
 
 
 def feed_binary(pieces: Iterator[bytes], spec: InputSpec, name: str) -> Iterator[Array]:
@@ -144,11 +150,14 @@ def feed_binary(pieces: Iterator[bytes], spec: InputSpec, name: str) -> Iterator
         )
 
 
-def _steps_of(lines: list[bytes], before: int, spec: InputSpec, name: str) -> Iterator[Array]:
+def _steps_of(
+    lines: list[bytes], before: int, spec: InputSpec, name: str, channel_names: Sequence[str]
+) -> Iterator[Array]:
     """The steps of whole lines, of which `before` others came before; those before a fault come before its error."""
     if before == 0:
         lines = [lines[0].removeprefix(codecs.BOM_UTF8), *lines[1:]]
-    if before == 0 and _is_header(lines[0]):
+    if before == 0 and _is_header(lines[0], spec.size):
+        _check_header(lines[0], name, channel_names)
         lines, before = lines[1:], 1
     rows: list[list[float]] = []
     fault: InputError | None = None
@@ -183,9 +192,21 @@ def _fields(line: bytes) -> list[bytes]:
     return line.split(b",") if b"," in line else line.split()
 
 
-def _is_header(line: bytes) -> bool:
+def _is_header(line: bytes, size: int) -> bool:
+    """Whether a line is of so many words; one that begins as a number does is a damaged number."""
     fields = [field.strip() for field in _fields(line)]
-    return any(fields) and not any(_is_number(field) for field in fields)
+    words = any(fields) and not any(_is_number(field) or field[:1] in _BEGINNINGS for field in fields)
+    return words and len(fields) == size
+
+
+def _check_header(line: bytes, name: str, channel_names: Sequence[str]) -> None:
+    """InputError for channels in another order than in training, or others."""
+    found = [field.decode("utf-8", "replace").strip().strip('"') for field in _fields(line)]
+    if channel_names and found != list(channel_names):
+        raise InputError(
+            f"{name}, line 1: expected the channels {','.join(channel_names)} in the order of training, found "
+            f"{','.join(found)[:90]}. Put the columns in that order."
+        )
 
 
 def _is_number(field: bytes) -> bool:

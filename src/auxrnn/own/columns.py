@@ -39,10 +39,9 @@ def named(table: Table, names: Sequence[str]) -> str | None:
 
 def label_named(table: Table) -> str | None:
     """The one column called like a label; `y` is none beside an `x` of numbers, which are places."""
-    found = named(table, LABEL_NAMES)
-    x = next((column for column in table.columns if column.lower() == "x"), None)
+    x = next((column for column in table.columns if column.strip().lower() == "x"), None)
     places = x is not None and any(is_number(cell, table.decimal) for cell in table.cells(x))
-    return None if found is not None and found.lower() == "y" and places else found
+    return named(table, [name for name in LABEL_NAMES if not (places and name == "y")])
 
 
 def text_column(table: Table) -> str | None:

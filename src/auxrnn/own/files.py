@@ -96,6 +96,8 @@ def find_class_folder(folder: Path, options: ReadingOptions) -> FileReader:
         raise InputError(f"{subfolders[0]}: expected one subfolder a class in a folder named as a split, found none.")
     entries: list[Entry] = []
     ignored = 0
+    if not parted:
+        _refuse_like_subfolders(folder, subfolders)
     for path, split in parted.items() or [(folder, None)]:
         found, other = _class_entries(visible_folders(path), split)
         entries, ignored = entries + found, ignored + other
@@ -123,6 +125,22 @@ def _class_entries(classes: Sequence[Path], split: Split | None) -> tuple[list[E
             own = split_named(file.relative_to(path).parts[0]) if within else split
             entries.append(Entry(file, path.name, own))
     return entries, ignored
+
+
+def _refuse_like_subfolders(folder: Path, subfolders: Sequence[Path]) -> None:
+    """Ask which of two levels names the classes, where each folder holds the same folders and no files.
+
+    Folders of splits within classes tell it themselves.
+    """
+    inner = [[part.name for part in visible_folders(path)] for path in subfolders]
+    alike = len(inner) > 1 and len(inner[0]) > 1 and all(names == inner[0] for names in inner)
+    if alike and not all(map(split_named, inner[0])) and all(map(_holds_folders_alone, subfolders)):
+        outer, classes = (" and ".join(names[:2]) for names in ([path.name for path in subfolders], inner[0]))
+        raise InputError(
+            f"{folder}: expected one level of folders that names the classes, found the folders {classes} in each of "
+            f"{outer}. Name the outer ones train and test if they are splits; else move the files of a class into its "
+            "own folder."
+        )
 
 
 def _holds_folders_alone(folder: Path) -> bool:

@@ -23,6 +23,7 @@ from auxrnn.files import check_place
 from auxrnn.moments import is_far
 from auxrnn.persistence import SavedModel
 from auxrnn.preprocessing import RawSequences
+from auxrnn.runs.datasets import source_of
 from auxrnn.runs.intake import Intake, Stops
 from auxrnn.streaming import Stream
 from auxrnn.vocabulary import encode
@@ -127,8 +128,11 @@ def _steps(saved: SavedModel, pieces: Iterator[bytes], name: str, request: Reque
         for text in feed_text(pieces, name):
             yield torch.from_numpy(encode(text, characters)).unsqueeze(0)
         return
-    feed = feed_binary if request.binary else feed_lines
-    for steps in feed(pieces, saved.spec, name):
+    if request.binary:
+        feed = feed_binary(pieces, saved.spec, name)
+    else:
+        feed = feed_lines(pieces, saved.spec, name, _channel_names(saved))
+    for steps in feed:
         if saved.spec.kind == "pixels":
             yield torch.from_numpy(steps.astype(np.uint8)).unsqueeze(0)
         elif learned is None:
@@ -137,6 +141,13 @@ def _steps(saved: SavedModel, pieces: Iterator[bytes], name: str, request: Reque
             applied = learned.apply(RawSequences(steps[np.newaxis]), name)
             assert isinstance(applied, torch.Tensor)
             yield applied
+
+
+def _channel_names(saved: SavedModel) -> tuple[str, ...]:
+    """The names of a step's numbers, in their order; none where training had none."""
+    source = source_of(saved.facts)
+    learned = () if saved.preprocessing is None else saved.preprocessing.channel_names
+    return learned if source is None else source[0].channel_names
 
 
 def _form(saved: SavedModel, request: Request) -> str:
