@@ -257,3 +257,9 @@ def test_damaged_dictionaries_are_refused(change: dict[str, object]) -> None:
 def test_characters_must_be_sorted_and_different(characters: str) -> None:
     with pytest.raises(InputError, match="order of their code points"):
         Preprocessing("characters", characters=characters)
+
+
+def test_steps_that_may_stand_last_are_doubted() -> None:
+    with pytest.warns(UserWarning, match=r"X: read as 3 steps of 40 channels each; .* pass X\.transpose\(0, 2, 1\)"):
+        read_sequences(np.zeros((5, 3, 40)))
+    assert read_sequences(np.zeros((5, 10, 40))).channels == 40

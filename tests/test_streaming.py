@@ -118,7 +118,7 @@ def test_refuses_states_of_others(tmp_path):
         (Stream(make_network(), 1), "batch of 1"),
         (Stream(make_network(cell="gru"), 2), "that of another"),
         (Stream(retrained, 2), "of other weights"),
-        (Stream(make_network(VALUES), 2), "of InputSpec"),
+        (Stream(make_network(VALUES), 2), "of values as this model reads"),
     ):
         with pytest.raises(InputError, match=message):
             other.load(path)

@@ -6,6 +6,7 @@ files.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, cast
@@ -23,6 +24,7 @@ from auxrnn.vocabulary import check_characters, encode, learn_characters, vocabu
 
 Array = npt.NDArray[Any]
 
+MANY_CHANNELS = 8  # times the steps, from which the axes of X may be in another order
 NUMBERS = "biuf"  # the kinds of numpy types that are real numbers
 SHAPES = "an array (N, T, C) or (N, T), a list of arrays (T, C) or (T,), or a list of texts"
 CHUNK = 4096  # sequences of an array whose sums are taken at once
@@ -93,6 +95,13 @@ def _rectangular(X: list[Any] | tuple[Any, ...]) -> Array | None:
     return array if array.ndim in (2, 3) else None
 
 
+def doubtful_layout(steps: int, channels: int) -> str:
+    """Words for an array whose steps may stand last; none where there is no reason to think so."""
+    if channels < MANY_CHANNELS * steps:
+        return ""
+    return f"read as {steps:,} steps of {channels:,} channels each; if the steps stand last, (N, C, T) as in aeon"
+
+
 def _read_array(array: Array, name: str) -> RawSequences:
     from sklearn.utils import check_array
 
@@ -107,6 +116,8 @@ def _read_array(array: Array, name: str) -> RawSequences:
     if 0 in array.shape:
         raise InputError(f"{name}: expected at least one step of at least one channel, got shape {array.shape}.")
     table = array.ndim == 2
+    if not table and (doubt := doubtful_layout(*array.shape[1:])):
+        warnings.warn(f"{name}: {doubt}, pass X.transpose(0, 2, 1).", UserWarning, stacklevel=5)
     return RawSequences(array[:, :, np.newaxis] if table else array, table)
 
 

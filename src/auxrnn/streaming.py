@@ -215,7 +215,9 @@ class Stream:
         except (safetensors.SafetensorError, OSError, ValueError) as error:
             raise InputError(f"{path}: expected the state of a stream, found something else: {error}") from error
         if about.get("format") != FORMAT or about.get("input") != json.dumps(self.spec.to_dict()):
-            raise InputError(f"{path}: expected the state of a stream of {self.spec}, found another file.")
+            raise InputError(
+                f"{path}: expected the state of a stream of {self.spec.kind} as this model reads, found another file."
+            )
         if about.get("network") != self._fingerprint:
             raise InputError(
                 f"{path}: expected a state left by this model, found that of another or of other weights; begin anew "

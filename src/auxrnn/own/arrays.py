@@ -23,6 +23,7 @@ from numpy.lib import format as npy
 from auxrnn.errors import InputError
 from auxrnn.own.encodings import check_expansion
 from auxrnn.own.rows import Array, Form, Label, Row, Split
+from auxrnn.preprocessing import doubtful_layout
 
 if TYPE_CHECKING:
     from auxrnn.batch import InputKind
@@ -39,7 +40,6 @@ PARTS: tuple[tuple[Split | None, tuple[str, ...]], ...] = (
 """How names of arrays end, by their split."""
 LARGEST_SEQUENCE = 2**31  # bytes
 MOST_CODE_POINT = 0x10FFFF
-MANY_CHANNELS = 8  # times the steps, from which the axes of X may be in another order
 
 
 @dataclass(frozen=True)
@@ -143,12 +143,8 @@ class ArrayReader:
         labels = ("value",) if self.kind == "value" and size == 1 else tuple(names.get(self.kind, ()))
         kind: InputKind = "pixels" if pixels else "values"
         steps = array.shape[1]
-        notes = []
-        if channels >= MANY_CHANNELS * steps:
-            notes.append(
-                f"Warning: read as {steps:,} steps of {channels:,} channels each; if the steps stand last, (N, C, T) "
-                "as in aeon, save X.transpose(0, 2, 1)."
-            )
+        doubt = doubtful_layout(steps, channels)
+        notes = [f"Warning: {doubt}, save X.transpose(0, 2, 1)."] if doubt else []
         return Form(
             f"NumPy arrays: {shapes}", kind, channels, dtype, notes=tuple(notes), target=self.kind, labels=labels
         )
