@@ -306,12 +306,12 @@ def test_killed_for_good_at_random_moments_it_ends_with_the_same_bits(tmp_path, 
     for _ in range(12):
         child = start_child(child_trains, tmp_path, TRAINING)
         wait_for(tmp_path / "started", child)
-        child.join(random.uniform(0.02, 0.3) if kills < 4 else None)
+        child.join(random.uniform(0.01, 0.1) if kills < 4 else None)
         if child.exitcode is None:
             os.kill(child.pid, signal.SIGKILL)
             child.join()
-            assert child.exitcode == -signal.SIGKILL
-            kills += 1
+            assert child.exitcode in (-signal.SIGKILL, 0)  # it may have ended between the look and the kill
+            kills += child.exitcode != 0
         (tmp_path / "started").unlink(missing_ok=True)
         if child.exitcode == 0:
             break
