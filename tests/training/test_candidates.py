@@ -189,3 +189,10 @@ def test_easy_data_are_trained_for_half_as_long():
     config = RunConfig(**{**MODERN, "hidden_size": 8}, stride=2, epoch_passes=30, max_epochs=10)
     assert choose_candidate(config, data, ()).config.max_epochs == 5
     assert choose_candidate(config, data, ("max_epochs",)).config.max_epochs == 10
+
+
+def test_no_candidate_is_trained_twice_for_as_long(monkeypatch):
+    config, trained = RunConfig(**MODERN, stride=4, epoch_passes=200, max_epochs=16), []
+    monkeypatch.setattr(room, "_trial", lambda one, *_: (trained.append(one), (0.96, -0.1))[1])
+    choose_candidate(config, make_data(), ())
+    assert [one.max_epochs for one in trained] == [1] * 5  # an epoch of 400 steps is both rounds

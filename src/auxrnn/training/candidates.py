@@ -214,13 +214,17 @@ def choose_candidate(
     say(lines[0])
 
     an_epoch = steps_an_epoch(config, len(fitting))
+    made: dict[tuple[int, int], Trial] = {}  # rounds of many sequences may come to as many epochs
 
     def try_out(index: int, length: int) -> Trial:
         settings = options[index]
         epochs = min(max(round(FIRST_STEPS * length / an_epoch), 1), config.max_epochs)
+        if (index, epochs) in made:
+            return made[index, epochs]
         trial = _trial(replace(config, **settings, max_epochs=epochs, pretrain_epochs=0), fitting, judging)
         lines.append(f"            {_worded(settings)}: {_scored(trial, train)} after {epochs} epochs")
         say(lines[-1])
+        made[index, epochs] = trial
         return trial
 
     perfect = 1.0 if isinstance(train.target, ClassTarget) and len(judging) >= 12 else math.inf
