@@ -155,6 +155,37 @@ def test_greatest_outputs_have_their_gradient_in_few_windows() -> None:
     assert_same(gradients(found.total, weights), gradients(expected, weights))
 
 
+class Lowered(nn.Module):
+    """A core whose outputs lie far below zero, as those of one's own may."""
+
+    def __init__(self, core: nn.Module) -> None:
+        super().__init__()
+        self.core = core
+
+    def forward(self, inputs: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        outputs, state = self.core(inputs, state)
+        return 3 * outputs - 9, state
+
+
+def test_greatest_outputs_may_lie_anywhere() -> None:
+    core, batch = Lowered(make_encoder()), make_batch()
+    objective = make_objective("stats-max", 4, num_windows=5, top_windows=5, anchor_weight=0.5)
+    (found,) = objective_losses(core, batch, [objective], 0.0, step_generator(0))
+    at_anchors = [
+        torch.stack(
+            [
+                functional.cross_entropy(slow_answer(objective, part), label)
+                for part in slow_outputs(core, sequence[:length], 4).split(4)
+            ]
+        ).mean()
+        for sequence, length, label in zip(batch.inputs, LENGTHS, batch.labels, strict=True)
+    ]
+    expected = slow_loss(objective, core, batch, 4) + 0.5 * torch.stack(at_anchors).sum()
+    weights = weights_of(core, objective)
+    assert_same([found.total], [expected])
+    assert_same(gradients(found.total, weights), gradients(expected, weights))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_padding_changes_nothing(kind: str) -> None:
     core, batch = make_encoder(), make_batch()

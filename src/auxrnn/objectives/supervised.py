@@ -16,7 +16,7 @@ from auxrnn.objectives.base import Draw, Objective, checked_bptt, spec_and_examp
 from auxrnn.readouts import Moments, Readout
 from auxrnn.recurrent import State
 from auxrnn.targets import Target, as_target
-from auxrnn.totals import Totals, TotalsPlan
+from auxrnn.totals import LOWEST, Totals, TotalsPlan
 from auxrnn.truncation import WindowPlan, Windows
 
 UNBOUNDED = 2**62
@@ -151,7 +151,7 @@ class Supervised(Objective):
         known = Moments.of(totals)
         if self.bptt == 0:
             return known
-        drawn = outputs.shape[1] - (self.top_windows if totals.blocks is not None else 0)
+        drawn = self._drawn(totals, outputs)
         number = self._number(totals.count).double()
         each = (number / number.clamp(max=drawn) / totals.count).to(outputs.device, outputs.dtype).view(-1, 1)
         seen = outputs[:, :drawn].flatten(1, 2)  # (B, W * L, H)
@@ -161,13 +161,16 @@ class Supervised(Objective):
             greatest = greatest + self._greatest_gradient(draw, totals, outputs[:, drawn:])
         return Moments(known.mean + mean - mean.detach(), known.square + square - square.detach(), greatest)
 
+    def _drawn(self, totals: Totals, outputs: Tensor) -> int:
+        """How many of the windows of outputs (B, W, L, H) were drawn; the rest hold the greatest outputs."""
+        return outputs.shape[1] - (self.top_windows if totals.blocks is not None else 0)
+
     def _greatest_gradient(self, draw: Draw, totals: Totals, outputs: Tensor) -> Tensor:
         """Zero, with the gradient of the greatest outputs that lie in the last windows, outputs (B, top, L, H)."""
         assert totals.blocks is not None
         assert totals.block_of is not None
         length = (draw.windows.stop - draw.windows.start)[:, -self.top_windows :].to(outputs.device)  # (B, top)
-        outside = torch.arange(outputs.shape[2], device=outputs.device) >= length.unsqueeze(2)  # (B, top, L)
-        own = outputs.masked_fill(outside.unsqueeze(3), -2.0).amax(2)  # (B, top, H)
+        own = _greatest(outputs, length)  # (B, top, H)
         mine = totals.blocks.to(outputs.device).unsqueeze(2) == totals.block_of.unsqueeze(1)
         return torch.where(mine, own - own.detach(), 0.0).sum(1)
 
@@ -176,14 +179,13 @@ class Supervised(Objective):
         totals, outputs = windows.totals, windows.outputs
         assert totals is not None
         assert batch.labels is not None
-        drawn = outputs.shape[1] - (self.top_windows if totals.blocks is not None else 0)
+        drawn = self._drawn(totals, outputs)
         length = (draw.windows.stop - draw.windows.start)[:, :drawn].flatten()  # (B * W,)
         rows = length.nonzero().squeeze(1)
         sequence = (rows // drawn).to(outputs.device)
         own = outputs[:, :drawn].flatten(0, 1)[rows.to(outputs.device)]  # (R, L, H)
         count = length[rows].to(outputs.device, outputs.dtype).unsqueeze(1)
-        outside = torch.arange(own.shape[1], device=own.device) >= count
-        greatest = own.masked_fill(outside.unsqueeze(2), -2.0).amax(1) if totals.greatest is not None else None
+        greatest = None if totals.greatest is None else _greatest(own, count.squeeze(1))
         moments = Moments(own.sum(1) / count, own.square().sum(1) / count, greatest)
         weights = (1 / sequence.bincount().to(count.dtype))[sequence]
         if batch.weights is not None:
@@ -191,6 +193,12 @@ class Supervised(Objective):
         labels, logits = batch.labels[sequence], self.answer(moments)
         target = as_target(logits.shape[-1]) if self.target is None else self.target
         return target.loss(logits, labels, weights)
+
+
+def _greatest(outputs: Tensor, length: Tensor) -> Tensor:
+    """The greatest output of each unit over the first `length` (...) steps of outputs (..., L, H): (..., H)."""
+    outside = torch.arange(outputs.shape[-2], device=outputs.device) >= length.unsqueeze(-1)
+    return outputs.masked_fill(outside.unsqueeze(-1), LOWEST).amax(-2)
 
 
 def label_loss(outputs: Tensor, batch: SequenceBatch, target: Target | None = None) -> Loss:

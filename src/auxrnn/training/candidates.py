@@ -241,8 +241,9 @@ def choose_candidate(
     top = max(trials[index][0] for trials in rounds for index in trials)
     if not _learns(top, judging):
         epochs = config.max_epochs if bounded else round(PATIENCE * config.max_epochs)
-        settings = {**patient, "max_epochs": epochs}
-        lines.append("            none has learned yet: going on with what finds faint events, for longer")
+        settings = {**(patient or settings), "max_epochs": epochs}
+        how = " with what finds faint events" if patient else ""
+        lines.append(f"            none has learned yet: going on{how}, for longer")
         say(lines[-1])
     lines.append(f"Chosen      {_worded(settings)}")
     say(lines[-1])
