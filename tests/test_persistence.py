@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -343,6 +344,26 @@ def test_the_weights_may_be_read_by_whom_the_rest_may(folder):
     assert len({(folder / name).stat().st_mode for name in (WEIGHTS, CONFIG, CARD)}) == 1
 
 
+def test_a_folder_that_is_replaced_twice_while_it_is_read(saved, folder, monkeypatch):
+    """What came between is gone, but its weights were read: the numbers of its files may belong to what came after."""
+    other = replace(saved, config=replace(MODEL, hidden_size=6))
+    other = replace(other, network=build_model(other.config, SPEC, 3))
+    read_weights, calls = persistence._read_weights, []
+
+    def read_between(path):
+        calls.append(path)
+        if len(calls) > 1:
+            return read_weights(path)
+        save_model(folder, other)
+        weights = read_weights(path)
+        save_model(folder, saved)
+        return weights
+
+    monkeypatch.setattr(persistence, "_read_weights", read_between)
+    assert load_model(folder).config.hidden_size == 4
+    assert len(calls) == 2
+
+
 def test_a_folder_that_is_replaced_while_it_is_read(saved, folder):
     """Every read is of the one or the other model, never of the weights of one with the settings of the other."""
     other = replace(saved, config=replace(MODEL, hidden_size=6), classes=("x", "y", "z"))
@@ -353,16 +374,14 @@ def test_a_folder_that_is_replaced_while_it_is_read(saved, folder):
         while not done.is_set():
             found.append(load_model(folder))
 
-    readers = [threading.Thread(target=read) for _ in range(2)]
+    with ThreadPoolExecutor(2) as pool:
+        readers = [pool.submit(read) for _ in range(2)]
+        while len(found) <= 10 and not any(reader.done() for reader in readers):
+            save_model(folder, other)
+            save_model(folder, saved)
+        done.set()
     for reader in readers:
-        reader.start()
-    for _ in range(30):
-        save_model(folder, other)
-        save_model(folder, saved)
-    done.set()
-    for reader in readers:
-        reader.join()
-    assert len(found) > 10
+        reader.result()
     assert {(model.classes, model.config.hidden_size) for model in found} <= {
         (("a", "b", "c"), 4),
         (("x", "y", "z"), 6),

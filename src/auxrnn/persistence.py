@@ -6,8 +6,9 @@ The layout is the one that model hubs use. Reading it needs nothing but these fi
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -118,21 +119,23 @@ def load_model(folder: Path) -> SavedModel:
     A folder that is replaced meanwhile is read again.
     """
     while True:
-        before = _identity(folder)
-        try:
-            with plain_torch():
-                return _load(folder)
-        except InputError:
-            if _identity(folder) == before:
-                raise
+        with ExitStack() as opened:  # while a file is open, its number belongs to no other
+            before = _identity(folder, opened)
+            try:
+                with plain_torch():
+                    return _load(folder)
+            except InputError:
+                if _identity(folder, opened) == before:
+                    raise
 
 
-def _identity(folder: Path) -> tuple[int, ...]:
-    """What another save changes; empty where there is no model."""
+def _identity(folder: Path, opened: ExitStack) -> tuple[int, ...]:
+    """What another save changes, held open until `opened` is closed; empty where there is no model."""
     try:
-        return folder.stat().st_ino, (folder / CONFIG).stat().st_ino, (folder / WEIGHTS).stat().st_ino
+        files = [opened.enter_context((folder / name).open("rb")) for name in (CONFIG, WEIGHTS)]
     except OSError:
         return ()
+    return tuple(os.fstat(file.fileno()).st_ino for file in files)
 
 
 def _load(folder: Path) -> SavedModel:
