@@ -75,7 +75,8 @@ class Factors:
 class Experiment:
     """A table or figure: arms on tasks, each with every seed.
 
-    baseline: the arm that the others are compared with. measure: "accuracy", or "error" for 100 % minus it. costs: also
+    baseline: the arm that the others are compared with. beside: baselines of other initialisations; the page's first
+    lines compare arms of the same initialisation. measure: "accuracy", or "error" for 100 % minus it. costs: also
     seconds and memory of a step against length. curves: also accuracy in training against epochs. differences: bars of
     the differences from the baseline. inside: arms whose models are looked into. factors: tables of combinations in
     place of a row an arm; every arm gives each factor a value.
@@ -87,12 +88,22 @@ class Experiment:
     tasks: tuple[str, ...]
     arms: tuple[Arm, ...]
     baseline: str
+    beside: tuple[str, ...] = ()
     measure: Literal["accuracy", "error"] = "accuracy"
     costs: bool = False
     curves: bool = False
     differences: bool = False
     inside: tuple[str, ...] = ()
     factors: Factors | None = None
+
+    def fields(self) -> dict[str, list[Arm]]:
+        """By baseline the arms that are compared with it: those of its initialisation, else the first's."""
+        named = {arm.name: arm for arm in self.arms}
+        of = {named[name].settings.get("initialisation"): name for name in reversed((self.baseline, *self.beside))}
+        fields: dict[str, list[Arm]] = {name: [] for name in (self.baseline, *self.beside)}
+        for arm in self.arms:
+            fields[of.get(arm.settings.get("initialisation"), self.baseline)].append(arm)
+        return fields
 
     def blocks(self) -> list[tuple[Arm, ...]]:
         """The arms in the stretches whose runs come one after the other: those of a table where there are factors."""
@@ -160,6 +171,7 @@ TABLE2 = Experiment(
             {**RECONSTRUCT_20X30, **TORCH}, control=True),
     ),
     baseline="LSTM Truncate300",
+    beside=("LSTM Truncate300, chrono", "LSTM Truncate300, torch's initialisation and RMSProp"),
     curves=True,
     inside=("LSTM Truncate300", "r-LSTM 20x30 Truncate300", "LSTM Full BP"),
 )  # fmt: skip

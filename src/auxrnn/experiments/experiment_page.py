@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from auxrnn.experiments.answers import answer
 from auxrnn.experiments.catalogue import TRAIN_ACCURACY, Arm, Experiment, Factors
 from auxrnn.experiments.scales import PlannedRun, Scale
 from auxrnn.grids.records import Record
@@ -59,6 +60,8 @@ def build_page(
         told.append(f"{failed} of {len(planned)} runs have failed (diverged, as a rule) and have no figures.")
     if missing:
         told.append(f"{missing} of {len(planned)} runs are not finished; what follows is of the others.")
+    if experiment.factors is None:
+        told += [line for task in tasks for line in _answers(experiment, task, by_task[task])]
     sections = [Section("The question", told)]
     for task in tasks:
         if any(result.runs for result in by_task[task]):
@@ -71,6 +74,18 @@ def build_page(
         sections.append(_length_section(experiment, by_task))
     sections += [*extra, _repeat_section(experiment, scale, planned, records, path)]
     return Page(experiment.title, scale.note, sections)
+
+
+def _answers(experiment: Experiment, task: str, results: Sequence[ArmResult]) -> list[str]:
+    """What came out on a task, a paragraph a baseline."""
+    values = {result.arm.name: result.values(experiment.measure) for result in results if result.runs}
+    fields = {
+        baseline: {arm.name: values[arm.name] for arm in arms if arm.name in values}
+        for baseline, arms in experiment.fields().items()
+        if baseline in values
+    }
+    less = experiment.measure == "error"
+    return [answer(task, arms, baseline, less_is_better=less) for baseline, arms in fields.items() if len(arms) > 1]
 
 
 def _results(
