@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from auxrnn.errors import InputError, did_you_mean
 
-NUMBERS: dict[str, type[float]] = {"skip": int, "window": int, "test_fraction": float}
+NUMBERS: dict[str, type[float]] = {"skip": int, "window": int, "rate": int, "test_fraction": float}
 """Options that are numbers; all others are texts."""
 
 _KINDS: dict[type, tuple[Any, str]] = {
@@ -48,6 +48,8 @@ class ReadingOptions:
         missing: what is done with missing values: refuse them, put 0, leave out the step, or draw a straight line
             between the neighbours. A row without a label, or a text without characters, is left out by "drop" alone.
         size: images are scaled to COLUMNSxROWS, for example 32x32; as they are when left out.
+        rate: sound is read at so many samples a second (Hz), resampled where a recording has another rate; the
+            commonest rate of the recordings when left out.
         header: whether the first row of a table names the columns.
         skip: lines before the first row of a table that are none of it.
         label_type: "text" takes every label as it stands, also numbers among words.
@@ -68,6 +70,7 @@ class ReadingOptions:
     split: str | None = None
     missing: Missing = "error"
     size: str | None = None
+    rate: int | None = None
     header: Header = "auto"
     skip: int = 0
     label_type: LabelType = "auto"
@@ -103,7 +106,7 @@ class ReadingOptions:
             raise InputError(
                 f"Expected --delimiter of one character, no quote and no end of line, got {self.delimiter!r}."
             )
-        for name, least in (("skip", 0), ("window", 1)):
+        for name, least in (("skip", 0), ("window", 1), ("rate", 1)):
             number = getattr(self, name)
             if number is not None and number < least:
                 raise InputError(f"Expected --{name} of at least {least}, got {number}.")

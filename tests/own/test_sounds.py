@@ -73,14 +73,66 @@ def test_a_recording_cut_short(tmp_path):
         read(path)
 
 
-def test_recordings_must_be_of_one_form(tmp_path):
+def test_recordings_must_have_one_number_of_channels(tmp_path):
     first = write_wave(tmp_path / "a.wav", [1, 2])
-    for other in (write_wave(tmp_path / "b.wav", [1], rate=16000), write_wave(tmp_path / "c.wav", [1, 2], channels=2)):
-        with pytest.raises(InputError, match=rf"{other.name}: expected 1 channels at 8,000 Hz as in .*a\.wav"):
-            medium_of([first, other], ReadingOptions())
+    other = write_wave(tmp_path / "c.wav", [1, 2], channels=2)
+    with pytest.raises(InputError, match=r"c\.wav: expected mono as in .*a\.wav, found 2 channels"):
+        medium_of([first, other], ReadingOptions())
     form = medium_of([first], ReadingOptions()).form
-    with pytest.raises(InputError, match="8,000 Hz as in training, found recordings, mono, 16,000 Hz"):
-        medium_of([tmp_path / "b.wav"], ReadingOptions(), like=form)
+    with pytest.raises(InputError, match="mono, 8,000 Hz as in training, found recordings, 2 channels, 8,000 Hz"):
+        medium_of([other], ReadingOptions(), like=form)
+
+
+# Resampling -----------------------------------------------------------------------------------------------------------
+
+
+def tone(path, rate, seconds=1.0, hertz=440.0):
+    """A sine of 10,000 at its highest, begun and ended softly, as 16-bit samples."""
+    times = np.arange(round(rate * seconds)) / rate
+    sound = 10_000 * np.sin(2 * np.pi * hertz * times) * np.sin(np.pi * times / seconds) ** 2
+    return write_wave(path, np.round(sound).astype(int), rate=rate), sound
+
+
+@pytest.mark.parametrize("rate", [11_025, 16_000, 44_100, 4000])
+def test_a_recording_of_another_rate_is_the_same_sound_at_the_models(tmp_path, rate):
+    """Against the sine itself at the times of the other rate, to the rounding of 16 bits."""
+    form = medium_of([tone(tmp_path / "a.wav", 8000)[0]], ReadingOptions()).form
+    other, _ = tone(tmp_path / "b.wav", rate)
+    found = medium_of([other], ReadingOptions(), like=form).read(other)
+    _, sound = tone(tmp_path / "c.wav", 8000)
+    assert found.shape == (8000, 1)
+    assert found.dtype == np.float32
+    assert np.abs(found[:, 0] - sound).max() < 25  # of 10,000
+
+
+def test_what_the_lower_rate_cannot_hold_is_filtered_out(tmp_path):
+    path, _ = tone(tmp_path / "a.wav", 16_000, hertz=6000.0)  # would fold to 2,000 Hz
+    assert np.abs(read(path, rate=8000)).max() < 100
+    assert len(read(path)) == 16_000
+
+
+def test_the_commonest_rate_is_taken_and_told_and_the_lower_of_two(tmp_path):
+    paths = [tone(tmp_path / f"{index}.wav", rate)[0] for index, rate in enumerate([16_000, 16_000, 8000, 22_050])]
+    form = medium_of(paths, ReadingOptions()).form
+    assert (form.rate, form.dtype) == (16_000, "float32")
+    assert form.notes == ("Resampled to 16,000 Hz: 1 of 8,000 Hz, 1 of 22,050 Hz (--rate says another).",)
+    assert medium_of(paths[1:3], ReadingOptions()).form.rate == 8000
+    assert medium_of(paths, ReadingOptions(rate=4000)).form.rate == 4000
+    alike = medium_of(paths[:2], ReadingOptions()).form
+    assert (alike.rate, alike.dtype, alike.notes) == (16_000, "int16", ())
+
+
+def test_what_would_not_fit_is_refused(tmp_path, monkeypatch):
+    path = write_wave(tmp_path / "a.wav", [1, 2], rate=2**31 - 1)
+    with pytest.raises(
+        InputError, match=r"a\.wav: expected a recording that can be resampled to 8,000 Hz, found 2 sam"
+    ):
+        read(path, rate=8000)
+    monkeypatch.setattr(sounds, "LARGEST_RECORDING", 4 * 150)
+    path = write_wave(tmp_path / "b.wav", range(100))
+    assert len(read(path)) == 100
+    with pytest.raises(InputError, match=r"resampled to 16,000 Hz, found 100 samples at 8,000 Hz\. Convert it first"):
+        read(path, rate=16_000)
 
 
 def test_flac_that_is_another_form_of_sound_or_cut_short(tmp_path):

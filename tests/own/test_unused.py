@@ -46,6 +46,7 @@ def pair(folder):
         (cases, {"label": "y"}, "label"),
         (images, {"encoding": "latin-1"}, "encoding"),
         (images, {"header": "no"}, "header"),
+        (images, {"rate": 8000}, "rate"),
         (listed, {"features": "a"}, "features"),
         (write_texts, {"text": "text", "size": "2x2"}, "size"),
         (write_long_form, {"id": "id", "text": "label"}, "text"),

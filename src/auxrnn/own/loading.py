@@ -176,4 +176,5 @@ def _data(
         target=target,
         image_shape=stored.form.image_shape,
         characters=preprocessing.characters,
+        rate=stored.form.rate,
     )

@@ -53,7 +53,7 @@ def medium_of(paths: Sequence[Path], options: ReadingOptions, like: Form | None 
     if kind == "images":
         return Images(paths, options, like)
     if kind == "recordings":
-        return Recordings(paths, like)
+        return Recordings(paths, options, like)
     if kind == "tables":
         return StepTables(paths, options, like)
     return Arrays(paths) if kind == "arrays" else Documents(options.encoding)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import numpy as np
 
 from auxrnn.errors import InputError
 from auxrnn.own.rows import Array, Form
+from auxrnn.reading import ReadingOptions
 
 FORMS = {
     ".wav": ("a wav file", ("WAV", "WAVEX", "RF64"), (b"RIFF", b"RF64", b"RIFX")),
@@ -26,6 +29,8 @@ FORMS = {
 
 LARGEST_RECORDING = 2**30  # bytes of one recording's samples
 BLOCK = 2**20  # samples that are decoded at once
+MOST_UNEQUAL = 200_000  # of two rates, the larger over what divides both: the filter has 20 weights for each
+MOST_SHOWN = 6  # rates that are named
 UNKNOWN = 2**62  # samples of a flac file that does not say how many they are, or more
 UNKNOWN_BYTES = 2**31 - 2**16  # from here on a program that wrote into a pipe did not know how many would come
 WHOLE = {"PCM_24": ("int32", 1 / 2**16), "PCM_32": ("int32", 1 / 2**16)}
@@ -37,31 +42,38 @@ _CUT = re.compile(r"^(?:data|SSND) *: ([0-9]+) \(should be ([0-9]+)\)", re.MULTI
 class Recordings:
     """Sound as (T, C) in the units of 16-bit samples: int16 where every file has at most 16 bits, else float32.
 
-    All files must have one number of channels and one sampling rate, else they are refused.
+    All files must have one number of channels, else they are refused. They are read at one sampling rate: that of
+    `like`, else `--rate`, else the commonest (the lower of two); others are resampled, as float32.
     """
 
-    def __init__(self, paths: Sequence[Path], like: Form | None = None) -> None:
+    def __init__(self, paths: Sequence[Path], options: ReadingOptions, like: Form | None = None) -> None:
         deep = False
-        first: tuple[int, int] | None = None
+        first: int | None = None
+        rates: Counter[int] = Counter()
         for path in paths:
             with _opened(path) as sound:
-                channels, rate = sound.channels, sound.samplerate
+                channels = sound.channels
+                rates[sound.samplerate] += 1
                 deep = deep or _type_of(sound)[0] != "int16"
-            first = first or (channels, rate)
-            if (channels, rate) != first:
+            first = first or channels
+            if channels != first:
                 raise InputError(
-                    f"{path}: expected {first[0]} channels at {first[1]:,} Hz as in {paths[0]}, "
-                    f"found {channels} at {rate:,} Hz. Convert the files to one form first."
+                    f"{path}: expected {_voices(first)} as in {paths[0]}, found {_voices(channels)}. Convert the files "
+                    "to one form first."
                 )
         assert first is not None
+        known = None if like is None else like.rate
+        rate = known or options.rate or min(rates, key=lambda one: (-rates[one], one))
+        others = {one: number for one, number in sorted(rates.items()) if one != rate}
         self.form = Form(
-            f"recordings, {'mono' if first[0] == 1 else f'{first[0]} channels'}, {first[1]:,} Hz",
+            f"recordings, {_voices(first)}, {rate:,} Hz",
             "values",
-            first[0],
-            "float32" if deep else "int16",
-            rate=first[1],
+            first,
+            "float32" if deep or others else "int16",
+            rate=rate,
+            notes=(_resampled_note(others, rate),) if others else (),
         )
-        if like is not None and (like.channels, like.rate) != first:
+        if like is not None and like.channels != first:
             raise InputError(f"{paths[0]}: expected {like.description} as in training, found {self.form.description}.")
 
     def read(self, path: Path) -> Array:
@@ -69,6 +81,7 @@ class Recordings:
         with _opened(path) as sound:
             kind, unit = _type_of(sound)
             announced = sound.frames
+            rate = sound.samplerate
             if sound.channels != self.form.channels:
                 raise InputError(f"{path}: expected {self.form.channels} channels, found {sound.channels}.")
             try:
@@ -85,7 +98,38 @@ class Recordings:
         if len(samples) != announced < UNKNOWN:
             raise InputError(f"{path}: expected {announced:,} samples as its header says, found {len(samples):,}.")
         with np.errstate(over="ignore", invalid="ignore"):  # not finite then, and refused as such
-            return (samples if unit == 1 else samples * unit).astype(self.form.dtype, copy=False)
+            samples = samples if unit == 1 else samples * unit
+            assert self.form.rate is not None
+            if rate != self.form.rate:
+                samples = resampled(samples, rate, self.form.rate, path)
+            return samples.astype(self.form.dtype, copy=False)
+
+
+def resampled(samples: Array, rate: int, other: int, path: Path) -> Array:
+    """Samples (T, C) at `rate` Hz as they are at another: (ceil(T * other / rate), C) float32.
+
+    SciPy's polyphase filter, which keeps what both rates can hold. InputError for what would not fit into memory.
+    """
+    from scipy.signal import resample_poly
+
+    common = math.gcd(rate, other)
+    up, down = other // common, rate // common
+    if max(up, down) > MOST_UNEQUAL or -(-samples.size * up // down) > LARGEST_RECORDING // 4:
+        raise InputError(
+            f"{path}: expected a recording that can be resampled to {other:,} Hz, found {len(samples):,} samples at "
+            f"{rate:,} Hz. Convert it first."
+        )
+    return np.asarray(resample_poly(samples.astype(np.float32), up, down, axis=0), dtype=np.float32)
+
+
+def _voices(channels: int) -> str:
+    return "mono" if channels == 1 else f"{channels} channels"
+
+
+def _resampled_note(others: Mapping[int, int], rate: int) -> str:
+    found = ", ".join(f"{number:,} of {one:,} Hz" for one, number in list(others.items())[:MOST_SHOWN])
+    more = " ..." if len(others) > MOST_SHOWN else ""
+    return f"Resampled to {rate:,} Hz: {found}{more} (--rate says another)."
 
 
 def _type_of(sound: Any) -> tuple[str, float]:

@@ -15,6 +15,7 @@ from auxrnn.own.media import Documents
 from auxrnn.own.recorded import StepTables
 from auxrnn.own.rows import Reader
 from auxrnn.own.series import SeriesReader
+from auxrnn.own.sounds import Recordings
 from auxrnn.own.tables import Table, is_written
 from auxrnn.own.texts import TextReader
 from auxrnn.reading import ReadingOptions
@@ -56,8 +57,9 @@ def _used(reader: Reader) -> frozenset[str]:
     if isinstance(reader, FileReader):
         listed = EVERYWHERE if reader.table is None else _of_table(reader.table)
         size = {"size"} if isinstance(reader.medium, Images) else set()
+        rate = {"rate"} if isinstance(reader.medium, Recordings) else set()
         steps = {"time", "features", *WRITTEN, "decimal"} if isinstance(reader.medium, StepTables) else set()
-        return listed | size | steps | ({"encoding"} if isinstance(reader.medium, Documents) else set())
+        return listed | size | rate | steps | ({"encoding"} if isinstance(reader.medium, Documents) else set())
     return EVERYWHERE | ({"encoding"} if any(path.suffix.lower() == ".ts" for path in reader.files) else set())
 
 
