@@ -1,11 +1,14 @@
 """Settings chosen from the data against values worked out by hand; what was said stays."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from auxrnn.batch import InputSpec
 from auxrnn.config import RECIPES, RunConfig
 from auxrnn.data.dataset import SequenceData
+from auxrnn.errors import InputError
 from auxrnn.targets import TagsTarget
 from auxrnn.training.sensible import sensible_settings
 
@@ -108,3 +111,22 @@ def test_a_row_of_pixels_is_a_token_and_a_labelled_step_too():
 def test_what_was_said_stays_in_the_recipe_modern():
     config = modern(data_of(*[5000] * 10), ("stride", "max_epochs"), stride=3, max_epochs=7)
     assert (config.stride, config.max_epochs) == (3, 7)
+
+
+# Sound ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("recipe", ["modern", "paper"])
+def test_mel_bands_take_the_rate_of_the_recordings(recipe):
+    data = SequenceData("x", InputSpec("values", 1), [torch.zeros(900, 1)] * 20, rate=16_000)
+    config = RunConfig(**{"recipe": recipe, **RECIPES[recipe], "stem": "logmel"})
+    found, lines = sensible_settings(config, data, ["stem"])
+    assert (found.sample_rate, found.token_steps) == (16_000, 160)
+    assert lines[0] == "Chosen      --sample_rate 16000: that of the recordings"
+    same = replace(config, sample_rate=16_000)
+    assert sensible_settings(same, data, ["stem"])[0].sample_rate == 16_000
+    with pytest.raises(
+        InputError, match="expected sample_rate 16000 as the recordings are read, got 8000; --rate 8000"
+    ):
+        sensible_settings(replace(config, sample_rate=8000), data, ["stem"])
+    assert sensible_settings(replace(config, stem="none"), data, ["stem"])[0].sample_rate is None

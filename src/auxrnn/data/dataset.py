@@ -37,6 +37,7 @@ class SequenceData:
     characters: what the numbers of texts stand for: n is characters[n - 1], 0 any other.
     class_weights: of each class in the supervised loss, (classes,) float; all 1 where None.
     target: what the labels say; one of `classes` for each sequence where none is given.
+    rate: steps a second, in Hz, of sound; None for all else.
 
     A tensor over a memory-mapped file stays on the disk until it is read; `subset` copies what it takes.
 
@@ -54,6 +55,7 @@ class SequenceData:
     characters: str = ""
     class_weights: torch.Tensor | None = None
     target: Target = None  # type: ignore[assignment]  # never None once made
+    rate: int | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.inputs, torch.Tensor):

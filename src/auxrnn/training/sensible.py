@@ -12,6 +12,7 @@ from typing import Any
 
 from auxrnn.config import RunConfig
 from auxrnn.data.dataset import SequenceData
+from auxrnn.errors import InputError
 
 FLOATS_PER_UNIT = 14
 """Floats that one LSTM unit leaves a step for the backward pass, with its gradients (measured with torch on a CPU)."""
@@ -46,9 +47,24 @@ class _Chosen:
 def sensible_settings(config: RunConfig, train: SequenceData, given: Collection[str]) -> tuple[RunConfig, list[str]]:
     """The configuration with what its recipe leaves to the data, and a line for each choice with its reason.
 
-    given: the settings that a person has said, which stay.
+    given: the settings that a person has said, which stay. InputError for another rate of sound than the data have.
     """
-    return (_modern if config.recipe == "modern" else _paper)(config, train, given)
+    config, rate = _with_rate(config, train)
+    config, lines = (_modern if config.recipe == "modern" else _paper)(config, train, given)
+    return config, [*rate, *lines]
+
+
+def _with_rate(config: RunConfig, train: SequenceData) -> tuple[RunConfig, list[str]]:
+    """The rate of the recordings for mel bands, which a frame in seconds needs."""
+    if config.stem != "logmel" or train.rate is None or config.sample_rate == train.rate:
+        return config, []
+    if config.sample_rate is not None:
+        raise InputError(
+            f"{train.name}: expected sample_rate {train.rate} as the recordings are read, got {config.sample_rate}; "
+            f"--rate {config.sample_rate} reads them so."
+        )
+    line = f"Chosen      --sample_rate {train.rate}: that of the recordings"
+    return replace(config, sample_rate=train.rate), [line]
 
 
 def _modern(config: RunConfig, train: SequenceData, given: Collection[str]) -> tuple[RunConfig, list[str]]:
