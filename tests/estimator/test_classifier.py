@@ -2,6 +2,7 @@
 
 import random
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from auxrnn.data.splits import stratified_split
 from auxrnn.errors import InputError
 from auxrnn.estimator import LongSequenceClassifier
 from auxrnn.estimator.settings import config_of
+from auxrnn.training import candidates as room
 from auxrnn.training.module import PhaseModule
 from small_estimators import rising_or_falling, tiny
 
@@ -139,6 +141,27 @@ def test_verbose_shows_each_epoch(capsys: pytest.CaptureFixture[str]) -> None:
     assert [line.split("  ")[0] for line in lines[chosen : chosen + 2]] == ["pretrain epoch 1/1", "train epoch 1/1"]
     assert clf.verdict_ is not None
     assert lines[chosen + 2 :] == clf.verdict_.lines
+
+
+@pytest.mark.parametrize("verbose", [0, 1])
+def test_a_long_fit_says_how_long_before_it_tries_anything(
+    verbose: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], caplog: Any
+) -> None:
+    """In the log where nothing else is said: the budget."""
+    told: list[int] = []
+
+    def choose(config: Any, *given: Any) -> room.Found:
+        told.append(len(caplog.records) + capsys.readouterr().out.count("Time        about 10 min"))
+        return room.Found(replace(config, max_epochs=1, epoch_passes=1), ())
+
+    monkeypatch.setattr(room, "seconds_a_step", lambda *_: 0.5)
+    monkeypatch.setattr(room, "choose_candidate", choose)
+    X, y = rising_or_falling(20)
+    LongSequenceClassifier(hidden_size=8, budget="10m", verbose=verbose).fit(X, y)
+    assert told == [1]
+    assert [record.getMessage() for record in caplog.records] == (
+        [] if verbose else ["fit will take about 10 min; verbose=1 shows its progress."]
+    )
 
 
 def test_ctrl_c_is_a_keyboard_interrupt_and_works_again(monkeypatch: pytest.MonkeyPatch) -> None:

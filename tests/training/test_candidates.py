@@ -13,6 +13,7 @@ from auxrnn.training.candidates import (
     candidates,
     choose_candidate,
     chosen_by_data,
+    search_steps,
     steps_an_epoch,
     successive_halving,
 )
@@ -171,6 +172,60 @@ def test_a_budget_bounds_the_epochs(monkeypatch):
     searching = RunConfig(**MODERN, budget="10m", candidates=6)
     monkeypatch.setattr(room, "_trial", lambda *_: (0.9, -0.1))
     assert chosen_by_data(searching, data, (), lambda line: None)[0].max_epochs == 15  # half of them at least
+
+
+@pytest.mark.parametrize("seconds", [0.01, 0.1, 0.2, 0.5, 2.0, 50.0, 700.0])
+def test_search_and_training_take_the_budget_together(monkeypatch, seconds):
+    """Counted in steps that are made: of 600 seconds at most half in the search, but for a last epoch."""
+    data, made = make_data(number=64), []
+    monkeypatch.setattr(room, "seconds_a_step", lambda *_: seconds)
+
+    def trial(one, train, validation):
+        made.append(steps_an_epoch(one, len(train)) * one.max_epochs)
+        return 0.9, -0.1
+
+    monkeypatch.setattr(room, "_trial", trial)
+    found, _, _ = chosen_by_data(RunConfig(**MODERN, budget="10m"), data, (), lambda line: None)
+    assert sum(made) <= 1.1 * 300 / seconds  # rounds are whole epochs
+    total = seconds * (sum(made) + steps_an_epoch(found, 64) * found.max_epochs)
+    assert abs(total - 600) <= 0.1 * 600 + 40 * seconds
+
+
+@pytest.mark.parametrize(("number", "steps"), [(1, 0), (2, 240), (3, 360), (4, 960), (5, 1080), (6, 2520), (9, 2520)])
+def test_steps_of_a_search_by_hand(number, steps):
+    assert search_steps(RunConfig(**MODERN, stride=4, candidates=number), make_data(), ()) == steps
+
+
+@pytest.mark.parametrize(
+    ("settings", "seconds", "told"),
+    [
+        ({"candidates": 1}, 0.05, ["about 2 min"]),  # 60 epochs of 40 steps
+        ({"candidates": 6}, 0.05, ["about 4 min"]),  # and 2,400 steps of the search: of stride 1 there is no finer
+        ({"candidates": 1}, 6.0, ["about 4.0 h"]),
+        ({"candidates": 1}, 0.02, []),
+        ({"candidates": 1, "max_epochs": 12}, 60.0, []),  # 480 steps are not timed
+        ({"candidates": 1, "max_epochs": 13}, 60.0, ["about 8.7 h"]),
+        ({"recipe": "paper", "model": "r-lstm", "pretrain_epochs": 5, "batch_size": 8}, 0.5, ["about 4 min"]),
+    ],
+)
+def test_a_long_search_and_training_is_told_before_anything_is_tried(monkeypatch, settings, seconds, told):
+    """Of the paper's recipe 20 epochs of 20 batches, and 5 of pretraining: 500 steps."""
+    data, said = make_data(number=64 if settings.get("recipe") != "paper" else 160), []
+    monkeypatch.setattr(room, "seconds_a_step", lambda *_: seconds)
+    monkeypatch.setattr(room, "_trial", lambda *_: said.append("tried") or (1.0, -0.1))
+    given = {name for name in settings if name not in ("candidates", "recipe")}
+    chosen_by_data(RunConfig(**{**MODERN, **settings}), data, given, lambda line: None, said.append)
+    assert [line for line in said if line != "tried"] == told
+    assert said[: len(told)] == told
+
+
+def test_a_step_is_timed_on_as_many_threads_as_train(monkeypatch):
+    seen = []
+    built = room.build_model
+    monkeypatch.setattr(room, "build_model", lambda *given: seen.append(torch.get_num_threads()) or built(*given))
+    before = torch.get_num_threads()
+    assert room.seconds_a_step(RunConfig(**MODERN, num_threads=before + 1), make_data()) > 0
+    assert (seen, torch.get_num_threads()) == ([before + 1], before)
 
 
 def test_a_real_search_on_easy_data_ends_at_once_and_repeats():

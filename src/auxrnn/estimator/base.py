@@ -104,14 +104,12 @@ class LongSequenceEstimator(SequenceParameters, ABC):
             inputs = preprocessing.apply(read_sequences(unlabelled, "unlabelled"), "unlabelled")
             beside = SequenceData("unlabelled", preprocessing.spec, inputs, characters=characters)
 
-        from auxrnn.training.candidates import chosen_by_data, told_duration
+        from auxrnn.training.candidates import chosen_by_data
         from auxrnn.training.fit import fit
 
         with _own_random_numbers(config.accelerator):
             say = print if self.verbose else logging.getLogger(__name__).debug
-            config, reasons, tried = chosen_by_data(config, train, given, say)
-            if not self.verbose:
-                told_duration(config, train)
+            config, reasons, tried = chosen_by_data(config, train, given, say, self._tell_duration)
             torch.manual_seed(config.seed)
             network = build_model(config, train.spec, target, int(train.lengths.max()))
             quiet = not self.verbose
@@ -212,6 +210,13 @@ class LongSequenceEstimator(SequenceParameters, ABC):
         if self.verbose:
             print(*verdict.lines, sep="\n")
         return floors.to_dict(), verdict
+
+    def _tell_duration(self, words: str) -> None:
+        """Before a search and a training that take long."""
+        if self.verbose:
+            print(f"Time        {words}")
+        else:
+            logging.getLogger("auxrnn").warning("fit will take %s; verbose=1 shows its progress.", words)
 
     def _warn_of_floor(self) -> None:
         """Where the network makes mistakes and is not better than the floor, and there are enough sequences to tell."""

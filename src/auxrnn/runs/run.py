@@ -121,7 +121,8 @@ def _chosen(
         return config, data, []
     for line in data.findings:
         say(line)
-    config, reasons, tried = chosen_by_data(config, data.sequences.train, given, say)
+    warn = None if say is _silent else lambda words: say(f"Time        {words}, search and training")
+    config, reasons, tried = chosen_by_data(config, data.sequences.train, given, say, warn)
     return config, replace(data, findings=()), [*reasons, *tried]
 
 

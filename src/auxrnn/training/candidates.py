@@ -8,7 +8,6 @@ have no say.
 
 from __future__ import annotations
 
-import logging
 import math
 import time
 from collections.abc import Callable, Collection
@@ -23,7 +22,7 @@ from auxrnn.config import RunConfig, seconds_of
 from auxrnn.data.dataset import SequenceData
 from auxrnn.data.splits import stratified_split
 from auxrnn.targets import ClassTarget
-from auxrnn.training.fit import fit
+from auxrnn.training.fit import cpu_threads, fit
 from auxrnn.training.module import DivergedError
 from auxrnn.training.sensible import sensible_settings
 
@@ -47,9 +46,6 @@ LEAST_STEPS_TIMED = 500
 """Fewer are done before it is worth to say how long they take."""
 
 CANDIDATES = 6
-SEARCH_STEPS = 21 * FIRST_STEPS
-"""What six candidates take at most: five for a round, two for twice as long, one of them and the patient one for six
-rounds."""
 
 PATIENT = {"readout": "stats-max", "num_windows": 8, "top_windows": 5, "augment": "turn", "lr": 1e-3}
 """The last candidate: what finds a faint event, in time. It needs some hundred steps before it shows."""
@@ -70,33 +66,51 @@ class Found:
 
 
 def chosen_by_data(
-    config: RunConfig, train: SequenceData, given: Collection[str], say: Say
+    config: RunConfig, train: SequenceData, given: Collection[str], say: Say, warn: Say | None = None
 ) -> tuple[RunConfig, list[str], list[str]]:
     """The configuration with all that its recipe leaves to the data; the reasons, and what was tried.
 
-    given: the settings that a person has said, which stay. say: hears both, line by line.
+    given: the settings that a person has said, which stay. say: hears both, line by line. warn: hears before the search
+    how long that and the training will take about, where it is more than `LONG` seconds.
     """
     config, reasons = sensible_settings(config, train, given)
     for line in reasons:
         say(line)
+    if config.recipe == "modern":
+        searched = config.devices * config.num_nodes == 1
+        if not searched or "max_epochs" in given:
+            config = replace(config, candidates=config.candidates or 1)
+        elif config.budget is not None:
+            config = _within_budget(config, train, given)
+        config = replace(config, candidates=config.candidates or CANDIDATES)
+    if warn is not None:
+        _tell_duration(config, train, given, warn)
     if config.recipe != "modern":
         return config, reasons, []
-    searched = config.devices * config.num_nodes == 1
-    number = config.candidates or (CANDIDATES if searched and "max_epochs" not in given else 1)
-    config = replace(config, candidates=number)
-    if config.budget is not None and "max_epochs" not in given:
-        config = _within_budget(config, train)
     found = choose_candidate(config, train, given, say)
     return found.config, reasons, list(found.lines)
 
 
-def _within_budget(config: RunConfig, train: SequenceData) -> RunConfig:
-    """As many epochs as the budget has time for, the candidates included."""
+def _within_budget(config: RunConfig, train: SequenceData, given: Collection[str]) -> RunConfig:
+    """As many epochs as the budget has time for, beside the candidates; of those as many as half of it has time for."""
     assert config.budget is not None
     steps = seconds_of(config.budget) / seconds_a_step(config, train)
-    if (config.candidates or 1) > 1:
-        steps = max(steps - SEARCH_STEPS, steps / 2)
-    return replace(config, max_epochs=max(round(steps / steps_an_epoch(config, len(train))), 1))
+    if config.candidates is None:
+        numbers = (replace(config, candidates=number) for number in range(CANDIDATES, 0, -1))
+        config = next(one for one in numbers if one.candidates == 1 or search_steps(one, train, given) <= steps / 2)
+    left = max(steps - search_steps(config, train, given), steps / 2)
+    return replace(config, max_epochs=max(round(left / steps_an_epoch(config, len(train))), 1))
+
+
+def search_steps(config: RunConfig, train: SequenceData, given: Collection[str]) -> int:
+    """What the candidates take at most: the rounds of halving, and two long ones where the patient settings wait."""
+    options, patient = _sets(config, train, given)
+    left, length = len(options), 1
+    rounds = 2 * LONG_ROUND if patient and left > 1 else 0
+    while left > 1:
+        rounds += left * length
+        left, length = left // 2, 2 * length
+    return rounds * FIRST_STEPS
 
 
 def steps_an_epoch(config: RunConfig, number: int) -> int:
@@ -107,7 +121,7 @@ def steps_an_epoch(config: RunConfig, number: int) -> int:
 
 def seconds_a_step(config: RunConfig, train: SequenceData) -> float:
     """Wall time of a training step on this machine: the quickest of three, after one that is not counted."""
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), cpu_threads(config.num_threads):
         network = build_model(config, train.spec, train.target, int(train.lengths.max()))
         batch = train.batch(range(min(config.batch_size, len(train))))
         names = ["supervised", *config.auxiliaries]
@@ -121,19 +135,19 @@ def seconds_a_step(config: RunConfig, train: SequenceData) -> float:
 
 
 LONG = 60.0
-"""Seconds of training that are told beforehand."""
+"""Seconds of search and training that are told beforehand."""
 
 
-def told_duration(config: RunConfig, train: SequenceData) -> None:
-    """A warning in the log where a training that says nothing will take longer than `LONG`."""
-    steps = steps_an_epoch(config, len(train))
-    steps *= config.max_epochs + config.pretrain_epochs * bool(config.auxiliaries)
+def _tell_duration(config: RunConfig, train: SequenceData, given: Collection[str], warn: Say) -> None:
+    epochs = config.max_epochs + config.pretrain_epochs * bool(config.auxiliaries)
+    steps = steps_an_epoch(config, len(train)) * epochs
+    if config.recipe == "modern":
+        steps += search_steps(config, train, given)
     if steps < LEAST_STEPS_TIMED:
         return
     seconds = steps * seconds_a_step(config, train)
     if seconds > LONG:
-        minutes = f"{seconds / 60:.0f} min"
-        logging.getLogger("auxrnn").warning("fit will take about %s; verbose=1 shows its progress.", minutes)
+        warn(f"about {seconds / 60:.0f} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h")
 
 
 def candidates(config: RunConfig, train: SequenceData, given: Collection[str]) -> list[dict[str, Any]]:
@@ -158,6 +172,16 @@ def candidates(config: RunConfig, train: SequenceData, given: Collection[str]) -
         if free not in kept:
             kept.append(free)
     return kept
+
+
+def _sets(
+    config: RunConfig, train: SequenceData, given: Collection[str]
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The settings that are tried, at most `config.candidates`, and the patient ones; none where there is no place."""
+    options = candidates(config, train, given)[: (config.candidates or CANDIDATES)]
+    if config.readout == "last" or train.target.per_step or len(options) == config.candidates:
+        return options, {}
+    return options, {name: value for name, value in PATIENT.items() if name not in given}
 
 
 def successive_halving(
@@ -197,10 +221,7 @@ def choose_candidate(
     train: all data with labels but the test data; a part of them is held out here. `config.candidates` bounds the
     number of candidates; with one the first is taken untried.
     """
-    options = candidates(config, train, given)[: (config.candidates or CANDIDATES)]
-    patient = {name: value for name, value in PATIENT.items() if name not in given}
-    if config.readout == "last" or train.target.per_step or len(options) == config.candidates:
-        patient = {}
+    options, patient = _sets(config, train, given)
     if len(options) < 2 or config.max_epochs < 1:
         settings = options[0] if options else {}
         return Found(replace(config, **settings), ())

@@ -115,7 +115,7 @@ def fit(
         around.enter_context(noticing_losses(ranks))
         around.enter_context(_quiet_lightning(ranks))
         precision = usable_precision(training.precision, training.accelerator)
-        around.enter_context(_threads(training.num_threads))
+        around.enter_context(cpu_threads(training.num_threads))
         around.enter_context(matmul_precision(training.matmul_precision))
         around.enter_context(torch.random.fork_rng(devices=[]))  # every step sets the global generator
         if stop is not None:
@@ -195,7 +195,7 @@ def _trainer(
 
 
 @contextmanager
-def _threads(number: int | None) -> Iterator[None]:
+def cpu_threads(number: int | None) -> Iterator[None]:
     """Train with `number` CPU threads, torch's own choice for None; as before afterwards."""
     before = torch.get_num_threads()
     torch.set_num_threads(before if number is None else number)
