@@ -4,6 +4,7 @@ import shlex
 import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -17,8 +18,13 @@ from auxrnn.errors import InputError
 from auxrnn.experiments import insides
 from auxrnn.experiments.arms import read_run
 from auxrnn.experiments.run_report import report_runs
+from auxrnn.inference import measure
+from auxrnn.opening import open_model
 from auxrnn.runs import datasets
+from auxrnn.runs.datasets import load_data
+from auxrnn.runs.early import SHARES
 from auxrnn.runs.folder import RunFolder, read_config, read_json, write_json
+from auxrnn.targets import TagsTarget
 from small_runs import run_small
 
 
@@ -79,11 +85,30 @@ def test_the_page_of_one_run_lies_in_its_folder(runs, tmp_path):
     assert sorted(path.name for path in (run / "figures").glob("*.png")) == [
         f"report-{name}.png"
         for name in (
-            "confusion-1", "gradient", "memory-1", "memory-error", "predict", "reconstruct", "train-accuracy",
+            "confusion-1", "early", "gradient", "memory-1", "memory-error", "predict", "reconstruct", "train-accuracy",
             "validation-accuracy",
         )
     ]  # fmt: skip
     assert said[-1] == str(run / "report.html")
+
+
+def test_how_soon_a_model_answers(runs, tmp_path):
+    """Against the whole test set, and its upper halves cut by hand."""
+    report_runs([runs / "lstm"], tmp_path / "page.html", say=lambda line: None)
+    words = Texts(tmp_path / "page.html").words
+    saved, test = open_model(runs / "lstm"), load_data(read_config(RunFolder(runs / "lstm"))).sequences.test
+    half = replace(test, inputs=[image[:32] for image in test.inputs], image_shape=None)
+    expected = [100 * measure(saved.network, data)[1]["accuracy"] for data in (half, test)]
+    heading = len(words) - 1 - words[::-1].index("How soon it answers")  # the first is in the list of sections
+    row = words.index("LSTM, seed 3", heading)
+    shown = words[row + 1 : row + 1 + len(SHARES)]
+    assert [shown[SHARES.index(0.5)], shown[-1]] == [f"{score:.4g}" for score in expected]
+    assert "On the whole test set." in words
+
+
+def test_a_label_a_step_has_no_answer_on_the_way():
+    tags = SimpleNamespace(target=TagsTarget(("a", "b")))
+    assert insides._early({"x": (None, tags, None)}, ["x"]) is None
 
 
 def test_the_verdict_and_the_floors_of_each_run(runs, tmp_path):

@@ -22,11 +22,16 @@ from auxrnn.model import SequenceClassifier
 from auxrnn.opening import open_model
 from auxrnn.persistence import SavedModel
 from auxrnn.report.figures import Point, draw_images, draw_points
-from auxrnn.report.page import Figure, Section, Table
+from auxrnn.report.page import Cell, Figure, Section, Table
 from auxrnn.runs.datasets import load_data
+from auxrnn.runs.early import SHARES, early_scores
+from auxrnn.scores import SCORES
 
 PROBED_STEPS = 2_000_000
 """Steps of test sequences that are looked through for mistakes at most."""
+
+EARLY_STEPS = 200_000
+"""Steps of test sequences at most that are asked about early; about six times as many are read."""
 
 REACH = 2_048
 """Steps that the gradient is followed back at most."""
@@ -34,8 +39,10 @@ REACH = 2_048
 Opened = tuple[StoredRun, SavedModel, SequenceData]
 
 
-def probe_sections(arms: list[StoredArm], data_dir: str | None, say: Callable[[str], None]) -> list[Section]:
-    """What is inside the first finished run of each arm."""
+def probe_sections(
+    arms: list[StoredArm], data_dir: str | None, say: Callable[[str], None], *, early: bool = True
+) -> list[Section]:
+    """What is inside the first finished run of each arm. early: also how good it is before the end of a sequence."""
     models: dict[str, Opened] = {}
     tests: dict[Any, SequenceData] = {}  # one set for all arms that read the same
     missing = []
@@ -63,7 +70,7 @@ def probe_sections(arms: list[StoredArm], data_dir: str | None, say: Callable[[s
         tables += more_tables
         figures += more_figures
     order = [arm.name for arm in arms]
-    inner = [_memory(models, order), _gradients(models, order)]
+    inner = [_early(models, order) if early else None, _memory(models, order), _gradients(models, order)]
     return [Section("Mistakes", missing, tables, figures), *(section for section in inner if section is not None)]
 
 
@@ -83,6 +90,39 @@ def _mistakes(
     part = _sample(test, max(PROBED_STEPS // int(test.lengths.max()), 10))
     whole = "the whole test set" if len(part) == len(test) else f"{len(part):,} of {len(test):,} test sequences"
     return mistakes(Asked(index, f"{name}, seed {run.config.seed}", saved, part, whole))
+
+
+def _early(models: dict[str, Opened], order: list[str]) -> Section | None:
+    """The score against the share of each sequence that was read, of all models with the first one's score."""
+    lines: dict[str, list[Point]] = {}
+    rows: list[list[Cell | str]] = []
+    name_of_score, sizes = "", []
+    for name, (run, saved, test) in models.items():
+        if saved.target.per_step or saved.target.score != (name_of_score or saved.target.score):
+            continue
+        name_of_score = saved.target.score
+        scale = SCORES[name_of_score].scale
+        part = _sample(test, max(EARLY_STEPS // int(test.lengths.max()), 10))
+        found = {share: scale * score for share, score in early_scores(saved.network, part).items()}
+        lines[name] = [Point(100 * share, score) for share, score in found.items()]
+        rows.append([f"{name}, seed {run.config.seed}", *(f"{score:.4g}" for score in found.values())])
+        sizes.append("the whole test set" if len(part) == len(test) else f"{len(part):,} of {len(test):,} sequences")
+    if not lines:
+        return None
+    unit = SCORES[name_of_score].unit
+    drawing = draw_points(
+        lines,
+        title="Answers on the way",
+        xlabel="share of each sequence that was read, %",
+        ylabel=f"test {unit}",
+        order=order,
+    )
+    caption = (
+        f"Test {unit}, when the first part alone of each sequence has been read: what a stream says at that moment."
+    )
+    header = ["model", *(f"{share:.0%}" for share in SHARES)]
+    note = f"On {', '.join(dict.fromkeys(sizes))}."
+    return Section("How soon it answers", (), [Table(caption, header, rows, note)], [Figure(caption, drawing, "early")])
 
 
 def _memory(models: dict[str, Opened], order: list[str]) -> Section | None:
