@@ -130,3 +130,24 @@ def test_mel_bands_take_the_rate_of_the_recordings(recipe):
     ):
         sensible_settings(replace(config, sample_rate=8000), data, ["stem"])
     assert sensible_settings(replace(config, stem="none"), data, ["stem"])[0].sample_rate is None
+
+
+@pytest.mark.parametrize(
+    ("rate", "given", "settings", "stem"),
+    [
+        (8000, (), {}, "logmel"),
+        (4000, (), {"model": "p-lstm"}, "logmel"),
+        (3999, (), {}, "conv"),
+        (None, (), {}, "conv"),
+        (8000, ("stem",), {}, "conv"),
+        (8000, ("stride",), {"stride": 8}, "conv"),
+        (8000, ("kernel",), {"kernel": 4}, "conv"),
+        (8000, (), {"model": "transformer", "stem": "none", "readout": "last", "initialisation": "tensorflow"}, "none"),
+    ],
+)
+def test_recordings_are_read_by_mel_bands_unless_something_else_is_said(rate, given, settings, stem):
+    data = SequenceData("x", InputSpec("values", 1), [torch.zeros(900, 1)] * 20, rate=rate)
+    found, lines = sensible_settings(RunConfig(**{"recipe": "modern", **RECIPES["modern"], **settings}), data, given)
+    assert found.stem == stem
+    assert found.sample_rate == (rate if stem == "logmel" else None)
+    assert any("--stem logmel" in line for line in lines) == (stem == "logmel")

@@ -24,6 +24,7 @@ STEP_BYTES = 2**30  # what one training step may hold
 STEPS_AN_EPOCH = 100  # fewer learn little in the 25 epochs of the default; on a CPU a small batch costs hardly more
 
 LONGEST_STRIDE = 64
+LEAST_RATE = 4000  # Hz; a frame of 25 ms has fewer than 100 samples below, too few for 40 bands
 EPOCH_STEPS = 40  # of the recipe modern: fewer would cost more in validation than in training
 TRAINING_STEPS = 2400  # of the recipe modern, in all: a minute or two on two cores, for most data
 MOST_STEPS = 4800
@@ -49,9 +50,21 @@ def sensible_settings(config: RunConfig, train: SequenceData, given: Collection[
 
     given: the settings that a person has said, which stay. InputError for another rate of sound than the data have.
     """
+    config, stem = _with_stem_of_sound(config, train, given)
     config, rate = _with_rate(config, train)
     config, lines = (_modern if config.recipe == "modern" else _paper)(config, train, given)
-    return config, [*rate, *lines]
+    return config, [*stem, *rate, *lines]
+
+
+def _with_stem_of_sound(config: RunConfig, train: SequenceData, given: Collection[str]) -> tuple[RunConfig, list[str]]:
+    """Mel bands for recordings under the recipe modern, unless anything of another stem was said."""
+    said = not {"stem", "stride", "kernel"}.isdisjoint(given)
+    if config.recipe != "modern" or config.stem != "conv" or train.target.per_step or said:
+        return config, []
+    if train.rate is None or train.rate < LEAST_RATE:
+        return config, []
+    line = "Chosen      --stem logmel: recordings by bands of the mel scale; --stem conv takes raw samples"
+    return replace(config, stem="logmel"), [line]
 
 
 def _with_rate(config: RunConfig, train: SequenceData) -> tuple[RunConfig, list[str]]:
