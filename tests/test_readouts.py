@@ -284,8 +284,16 @@ def test_values_and_several_classes(target: Target, labels: Tensor) -> None:
         [slow_answer(plain, slow_outputs(core, one[:n], 4)) for one, n in zip(batch.inputs, LENGTHS, strict=True)]
     )
     (same,) = objective_losses(core, own, [plain], 0.0, step_generator(0))
-    assert_same([same.total], [target.loss(said, labels).total])
-    assert found.total > same.total
+    expected = target.loss(said, labels).total
+    weights = weights_of(core, plain)
+    assert_same([same.total], [expected])
+    assert_same(gradients(same.total, weights), gradients(expected, weights))  # five blocks are all of them
+    for one, length, label in zip(batch.inputs, LENGTHS, labels, strict=True):
+        parts = slow_outputs(core, one[:length], 4).split(4)
+        asked = [target.loss(slow_answer(plain, part)[None], label[None]).total for part in parts]
+        expected = expected + 0.3 * torch.stack(asked).mean()
+    assert_same([found.total], [expected])
+    assert_same(gradients(found.total, weights), gradients(expected, weights))
 
 
 def test_a_model_answers_what_the_loss_has_seen() -> None:

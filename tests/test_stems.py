@@ -8,6 +8,7 @@ from torch.nn import functional
 from auxrnn.anchors import step_generator
 from auxrnn.batch import InputSpec, SequenceBatch
 from auxrnn.encoder import Encoder
+from auxrnn.model import SequenceClassifier
 from auxrnn.objectives import Prediction, Reconstruction, objective_losses
 from auxrnn.stems import NO_CHARACTER, QUIET, ConvStem, LogMelStem, TokenGrid, mel_filters
 from auxrnn.truncation import encode_windows
@@ -150,23 +151,28 @@ class ByHand(nn.Module):
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
-        self.encoder = encoder
+        self.encoder, self.channels = encoder, encoder.spec.size
 
     def forward(self, inputs: Tensor, state: object = None) -> tuple[Tensor, object]:
-        tokens = inputs.unflatten(2, (STRIDE, 2)).transpose(2, 3)  # (B, N, C, stride)
+        tokens = inputs.unflatten(2, (STRIDE, self.channels)).transpose(2, 3)  # (B, N, C, stride)
         return self.encoder(tokens, state)
 
 
+@pytest.mark.parametrize("of", ["values", "pixels"])
 @pytest.mark.parametrize("kind", [Reconstruction, Prediction])
-def test_auxiliary_losses_reproduce_the_raw_steps_of_each_token(kind: type) -> None:
+def test_auxiliary_losses_reproduce_the_raw_steps_of_each_token(kind: type, of: str) -> None:
+    """Squared errors of values; of pixels the cross-entropy over the levels of every channel of every raw step."""
     lengths = [18, 9, 12]
-    batch = make_batch("values", lengths)
-    encoder = make_encoder("values", kernel=1)
+    batch = make_batch(of, lengths)
+    encoder = make_encoder(of, kernel=1)
     options = {"segment_length": 3, "num_anchors": 2, "bptt": 2, "hidden_size": 4, "regulariser": "none"}
     objective = kind(encoder, **options).double()
-    by_hand = kind(ByHand(encoder), InputSpec("values", 2 * STRIDE), cell="lstm", **options).double()
+    spec = SPECS[of]
+    beside_spec = InputSpec(spec.kind, spec.size * STRIDE, levels=spec.levels)
+    by_hand = kind(ByHand(encoder), beside_spec, cell="lstm", **options).double()
     by_hand.load_state_dict(objective.state_dict())
-    beside = SequenceBatch(batch.inputs.nan_to_num().flatten(1).unflatten(1, (-1, 2 * STRIDE)), batch.lengths // STRIDE)
+    raw = batch.inputs.nan_to_num() if of == "values" else batch.inputs
+    beside = SequenceBatch(raw.flatten(1).unflatten(1, (-1, spec.size * STRIDE)), batch.lengths // STRIDE)
     (found,) = objective_losses(encoder, batch, [objective], 1.0, step_generator(3))
     (expected,) = objective_losses(ByHand(encoder), beside, [by_hand], 1.0, step_generator(3))
     assert found.count == expected.count
@@ -174,6 +180,38 @@ def test_auxiliary_losses_reproduce_the_raw_steps_of_each_token(kind: type) -> N
     assert_same(
         gradients(found.total, list(encoder.parameters())), gradients(expected.total, list(encoder.parameters()))
     )
+
+
+@pytest.mark.parametrize("kind", ["pixels", "characters"])
+def test_symbols_and_levels_of_the_next_token_are_said_one_by_one(kind: str) -> None:
+    """Against a loop over anchors, tokens and raw steps, for lengths that are no multiple of a stride."""
+    lengths = [17, 4, 10, 1]
+    encoder, batch, spec = make_encoder(kind), make_batch(kind, lengths), SPECS[kind]
+    options = {"num_anchors": 2, "segment_length": 3, "num_layers": 0, "regulariser": "none", "bptt": None}
+    objective = Prediction(encoder, **options).double()
+    (found,) = objective_losses(encoder, batch, [objective], 1.0, step_generator(5))
+    segments = objective.draw(encoder.grid.count(batch.lengths), step_generator(5)).segments
+    expected, count = torch.zeros((), dtype=torch.float64), 0
+    for row, length in enumerate(lengths):
+        raw = batch.inputs[row, :length]
+        tokens = encoder.cut(SequenceBatch(raw[None], torch.tensor([length]))).inputs[0]
+        for anchor, steps in zip(segments.anchor[row].tolist(), segments.length[row].tolist(), strict=True):
+            outputs, _ = slow_window(encoder, tokens, anchor, anchor + steps)
+            for place in range(steps):
+                count += 1
+                said = objective.decoder.head.net(outputs[place]).view(STRIDE, -1)  # of each raw step of a token
+                for step, one in enumerate(raw[(anchor + 1 + place) * STRIDE :][:STRIDE]):
+                    for channel, true in enumerate(one.reshape(-1)):  # a character has one
+                        logits = said[step].view(-1, spec.levels if kind == "pixels" else spec.size)[channel]
+                        expected = expected - logits.log_softmax(0)[int(true)]
+                if kind == "pixels":  # what completes the last token counts as black
+                    for step in range(max(length - (anchor + 1 + place) * STRIDE, 0), STRIDE):
+                        levels = said[step].view(spec.size, spec.levels)
+                        expected = expected - levels.log_softmax(1)[:, 0].sum()
+    assert found.count == count
+    weights = [*encoder.parameters(), *objective.parameters()]
+    assert_same([found.total], [expected])
+    assert_same(gradients(found.total, weights), gradients(expected, weights))
 
 
 @pytest.mark.parametrize("kind", ["pixels", "characters"])
@@ -199,6 +237,35 @@ def test_nothing_is_said_behind_the_end_of_a_text() -> None:
             layer.bias.zero_()
     (found,) = objective_losses(encoder, batch, [objective], 1.0, step_generator(0))
     assert found.total.item() == pytest.approx(torch.tensor(6.0).log().item())  # one character among six alike
+
+
+@pytest.mark.parametrize("of", ["values", "pixels", "characters"])
+def test_what_is_kept_for_the_gradient_does_not_grow_with_the_length(of: str) -> None:
+    """Bytes that autograd keeps of all losses under stem and readout of all steps, ten times the length."""
+    kept = []
+    for steps in (600, 6000):
+        encoder, spec = make_encoder(of).float(), SPECS[of]
+        auxiliaries = {
+            "predict": Prediction(encoder, num_anchors=2, segment_length=4, hidden_size=4),
+            "reconstruct": Reconstruction(encoder, num_anchors=2, segment_length=4, hidden_size=4),
+        }
+        windows = {"num_windows": 3, "top_windows": 2, "anchor_weight": 0.5}
+        model = SequenceClassifier(encoder, 2, auxiliaries, bptt=8, readout="stats-max", windows=windows)
+        shape = (3, steps) if of == "characters" else (3, steps, spec.size)
+        inputs = torch.randn(shape) if of == "values" else torch.randint(spec.size, shape)
+        inputs = inputs.to(torch.uint8) if of == "pixels" else inputs
+        batch = SequenceBatch(inputs, torch.full((3,), steps), torch.tensor([0, 1, 1]))
+        sizes: dict[int, int] = {}
+
+        def keep(tensor: Tensor, sizes: dict[int, int] = sizes) -> Tensor:
+            if tensor.is_floating_point():  # places of characters may be views of the batch, which is there anyway
+                sizes[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            model.losses(batch, ["supervised", *auxiliaries], 1.0, step_generator(0))
+        kept.append(sum(sizes.values()))
+    assert kept[1] < 1.1 * kept[0]  # storages that were given back and taken again count once
 
 
 # Mel bands ------------------------------------------------------------------------------------------------------------
