@@ -41,7 +41,8 @@ def parse_given(arguments: Sequence[str]) -> tuple[RunConfig, frozenset[str]]:
     said = vars(parser.parse_args([word for word in words if not word.startswith("--print_config")], defaults=False))
     recipe = said.get("recipe") or ("modern" if is_own(said.get("data", RunConfig.data)) else RunConfig.recipe)
     settings = recipe_settings(recipe, said)
-    if said.get("unlabelled") and not MODELS[settings["model"]]:
+    unlabelled = said.get("unlabelled") or getattr(said.get("reading"), "no_label", None) == "learn"
+    if unlabelled and not MODELS[settings["model"]]:
         settings["model"] = "p-lstm"
     parser.set_defaults({"recipe": recipe, **settings})
     made = parser.instantiate(parser.parse_args(words))

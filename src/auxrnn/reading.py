@@ -20,6 +20,7 @@ _KINDS: dict[type, tuple[Any, str]] = {
 }
 
 Missing = Literal["error", "zero", "drop", "interpolate"]
+NoLabel = Literal["error", "drop", "learn"]
 Header = Literal["auto", "yes", "no"]
 LabelType = Literal["auto", "text"]
 TargetKind = Literal["auto", "class", "classes", "value", "tags"]
@@ -47,6 +48,8 @@ class ReadingOptions:
         split: column that says "train", "validation" or "test".
         missing: what is done with missing values: refuse them, put 0, leave out the step, or draw a straight line
             between the neighbours. A row without a label, or a text without characters, is left out by "drop" alone.
+        no_label: what is done with rows without a label: refuse them (but for missing "drop"), leave them out
+            ("drop"), or keep them for the auxiliary losses alone ("learn"), but for those of a test split.
         size: images are scaled to COLUMNSxROWS, for example 32x32; as they are when left out.
         rate: sound is read at so many samples a second (Hz), resampled where a recording has another rate; the
             commonest rate of the recordings when left out.
@@ -69,6 +72,7 @@ class ReadingOptions:
     window: int | None = None
     split: str | None = None
     missing: Missing = "error"
+    no_label: NoLabel = "error"
     size: str | None = None
     rate: int | None = None
     header: Header = "auto"
@@ -87,6 +91,7 @@ class ReadingOptions:
                 raise InputError(f"Expected --{item.name} to be {words}, got {value!r}.")
         for name, choices in (
             ("missing", get_args(Missing)),
+            ("no_label", get_args(NoLabel)),
             ("header", get_args(Header)),
             ("label_type", get_args(LabelType)),
             ("target", get_args(TargetKind)),

@@ -30,7 +30,8 @@ def test_rows_without_a_class_among_several():
     with pytest.raises(InputError) as told:
         found.add(Row("1", "bab"))
     assert str(told.value) == (
-        "1: expected a label, got none. --missing drop leaves such rows out. "
+        "1: expected a label, got none. --missing drop leaves such rows out, --no_label learn lets the auxiliary "
+        "losses have them. "
         "If a row may have several classes, or none, say --target classes."
     )
 

@@ -50,14 +50,19 @@ class Collection:
     def add(self, row: Row) -> None:
         """Check one row and keep it; InputError with its place where it cannot be used."""
         self.rows += 1
+        if row.label is None and self.options.no_label != "error":
+            self.left_out += 1
+            return
         if row.label is None or (isinstance(row.sequence, str) and not row.sequence):
             what, hint = "a text of at least one character", ""
+            todo = "--missing drop leaves such rows out."
             if row.label is None:
                 what = "a label"
+                todo = "--missing drop leaves such rows out, --no_label learn lets the auxiliary losses have them."
                 if self.form.target == "class":
                     hint = " If a row may have several classes, or none, say --target classes."
             if self.options.missing != "drop":
-                raise InputError(f"{row.where}: expected {what}, got none. --missing drop leaves such rows out.{hint}")
+                raise InputError(f"{row.where}: expected {what}, got none. {todo}{hint}")
             self.left_out += 1
             return
         kept: Array | None = None

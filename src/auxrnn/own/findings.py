@@ -157,5 +157,6 @@ def _missing(stored: SequenceSet) -> str:
         what = done[stored.options.missing]
         found = f"{stored.missing:,} in {stored.with_missing:,} sequences, {what} (--missing {stored.options.missing})"
     if stored.left_out:
-        found += f"; {stored.left_out:,} rows without label or content left out"
+        what = "kept apart" if stored.options.no_label == "learn" else "left out"
+        found += f"; {stored.left_out:,} rows without label or content {what}"
     return found

@@ -78,6 +78,11 @@ def import_source(
     """
     if sys.byteorder != "little":
         raise InputError(f"{out}: expected a little-endian machine to store a set on.")
+    if options.no_label == "learn":
+        raise InputError(
+            f"{path}: expected --no_label drop for an import, which keeps labelled sequences alone, got learn. "
+            "Train on the files as they are, or lay the others apart for --unlabelled."
+        )
     _check_free(out)
     check_outside(out, path)
     check_place(out)

@@ -14,6 +14,7 @@ from auxrnn.own.files import check_regular, known_files
 from auxrnn.own.longform import find_long_form_reader
 from auxrnn.own.media import MEDIA, is_known, kind_of, medium_of
 from auxrnn.own.missing import fill_missing, kept_steps
+from auxrnn.own.recognise import recognise
 from auxrnn.own.roles import with_roles
 from auxrnn.own.rows import Form, Reader, Row
 from auxrnn.own.series import find_series_reader
@@ -54,24 +55,45 @@ def read_unlabelled(path: Path, form: Form, options: ReadingOptions) -> Iterator
     empty = True
     for row in rows:
         empty = False
-        if isinstance(row.sequence, str) != (form.kind == "characters"):
-            expected, found = ("a text", "numbers") if form.kind == "characters" else ("numbers", "a text")
-            raise InputError(f"{row.where}: expected {expected} as in training, found {found}.")
-        kept = None
-        if isinstance(row.sequence, str):
-            filled: object = row.sequence
-        else:
-            if row.sequence.shape[1] != form.channels:
-                raise InputError(
-                    f"{row.where}: expected {form.channels} channels as in training, found {row.sequence.shape[1]}."
-                )
-            filled, _ = fill_missing(row.sequence, options.missing, row.where, form.channel_names)
-            kept = kept_steps(row.sequence) if len(filled) < len(row.sequence) else None
-        if not len(filled):  # type: ignore[arg-type]
+        filled = _as_in_training(row, form, options)
+        if not len(filled.sequence):
             raise InputError(f"{row.where}: expected at least one step, got a sequence of length 0. Leave it out.")
-        yield replace(row, sequence=filled, label=None, kept=kept)  # type: ignore[arg-type]
+        yield filled
     if empty:
         raise InputError(f"{path}: expected at least one sequence, found none.")
+
+
+def read_without_label(path: Path, form: Form, options: ReadingOptions) -> Iterator[Row]:
+    """The sequences of a labelled source that have no label themselves and are in no test split, empty ones left out.
+
+    InputError where there are none.
+    """
+    empty = True
+    for row in recognise(path, options).rows():
+        if row.label is not None or row.split == "test":
+            continue
+        filled = _as_in_training(row, form, options)
+        if len(filled.sequence):
+            empty = False
+            yield filled
+    if empty:
+        raise InputError(f"{path}: expected rows without a label for --no_label learn, found none; leave it out.")
+
+
+def _as_in_training(row: Row, form: Form, options: ReadingOptions) -> Row:
+    """A row without its label, missing values filled; InputError where it is not of the form of training."""
+    if isinstance(row.sequence, str) != (form.kind == "characters"):
+        expected, found = ("a text", "numbers") if form.kind == "characters" else ("numbers", "a text")
+        raise InputError(f"{row.where}: expected {expected} as in training, found {found}.")
+    if isinstance(row.sequence, str):
+        return replace(row, label=None)
+    if row.sequence.shape[1] != form.channels:
+        raise InputError(
+            f"{row.where}: expected {form.channels} channels as in training, found {row.sequence.shape[1]}."
+        )
+    filled, _ = fill_missing(row.sequence, options.missing, row.where, form.channel_names)
+    kept = kept_steps(row.sequence) if len(filled) < len(row.sequence) else None
+    return replace(row, sequence=filled, label=None, kept=kept)
 
 
 def _file(path: Path, form: Form, options: ReadingOptions) -> Iterator[Row]:

@@ -20,7 +20,7 @@ from auxrnn.own.tables import Table, is_written
 from auxrnn.own.texts import TextReader
 from auxrnn.reading import ReadingOptions
 
-EVERYWHERE = frozenset({"target", "missing", "label_type", "test_fraction"})
+EVERYWHERE = frozenset({"target", "missing", "no_label", "label_type", "test_fraction"})
 WRITTEN = ("header", "encoding", "delimiter", "skip")
 """Of text files with marks between the cells."""
 STORED = frozenset({"target", "test_fraction"})

@@ -13,11 +13,11 @@ from auxrnn.data.dataset import SequenceData, TrainTest
 from auxrnn.data.options import DataOptions
 from auxrnn.data.presets import is_own
 from auxrnn.errors import InputError
-from auxrnn.own.loading import OwnData, load_own
+from auxrnn.own.loading import load_own
 from auxrnn.own.roles import with_roles
 from auxrnn.own.rows import Form
 from auxrnn.own.stored import UNFIT, form_of
-from auxrnn.own.unlabelled import read_unlabelled
+from auxrnn.own.unlabelled import read_unlabelled, read_without_label
 from auxrnn.preprocessing import Preprocessing
 from auxrnn.reading import ReadingOptions
 from auxrnn.targets import Target
@@ -70,18 +70,20 @@ def load_data(config: RunConfig) -> RunData:
         seed=config.seed,
     )
     facts = {"own": {"form": asdict(own.form), "reading": own.options.to_dict(), **options.to_dict()}}
-    if config.unlabelled is None:
+    parts = []
+    if own.options.no_label == "learn":
+        parts.append((config.data, read_without_label(Path(config.data), own.form, own.options)))
+    if config.unlabelled is not None:
+        parts.append((config.unlabelled, read_unlabelled(Path(config.unlabelled), own.form, own.options)))
+    if not parts:
         return RunData(own.sequences, own.preprocessing, facts, own.findings)
-    further = _unlabelled(Path(config.unlabelled), own)
-    line = f"Unlabelled  {len(further):,} sequences of {config.unlabelled}, for the auxiliary losses"
-    return RunData(own.sequences, own.preprocessing, facts, (*own.findings, line), further)
-
-
-def _unlabelled(path: Path, own: OwnData) -> SequenceData:
-    """Further sequences like a person's own, without their labels."""
-    rows = read_unlabelled(path, own.form, own.options)
-    inputs = [own.preprocessing.sequence(row.sequence, row.where) for row in rows]
-    return SequenceData(str(path), own.train.spec, inputs)
+    further, lines = [], []
+    for name, rows in parts:
+        found = [own.preprocessing.sequence(row.sequence, row.where) for row in rows]
+        lines.append(f"Unlabelled  {len(found):,} sequences of {name}, for the auxiliary losses")
+        further += found
+    unlabelled = SequenceData(" and ".join(name for name, _ in parts), own.train.spec, further)
+    return RunData(own.sequences, own.preprocessing, facts, (*own.findings, *lines), unlabelled)
 
 
 def _namesake(preset: str) -> tuple[str, ...]:

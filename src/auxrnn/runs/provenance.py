@@ -22,13 +22,14 @@ from auxrnn.targets import Labels
 DATA = "data"
 """The entry of env.json that says which data a run was started on."""
 
-NUMBERS = ("train_sequences", "train_steps", "test_sequences", "test_steps")
+PARTS = ("train", "test", "unlabelled")
+NUMBERS = tuple(f"{part}_{what}" for part in PARTS for what in ("sequences", "steps"))
 
 
 def describe_data(data: RunData) -> dict[str, Any]:
-    """How many sequences and steps there are to train and to test on, and a digest of every number and label."""
+    """How many sequences and steps there are, by what they are for, and a digest of every number and label."""
     digest = hashlib.sha256(json.dumps(data.preprocessing and data.preprocessing.to_dict()).encode())
-    parts = (data.sequences.train, data.sequences.test)
+    parts = [data.sequences.train, data.sequences.test, *([data.unlabelled] if data.unlabelled is not None else [])]
     for part in parts:
         told = {"input": part.spec.to_dict(), "classes": part.classes, "target": part.target.kind}
         digest.update(json.dumps(told, sort_keys=True).encode())
@@ -36,7 +37,7 @@ def describe_data(data: RunData) -> dict[str, Any]:
             for array in () if items is None else _arrays(items):
                 digest.update(np.ascontiguousarray(array).data)
     numbers = [number for part in parts for number in (len(part), int(part.lengths.sum()))]
-    return {**dict(zip(NUMBERS, numbers, strict=True)), "digest": digest.hexdigest()}
+    return {**dict(zip(NUMBERS, numbers, strict=False)), "digest": digest.hexdigest()}
 
 
 def check_same_data(where: object, started: Mapping[str, Any], data: RunData) -> None:
@@ -51,9 +52,9 @@ def check_same_data(where: object, started: Mapping[str, Any], data: RunData) ->
     if now["digest"] == before.get("digest"):
         return
     changes = [
-        f"{now[name]:,} {name.replace('_', ' ')} instead of {before.get(name)}"
+        f"{now.get(name, 0):,} {name.replace('_', ' ')} instead of {before.get(name, 0)}"
         for name in NUMBERS
-        if now[name] != before.get(name)
+        if now.get(name) != before.get(name)
     ]
     raise InputError(
         f"{where}: expected the data that the run was started on, found "
