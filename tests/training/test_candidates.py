@@ -185,7 +185,9 @@ def test_search_and_training_take_the_budget_together(monkeypatch, seconds):
         return 0.9, -0.1
 
     monkeypatch.setattr(room, "_trial", trial)
-    found, _, _ = chosen_by_data(RunConfig(**MODERN, budget="10m"), data, (), lambda line: None)
+    found, reasons, _ = chosen_by_data(RunConfig(**MODERN, budget="10m"), data, (), lambda line: None)
+    told = f"Chosen      --max_epochs {found.max_epochs}: what a budget of 10m has time for"
+    assert [line for line in reasons if "--max_epochs" in line] == [told]
     assert sum(made) <= 1.1 * 300 / seconds  # rounds are whole epochs
     total = seconds * (sum(made) + steps_an_epoch(found, 64) * found.max_epochs)
     assert abs(total - 600) <= 0.1 * 600 + 40 * seconds
@@ -217,6 +219,20 @@ def test_a_long_search_and_training_is_told_before_anything_is_tried(monkeypatch
     chosen_by_data(RunConfig(**{**MODERN, **settings}), data, given, lambda line: None, said.append)
     assert [line for line in said if line != "tried"] == told
     assert said[: len(told)] == told
+
+
+@pytest.mark.parametrize(("each", "steps"), [(0.3, 4), (0.001, 20), (7.0, 1)])
+def test_a_step_is_the_mean_of_about_a_second(monkeypatch, each, steps):
+    """By a clock that goes on by so much a look; the first step, of nine seconds, does not count."""
+    looks = []
+
+    def clock():
+        looks.append(None)
+        return 9 + each * (len(looks) - 1)
+
+    monkeypatch.setattr(room.time, "perf_counter", clock)
+    assert room.seconds_a_step(RunConfig(**MODERN), make_data()) == pytest.approx(each)
+    assert len(looks) == 1 + steps
 
 
 def test_a_step_is_timed_on_as_many_threads_as_train(monkeypatch):

@@ -24,6 +24,7 @@ from auxrnn.data.splits import stratified_split
 from auxrnn.targets import ClassTarget
 from auxrnn.training.fit import cpu_threads, fit
 from auxrnn.training.module import DivergedError
+from auxrnn.training.optimizers import make_optimizer
 from auxrnn.training.sensible import sensible_settings
 
 Say = Callable[[str], None]
@@ -74,15 +75,19 @@ def chosen_by_data(
     how long that and the training will take about, where it is more than `LONG` seconds.
     """
     config, reasons = sensible_settings(config, train, given)
-    for line in reasons:
-        say(line)
     if config.recipe == "modern":
         searched = config.devices * config.num_nodes == 1
         if not searched or "max_epochs" in given:
             config = replace(config, candidates=config.candidates or 1)
         elif config.budget is not None:
             config = _within_budget(config, train, given)
+            reasons = [line for line in reasons if "--max_epochs" not in line]
+            reasons.append(
+                f"Chosen      --max_epochs {config.max_epochs}: what a budget of {config.budget} has time for"
+            )
         config = replace(config, candidates=config.candidates or CANDIDATES)
+    for line in reasons:
+        say(line)
     if warn is not None:
         _tell_duration(config, train, given, warn)
     if config.recipe != "modern":
@@ -120,19 +125,38 @@ def steps_an_epoch(config: RunConfig, number: int) -> int:
 
 
 def seconds_a_step(config: RunConfig, train: SequenceData) -> float:
-    """Wall time of a training step on this machine: the quickest of three, after one that is not counted."""
+    """Wall time of a training step here and now, beside what else is at work: the mean over batches drawn at random,
+    for about a second, after one that is not counted.
+    """
+    on_gpu = config.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
+    device = torch.device("cuda" if on_gpu else "cpu")
     with torch.random.fork_rng(devices=[]), cpu_threads(config.num_threads):
-        network = build_model(config, train.spec, train.target, int(train.lengths.max()))
-        batch = train.batch(range(min(config.batch_size, len(train))))
+        network = build_model(config, train.spec, train.target, int(train.lengths.max())).to(device)
+        optimizer = make_optimizer(config.optimizer, list(network.parameters()), config.lr, config.weight_decay)
         names = ["supervised", *config.auxiliaries]
-        found = []
-        for number in range(4):
-            start = time.perf_counter()
-            losses = network.losses(batch, names, 1.0, step_generator(number))
-            torch.stack([loss.mean for loss in losses.values()]).sum().backward()
-            found.append(time.perf_counter() - start)
-    return min(found[1:])
 
+        def step(number: int) -> float:
+            generator = step_generator(number)
+            rows = torch.randperm(len(train), generator=generator)[: config.batch_size]
+            losses = network.losses(train.batch(rows).to(device), names, 1.0, generator)
+            optimizer.zero_grad()
+            torch.stack([loss.mean for loss in losses.values()]).sum().backward()
+            optimizer.step()
+            if on_gpu:
+                torch.cuda.synchronize()
+            return time.perf_counter()
+
+        start = step(0)
+        for number in range(1, MOST_TIMED + 1):
+            seconds = step(number) - start
+            if seconds >= TIMED_SECONDS:
+                break
+    return seconds / number
+
+
+MOST_TIMED = 20
+TIMED_SECONDS = 1.0
+"""Steps, and seconds, after which a step is timed well enough."""
 
 LONG = 60.0
 """Seconds of search and training that are told beforehand."""
