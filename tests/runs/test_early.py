@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from auxrnn.batch import InputSpec, SequenceBatch
 from auxrnn.data.dataset import SequenceData
+from auxrnn.data.lazy import LazySequences
 from auxrnn.errors import InputError
 from auxrnn.model import Classifier
 from auxrnn.runs.early import early_scores, first_part
@@ -55,6 +56,30 @@ def test_first_parts_have_at_least_a_step() -> None:
     assert [len(one) for one in first_part(data, 0.5).inputs] == [5, 1, 4]
     assert [len(one) for one in first_part(data, 0.01).inputs] == [1, 1, 1]
     assert first_part(data, 1.0).lengths.tolist() == [10, 1, 7]
+
+
+class Made(LazySequences):
+    """Sequences of (length, step of the cue), and which of them were made."""
+
+    def __init__(self, cues: list[tuple[int, int | None]], made: list[int]) -> None:
+        self.cues, self.made, self.lengths = cues, made, torch.tensor([length for length, _ in cues])
+
+    def at(self, index: int) -> Tensor:
+        self.made.append(self.cues[index][0])
+        return make_data([self.cues[index]]).inputs[0]
+
+    def subset(self, indices: Tensor) -> "Made":
+        return Made([self.cues[index] for index in indices.tolist()], self.made)
+
+
+def test_sequences_on_the_disk_are_read_when_their_batch_comes() -> None:
+    cues: list[tuple[int, int | None]] = [(10, 0), (11, 4), (12, 9), (20, None)]
+    data, made = make_data(cues), []
+    lazy = SequenceData("x", SPEC, Made(cues, made), data.labels, ("no", "yes"))
+    half = first_part(lazy, 0.5)
+    assert (half.lengths.tolist(), made) == ([5, 6, 6, 10], [])
+    assert [len(one) for one in half.subset([2, 0]).inputs] == [6, 5]
+    assert early_scores(SawCue(), lazy, (0.1, 0.5, 1.0)) == early_scores(SawCue(), data, (0.1, 0.5, 1.0))
 
 
 def test_a_model_is_right_once_it_has_read_the_cue() -> None:
