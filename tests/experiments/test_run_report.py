@@ -216,7 +216,7 @@ def test_tokens_and_readouts_of_all_steps(tmp_path):
     stem = {"stem": "conv", "stride": 8, "kernel": 2, "segment_length": 2, "bptt": 2}
     run_small(tmp_path / "last", model="r-lstm", max_epochs=1, **stem)
     run_small(tmp_path / "all", model="r-lstm", max_epochs=1, readout="stats", **stem)
-    page = Texts(report_runs([tmp_path / "last", tmp_path / "all"], say=lambda line: None))
+    page = Texts(report_runs([tmp_path / "last", tmp_path / "all"], tmp_path / "page.html", say=lambda line: None))
     assert any("every segment of 16 steps, given its first 8, from the state" in word for word in page.words)
     assert any("K = 2 tokens of 8 steps" in word for word in page.words)
     assert any("its head reads all steps, so the gradient comes to each directly" in word for word in page.words)
