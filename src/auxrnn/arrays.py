@@ -18,6 +18,8 @@ KNOWN_FLOATS = (torch.float16, torch.float32, torch.float64)
 MISSING = ("NAType", "NaTType")
 """What pandas calls the types of its missing values, which no other library can compare or convert."""
 
+MANY_CHANNELS = 8  # times the steps, from which the axes of X may be in another order
+
 
 def as_array(value: Any, name: str) -> Array:
     """An array of the same numbers; pandas' missing values are NaN.
@@ -44,3 +46,10 @@ def as_array(value: Any, name: str) -> Array:
         return array
     missing = np.array([type(item).__name__ in MISSING for item in array.flat], dtype=bool).reshape(array.shape)
     return np.where(missing, np.nan, array) if missing.any() else array
+
+
+def doubtful_layout(steps: int, channels: int) -> str:
+    """Words for an array whose steps may stand last; none where there is no reason to think so."""
+    if channels < MANY_CHANNELS * steps:
+        return ""
+    return f"read as {steps:,} steps of {channels:,} channels each; if the steps stand last, (N, C, T) as in aeon"

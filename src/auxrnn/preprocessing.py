@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from scipy import sparse
 
-from auxrnn.arrays import as_array
+from auxrnn.arrays import as_array, doubtful_layout
 from auxrnn.batch import InputKind, InputSpec
 from auxrnn.errors import InputError
 from auxrnn.moments import channel_moments
@@ -24,7 +24,6 @@ from auxrnn.vocabulary import check_characters, encode, learn_characters, vocabu
 
 Array = npt.NDArray[Any]
 
-MANY_CHANNELS = 8  # times the steps, from which the axes of X may be in another order
 NUMBERS = "biuf"  # the kinds of numpy types that are real numbers
 SHAPES = "an array (N, T, C) or (N, T), a list of arrays (T, C) or (T,), or a list of texts"
 CHUNK = 4096  # sequences of an array whose sums are taken at once
@@ -93,13 +92,6 @@ def _rectangular(X: list[Any] | tuple[Any, ...]) -> Array | None:
     except (ValueError, TypeError):  # InputError is a ValueError
         return None
     return array if array.ndim in (2, 3) else None
-
-
-def doubtful_layout(steps: int, channels: int) -> str:
-    """Words for an array whose steps may stand last; none where there is no reason to think so."""
-    if channels < MANY_CHANNELS * steps:
-        return ""
-    return f"read as {steps:,} steps of {channels:,} channels each; if the steps stand last, (N, C, T) as in aeon"
 
 
 def _read_array(array: Array, name: str) -> RawSequences:

@@ -20,10 +20,10 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 from numpy.lib import format as npy
 
+from auxrnn.arrays import doubtful_layout
 from auxrnn.errors import InputError
 from auxrnn.own.encodings import check_expansion
 from auxrnn.own.rows import Array, Form, Label, Row, Split
-from auxrnn.preprocessing import doubtful_layout
 
 if TYPE_CHECKING:
     from auxrnn.batch import InputKind
