@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from math import isfinite
 from typing import Any
@@ -35,8 +36,6 @@ class Clock:
         where: the place of a row, for messages.
         """
         time = self._number(cell)
-        if time is not None and self._first is not None and not self._first[0] and isinstance(time, int):
-            return float(time - self._origin)  # what most cells are
         is_date = time is None
         if time is None:
             time = _nanoseconds(cell, row, where)
@@ -52,6 +51,16 @@ class Clock:
         if isinstance(time, float) and not isfinite(time):
             raise InputError(f"{where(row)}: expected a finite time, got {cell!r}.")
         return float(time - self._origin)
+
+    def read_all(self, cells: Sequence[Any], rows: Sequence[int], where: Callable[[int], str]) -> list[float]:
+        """The times in several cells, as `read` gives them one by one."""
+        if self._first is not None and not self._first[0]:
+            with suppress(TypeError, ValueError):  # of cells that are no texts, or empty
+                together = "".join(cells)
+                if together.isdecimal() and together.isascii() and max(map(len, cells)) < LONGEST_WHOLE:
+                    origin = self._origin
+                    return [float(int(cell) - origin) for cell in cells]  # what most are
+        return [self.read(cell, row, where) for cell, row in zip(cells, rows, strict=True)]
 
     def _number(self, cell: Any) -> int | float | None:
         """A cell as a number, exact where it is whole; None where it is none."""

@@ -33,6 +33,8 @@ from auxrnn.own.split_names import split_of
 from auxrnn.own.tables import Table
 from auxrnn.reading import ReadingOptions, join_names
 
+WAITING_CELLS = 65_536  # that are turned into numbers together
+
 
 @dataclass(frozen=True)
 class LongFormReader:
@@ -136,6 +138,8 @@ class _Steps:
         self._constants = [*reader.label_places, *([table.places[reader.split]] if reader.split else [])]
         self._time = None if reader.time is None else table.places[reader.time]
         self._first: Sequence[Any] = ()
+        self._waiting: list[Sequence[Any]] = []
+        self._most_waiting = max(1, WAITING_CELLS // len(table.columns))
 
     def is_full(self, cells: Sequence[Any]) -> bool:
         """Whether the window ends before the row of these cells: it is full, or another class begins."""
@@ -147,29 +151,47 @@ class _Steps:
     def add(self, number: int, cells: Sequence[Any]) -> None:
         if not self.numbers:
             self._first = cells
-        for place in self._constants:
-            if cells[place] != self._first[place]:
-                self._check_constant(number, place, cells)
-        written = [cells[place] for place in self._places]
-        plain = False
-        try:
-            if self._quick:
-                values = list(map(float, written))
-                plain = isfinite(sum(values)) and is_written_plainly("".join(written))
-        except ValueError:
-            pass
-        if not plain:
-            where, decimal = self.where(number), self.reader.table.decimal
-            pairs = zip(written, self.reader.features, strict=True)
-            values = [number_of(cell, where, name, decimal) for cell, name in pairs]
-        self.values.extend(values)
-        if self._time is not None:
-            self.times.append(self.clock.read(cells[self._time], number, self.where))
-        if self._tagged and self.reader.label is not None:
-            self._tags.append(self.reader.label.label(cells, self.where(number)))
         self.numbers.append(number)
+        self._waiting.append(cells)
+        if len(self._waiting) >= self._most_waiting:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Turn the rows that wait into numbers, together where they are what most are."""
+        rows, self._waiting = self._waiting, []
+        numbers = self.numbers[len(self.numbers) - len(rows) :]
+        for place in self._constants:
+            first = self._first[place]
+            if any(cells[place] != first for cells in rows):
+                for number, cells in zip(numbers, rows, strict=True):
+                    self._check_constant(number, place, cells)
+        if not self._settle_plain(rows):
+            for number, cells in zip(numbers, rows, strict=True):
+                where, decimal = self.where(number), self.reader.table.decimal
+                pairs = zip(self._places, self.reader.features, strict=True)
+                self.values.extend([number_of(cells[place], where, name, decimal) for place, name in pairs])
+        if self._time is not None:
+            self.times.extend(self.clock.read_all([cells[self._time] for cells in rows], numbers, self.where))
+        if self._tagged and self.reader.label is not None:
+            label = self.reader.label
+            self._tags += [label.label(cells, self.where(number)) for number, cells in zip(numbers, rows, strict=True)]
+
+    def _settle_plain(self, rows: Sequence[Sequence[Any]]) -> bool:
+        """Take the numbers of rows as `float` reads them; False, and none taken, where it may read others than ours."""
+        if not self._quick:
+            return False
+        written = [cells[place] for cells in rows for place in self._places]
+        try:
+            values = array("d", map(float, written))
+        except ValueError:
+            return False
+        plain = isfinite(sum(values)) and is_written_plainly("".join(written))
+        if plain:
+            self.values.extend(values)
+        return plain
 
     def row(self) -> Row:
+        self._settle()
         reader = self.reader
         name = f"{reader.id} {self.key} (row {self.numbers[0]})" if reader.id else f"row {self.numbers[0]}"
         where = f"{reader.table.path}, {name}"
