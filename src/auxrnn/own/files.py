@@ -200,12 +200,18 @@ def is_file_list(table: Table, options: ReadingOptions) -> bool:
 
 def visible_folders(folder: Path) -> list[Path]:
     """Subfolders in the order of their names, hidden ones left out."""
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__")))
+    with os.scandir(folder) as entries:
+        seen = [entry for entry in entries if not entry.name.startswith((".", "__"))]
+        return sorted(Path(entry) for entry in seen if entry.is_dir(follow_symlinks=False) or _leads_to_folder(entry))
+
+
+def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
+    return entry.is_symlink() and os.path.isdir(entry)
 
 
 def check_regular(path: Path, where: str | None = None) -> None:
     """InputError for a pipe, a socket or a device, which may be waited for without an end. where: what to call it."""
-    if os.path.exists(path) and not path.is_file() and not path.is_dir():
+    if not os.path.isfile(path) and not os.path.isdir(path) and os.path.exists(path):
         raise InputError(f"{where or path}: expected a regular file, found a pipe, a socket or a device. Take it out.")
 
 

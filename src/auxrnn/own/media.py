@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from auxrnn.errors import InputError
-from auxrnn.own.encodings import codec, encoding_hint, inner_suffix
+from auxrnn.own.encodings import codec, encoding_hint, inner_suffix, is_compressed
 from auxrnn.own.images import IMAGE_SUFFIXES, Images
 from auxrnn.own.recorded import Arrays, StepTables
 from auxrnn.own.rows import Array, Form
@@ -28,6 +28,7 @@ SUFFIXES = {
     "tables": TABLE_SUFFIXES,
     "arrays": (".npy",),
 }
+_KINDS = {suffix: kind for kind, suffixes in SUFFIXES.items() for suffix in suffixes}
 MEDIA = frozenset({"images", "recordings", "texts"})
 """Kinds that tables and arrays lie beside to tell something of them."""
 
@@ -73,9 +74,9 @@ def kind_of(path: Path) -> str:
 
 
 def _kind(path: Path) -> str | None:
-    suffix, inner = path.suffix.lower(), inner_suffix(path)
-    found = (kind for kind, suffixes in SUFFIXES.items() if (inner if kind == "tables" else suffix) in suffixes)
-    return next(found, None)
+    if is_compressed(path):
+        return "tables" if inner_suffix(path) in TABLE_SUFFIXES else None
+    return _KINDS.get(path.suffix.lower())
 
 
 class Documents:

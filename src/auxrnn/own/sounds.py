@@ -77,7 +77,8 @@ class Recordings:
             raise InputError(f"{paths[0]}: expected {like.description} as in training, found {self.form.description}.")
 
     def read(self, path: Path) -> Array:
-        parts, left = [], LARGEST_RECORDING // 4
+        parts: list[Array] = []
+        left = LARGEST_RECORDING // 4
         with _opened(path) as sound:
             kind, unit = _type_of(sound)
             announced = sound.frames
@@ -85,21 +86,23 @@ class Recordings:
             if sound.channels != self.form.channels:
                 raise InputError(f"{path}: expected {self.form.channels} channels, found {sound.channels}.")
             try:
-                while len(part := sound.read(BLOCK, dtype=kind, always_2d=True)):  # a header may announce anything
-                    parts.append(part)
-                    left -= part.size
+                while not parts or len(parts[-1]) == BLOCK:  # a header may announce anything
+                    parts.append(sound.read(BLOCK, dtype=kind, always_2d=True))
+                    left -= parts[-1].size
                     if left < 0:
                         raise InputError(
                             f"{path}: expected a recording of at most 1 GiB, found a longer one. Cut it up."
                         )
             except (RuntimeError, OSError) as error:
                 raise InputError(f"{path}: expected a whole recording, found: {error}.") from error
-        samples = np.concatenate(parts) if parts else np.empty((0, self.form.channels), kind)
+        samples = parts[0] if len(parts) == 1 else np.concatenate(parts)
         if len(samples) != announced < UNKNOWN:
             raise InputError(f"{path}: expected {announced:,} samples as its header says, found {len(samples):,}.")
+        assert self.form.rate is not None
+        if unit == 1 and rate == self.form.rate:
+            return samples.astype(self.form.dtype, copy=False)
         with np.errstate(over="ignore", invalid="ignore"):  # not finite then, and refused as such
             samples = samples if unit == 1 else samples * unit
-            assert self.form.rate is not None
             if rate != self.form.rate:
                 samples = resampled(samples, rate, self.form.rate, path)
             return samples.astype(self.form.dtype, copy=False)
@@ -134,9 +137,10 @@ def _resampled_note(others: Mapping[int, int], rate: int) -> str:
 
 def _type_of(sound: Any) -> tuple[str, float]:
     """The type that holds what a file has, and what a number of it is in the units of 16-bit samples."""
-    if sound.subtype in DEEP:
+    subtype = sound.subtype
+    if subtype in DEEP:
         return "float32", 2.0**15
-    return WHOLE.get(sound.subtype, ("int16", 1))
+    return WHOLE.get(subtype, ("int16", 1))
 
 
 def _opened(path: Path) -> Any:
@@ -146,7 +150,7 @@ def _opened(path: Path) -> Any:
         raise InputError(f"{path}: expected soundfile for sound. Install it: pip install 'auxrnn[audio]'") from error
     called, forms, beginnings = FORMS[path.suffix.lower()]
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", buffering=0) as file:
             begin = file.read(4)
         if not begin.startswith(beginnings):
             raise InputError(f"{path}: expected {called}, found one that begins with {begin!r}.")
