@@ -255,3 +255,18 @@ def test_members_that_swell(tmp_path, monkeypatch):
     np.savez_compressed(tmp_path / "a.npz", X=np.zeros((100, 1000)), y=np.arange(100) % 2)
     with pytest.raises(InputError, match=r"X\.npy: expected content of at most 200 times its compressed size"):
         find_arrays(tmp_path / "a.npz")
+
+
+def test_arrays_of_other_names_are_not_read(tmp_path):
+    """They may hold anything; arrays without their labels are named too."""
+    arrays = {"X_train": np.zeros((2, 3)), "y_train": np.array([0, 1]), "X_test": np.zeros((1, 3))}
+    meta = np.array([{"who": 1}], dtype=object)
+    np.savez(tmp_path / "a.npz", **arrays, meta_train=meta)
+    for name, array in {**arrays, "meta_train": meta}.items():
+        np.save(tmp_path / f"{name}.npy", array)
+    for path in (tmp_path / "a.npz", tmp_path):
+        assert [row.label for row in rows_of(path)] == ["0", "1"]
+        assert find_arrays(path).form.notes == ("Arrays that are not read: meta_train, X_test.",)
+    np.savez(tmp_path / "b.npz", X=np.zeros((2, 3)), y=np.array(["a", 1], dtype=object))
+    with pytest.raises(InputError, match=r"y\.npy: expected plain numbers or texts, found Python objects"):
+        find_arrays(tmp_path / "b.npz")

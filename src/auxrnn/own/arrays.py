@@ -11,7 +11,7 @@ import math
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
@@ -123,11 +123,12 @@ class Part:
 class ArrayReader:
     """Sequences along the first dimension of arrays; uint8 counts as pixels, other numbers as values.
 
-    kind: of the target that y is.
+    kind: of the target that y is. unread: names of arrays beside them.
     """
 
     parts: tuple[Part, ...]
     kind: str = "class"
+    unread: tuple[str, ...] = ()
 
     @property
     def form(self) -> Form:
@@ -145,6 +146,8 @@ class ArrayReader:
         steps = array.shape[1]
         doubt = doubtful_layout(steps, channels)
         notes = [f"Warning: {doubt}, save X.transpose(0, 2, 1)."] if doubt else []
+        if self.unread:
+            notes.append(f"Arrays that are not read: {', '.join(self.unread)}.")
         return Form(
             f"NumPy arrays: {shapes}", kind, channels, dtype, notes=tuple(notes), target=self.kind, labels=labels
         )
@@ -180,10 +183,13 @@ class ArrayReader:
 
 def find_arrays(path: Path, *, labelled: bool = True, kind: str = "class") -> ArrayReader:
     """The arrays in an .npz file, in an .npy file with its labels beside it, or in a folder of .npy files."""
+    unread: list[str] = []
     if path.is_dir():
-        arrays = {file.stem: read_header(file) for file in sorted(path.glob("*.npy"))}
+        files = {file.stem: file for file in sorted(path.glob("*.npy"))}
+        unread = _unknown(files)
+        arrays = {name: read_header(file) for name, file in files.items() if name not in unread}
     elif path.suffix.lower() == ".npz":
-        arrays = _members(path)
+        arrays, unread = _members(path)
     else:
         arrays = {"X": read_header(path)}
         if labelled:
@@ -202,7 +208,9 @@ def find_arrays(path: Path, *, labelled: bool = True, kind: str = "class") -> Ar
     sizes = {part.labels.shape[1:] for part in parts if part.labels is not None}
     if kind in ("classes", "value") and len(sizes) > 1:
         raise InputError(f"{path}: expected as many labels a sequence to train and to test, found {sizes}.")
-    return ArrayReader(parts, kind if labelled else "class")
+    used = [array for part in parts for array in (part.inputs, part.labels, part.lengths)]
+    unread += [name for name, array in arrays.items() if array not in used]
+    return ArrayReader(parts, kind if labelled else "class", tuple(unread) if labelled else ())
 
 
 def _beside(path: Path) -> dict[str, Path]:
@@ -210,6 +218,14 @@ def _beside(path: Path) -> dict[str, Path]:
     stem = path.stem
     swapped = stem[:-1] + "y" if stem.endswith(("X", "x")) else f"{stem}_labels"
     return {"y": path.with_name(f"{swapped}.npy")}
+
+
+def _unknown(names: Collection[str]) -> list[str]:
+    """Those of the names that mean nothing here, where others do; they may hold anything."""
+    ends = [end for _, ends in PARTS for end in ends]
+    known = {name + end for name in (*INPUT_NAMES, *LABEL_NAMES, *LENGTH_NAMES) for end in ends}
+    unknown = [name for name in names if name not in known]
+    return unknown if len(unknown) < len(names) else []
 
 
 def _parts(arrays: dict[str, ArrayFile], path: Path, labelled: bool) -> list[Part]:
@@ -331,20 +347,26 @@ LABELS: dict[str, Callable[[Any, str], Label | None]] = {
 """From an item of y to a label, by the kind of target."""
 
 
-def _members(path: Path) -> dict[str, ArrayFile]:
+def _members(path: Path) -> tuple[dict[str, ArrayFile], list[str]]:
+    """The arrays in an .npz file, and the names of those that mean nothing here."""
     found = {}
     try:
         with zipfile.ZipFile(path) as archive:
-            for info in archive.infolist():
-                if info.filename.endswith(".npy"):
+            infos = {
+                info.filename.removesuffix(".npy"): info
+                for info in archive.infolist()
+                if info.filename.endswith(".npy")
+            }
+            unknown = _unknown(infos)
+            for name, info in infos.items():
+                if name not in unknown:
                     check_expansion(f"{path}, {info.filename}", info.compress_size, info.file_size)
                     with archive.open(info) as stream:
                         shape, dtype = _header(stream, f"{path}, {info.filename}")
-                    name = info.filename.removesuffix(".npy")
                     found[name] = ArrayFile(path, name, shape, dtype, info.file_size)
     except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise InputError(f"{path}: expected a NumPy .npz file, found: {error}.") from error
-    return found
+    return found, unknown
 
 
 def read_header(path: Path) -> ArrayFile:
