@@ -111,3 +111,15 @@ def test_compressed_content_that_swells(tmp_path, monkeypatch):
     path.write_bytes(gzip.compress(b"text,label\n" + b"a,x\n" * 1_000_000))
     with pytest.raises(InputError, match=r"a\.csv\.gz: expected content of at most 200 times its compressed size"):
         read(path)
+
+
+def test_the_mark_that_parts_most_rows_alike(tmp_path):
+    """A text that was broken in two is told as such, not as a fault of commas."""
+    lines = ["ham\tWell, yes", *["spam\tWin, win, win"] * 4, "ham\tnot he", "re though, no", "ham\tno"]
+    path = write_csv(tmp_path / "a.txt", *lines)
+    table = open_table(path, ReadingOptions())
+    assert len(table.columns) == 2
+    with pytest.raises(
+        InputError, match=r"row 7: expected 2 cells .*, got 1\. Is there a '\\t', or an end of line, in"
+    ):
+        list(table.rows())

@@ -24,6 +24,7 @@ LARGEST_CELL = 2**28  # characters; more is a quote that was never closed
 MARKS = (",", ";", "\t", "|")
 LOOKED_AT = 20  # rows that tell how a file is written
 LONGEST_NAME = 60
+FEWEST_PLACES = 5  # columns whose names are their places, where nothing else says that they are names
 
 _SEPARATOR = re.compile(r"\s*sep=(.)\s*", re.IGNORECASE)  # Excel's own line
 _INTEGER = re.compile(r"[0-9]{1,9}")
@@ -98,7 +99,7 @@ class Delimited:
     @property
     def hint(self) -> str:
         """What a row of another number of cells may come from."""
-        return f" Is there a {self.dialect.delimiter!r} in an unquoted text?"
+        return f" Is there a {self.dialect.delimiter!r}, or an end of line, in an unquoted text?"
 
 
 def open_delimited(path: Path, options: ReadingOptions) -> tuple[tuple[str, ...], Delimited, tuple[str, ...]]:
@@ -148,17 +149,31 @@ def _check_beginning(path: Path, options: ReadingOptions, rows: Sequence[Numbere
 
 
 def is_header(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    """Whether a first row names the columns: short words throughout, or whole numbers and words over numbers.
+    """Whether a first row names the columns: short words throughout, their places, or whole numbers and words over
+    numbers.
 
     The first name may be empty, as pandas leaves that of its index.
     """
     named = cells[1:] if len(cells) > 1 and not cells[0] else cells
     if all(0 < len(cell) <= LONGEST_NAME and not is_number(cell) for cell in named):
         return True
+    if _name_places(named, rows, indexed=len(named) < len(cells)):
+        return True
     numbers = [cell for cell in named if is_number(cell)]
     if any(len(cell) > LONGEST_NAME for cell in named) or not all(map(_INTEGER.fullmatch, numbers)):
         return False
     return any(cell and not is_number(cell) and _over_numbers(place, rows) for place, cell in enumerate(cells))
+
+
+def _name_places(cells: Sequence[str], rows: Sequence[Sequence[str]], *, indexed: bool) -> bool:
+    """Whether cells are the places of the columns, which tools write that have no names: 0, 1, 2, ...
+
+    indexed: beside an index without a name.
+    """
+    fewest = 2 if indexed else FEWEST_PLACES
+    if len(cells) < fewest or not are_counted(cells) or int(cells[0]) > 1:
+        return False
+    return not any(are_counted(row[-len(cells) :]) for row in rows)
 
 
 def _over_numbers(place: int, rows: Sequence[Sequence[str]]) -> bool:
@@ -189,7 +204,7 @@ def _first_line(dialect: Dialect) -> str:
 def _delimiter(dialect: Dialect) -> str:
     """The mark that parts all rows into most cells, as many in each; a comma where two do it alike.
 
-    Where none does, a comma if it parts the first row, else what parts it into most cells.
+    Where none does, what parts most rows alike; else a comma if it parts the first row, or what parts it into most.
     """
     if inner_suffix(dialect.path) == ".tsv":
         return "\t"
@@ -197,6 +212,10 @@ def _delimiter(dialect: Dialect) -> str:
     even = [mark for mark, found in counts.items() if len(set(found)) == 1 and found[0] > 1]
     if even:
         return max(even, key=lambda mark: counts[mark][0])  # the first of equals
+    usual = {mark: Counter(found).most_common(1)[0] for mark, found in counts.items() if found}
+    most = [mark for mark, (width, rows) in usual.items() if width > 1 and 2 * rows > len(counts[mark])]
+    if most:
+        return max(most, key=lambda mark: usual[mark][1])  # the first of equals
     first = {mark: found[0] if found else 0 for mark, found in counts.items()}
     if max(first.values()) > 1:
         return "," if first[","] > 1 else max(first, key=first.__getitem__)
