@@ -70,3 +70,14 @@ def test_several_dimensions_in_quotes(tmp_path):
 def test_broken_files(tmp_path, lines, told):
     with pytest.raises(InputError, match=told):
         read(write_csv(tmp_path / "a.arff", *lines))
+
+
+def test_attributes_that_are_no_steps_are_asked_about(tmp_path):
+    """Channels of a recording, one step a row; only names that count are steps."""
+    lines = ["@relation eeg", "@attribute AF3 numeric", "@attribute F7 numeric", "@attribute eye {0,1}", "@data"]
+    path = write_csv(tmp_path / "a.arff", *lines, *(f"{2 * row},{-row},{row // 6}" for row in range(12)))
+    with pytest.raises(InputError, match=r"--window N for a table of one step a row, or --rows series"):
+        read_source(path, ReadingOptions())
+    found = read_source(path, ReadingOptions(window=3, label="eye"))
+    assert found.sequence(1).tolist() == [[6, -3], [8, -4], [10, -5]]
+    assert read_source(path, ReadingOptions(rows="series")).sequence(1).tolist() == [[2], [-1]]

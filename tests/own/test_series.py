@@ -40,6 +40,27 @@ def test_many_columns_that_count(tmp_path):
     assert found[1] == ([[1 + step] for step in range(16)], "b", None)
 
 
+def test_columns_beside_those_of_the_steps_are_not_read(tmp_path):
+    """Dates as names, beside where it was measured."""
+    days = ",".join(f"1/{day}/20" for day in range(1, 21))
+    rows = [f"{'xy'[row % 2]},{row + 0.5},-7.5," + ",".join(str(row * day) for day in range(20)) for row in range(4)]
+    path = write_csv(tmp_path / "a.csv", f"label,Lat,Long,{days}", *rows)
+    assert read(path, rows="series")[3] == ([[3 * day] for day in range(20)], "y", None)
+    form = recognise(path, ReadingOptions(rows="series")).form
+    assert form.notes == ("Columns that are not read: Lat, Long.",)
+
+
+def test_places_as_names_of_columns(tmp_path):
+    """As pandas writes a table without names of columns, with its index and without; the label is the last."""
+    rows = [",".join(str(row + step) for step in range(6)) + f",{row % 2}" for row in range(4)]
+    names = ",".join(map(str, range(7)))
+    indexed = write_csv(tmp_path / "a.csv", f",{names}", *(f"{row},{line}" for row, line in enumerate(rows)))
+    for path in (indexed, write_csv(tmp_path / "b.csv", names, *rows)):
+        found = read(path, rows="series", label="6")
+        assert len(found) == 4
+        assert found[1] == ([[1 + step] for step in range(6)], "1", None)
+
+
 def test_a_few_columns_are_asked_about(tmp_path):
     path = write_csv(tmp_path / "a.csv", "label,a,b,c", "x,1,2,3", "y,4,5,6", "x,7,8,", "y,1,1,1")
     with pytest.raises(InputError, match=r"--window N .* or --rows series"):

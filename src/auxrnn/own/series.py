@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -25,6 +26,7 @@ from auxrnn.own.columns import (
     split_column,
     unread_notes,
 )
+from auxrnn.own.encodings import inner_suffix
 from auxrnn.own.labels import LabelColumns, label_columns
 from auxrnn.own.rows import Array, Form, Row, number_of
 from auxrnn.own.split_names import split_of
@@ -124,7 +126,7 @@ def find_series_reader(table: Table, options: ReadingOptions, *, labelled: bool 
     key = id_column(table)
     if not features:
         used = frozenset(name for name in (*names, split, key, *counting) if name)
-        features = _lists(table, used) or numeric_columns(table, used=used)
+        features = _lists(table, used) or _steps_alike(numeric_columns(table, used=used))
     if not features:
         raise InputError(f"{table.path}: expected --features A,B,..., the columns of the steps, found none by itself.")
     if set(features) & {*names, split}:
@@ -139,7 +141,7 @@ def find_series_reader(table: Table, options: ReadingOptions, *, labelled: bool 
 def is_series(table: Table, options: ReadingOptions, *, archive: bool = False) -> bool:
     """Whether a row is a series: there are lists in its cells, or a label and many columns of numbers that count.
 
-    archive: it is a file of the UCR archive, with the label first and no names.
+    archive: it is a file of the UCR archive, with the label first and no names; those in .arff have names that count.
     """
     label = _with_label(table, options).label
     if _lists(table, frozenset({*options.label_names, label or ""})):
@@ -153,7 +155,8 @@ def is_series(table: Table, options: ReadingOptions, *, archive: bool = False) -
     steps = [column for column in table.columns if column not in aside]
     if len(steps) < (1 if archive else FEWEST_STEPS) or not all(_is_empty_or_number(table, steps)):
         return False
-    return archive or (table.header and _are_counted(steps))
+    named = table.header or inner_suffix(table.path) == ".arff"
+    return _are_counted(steps) if named else archive
 
 
 def _with_label(table: Table, options: ReadingOptions) -> ReadingOptions:
@@ -186,8 +189,17 @@ def _are_counted(names: Sequence[str]) -> bool:
     found = [_NUMBERED.fullmatch(name) for name in names]
     if not all(found):
         return False
-    pairs = [(match[1], int(match[2][:30])) for match in found if match]
+    pairs = [(match[1].strip(), int(match[2][:30])) for match in found if match]
     return all(one[0] == other[0] and other[1] - one[1] == 1 for one, other in pairwise(pairs))
+
+
+def _steps_alike(columns: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the columns whose names are alike but for numbers (dates, t0, t1), where most are; else all."""
+    forms = [re.sub("[0-9]+", "0", name) for name in columns]
+    form, number = Counter(forms).most_common(1)[0] if forms else ("", 0)
+    if number < FEWEST_STEPS or 2 * number <= len(columns):
+        return columns
+    return tuple(name for name, found in zip(columns, forms, strict=True) if found == form)
 
 
 def _lists(table: Table, used: frozenset[str]) -> tuple[str, ...]:
