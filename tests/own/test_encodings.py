@@ -19,7 +19,9 @@ def test_a_mark_names_the_encoding(tmp_path, encoding):
 
 def test_without_a_mark_there_is_an_example(tmp_path):
     (tmp_path / "a.csv").write_text(TEXT, encoding="latin-1")
-    assert encoding_hint(tmp_path / "a.csv").endswith("for example --encoding latin-1.")
+    assert encoding_hint(tmp_path / "a.csv").endswith(
+        "for example --encoding cp1252 (as Excel writes) or --encoding latin-1."
+    )
 
 
 def test_what_is_said_can_be_done(tmp_path):

@@ -32,7 +32,9 @@ class Parquet:
                     number += 1
                     yield number, cells
         except Exception as error:  # of a damaged file the reader raises whatever happens to it
-            raise InputError(f"{self.path}, after row {number}: expected Parquet, found: {error}.") from error
+            raise InputError(
+                f"{self.path}, after row {number}: expected Parquet, found: {str(error).rstrip('.')}."
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -110,4 +112,4 @@ def _parquet(path: Path) -> Any:
     try:
         return pyarrow.parquet.ParquetFile(path)
     except Exception as error:
-        raise InputError(f"{path}: expected Parquet, found: {error}.") from error
+        raise InputError(f"{path}: expected Parquet, found: {str(error).rstrip('.')}.") from error

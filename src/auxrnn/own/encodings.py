@@ -37,7 +37,7 @@ def encoding_hint(path: Path) -> str:
     for mark, encoding in MARKS:
         if start.startswith(mark):
             return f"It begins as a file in {encoding} does: say --encoding {encoding}."
-    return "Name the right one, for example --encoding latin-1."
+    return "Name the right one, for example --encoding cp1252 (as Excel writes) or --encoding latin-1."
 
 
 def check_expansion(where: str, compressed: int, size: int) -> None:

@@ -167,8 +167,9 @@ def find_list_reader(table: Table, options: ReadingOptions) -> FileReader:
         if name is None or not os.path.isfile(path):  # False for a name that no file can have
             check_regular(path, f"{where} ({name})")
             raise InputError(
-                f"{where}: expected the path of a file in {column!r}, found no file {name!r}. If it says which "
-                f"sequence a row belongs to, say --id {column}."
+                f"{where}: expected the path of a file in {column!r}, found no file {name!r} in {table.path.parent}. "
+                f"If the files are elsewhere, put {table.path.name} beside them or write where they are; if it says "
+                f"which sequence a row belongs to, say --id {column}."
             )
         entries.append(
             Entry(
