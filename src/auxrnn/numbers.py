@@ -79,7 +79,19 @@ def whole_number(text: str) -> str | None:
 
 def are_counted(cells: Sequence[Any]) -> bool:
     """Whether at least two cells are whole numbers that rise by one from each to the next."""
+    numbers = _places(cells)
+    return len(numbers) > 1 and all(later - earlier == 1 for earlier, later in pairwise(numbers))
+
+
+def are_places(cells: Sequence[Any]) -> bool:
+    """Whether at least two cells are whole numbers, each another."""
+    numbers = _places(cells)
+    return len(numbers) > 1 and len(set(numbers)) == len(numbers)
+
+
+def _places(cells: Sequence[Any]) -> list[int]:
+    """Cells as whole numbers without a sign; none where one is anything else."""
     written = [str(cell).strip() for cell in cells]
-    if len(cells) < 2 or not all(cell.isascii() and cell.isdecimal() and len(cell) < 20 for cell in written):
-        return False
-    return all(later - earlier == 1 for earlier, later in pairwise(map(int, written)))
+    if not all(cell.isascii() and cell.isdecimal() and len(cell) < 20 for cell in written):
+        return []
+    return [int(cell) for cell in written]

@@ -40,7 +40,8 @@ class ReadingOptions:
         rows: what a row of a table is: one step of a sequence ("steps"), a whole series ("series", a column a step or a
             list in a cell), a text ("texts") or the path of a file ("files"); found when left out.
         id: column that says which sequence a row of a long-form table belongs to.
-        time: column that orders the rows of one sequence; their order in the file when left out.
+        time: column that orders the rows of one sequence; one named so when left out, else their order in the file,
+            which "" asks for.
         features: columns of the channels of a long-form table, separated by commas (in double quotes where a name has
             one); all other numbers when left out.
         window: cut a table of steps into sequences of so many rows, each sequence by itself, or all of it where there

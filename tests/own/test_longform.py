@@ -9,6 +9,7 @@ from auxrnn.errors import InputError
 from auxrnn.own.importing import read_source
 from auxrnn.own.longform import find_long_form_reader
 from auxrnn.own.tables import open_table
+from auxrnn.own.unlabelled import read_unlabelled
 from auxrnn.reading import ReadingOptions
 from own_files import write_csv, write_long_form
 
@@ -203,6 +204,76 @@ def test_an_index_in_parquet_is_no_channel(tmp_path):
     columns = {"id": [1, 1, 2], "time": [0, 1, 0], "u": [5.0, 6.0, 7.0], "label": ["a", "a", "b"]}
     parquet.write_table(pa.table(columns | {"__index_level_0__": [4, 9, 2]}), tmp_path / "a.parquet")
     assert reader_of(tmp_path / "a.parquet").form.channel_names == ("u",)
+
+
+@pytest.mark.parametrize("name", ["Unnamed: 0", "rownames", "row.names"])
+def test_row_numbers_of_rows_that_were_sorted_or_left_out(tmp_path, name):
+    """As pandas and R write a table of which some rows were taken."""
+    path = write_csv(tmp_path / "a.csv", f"{name},id,time,u,label", "7,1,0,5,x", "2,1,1,6,x", "31,2,0,7,y")
+    assert reader_of(path).form.channel_names == ("u",)
+
+
+@pytest.mark.parametrize("name", ["sno", "counter"])
+def test_row_numbers_of_an_endless_table(tmp_path, name):
+    lines = many(lambda i, t, row: f"{row + 140},{row % 3},{'ab'[i % 2]}")
+    form = reader_of(write_csv(tmp_path / "a.csv", f"{name},u,label", *lines), window=5).form
+    assert form.channel_names == ("u",)
+    assert form.notes == (f"Row numbers that are not read: {name}; --features names those that are.",)
+
+
+@pytest.mark.parametrize("name", ["Time (s)", "timestamp [ms]", "date", "DateTime"])
+def test_times_with_a_unit_and_dates_order_the_rows(tmp_path, name):
+    times = ["2024-01-03", "2024-01-02"] if name in ("date", "DateTime") else ["6.017E-2", "1.2E-3"]
+    path = write_csv(tmp_path / "a.csv", f"id,{name},u,label", f"1,{times[0]},5,x", f"1,{times[1]},6,x")
+    form = reader_of(path).form
+    assert (form.columns["time"], form.channel_names) == (name, ("u",))
+    assert next(iter(reader_of(path).rows())).sequence.tolist() == [[6], [5]]
+
+
+def test_a_temperature_is_no_time(tmp_path):
+    path = write_csv(tmp_path / "a.csv", "id,T,RH,label", "1,13.6,5,x", "1,11.9,6,x")
+    assert next(iter(reader_of(path).rows())).sequence.tolist() == [[13.6, 5], [11.9, 6]]
+
+
+@pytest.mark.parametrize(("first", "second"), [("03/01/2024", "02/01/2024"), ("2024-01-02", "2024-01-02")])
+def test_dates_that_cannot_order_the_rows_are_not_read(tmp_path, first, second):
+    """Days and months in an order that nobody knows; several steps a day."""
+    path = write_csv(tmp_path / "a.csv", "id,date,u,label", f"1,{first},5,x", f"1,{second},6,x")
+    form = reader_of(path).form
+    assert (form.columns["time"], form.channel_names) == ("", ("u",))
+    assert form.notes == ("Columns that are not read: date; --features names those that are.",)
+    assert next(iter(reader_of(path).rows())).sequence.tolist() == [[5], [6]]
+
+
+def test_the_order_in_the_file_can_be_asked_for(tmp_path):
+    """Clock times, which begin anew at midnight; and times that come twice."""
+    for name, cells in (("clock", ["23:59:00", "00:00:00"]), ("twice", ["4", "4"])):
+        lines = [f"1,{cell},{u},x" for u, cell in enumerate(cells)]
+        path = write_csv(tmp_path / f"{name}.csv", "id,time,u,label", *lines)
+        with pytest.raises(InputError, match=r"If the rows stand in their order in the file, say --time ''\.$"):
+            list(reader_of(path).rows())
+        assert next(iter(reader_of(path, time="").rows())).sequence.tolist() == [[0], [1]]
+
+
+def test_a_file_to_predict_keeps_the_order_of_training(tmp_path):
+    path = write_csv(tmp_path / "a.csv", "id,time,u,label", "1,2,5,x", "1,1,6,x")
+    for named, values in ((None, [[6], [5]]), ("", [[5], [6]])):
+        options = ReadingOptions(time=named)
+        (row,) = read_unlabelled(path, reader_of(path, time=named).form, options)
+        assert row.sequence.tolist() == values
+
+
+def test_many_rows_at_once_are_read_as_each_by_itself(tmp_path, monkeypatch):
+    rows = [f"{i},{t},{t / 8 - i},{'' if t == 3 else t}e-1,{'ab'[t % 2]}" for i in range(3) for t in range(7)]
+    path = write_csv(tmp_path / "a.csv", "id,time,u,v,label", *[row.replace(",e-1", ",") for row in rows])
+    whole = list(reader_of(path, target="tags").rows())
+    monkeypatch.setattr("auxrnn.own.longform.WAITING_CELLS", 15)  # three rows of five cells
+    parts = list(reader_of(path, target="tags").rows())
+    for one, other, i in zip(whole, parts, range(3), strict=True):
+        expected = [[t / 8 - i, np.nan if t == 3 else t / 10] for t in range(7)]
+        np.testing.assert_array_equal(one.sequence, expected)
+        np.testing.assert_array_equal(other.sequence, expected)
+        assert one.label == other.label == tuple("abababa")
 
 
 def test_a_counter_within_each_sequence_is_a_channel(tmp_path):

@@ -16,6 +16,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EXACT = 2**53  # whole numbers up to it are exact as floats
 LONGEST_WHOLE = 30
 
+KEEP_ORDER = "If the rows stand in their order in the file, say --time ''."
+
 _BELOW_MICROSECONDS = re.compile(r"[.,][0-9]{6}([0-9]{1,3})")
 
 
@@ -75,13 +77,23 @@ class Clock:
         return cell if isinstance(cell, int | float) and not isinstance(cell, bool) else None
 
 
+def are_times(cells: Sequence[Any], decimal: str = ".") -> bool:
+    """Whether cells can be read as times of one kind, and differ."""
+    clock = Clock(decimal)
+    try:
+        times = [clock.read(cell, row, str) for row, cell in enumerate(cells)]
+    except InputError:
+        return False
+    return len(set(times)) == len(times) > 0
+
+
 def _nanoseconds(cell: Any, row: int, where: Callable[[int], str]) -> int:
     """A date as nanoseconds since 1970, UTC where it names no zone."""
     try:
         date = cell if isinstance(cell, datetime) else datetime.fromisoformat(str(cell).strip())
     except ValueError as error:
         raise InputError(
-            f"{where(row)}: expected a time as a number or as 2024-01-31T12:00:00, got {str(cell)[:40]!r}."
+            f"{where(row)}: expected a time as a number or as 2024-01-31T12:00:00, got {str(cell)[:40]!r}. {KEEP_ORDER}"
         ) from error
     date = date if date.tzinfo else date.replace(tzinfo=UTC)
     below = _BELOW_MICROSECONDS.search(cell) if isinstance(cell, str) else None

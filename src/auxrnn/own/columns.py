@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from auxrnn.errors import InputError
-from auxrnn.numbers import are_counted, is_missing, is_number
+from auxrnn.numbers import are_counted, are_places, is_missing, is_number
+from auxrnn.own.clock import are_times
 from auxrnn.own.split_names import split_named
 from auxrnn.own.tables import Table
 from auxrnn.reading import ReadingOptions
@@ -21,13 +22,18 @@ TEXT_NAMES = ("text", "content", "sentence", "document", "review", "body", "mess
 PATH_NAMES = ("path", "file", "filename", "file_name", "filepath")
 ID_NAMES = ("id", "sequence_id", "series_id", "sample_id", "case_id", "series", "case", "sequence")
 TIME_NAMES = ("time", "timestamp", "step", "t", "time_step")
+DATE_NAMES = ("date", "datetime", "date_time")
+"""They order rows where they can be read, but make no row a step."""
 SPLIT_NAMES = ("split", "set", "subset", "partition")
-INDEX_NAMES = re.compile(r"|unnamed: ?[0-9.]+|index|level_[0-9]+|rownames?|row_?(number|names?|id|index)?|nr|no")
+INDEX_NAMES = re.compile(r"|index|idx|level_[0-9]+|row_?(number|id|index)?|nr|no|s[r.]{0,2} ?no\.?|#")
 """Of columns that count the rows, where their cells do."""
+WRITTEN_INDEX = re.compile(r"unnamed: ?[0-9.]+|row[._ ]?names?")
+"""Of those that tools write, whose numbers need not follow each other: rows may have been left out or sorted since."""
 PANDAS_INDEX = re.compile(r"__index_level_[0-9]+__")
 
 FEWEST_COUNTED = 10  # rows that must rise by one, where the name does not say what they are
 
+_UNIT = re.compile(r"[(\[][^()\[\]]*[)\]]$")
 _OTHER_MARK = re.compile(r"[+-]?[0-9]+(?:,[0-9]+)+(?:\.[0-9]+)?")  # a decimal comma, or one between thousands
 
 
@@ -35,6 +41,33 @@ def named(table: Table, names: Sequence[str]) -> str | None:
     """The one column called like one of `names`; None where there is none or more than one."""
     found = [column for column in table.columns if column.strip().lower() in names]
     return found[0] if len(found) == 1 else None
+
+
+def time_named(table: Table) -> str | None:
+    """The one column called like a time."""
+    found = _called_times(table)
+    return found[0] if len(found) == 1 else None
+
+
+def time_column(table: Table, key: str | None = None) -> str | None:
+    """The column called like a time; else that of dates, where they can be read and differ within a sequence.
+
+    key: the column that says which sequence a row is of.
+    """
+    date = named(table, DATE_NAMES)
+    if date is None or _called_times(table):
+        return time_named(table)
+    keys = [None] * len(table.sample) if key is None else map(label_cell, table.cells(key))
+    by_key: dict[str | None, list[Any]] = {}
+    for one, cell in zip(keys, table.cells(date), strict=True):
+        by_key.setdefault(one, []).append(cell)
+    return date if all(are_times(cells, table.decimal) for cells in by_key.values()) else None
+
+
+def _called_times(table: Table) -> list[str]:
+    """The columns called like a time, whatever unit stands behind it in brackets; T is a temperature."""
+    names = {column: _UNIT.sub("", column.strip()).strip() for column in table.columns}
+    return [column for column, name in names.items() if name.lower() in TIME_NAMES and name != "T"]
 
 
 def label_named(table: Table) -> str | None:
@@ -75,18 +108,24 @@ def comes_again(table: Table, column: str) -> bool:
     return len(set(cells)) < len(cells)
 
 
-def row_numbers(table: Table, key: str | None = None) -> frozenset[str]:
+def row_numbers(table: Table, key: str | None = None, *, endless: bool = False) -> frozenset[str]:
     """The columns that count the rows, as tools write them: pandas' index, R's names of rows.
 
     A column of another name counts rows where it goes on by one from one sequence to the next; key: the column that
-    says which sequence a row is of.
+    says which sequence a row is of. endless: the sequences are parts of the table as it goes on.
     """
     found = set()
     keys = [] if key is None else [str(cell) for cell in table.cells(key)]
-    several = len(set(keys)) > 1 and len(keys) >= FEWEST_COUNTED
+    several = (endless or len(set(keys)) > 1) and len(table.sample) >= FEWEST_COUNTED
     for column in table.columns:
-        like_index = several or INDEX_NAMES.fullmatch(column.strip().lower())
-        if column != key and (PANDAS_INDEX.fullmatch(column) or (like_index and are_counted(table.cells(column)))):
+        name = column.strip().lower()
+        if column == key:
+            continue
+        if WRITTEN_INDEX.fullmatch(name):
+            counts = are_places(table.cells(column))
+        else:
+            counts = bool(several or INDEX_NAMES.fullmatch(name)) and are_counted(table.cells(column))
+        if counts or PANDAS_INDEX.fullmatch(column):
             found.add(column)
     return frozenset(found)
 

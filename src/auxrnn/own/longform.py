@@ -14,17 +14,17 @@ import numpy as np
 
 from auxrnn.errors import InputError
 from auxrnn.numbers import MISSING_WORDS, is_written_plainly
-from auxrnn.own.clock import Clock
+from auxrnn.own.clock import KEEP_ORDER, Clock
 from auxrnn.own.columns import (
-    TIME_NAMES,
     header_notes,
     id_column,
     label_cell,
     label_named,
-    named,
     numeric_columns,
     row_numbers,
     split_column,
+    time_column,
+    time_named,
     unread_notes,
 )
 from auxrnn.own.labels import LabelColumns, label_columns
@@ -58,14 +58,14 @@ class LongFormReader:
         by = f"time {self.time!r}" if self.time else "in the order of the rows"
         key = f"id {self.id!r}, " if self.id else ""
         cut = f", cut into windows of {self.window:,} rows" if self.window else ""
-        columns = {"id": self.id, "time": self.time}
+        columns = {"id": self.id, "time": self.time or ""}  # a file to predict has none either
         return Form(
             f"long-form table ({key}{by}, {self.label or 'no label'}){cut}",
             "values",
             len(self.features),
             channel_names=self.features,
             columns={"rows": "steps", "features": join_names(self.features)}
-            | {role: column for role, column in columns.items() if column}
+            | {role: column for role, column in columns.items() if column is not None}
             | ({"label": join_names(self.label.names)} if self.label else {}),
             target=self.label.kind if self.label else "class",
             labels=self.label.values if self.label else (),
@@ -216,7 +216,7 @@ class _Steps:
             first, second = (self.numbers[int(order[same[0] + step])] for step in (0, 1))
             raise InputError(
                 f"{self.reader.table.path}, rows {first} and {second}: expected different times in one sequence, "
-                "got one twice."
+                f"got one twice. Several sequences? --id COLUMN. {KEEP_ORDER}"
             )
         return order
 
@@ -261,7 +261,7 @@ def find_long_form_reader(
         )
     if key is not None:
         table.place(key, "id" if labelled else None)
-    time = options.time or named(table, TIME_NAMES)
+    time = time_column(table, key) if options.time is None else options.time or None
     if time is not None:
         table.place(time, "time" if labelled else None)
     split = split_column(table, options.split) if labelled else None
@@ -271,10 +271,10 @@ def find_long_form_reader(
     used = [name for name in (key, time, split, *features) if name]
     label = label_columns(table, options, used=used if features else ()) if labelled else None
     names = label.names if label else ()
-    counting = row_numbers(table, key)
+    counting = row_numbers(table, key, endless=key is None and not whole)
     if not features:
         label_like = label_named(table) if whole else None
-        leave = {*used, *names, *options.label_names, options.label, label_like, *counting}
+        leave = {*used, time_named(table), *names, *options.label_names, options.label, label_like, *counting}
         features = numeric_columns(table, used=frozenset(name for name in leave if name))
     if not features:
         raise InputError(f"{table.path}: expected --features A,B,..., the columns of numbers, found none by itself.")

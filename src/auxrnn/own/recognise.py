@@ -8,7 +8,7 @@ from pathlib import Path
 from auxrnn.errors import InputError
 from auxrnn.own.archive import find_ts
 from auxrnn.own.arrays import find_arrays
-from auxrnn.own.columns import TIME_NAMES, comes_again, id_column, named, numeric_columns, text_column
+from auxrnn.own.columns import comes_again, id_column, numeric_columns, text_column, time_named
 from auxrnn.own.encodings import inner_suffix
 from auxrnn.own.files import find_class_folder, find_list_reader, is_file_list, visible_folders
 from auxrnn.own.joined import JoinedReader
@@ -57,7 +57,10 @@ def _file(path: Path, options: ReadingOptions) -> Reader:
         return find_arrays(path, kind=options.kind)
     if suffix == ".ts":
         return find_ts([(path, None)], options.encoding, options.target)
-    raise InputError(f"{path}: expected {KNOWN}, found a file ending in {path.suffix or 'nothing'}.")
+    raise InputError(
+        f"{path}: expected {KNOWN}, found a file ending in {path.suffix or 'nothing'}. Rename what is one of these "
+        "(a table set apart by tabs: .tsv; one JSON object a line: .jsonl); convert what is none."
+    )
 
 
 def _table(path: Path, options: ReadingOptions) -> Reader:
@@ -82,7 +85,7 @@ def _rows_are(table: Table, options: ReadingOptions) -> str:
         return "series"
     if options.features is not None:
         return "steps"
-    key, time = id_column(table), named(table, TIME_NAMES)
+    key, time = id_column(table), time_named(table)
     if key is None or key == text:
         return "texts"
     again = comes_again(table, key)
