@@ -31,6 +31,16 @@ def test_texts_by_the_column_of_training(tmp_path):
     assert sequences(tmp_path / "new.txt", form) == ["three"]
 
 
+def test_a_table_of_texts_in_txt(tmp_path):
+    """A text a row as in training, not all rows as one text; what is no such table is one text as before."""
+    plain = form_of(write_csv(tmp_path / "a.txt", "It was good, really\t1", "No\t0", "Yes, yes, yes\t1"))
+    assert sequences(write_csv(tmp_path / "new.txt", "Well, yes\t1", "So so\t0"), plain) == ["Well, yes", "So so"]
+    headed = form_of(write_csv(tmp_path / "b.txt", "text;label", "so, so;1", "no;0"))
+    assert sequences(write_csv(tmp_path / "n.txt", "label;text", "1;yes, yes"), headed) == ["yes, yes"]
+    for form in (plain, headed):
+        assert sequences(write_csv(tmp_path / "one.txt", "Well, yes", "So, so"), form) == ["Well, yes\nSo, so\n"]
+
+
 def test_long_form_by_the_columns_of_training_in_their_order(tmp_path):
     form = form_of(write_long_form(tmp_path), features="b,a")
     new = write_csv(tmp_path / "new.csv", "a,b,time,id", "1,2,1,7", "3,4,0,7")

@@ -9,6 +9,7 @@ from pathlib import Path
 from auxrnn.errors import InputError
 from auxrnn.own.archive import find_ts
 from auxrnn.own.arrays import find_arrays
+from auxrnn.own.delimited import Delimited
 from auxrnn.own.encodings import inner_suffix
 from auxrnn.own.files import check_regular, known_files
 from auxrnn.own.longform import find_long_form_reader
@@ -100,6 +101,7 @@ def _file(path: Path, form: Form, options: ReadingOptions) -> Iterator[Row]:
     suffix = inner_suffix(path)
     find = FINDERS.get(form.columns.get("rows", ""))
     table = suffix in TABLE_SUFFIXES or (suffix in (".txt", ".arff") and form.kind == "values")
+    table = table or (suffix == ".txt" and "text" in form.columns and _is_table(path, options, form.columns["text"]))
     if find is not None and table:
         like = with_roles(options, form.columns)
         return find(open_table(path, like), like, labelled=False).rows()
@@ -113,6 +115,16 @@ def _file(path: Path, form: Form, options: ReadingOptions) -> Iterator[Row]:
         f"{path}: expected a file like those of training ({form.description}), "
         f"found one ending in {suffix or 'nothing'}."
     )
+
+
+def _is_table(path: Path, options: ReadingOptions, text: str) -> bool:
+    """Whether a .txt file is a table of texts: its first row names their column, or there are tabs, as no text has."""
+    try:
+        found = open_table(path, options)
+    except InputError:
+        return False
+    tabs = isinstance(found.source, Delimited) and found.source.dialect.delimiter == "\t"
+    return text in found.places and (found.header or tabs) and len(found.columns) > 1
 
 
 def _stored(content: SequenceSet) -> Iterator[Row]:
