@@ -181,11 +181,12 @@ def unread_notes(table: Table, roles: Sequence[str | None], counting: frozenset[
 def header_notes(table: Table, options: ReadingOptions) -> tuple[str, ...]:
     """What to say of how a table is read, and where nothing but their look made names of columns of the first row."""
     given = {options.text, options.id, options.time, options.split, *options.label_names, *options.feature_names}
-    known = {*LABEL_NAMES, *TEXT_NAMES, *PATH_NAMES, *ID_NAMES, *TIME_NAMES, *SPLIT_NAMES}
+    known = {*LABEL_NAMES, *TEXT_NAMES, *PATH_NAMES, *ID_NAMES, *TIME_NAMES, *DATE_NAMES, *SPLIT_NAMES}
     if (
         not table.header
         or options.header == "yes"
         or any(name in given or name.lower() in known for name in table.columns)
+        or time_named(table)
     ):
         return table.notes
     names = ", ".join(table.columns[:6])
