@@ -163,7 +163,14 @@ def zipped_tables() -> list[Files]:
 
 
 def weka_files() -> list[Files]:
-    header = ("% Toy", "@relation Toy", "@attribute a numeric", "@attribute b real", "@attribute target {1,2}", "@data")
+    header = (
+        "% Toy",
+        "@relation Toy",
+        "@attribute att1 numeric",
+        "@attribute att2 real",
+        "@attribute target {1,2}",
+        "@data",
+    )
     relation = (
         "@relation R",
         "@attribute s relational",
