@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from auxrnn.errors import InputError
-from auxrnn.own.files import find_class_folder
+from auxrnn.own.class_folders import find_class_folder
 from auxrnn.own.importing import read_source
 from auxrnn.own.media import medium_of
 from auxrnn.own.unlabelled import read_unlabelled

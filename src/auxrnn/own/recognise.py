@@ -8,9 +8,10 @@ from pathlib import Path
 from auxrnn.errors import InputError
 from auxrnn.own.archive import find_ts
 from auxrnn.own.arrays import find_arrays
+from auxrnn.own.class_folders import find_class_folder
 from auxrnn.own.columns import TIME_NAMES, comes_again, id_column, named, numeric_columns, text_column
 from auxrnn.own.encodings import inner_suffix
-from auxrnn.own.files import find_class_folder, find_list_reader, is_file_list, visible_folders
+from auxrnn.own.files import find_list_reader, is_file_list, visible_folders
 from auxrnn.own.joined import JoinedReader
 from auxrnn.own.longform import find_long_form_reader
 from auxrnn.own.roles import with_roles
