@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from auxrnn.errors import InputError
-from auxrnn.numbers import are_counted, is_missing, is_number
+from auxrnn.numbers import are_counted, are_numbers, is_missing, is_number, whole_number
 from auxrnn.own.split_names import split_named
 from auxrnn.own.tables import Table
 from auxrnn.reading import ReadingOptions
@@ -22,9 +22,10 @@ PATH_NAMES = ("path", "file", "filename", "file_name", "filepath")
 ID_NAMES = ("id", "sequence_id", "series_id", "sample_id", "case_id", "series", "case", "sequence")
 TIME_NAMES = ("time", "timestamp", "step", "t", "time_step")
 SPLIT_NAMES = ("split", "set", "subset", "partition")
-INDEX_NAMES = re.compile(r"|unnamed: ?[0-9.]+|index|level_[0-9]+|rownames?|row_?(number|names?|id|index)?|nr|no")
-"""Of columns that count the rows, where their cells do."""
-PANDAS_INDEX = re.compile(r"__index_level_[0-9]+__")
+INDEX_NAMES = re.compile(r"|index|level_[0-9]+|rownames?|row_?(number|names?|id|index)?|nr|no")
+"""Of columns that number the rows, where their cells do."""
+PANDAS_INDEX = re.compile(r"__index_level_[0-9]+__|unnamed: ?[0-9.]+(_level_[0-9]+)?", re.IGNORECASE)
+"""What pandas calls an index without a name, and its column when read again: no channel, whatever stands there."""
 
 FEWEST_COUNTED = 10  # rows that must rise by one, where the name does not say what they are
 
@@ -45,7 +46,7 @@ def label_named(table: Table) -> str | None:
 
 
 def text_column(table: Table) -> str | None:
-    """The one column called like a text whose cells are no numbers."""
+    """The one column called like a text whose cells are no numbers, nor lists of them."""
     found = [column for column in table.columns if column.strip().lower() in TEXT_NAMES and holds_words(table, column)]
     return found[0] if len(found) == 1 else None
 
@@ -59,14 +60,24 @@ def id_column(table: Table) -> str | None:
 def holds_words(table: Table, column: str) -> bool:
     """Whether most cells of a column in the first rows are texts and no numbers; so are none at all."""
     cells = [cell for cell in table.cells(column) if not is_missing(cell)]
-    words = sum(isinstance(cell, str) and not is_number(cell, table.decimal) for cell in cells)
+    words = sum(_is_word(cell, table.decimal) for cell in cells)
     return not cells or 2 * words > len(cells)
 
 
 def holds_sentences(table: Table, column: str) -> bool:
-    """Whether most cells of a column in the first rows have a blank within."""
+    """Whether most cells of a column in the first rows are words with a blank within."""
     cells = table.cells(column)
-    return 2 * sum(isinstance(cell, str) and " " in cell.strip() for cell in cells) > len(cells)
+    return 2 * sum(_is_word(cell, table.decimal) and " " in cell.strip() for cell in cells) > len(cells)
+
+
+def holds_written_lists(table: Table, column: str) -> bool:
+    """Whether most cells of a column in the first rows are texts that list numbers."""
+    cells = table.cells(column)
+    return 2 * sum(isinstance(cell, str) and are_numbers(cell, table.decimal) for cell in cells) > len(cells)
+
+
+def _is_word(cell: Any, decimal: str) -> bool:
+    return isinstance(cell, str) and not is_number(cell, decimal) and not are_numbers(cell, decimal)
 
 
 def comes_again(table: Table, column: str) -> bool:
@@ -76,19 +87,28 @@ def comes_again(table: Table, column: str) -> bool:
 
 
 def row_numbers(table: Table, key: str | None = None) -> frozenset[str]:
-    """The columns that count the rows, as tools write them: pandas' index, R's names of rows.
+    """The columns that number the rows, as tools write them: pandas' index, R's names of rows.
 
-    A column of another name counts rows where it goes on by one from one sequence to the next; key: the column that
-    says which sequence a row is of.
+    A column that is named so has whole numbers that tell the rows of a sequence apart; one of another name counts rows
+    where it goes on by one from one sequence to the next. key: the column that says which sequence a row is of.
     """
-    found = set()
-    keys = [] if key is None else [str(cell) for cell in table.cells(key)]
+    keys = ["" if key is None else str(cell) for cell in table.cells(key or table.columns[0])]
     several = len(set(keys)) > 1 and len(keys) >= FEWEST_COUNTED
+    found = set()
     for column in table.columns:
-        like_index = several or INDEX_NAMES.fullmatch(column.strip().lower())
-        if column != key and (PANDAS_INDEX.fullmatch(column) or (like_index and are_counted(table.cells(column)))):
+        if PANDAS_INDEX.fullmatch(column):
             found.add(column)
+        elif column != key and (several or INDEX_NAMES.fullmatch(column.strip().lower())):
+            cells = table.cells(column)
+            if are_counted(cells) or (INDEX_NAMES.fullmatch(column.strip().lower()) and _number_rows(cells, keys)):
+                found.add(column)
     return frozenset(found)
+
+
+def _number_rows(cells: Sequence[Any], keys: Sequence[str]) -> bool:
+    """Whether cells are whole numbers, none of them twice under one key."""
+    numbers = [whole_number(str(cell).strip()) for cell in cells]
+    return len(cells) > 1 and None not in numbers and len(set(zip(keys, numbers, strict=True))) == len(cells)
 
 
 def split_column(table: Table, given: str | None) -> str | None:

@@ -16,7 +16,7 @@ from auxrnn.own.joined import JoinedReader
 from auxrnn.own.longform import find_long_form_reader
 from auxrnn.own.roles import with_roles
 from auxrnn.own.rows import Reader, Split
-from auxrnn.own.series import find_series_reader, is_series
+from auxrnn.own.series import check_as_wide, find_series_reader, is_series
 from auxrnn.own.split_names import split_within
 from auxrnn.own.tables import TABLE_SUFFIXES, Table, open_table
 from auxrnn.own.texts import find_text_reader
@@ -139,7 +139,10 @@ def _parts(parts: Sequence[_Part], options: ReadingOptions, source: Path, others
     like = with_roles(options, first.form.columns)
     kept: list[tuple[Reader, Split]] = [(first, parts[0][1])]
     for path, split in parts[1:]:
-        missing = [name for name in like.label_names if name not in open_table(path, like).places]
+        table = open_table(path, like)
+        if like.rows == "series" and options.features is None:
+            check_as_wide(table, like, labelled=True)
+        missing = [name for name in like.label_names if name not in table.places]
         if missing and split == "test":
             notes.append(
                 f"{path.name} has no column {missing[0]!r}: it is data to predict (auxrnn predict), and not read here."

@@ -11,6 +11,7 @@ from auxrnn.own.columns import (
     TEXT_NAMES,
     header_notes,
     holds_sentences,
+    holds_written_lists,
     id_column,
     label_named,
     named,
@@ -87,7 +88,8 @@ def find_text_reader(table: Table, options: ReadingOptions, *, labelled: bool = 
         beside = {label_named(table), split, *options.label_names}
         alone = [column for column in table.columns if column not in beside]  # nothing else can be meant
         found = [column for column in left if holds_sentences(table, column)]
-        found = alone if len(alone) == 1 and alone[0] == named(table, TEXT_NAMES) else found
+        if len(alone) == 1 and alone[0] == named(table, TEXT_NAMES) and not holds_written_lists(table, alone[0]):
+            found = alone
         if len(found) != 1 or (labelled and options.label is None and len(left) > 2):
             raise InputError(
                 f"{table.path}: expected --text COLUMN, the column of the texts, among "

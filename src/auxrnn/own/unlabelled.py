@@ -16,7 +16,7 @@ from auxrnn.own.media import MEDIA, is_known, kind_of, medium_of
 from auxrnn.own.missing import fill_missing, kept_steps
 from auxrnn.own.roles import with_roles
 from auxrnn.own.rows import Form, Reader, Row
-from auxrnn.own.series import find_series_reader
+from auxrnn.own.series import check_as_wide, find_series_reader
 from auxrnn.own.stored import SequenceSet, is_set, open_set
 from auxrnn.own.tables import TABLE_SUFFIXES, open_table
 from auxrnn.own.texts import find_text_reader
@@ -80,7 +80,10 @@ def _file(path: Path, form: Form, options: ReadingOptions) -> Iterator[Row]:
     table = suffix in TABLE_SUFFIXES or (suffix in (".txt", ".arff") and form.kind == "values")
     if find is not None and table:
         like = with_roles(options, form.columns)
-        return find(open_table(path, like), like, labelled=False).rows()
+        content = open_table(path, like)
+        if like.rows == "series" and options.features is None:
+            check_as_wide(content, like, labelled=False)
+        return find(content, like, labelled=False).rows()
     if path.suffix.lower() in (".npz", ".npy") and "NumPy arrays of steps" not in form.description:
         return find_arrays(path, labelled=False).rows()
     if is_known(path):
