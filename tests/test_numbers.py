@@ -112,3 +112,8 @@ def test_lists_that_are_texts(text, decimal, cells):
     assert are_numbers(text, decimal) is (cells is not None)
     if cells:
         assert listed_cells(text, decimal) == cells
+
+
+def test_whole_numbers_beyond_any_float():
+    assert (as_number(10**400), as_number(-(10**400))) == (math.inf, -math.inf)
+    assert is_number(10**400)

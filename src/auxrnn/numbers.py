@@ -5,6 +5,7 @@ Python's own `float` and `int` also take underscores (`3_1` is 31 to them) and t
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from decimal import Decimal
@@ -51,7 +52,12 @@ def as_number(cell: Any, decimal: str = ".") -> float:
     """A cell as a number, NaN where it stands for none; ValueError or TypeError for anything else."""
     if is_missing(cell):
         return float("nan")
-    return parse_number(cell, decimal) if isinstance(cell, str) else float(cell)
+    if isinstance(cell, str):
+        return parse_number(cell, decimal)
+    try:
+        return float(cell)
+    except OverflowError:  # a whole number, as JSON may hold it
+        return math.inf if cell > 0 else -math.inf
 
 
 def is_number(cell: Any, decimal: str = ".") -> bool:

@@ -69,3 +69,9 @@ def test_lists_of_numbers_are_asked_about(tmp_path, cells):
         with pytest.raises(InputError, match=r"expected --text COLUMN.*or --rows series"):
             recognise(path, ReadingOptions())
     assert [row.sequence for row in reader_of(path, text="sequence").rows()] == list(cells)
+
+
+def test_dates_are_no_texts(tmp_path):
+    path = write_csv(tmp_path / "a.csv", "made,words", "2024-01-31 12:00:00,up", "2024-02-01 12:00:00,down")
+    with pytest.raises(InputError, match="expected --text COLUMN"):
+        reader_of(path)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from math import isfinite
 from typing import Any
 
 from auxrnn.errors import InputError
-from auxrnn.numbers import parse_number
+from auxrnn.numbers import as_number, parse_number
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EXACT = 2**53  # whole numbers up to it are exact as floats
 LONGEST_WHOLE = 30
+MOST_EXACT = 10**LONGEST_WHOLE  # of whole numbers that are read exactly
 
 _BELOW_MICROSECONDS = re.compile(r"[.,][0-9]{6}([0-9]{1,3})")
 
@@ -50,7 +52,7 @@ class Clock:
                 f"got {kinds[1]}, {str(cell)[:40]!r}."
             )
         if isinstance(time, float) and not isfinite(time):
-            raise InputError(f"{where(row)}: expected a finite time, got {cell!r}.")
+            raise InputError(f"{where(row)}: expected a finite time, got {str(cell)[:40]!r}.")
         return float(time - self._origin)
 
     def _number(self, cell: Any) -> int | float | None:
@@ -62,14 +64,32 @@ class Clock:
                 time = parse_number(cell, self._decimal)
             except ValueError:
                 return None
-            return int(time) if time.is_integer() and abs(time) < EXACT else time
-        return cell if isinstance(cell, int | float) and not isinstance(cell, bool) else None
+        elif not isinstance(cell, int | float | Decimal) or isinstance(cell, bool):
+            return None
+        elif isinstance(cell, int) and abs(cell) < MOST_EXACT:
+            return cell
+        else:
+            time = as_number(cell)
+        return int(time) if time.is_integer() and abs(time) < EXACT else time
+
+
+def is_date(cell: Any) -> bool:
+    """Whether a cell is a date that a clock reads."""
+    try:
+        _date(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _date(cell: Any) -> datetime:
+    return cell if isinstance(cell, datetime) else datetime.fromisoformat(str(cell).strip())
 
 
 def _nanoseconds(cell: Any, row: int, where: Callable[[int], str]) -> int:
     """A date as nanoseconds since 1970, UTC where it names no zone."""
     try:
-        date = cell if isinstance(cell, datetime) else datetime.fromisoformat(str(cell).strip())
+        date = _date(cell)
     except ValueError as error:
         raise InputError(
             f"{where(row)}: expected a time as a number or as 2024-01-31T12:00:00, got {str(cell)[:40]!r}."

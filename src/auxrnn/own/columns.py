@@ -12,6 +12,7 @@ from typing import Any
 
 from auxrnn.errors import InputError
 from auxrnn.numbers import are_counted, are_numbers, is_missing, is_number, whole_number
+from auxrnn.own.clock import is_date
 from auxrnn.own.split_names import split_named
 from auxrnn.own.tables import Table
 from auxrnn.reading import ReadingOptions
@@ -46,7 +47,7 @@ def label_named(table: Table) -> str | None:
 
 
 def text_column(table: Table) -> str | None:
-    """The one column called like a text whose cells are no numbers, nor lists of them."""
+    """The one column called like a text whose cells are no numbers, nor lists of them, nor dates."""
     found = [column for column in table.columns if column.strip().lower() in TEXT_NAMES and holds_words(table, column)]
     return found[0] if len(found) == 1 else None
 
@@ -65,7 +66,7 @@ def holds_words(table: Table, column: str) -> bool:
 
 
 def holds_sentences(table: Table, column: str) -> bool:
-    """Whether most cells of a column in the first rows are words with a blank within."""
+    """Whether most cells of a column in the first rows are words with a blank within, and no dates."""
     cells = table.cells(column)
     return 2 * sum(_is_word(cell, table.decimal) and " " in cell.strip() for cell in cells) > len(cells)
 
@@ -77,7 +78,7 @@ def holds_written_lists(table: Table, column: str) -> bool:
 
 
 def _is_word(cell: Any, decimal: str) -> bool:
-    return isinstance(cell, str) and not is_number(cell, decimal) and not are_numbers(cell, decimal)
+    return isinstance(cell, str) and not (is_number(cell, decimal) or are_numbers(cell, decimal) or is_date(cell))
 
 
 def comes_again(table: Table, column: str) -> bool:
