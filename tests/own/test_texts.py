@@ -75,3 +75,9 @@ def test_dates_are_no_texts(tmp_path):
     path = write_csv(tmp_path / "a.csv", "made,words", "2024-01-31 12:00:00,up", "2024-02-01 12:00:00,down")
     with pytest.raises(InputError, match="expected --text COLUMN"):
         reader_of(path)
+
+
+def test_ends_of_lines_are_those_of_files_of_texts(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b'text,label\r\n"a\r\nb\rc\n",x\r\n')
+    assert [row.sequence for row in reader_of(path).rows()] == ["a\nb\nc\n"]

@@ -30,7 +30,10 @@ from auxrnn.reading import ReadingOptions, join_names
 
 @dataclass(frozen=True)
 class TextReader:
-    """The rows of a table as texts, read by characters. label is None where the file is to be predicted only."""
+    """The rows of a table as texts, read by characters. label is None where the file is to be predicted only.
+
+    Ends of lines of any kind are one character, as in files of texts and in streams.
+    """
 
     table: Table
     text: str
@@ -71,7 +74,7 @@ class TextReader:
                 raise InputError(f"{where}: expected a text of at most {LARGEST_CELL:,} characters, got a longer one.")
             yield Row(
                 where,
-                content,
+                content.replace("\r\n", "\n").replace("\r", "\n"),
                 None if self.label is None else self.label.label(cells, where),
                 None if split is None else split_of(str(cells[split]), where),
             )
