@@ -31,10 +31,11 @@ if TYPE_CHECKING:
 INPUT_NAMES = ("X", "x", "inputs", "data")
 LABEL_NAMES = ("y", "Y", "labels", "label", "target")
 LENGTH_NAMES = ("lengths", "length")
+TEST_ENDS = ("_test", "_TEST")
 PARTS: tuple[tuple[Split | None, tuple[str, ...]], ...] = (
     ("train", ("_train", "_TRAIN")),
     ("validation", ("_validation", "_valid", "_val", "_VAL", "_dev")),
-    ("test", ("_test", "_TEST")),
+    ("test", TEST_ENDS),
     (None, ("",)),
 )
 """How names of arrays end, by their split."""
@@ -123,11 +124,12 @@ class Part:
 class ArrayReader:
     """Sequences along the first dimension of arrays; uint8 counts as pixels, other numbers as values.
 
-    kind: of the target that y is.
+    kind: of the target that y is. notes: what is not read.
     """
 
     parts: tuple[Part, ...]
     kind: str = "class"
+    notes: tuple[str, ...] = ()
 
     @property
     def form(self) -> Form:
@@ -144,10 +146,8 @@ class ArrayReader:
         kind: InputKind = "pixels" if pixels else "values"
         steps = array.shape[1]
         doubt = doubtful_layout(steps, channels)
-        notes = [f"Warning: {doubt}, save X.transpose(0, 2, 1)."] if doubt else []
-        return Form(
-            f"NumPy arrays: {shapes}", kind, channels, dtype, notes=tuple(notes), target=self.kind, labels=labels
-        )
+        notes = (*self.notes, *([f"Warning: {doubt}, save X.transpose(0, 2, 1)."] if doubt else []))
+        return Form(f"NumPy arrays: {shapes}", kind, channels, dtype, notes=notes, target=self.kind, labels=labels)
 
     @property
     def files(self) -> list[Path]:
@@ -202,7 +202,20 @@ def find_arrays(path: Path, *, labelled: bool = True, kind: str = "class") -> Ar
     sizes = {part.labels.shape[1:] for part in parts if part.labels is not None}
     if kind in ("classes", "value") and len(sizes) > 1:
         raise InputError(f"{path}: expected as many labels a sequence to train and to test, found {sizes}.")
-    return ArrayReader(parts, kind if labelled else "class")
+    return ArrayReader(parts, kind, _unread(arrays, parts)) if labelled else ArrayReader(parts)
+
+
+def _unread(arrays: dict[str, ArrayFile], parts: tuple[Part, ...]) -> tuple[str, ...]:
+    """What to say of the arrays that are in no part."""
+    used = [array for part in parts for array in (part.inputs, part.labels, part.lengths)]
+    left = [name for name, array in arrays.items() if array not in used]
+    inputs = [name + end for name in INPUT_NAMES for end in TEST_ENDS]
+    tests = [name for name in left if name in inputs]
+    notes = [
+        f"{name} has no labels beside it: it is data to predict (auxrnn predict), and not read here." for name in tests
+    ]
+    others = ", ".join(name for name in left if name not in tests)
+    return (*notes, *([f"Arrays that are not read: {others}."] if others else []))
 
 
 def _beside(path: Path) -> dict[str, Path]:

@@ -24,6 +24,7 @@ LARGEST_CELL = 2**28  # characters; more is a quote that was never closed
 MARKS = (",", ";", "\t", "|")
 LOOKED_AT = 20  # rows that tell how a file is written
 LONGEST_NAME = 60
+FEWEST_COUNTED, MANY_COUNTED = 3, 10  # names that are numbers, alone and beside words
 
 _SEPARATOR = re.compile(r"\s*sep=(.)\s*", re.IGNORECASE)  # Excel's own line
 _INTEGER = re.compile(r"[0-9]{1,9}")
@@ -98,7 +99,7 @@ class Delimited:
     @property
     def hint(self) -> str:
         """What a row of another number of cells may come from."""
-        return f" Is there a {self.dialect.delimiter!r} in an unquoted text?"
+        return f" Is there a {self.dialect.delimiter!r} in an unquoted text, or a line before the table (--skip N)?"
 
 
 def open_delimited(path: Path, options: ReadingOptions) -> tuple[tuple[str, ...], Delimited, tuple[str, ...]]:
@@ -122,9 +123,10 @@ def open_delimited(path: Path, options: ReadingOptions) -> tuple[tuple[str, ...]
         width = len(first)
     first = first[:width]
     _check_beginning(path, options, rows, width)
-    header = options.header == "yes" or (
-        options.header == "auto" and is_header(first, [cells[:width] for cells in others])
-    )
+    header = options.header == "yes"
+    if options.header == "auto":
+        counted = _are_counted_names(path, options, first)
+        header = is_header(first, [cells[:width] for cells in others]) if counted is None else counted
     named = [name for name in first if name]
     if header and len(set(named)) < len(named):
         twice = next(name for name in named if named.count(name) > 1)
@@ -140,17 +142,46 @@ def _check_beginning(path: Path, options: ReadingOptions, rows: Sequence[Numbere
         return
     usual, number = Counter(widths).most_common(1)[0]
     start = next(place for place, found in enumerate(widths) if found == usual)
-    if width < usual and (width == 1 or start > 0) and 2 * number > len(widths):
-        raise InputError(
-            f"{path}: expected as many cells in the first row as in the others, got {width} and {usual}. If there are "
-            f"lines before the table, say so with --skip {rows[start + 1][0] - 1}."
-        )
+    if not (width < usual and (width == 1 or start > 0) and 2 * number > len(widths)):
+        filled = [_filled(cells) for _, cells in rows]  # of lines before a table that were filled up with delimiters
+        if filled[0] > 1 or max(filled) < 3 or is_number(rows[0][1][0]):
+            return
+        width, usual = 1, max(filled)
+        start = filled.index(usual) - 1
+    raise InputError(
+        f"{path}: expected as many cells in the first row as in the others, got {width} and {usual}. If there are "
+        f"lines before the table, say so with --skip {rows[start + 1][0] - 1}; if there are none, with --header no."
+    )
+
+
+def _filled(cells: Sequence[str]) -> int:
+    """Cells up to the last that is not empty."""
+    return max((place for place, cell in enumerate(cells, 1) if cell.strip()), default=0)
+
+
+def _are_counted_names(path: Path, options: ReadingOptions, cells: Sequence[str]) -> bool | None:
+    """Whether a first row 0, 1, 2 are the names that pandas gives columns, or numbers; None for any other row.
+
+    An empty cell before them is the name of pandas' index. InputError where neither that nor the options tell.
+    """
+    numbers = cells if cells[0] else cells[1:]
+    if len(numbers) < FEWEST_COUNTED or not are_counted(numbers) or int(numbers[0]) != 0:
+        return None
+    given = {options.text, options.id, options.time, options.split, *options.label_names, *options.feature_names}
+    told = given - {None}
+    names, places = told <= set(cells), told <= {str(place) for place in range(1, len(cells) + 1)}
+    if names != places or not cells[0]:
+        return names
+    raise InputError(
+        f"{path}: expected to be told what the first row is, {', '.join(numbers[:4])}, ...: names of columns, with "
+        "--header yes, or numbers, with --header no."
+    )
 
 
 def is_header(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     """Whether a first row names the columns: short words throughout, or whole numbers and words over numbers.
 
-    The first name may be empty, as pandas leaves that of its index.
+    Many numbers that count tell it too. The first name may be empty, as pandas leaves that of its index.
     """
     named = cells[1:] if len(cells) > 1 and not cells[0] else cells
     if all(0 < len(cell) <= LONGEST_NAME and not is_number(cell) for cell in named):
@@ -158,6 +189,8 @@ def is_header(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     numbers = [cell for cell in named if is_number(cell)]
     if any(len(cell) > LONGEST_NAME for cell in named) or not all(map(_INTEGER.fullmatch, numbers)):
         return False
+    if len(numbers) < len(named) and len(numbers) >= MANY_COUNTED and are_counted(numbers):
+        return True
     return any(cell and not is_number(cell) and _over_numbers(place, rows) for place, cell in enumerate(cells))
 
 
