@@ -177,3 +177,12 @@ def test_links_to_folders_are_followed_once(tmp_path):
     (tmp_path / "store" / "up").symlink_to(tmp_path, target_is_directory=True)
     files = [entry.path.relative_to(tmp_path) for entry in find_class_folder(tmp_path / "in", OPTIONS).entries]
     assert list(map(str, files)) == ["in/a/1.png", "in/b/1.png", "in/b/more/x/deep/1.png"]
+
+
+@pytest.mark.parametrize("name", ["c", "b/more", "b/2.png"])
+@pytest.mark.parametrize("target", ["nowhere", "self"])
+def test_links_to_nothing_are_told(tmp_path, name, target):
+    write_folders(tmp_path, "a", "b")
+    (tmp_path / name).symlink_to(tmp_path / (name if target == "self" else target))
+    with pytest.raises(InputError, match=f"{name}: expected what it links to, found nothing there"):
+        find_class_folder(tmp_path, OPTIONS)

@@ -214,6 +214,18 @@ def test_row_numbers_in_any_order(tmp_path, name, number):
     assert form.notes == (f"Row numbers that are not read: {name}; --features names those that are.",)
 
 
+def test_an_id_that_counts_the_rows_is_asked_about(tmp_path):
+    lines = many(lambda i, t, row: f"{row},m{i},{t},{t * t},{'ab'[i % 2]}")
+    path = write_csv(tmp_path / "a.csv", "id,machine,time,u,label", *lines)
+    with pytest.raises(InputError, match="expected an id of sequences, got 'id', which counts the rows"):
+        reader_of(path)
+    assert [len(row.sequence) for row in reader_of(path, id="machine").rows()] == [5] * 4
+    assert [len(row.sequence) for row in reader_of(path, id="id").rows()] == [1] * 20
+    lines = [f"{row},{row},{row},{'ab'[row // 10]}" for row in range(20)]
+    form = reader_of(write_csv(tmp_path / "b.csv", "id,time,u,label", *lines), window=5).form
+    assert form.notes == ("Row numbers that are not read: id; --features names those that are.",)
+
+
 def test_measurements_under_a_name_of_row_numbers(tmp_path):
     lines = many(lambda i, t, row: f"{row % 3},{i},{t},{t * t},{'ab'[i % 2]}")
     assert reader_of(write_csv(tmp_path / "a.csv", "no,id,time,u,label", *lines)).form.channel_names == ("no", "u")

@@ -106,6 +106,13 @@ def row_numbers(table: Table, key: str | None = None) -> frozenset[str]:
     return frozenset(found)
 
 
+def counts_steps(table: Table, key: str, time: str | None) -> bool:
+    """Whether a column called like an id counts the rows, though their times differ: no two would be one sequence."""
+    cells = table.cells(key)
+    differ = time is not None and len({str(cell) for cell in table.cells(time)}) > 1
+    return differ and len(cells) >= FEWEST_COUNTED and are_counted(cells)
+
+
 def _number_rows(cells: Sequence[Any], keys: Sequence[str]) -> bool:
     """Whether cells are whole numbers, none of them twice under one key."""
     numbers = [whole_number(str(cell).strip()) for cell in cells]

@@ -114,8 +114,17 @@ def is_file_list(table: Table, options: ReadingOptions) -> bool:
 
 
 def visible_folders(folder: Path) -> list[Path]:
-    """Subfolders in the order of their names, hidden ones left out."""
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__")))
+    """Subfolders in the order of their names, hidden ones left out; InputError for a link to nothing."""
+    visible = [path for path in folder.iterdir() if not path.name.startswith((".", "__"))]
+    for path in visible:
+        check_linked(path)
+    return sorted(path for path in visible if path.is_dir())
+
+
+def check_linked(path: Path) -> None:
+    """InputError for a link to nothing, or to itself."""
+    if os.path.islink(path) and not os.path.exists(path):
+        raise InputError(f"{path}: expected what it links to, found nothing there. Mend the link or remove it.")
 
 
 def check_regular(path: Path, where: str | None = None) -> None:
@@ -150,6 +159,7 @@ def known_files(folder: Path) -> tuple[list[Path], int]:
             if name.startswith("."):
                 continue
             path = Path(parent, name)
+            check_linked(path)
             if is_known(path):
                 check_regular(path)
                 found.append(path)
