@@ -30,7 +30,14 @@ PANDAS_INDEX = re.compile(r"__index_level_[0-9]+__|unnamed: ?[0-9.]+(_level_[0-9
 
 FEWEST_COUNTED = 10  # rows that must rise by one, where the name does not say what they are
 
-_OTHER_MARK = re.compile(r"[+-]?[0-9]+(?:,[0-9]+)+(?:\.[0-9]+)?")  # a decimal comma, or one between thousands
+_OTHERWISE = re.compile(
+    r"[+\-\u2212]?[$\u20ac\u00a3\u00a5]?\s*"
+    r"(?:\d+(?:,\d+)*(?:\.\d+)?|\d{1,3}(?:[ .'\u2019\u00a0\u202f]\d{3})+(?:[.,]\d+)?|\d+\.\d*[dD][+-]?\d+)"
+    r"\s*(?:%|[$\u20ac\u00a3\u00a5])?"
+)
+"""Numbers as people and other programs write them: a decimal comma, marks between thousands, a percent sign, a
+currency, digits of other scripts, the minus of typesetters, Fortran's exponent.
+"""
 
 
 def named(table: Table, names: Sequence[str]) -> str | None:
@@ -142,12 +149,13 @@ def numeric_columns(table: Table, *, used: frozenset[str]) -> tuple[str, ...]:
         numbers = sum(is_number(cell, table.decimal) for cell in cells)
         if 2 * numbers > len(cells):
             found.append(column)
-        elif cells and 2 * (numbers + sum(_has_commas(cell) for cell in cells)) > len(cells):
-            other = next(cell for cell in cells if _has_commas(cell))
+            continue
+        others = [cell for cell in cells if _is_written_otherwise(cell, table.decimal)]
+        if cells and 2 * (numbers + len(others)) > len(cells):
+            hint = "If the comma is the decimal mark say --decimal ,; else name" if "," in others[0] else "Name"
             raise InputError(
-                f"{table.path}: expected numbers with a {'comma' if table.decimal == ',' else 'point'} in {column!r}, "
-                f"got {other[:40]!r}. If the comma is the decimal mark say --decimal ,; else name the columns to read "
-                "with --features."
+                f"{table.path}: expected plain numbers with a {'comma' if table.decimal == ',' else 'point'} in "
+                f"{column!r}, got {others[0][:40]!r}. {hint} the columns to read with --features."
             )
     return tuple(found)
 
@@ -193,5 +201,5 @@ def label_cell(cell: Any) -> str | None:
     return str(cell).strip() or None
 
 
-def _has_commas(cell: Any) -> bool:
-    return isinstance(cell, str) and _OTHER_MARK.fullmatch(cell.strip()) is not None
+def _is_written_otherwise(cell: Any, decimal: str) -> bool:
+    return isinstance(cell, str) and _OTHERWISE.fullmatch(cell.strip()) is not None and not is_number(cell, decimal)

@@ -35,6 +35,9 @@ FINDERS: dict[str, Finder] = {
 }
 """By what a row of a table is."""
 
+UNLABELLED: dict[str, Callable[..., Reader]] = {kind: FINDERS[kind] for kind in ("steps", "series", "texts")}
+"""Those that read tables without labels too."""
+
 _Part = tuple[Path, Split]
 
 
@@ -144,6 +147,8 @@ def _parts(parts: Sequence[_Part], options: ReadingOptions, source: Path, others
             check_as_wide(table, like, labelled=True)
         missing = [name for name in like.label_names if name not in table.places]
         if missing and split == "test":
+            if like.rows in UNLABELLED:
+                UNLABELLED[like.rows](table, like, labelled=False)  # which tells what else it lacks
             notes.append(
                 f"{path.name} has no column {missing[0]!r}: it is data to predict (auxrnn predict), and not read here."
             )
