@@ -221,9 +221,11 @@ def test_an_id_that_counts_the_rows_is_asked_about(tmp_path):
         reader_of(path)
     assert [len(row.sequence) for row in reader_of(path, id="machine").rows()] == [5] * 4
     assert [len(row.sequence) for row in reader_of(path, id="id").rows()] == [1] * 20
-    lines = [f"{row},{row},{row},{'ab'[row // 10]}" for row in range(20)]
-    form = reader_of(write_csv(tmp_path / "b.csv", "id,time,u,label", *lines), window=5).form
-    assert form.notes == ("Row numbers that are not read: id; --features names those that are.",)
+    lines = [f"{row},{row},{row % 7},{'ab'[row // 10]}" for row in range(20)]
+    for name in ("id", "sample"):
+        form = reader_of(write_csv(tmp_path / "b.csv", f"{name},time,u,label", *lines), window=5).form
+        assert form.channel_names == ("u",)
+        assert form.notes == (f"Row numbers that are not read: {name}; --features names those that are.",)
 
 
 def test_measurements_under_a_name_of_row_numbers(tmp_path):

@@ -115,3 +115,9 @@ def test_tables_without_names_of_another_width_are_refused(tmp_path, width):
     other.rename(tmp_path / "Toy_TEST.tsv")
     with pytest.raises(InputError, match=f"expected 6 columns as in training, found {width}"):
         recognise(train, ReadingOptions())
+
+
+def test_lists_with_the_steps_last_are_doubted(tmp_path):
+    path = write_lists(tmp_path / "a.jsonl", *[[list(range(60))] * 3] * 4)
+    (note,) = recognise(path, ReadingOptions()).form.notes
+    assert note.startswith("Warning: read as 3 steps of 60 channels each; if the steps stand last")

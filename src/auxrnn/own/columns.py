@@ -94,14 +94,15 @@ def comes_again(table: Table, column: str) -> bool:
     return len(set(cells)) < len(cells)
 
 
-def row_numbers(table: Table, key: str | None = None) -> frozenset[str]:
+def row_numbers(table: Table, key: str | None = None, *, cut: bool = False) -> frozenset[str]:
     """The columns that number the rows, as tools write them: pandas' index, R's names of rows.
 
     A column that is named so has whole numbers that tell the rows of a sequence apart; one of another name counts rows
-    where it goes on by one from one sequence to the next. key: the column that says which sequence a row is of.
+    where it goes on by one from one sequence to the next. key: the column that says which sequence a row is of. cut:
+    the rows are one sequence that will be cut into several.
     """
     keys = ["" if key is None else str(cell) for cell in table.cells(key or table.columns[0])]
-    several = len(set(keys)) > 1 and len(keys) >= FEWEST_COUNTED
+    several = (cut or len(set(keys)) > 1) and len(keys) >= FEWEST_COUNTED
     found = set()
     for column in table.columns:
         if PANDAS_INDEX.fullmatch(column):

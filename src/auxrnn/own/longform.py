@@ -258,10 +258,10 @@ def find_long_form_reader(
     used = [name for name in (key, time, split, *features) if name]
     label = label_columns(table, options, used=used if features else ()) if labelled else None
     names = label.names if label else ()
-    counting = row_numbers(table, key) | ({counted} if counted else set())
+    counting = row_numbers(table, key, cut=key is None and not whole) | ({counted} if counted else set())
     if not features:
-        label_like = label_named(table) if whole else None
-        leave = {*used, *names, *options.label_names, options.label, label_like, *counting}
+        others = {label_named(table), id_column(table)} if whole else set()
+        leave = {*used, *names, *options.label_names, options.label, *others, *counting}
         features = numeric_columns(table, used=frozenset(name for name in leave if name))
     if not features:
         raise InputError(f"{table.path}: expected --features A,B,..., the columns of numbers, found none by itself.")

@@ -29,6 +29,7 @@ from auxrnn.own.labels import LabelColumns, label_columns
 from auxrnn.own.rows import Array, Form, Row, number_of
 from auxrnn.own.split_names import split_of
 from auxrnn.own.tables import Table
+from auxrnn.preprocessing import doubtful_layout
 from auxrnn.reading import ReadingOptions, join_names
 
 FEWEST_STEPS = 16
@@ -134,7 +135,18 @@ def find_series_reader(table: Table, options: ReadingOptions, *, labelled: bool 
     lists = features[0] in _lists(table, frozenset(names), written=True)
     if not lists and any(is_missing(cells[table.places[features[-1]]]) for cells in table.sample):
         notes.append("Empty cells at the end of a row are taken for the end of a shorter series.")
-    return SeriesReader(table, features, lists, label, split, (*notes, *header_notes(table, options)))
+    reader = SeriesReader(table, features, lists, label, split, (*notes, *header_notes(table, options)))
+    return replace(reader, notes=(*reader.notes, *_layout_notes(reader)))
+
+
+def _layout_notes(reader: SeriesReader) -> tuple[str, ...]:
+    """What to say where the lists of the first rows seem to have their steps last."""
+    cells = reader.table.cells(reader.features[0])
+    longest = max((len(cell) for cell in cells if isinstance(cell, list | tuple)), default=0)
+    if not reader.lists or not longest:
+        return ()
+    doubt = doubtful_layout(longest, reader.form.channels)
+    return (f"Warning: {doubt}, write a list of channels for each step.",) if doubt else ()
 
 
 def is_series(table: Table, options: ReadingOptions, *, archive: bool = False) -> bool:
