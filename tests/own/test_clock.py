@@ -40,6 +40,7 @@ def test_nanoseconds_of_numbers_and_dates():
         (("1_0",), "row 1: expected a time as a number or as 2024"),
         (("１",), "row 1: expected a time as a number"),
         (("",), "row 1: expected a time"),
+        (("1,5",), "got '1,5'. If , is the decimal mark, say so with --decimal"),
         (("inf",), "row 1: expected a finite time"),
         ((True,), "row 1: expected a time"),
         ((1, 10**400), "row 2: expected a finite time"),

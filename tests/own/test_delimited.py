@@ -24,6 +24,8 @@ def test_a_line_of_excel_names_the_delimiter(tmp_path):
 def test_the_mark_that_parts_all_rows_alike(tmp_path):
     path = write_csv(tmp_path / "a.csv", "0;1,5;a", "1;2;b", "2;3,5;a")
     assert read(path)[1] == [["0", "1,5", "a"], ["1", "2", "b"], ["2", "3,5", "a"]]
+    numbers = write_csv(tmp_path / "c.csv", "0,5;1,5;2,5", "1,5;2,5;3,5")
+    assert read(numbers)[1] == [["0,5", "1,5", "2,5"], ["1,5", "2,5", "3,5"]]
     texts = write_csv(tmp_path / "b.csv", "text,label", "good; better; best,x", "bad,y")
     assert read(texts) == (("text", "label"), [["good; better; best", "x"], ["bad", "y"]])
 

@@ -121,3 +121,10 @@ def test_lists_with_the_steps_last_are_doubted(tmp_path):
     path = write_lists(tmp_path / "a.jsonl", *[[list(range(60))] * 3] * 4)
     (note,) = recognise(path, ReadingOptions()).form.notes
     assert note.startswith("Warning: read as 3 steps of 60 channels each; if the steps stand last")
+
+
+def test_decimal_commas_name_their_option(tmp_path):
+    path = write_csv(tmp_path / "Toy_TRAIN.txt", *["1;0,5;2,5;3,5", "2;4,5;5,5;6,5"] * 2)
+    with pytest.raises(InputError, match="If the comma is the decimal mark say --decimal ,"):
+        recognise(path, ReadingOptions())
+    assert read(path, decimal=",")[0] == ([[0.5], [2.5], [3.5]], "1", None)

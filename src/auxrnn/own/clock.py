@@ -10,7 +10,7 @@ from math import isfinite
 from typing import Any
 
 from auxrnn.errors import InputError
-from auxrnn.numbers import as_number, parse_number
+from auxrnn.numbers import as_number, is_number, parse_number
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EXACT = 2**53  # whole numbers up to it are exact as floats
@@ -41,7 +41,7 @@ class Clock:
             return float(time - self._origin)  # what most cells are
         is_date = time is None
         if time is None:
-            time = _nanoseconds(cell, row, where)
+            time = self._nanoseconds(cell, row, where)
         if self._first is None:
             self._first = is_date, row
             self._origin = time if isinstance(time, int) else 0
@@ -72,6 +72,20 @@ class Clock:
             time = as_number(cell)
         return int(time) if time.is_integer() and abs(time) < EXACT else time
 
+    def _nanoseconds(self, cell: Any, row: int, where: Callable[[int], str]) -> int:
+        """A date as nanoseconds since 1970, UTC where it names no zone."""
+        try:
+            date = _date(cell)
+        except ValueError as error:
+            other = "," if self._decimal == "." else "."
+            hint = f" If {other} is the decimal mark, say so with --decimal." if is_number(cell, other) else ""
+            raise InputError(
+                f"{where(row)}: expected a time as a number or as 2024-01-31T12:00:00, got {str(cell)[:40]!r}.{hint}"
+            ) from error
+        date = date if date.tzinfo else date.replace(tzinfo=UTC)
+        below = _BELOW_MICROSECONDS.search(cell) if isinstance(cell, str) else None
+        return (date - EPOCH) // timedelta(microseconds=1) * 1000 + (int(below[1].ljust(3, "0")) if below else 0)
+
 
 def is_date(cell: Any) -> bool:
     """Whether a cell is a date that a clock reads."""
@@ -84,16 +98,3 @@ def is_date(cell: Any) -> bool:
 
 def _date(cell: Any) -> datetime:
     return cell if isinstance(cell, datetime) else datetime.fromisoformat(str(cell).strip())
-
-
-def _nanoseconds(cell: Any, row: int, where: Callable[[int], str]) -> int:
-    """A date as nanoseconds since 1970, UTC where it names no zone."""
-    try:
-        date = _date(cell)
-    except ValueError as error:
-        raise InputError(
-            f"{where(row)}: expected a time as a number or as 2024-01-31T12:00:00, got {str(cell)[:40]!r}."
-        ) from error
-    date = date if date.tzinfo else date.replace(tzinfo=UTC)
-    below = _BELOW_MICROSECONDS.search(cell) if isinstance(cell, str) else None
-    return (date - EPOCH) // timedelta(microseconds=1) * 1000 + (int(below[1].ljust(3, "0")) if below else 0)

@@ -161,6 +161,12 @@ def numeric_columns(table: Table, *, used: frozenset[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def comma_hint(table: Table) -> str:
+    """What to say where the first rows have numbers with commas for points; nothing where they have not."""
+    cells = (cell for cells in table.sample[:1] for cell in cells if _is_written_otherwise(cell, table.decimal))
+    return " If the comma is the decimal mark say --decimal ,." if any("," in cell for cell in cells) else ""
+
+
 def unread_notes(table: Table, roles: Sequence[str | None], counting: frozenset[str], hint: str) -> tuple[str, ...]:
     """What to say of the columns that have no role; counting: those that count the rows. hint: what to do about it."""
     known = {role for role in roles if role}

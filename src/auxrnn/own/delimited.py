@@ -184,18 +184,23 @@ def is_header(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     Many numbers that count tell it too. The first name may be empty, as pandas leaves that of its index.
     """
     named = cells[1:] if len(cells) > 1 and not cells[0] else cells
-    if all(0 < len(cell) <= LONGEST_NAME and not is_number(cell) for cell in named):
+    if all(0 < len(cell) <= LONGEST_NAME and not _is_any_number(cell) for cell in named):
         return True
-    numbers = [cell for cell in named if is_number(cell)]
+    numbers = [cell for cell in named if _is_any_number(cell)]
     if any(len(cell) > LONGEST_NAME for cell in named) or not all(map(_INTEGER.fullmatch, numbers)):
         return False
     if len(numbers) < len(named) and len(numbers) >= MANY_COUNTED and are_counted(numbers):
         return True
-    return any(cell and not is_number(cell) and _over_numbers(place, rows) for place, cell in enumerate(cells))
+    return any(cell and not _is_any_number(cell) and _over_numbers(place, rows) for place, cell in enumerate(cells))
 
 
 def _over_numbers(place: int, rows: Sequence[Sequence[str]]) -> bool:
-    return bool(rows) and all(len(cells) > place and is_number(cells[place]) for cells in rows)
+    return bool(rows) and all(len(cells) > place and _is_any_number(cells[place]) for cells in rows)
+
+
+def _is_any_number(cell: str) -> bool:
+    """Whether a cell is a number with a point or with a comma."""
+    return is_number(cell) or is_number(cell, ",")
 
 
 def _dialect(path: Path, options: ReadingOptions) -> Dialect:
@@ -222,20 +227,27 @@ def _first_line(dialect: Dialect) -> str:
 def _delimiter(dialect: Dialect) -> str:
     """The mark that parts all rows into most cells, as many in each; a comma where two do it alike.
 
+    One that makes numbers of most cells, with points or commas, is before others: the comma in `0,5;1,5` is none.
     Where none does, a comma if it parts the first row, else what parts it into most cells.
     """
     if inner_suffix(dialect.path) == ".tsv":
         return "\t"
-    counts = {mark: [len(cells) for cells in _sample(replace(dialect, delimiter=mark))] for mark in MARKS}
+    samples = {mark: _sample(replace(dialect, delimiter=mark)) for mark in MARKS}
+    counts = {mark: [len(cells) for cells in rows] for mark, rows in samples.items()}
     even = [mark for mark, found in counts.items() if len(set(found)) == 1 and found[0] > 1]
     if even:
-        return max(even, key=lambda mark: counts[mark][0])  # the first of equals
+        return max(even, key=lambda mark: (_are_mostly_numbers(samples[mark]), counts[mark][0]))  # the first of equals
     first = {mark: found[0] if found else 0 for mark, found in counts.items()}
     if max(first.values()) > 1:
         return "," if first[","] > 1 else max(first, key=first.__getitem__)
     if inner_suffix(dialect.path) == ".txt":
         return " "
     return max(MARKS, key=lambda mark: sum(counts[mark]))
+
+
+def _are_mostly_numbers(rows: Sequence[Sequence[str]]) -> bool:
+    cells = [cell for row in rows for cell in row]
+    return 2 * sum(map(_is_any_number, cells)) > len(cells)
 
 
 def _sample(dialect: Dialect) -> list[list[str]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from auxrnn.errors import InputError
 from auxrnn.own.columns import (
     TEXT_NAMES,
+    comma_hint,
     header_notes,
     holds_sentences,
     holds_written_lists,
@@ -97,7 +98,7 @@ def find_text_reader(table: Table, options: ReadingOptions, *, labelled: bool = 
             raise InputError(
                 f"{table.path}: expected --text COLUMN, the column of the texts, among "
                 f"{', '.join(table.columns[:20])}; or --id COLUMN or --window N for a table of one step a row, or "
-                "--rows series for one of a series a row."
+                f"--rows series for one of a series a row.{comma_hint(table)}"
             )
         text = found[0]
     table.place(text, "text" if labelled else None)
