@@ -64,32 +64,6 @@ def test_commas_at_the_end_and_names_of_rows(tmp_path, lines, columns, rows):
     assert found == (columns, rows)
 
 
-@pytest.mark.parametrize(
-    ("lines", "header"),
-    [
-        (["id,time,0,1,label", "0,0,1.5,2.5,a"], True),
-        (["0,2,1", "1.5,2,3"], False),
-        ([",0,1,2", "0,1.5,2,3"], True),
-        ([",".join(["", *map(str, range(12)), "label"]), "0," + "1.5," * 12 + "a"], True),
-        ([",".join([*map(str, range(5)), "a"]), "1.5," * 5 + "b"], False),
-        (["a,1", "b,2"], False),
-        (["id,0.5", "1,2"], False),
-        (["1,some words", "2,others"], False),
-        (["x" * 61 + ",0", "1,2"], False),
-    ],
-)
-def test_whole_numbers_among_names(tmp_path, lines, header):
-    assert open_table(write_csv(tmp_path / "a.csv", *lines), ReadingOptions()).header is header
-
-
-def test_names_that_count_are_asked_about(tmp_path):
-    path = write_csv(tmp_path / "a.csv", "0,1,2,3", "1.5,2,3,a", "1.5,2,3,b")
-    with pytest.raises(InputError, match=r"what the first row is, 0, 1, 2, 3, \.\.\.: names of columns, with --header"):
-        read(path, label="3")
-    assert read(path, header="yes")[0] == read(path, label="0")[0] == ("0", "1", "2", "3")
-    assert read(path, header="no")[0] == read(path, label="4")[0] == ("1", "2", "3", "4")
-
-
 def test_lines_before_the_table_that_were_filled_up(tmp_path):
     path = write_csv(tmp_path / "a.csv", "Device X,,", "Date,today,", "id,a,b", "1,2,3", "2,3,4")
     with pytest.raises(InputError, match=r"got 1 and 3\. If there are lines before the table, say so with --skip 2;"):

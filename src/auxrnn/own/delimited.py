@@ -18,16 +18,14 @@ from pathlib import Path
 from auxrnn.errors import InputError
 from auxrnn.numbers import are_counted, is_number
 from auxrnn.own.encodings import inner_suffix, text_lines
+from auxrnn.own.header import are_counted_names, is_any_number, is_header
 from auxrnn.reading import ReadingOptions
 
 LARGEST_CELL = 2**28  # characters; more is a quote that was never closed
 MARKS = (",", ";", "\t", "|")
 LOOKED_AT = 20  # rows that tell how a file is written
-LONGEST_NAME = 60
-FEWEST_COUNTED, MANY_COUNTED = 3, 10  # names that are numbers, alone and beside words
 
 _SEPARATOR = re.compile(r"\s*sep=(.)\s*", re.IGNORECASE)  # Excel's own line
-_INTEGER = re.compile(r"[0-9]{1,9}")
 
 Numbered = tuple[int, list[str]]
 
@@ -125,7 +123,7 @@ def open_delimited(path: Path, options: ReadingOptions) -> tuple[tuple[str, ...]
     _check_beginning(path, options, rows, width)
     header = options.header == "yes"
     if options.header == "auto":
-        counted = _are_counted_names(path, options, first)
+        counted = are_counted_names(path, options, first)
         header = is_header(first, [cells[:width] for cells in others]) if counted is None else counted
     named = [name for name in first if name]
     if header and len(set(named)) < len(named):
@@ -157,50 +155,6 @@ def _check_beginning(path: Path, options: ReadingOptions, rows: Sequence[Numbere
 def _filled(cells: Sequence[str]) -> int:
     """Cells up to the last that is not empty."""
     return max((place for place, cell in enumerate(cells, 1) if cell.strip()), default=0)
-
-
-def _are_counted_names(path: Path, options: ReadingOptions, cells: Sequence[str]) -> bool | None:
-    """Whether a first row 0, 1, 2 are the names that pandas gives columns, or numbers; None for any other row.
-
-    An empty cell before them is the name of pandas' index. InputError where neither that nor the options tell.
-    """
-    numbers = cells if cells[0] else cells[1:]
-    if len(numbers) < FEWEST_COUNTED or not are_counted(numbers) or int(numbers[0]) != 0:
-        return None
-    given = {options.text, options.id, options.time, options.split, *options.label_names, *options.feature_names}
-    told = given - {None}
-    names, places = told <= set(cells), told <= {str(place) for place in range(1, len(cells) + 1)}
-    if names != places or not cells[0]:
-        return names
-    raise InputError(
-        f"{path}: expected to be told what the first row is, {', '.join(numbers[:4])}, ...: names of columns, with "
-        "--header yes, or numbers, with --header no."
-    )
-
-
-def is_header(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    """Whether a first row names the columns: short words throughout, or whole numbers and words over numbers.
-
-    Many numbers that count tell it too. The first name may be empty, as pandas leaves that of its index.
-    """
-    named = cells[1:] if len(cells) > 1 and not cells[0] else cells
-    if all(0 < len(cell) <= LONGEST_NAME and not _is_any_number(cell) for cell in named):
-        return True
-    numbers = [cell for cell in named if _is_any_number(cell)]
-    if any(len(cell) > LONGEST_NAME for cell in named) or not all(map(_INTEGER.fullmatch, numbers)):
-        return False
-    if len(numbers) < len(named) and len(numbers) >= MANY_COUNTED and are_counted(numbers):
-        return True
-    return any(cell and not _is_any_number(cell) and _over_numbers(place, rows) for place, cell in enumerate(cells))
-
-
-def _over_numbers(place: int, rows: Sequence[Sequence[str]]) -> bool:
-    return bool(rows) and all(len(cells) > place and _is_any_number(cells[place]) for cells in rows)
-
-
-def _is_any_number(cell: str) -> bool:
-    """Whether a cell is a number with a point or with a comma."""
-    return is_number(cell) or is_number(cell, ",")
 
 
 def _dialect(path: Path, options: ReadingOptions) -> Dialect:
@@ -247,7 +201,7 @@ def _delimiter(dialect: Dialect) -> str:
 
 def _are_mostly_numbers(rows: Sequence[Sequence[str]]) -> bool:
     cells = [cell for row in rows for cell in row]
-    return 2 * sum(map(_is_any_number, cells)) > len(cells)
+    return 2 * sum(map(is_any_number, cells)) > len(cells)
 
 
 def _sample(dialect: Dialect) -> list[list[str]]:
