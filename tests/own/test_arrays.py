@@ -265,3 +265,13 @@ def test_what_is_not_read_is_named(tmp_path):
         "Arrays that are not read: mask.",
     )
     assert find_arrays(tmp_path / "a.npz", labelled=False).form.notes == ()
+
+
+@pytest.mark.parametrize(("train", "test"), [("{}_training", "{}_testing"), ("train_{}", "holdout_{}")])
+def test_splits_under_any_name(tmp_path, train, test):
+    steps, labels = np.zeros((4, 3)), np.arange(4) % 2
+    arrays = {name.format(kind): array for name in (train, test) for kind, array in (("X", steps), ("y", labels))}
+    np.savez(tmp_path / "a.npz", **arrays)
+    reader = find_arrays(tmp_path / "a.npz")
+    assert [row.split for row in reader.rows()] == ["train"] * 4 + ["test"] * 4
+    assert reader.form.notes == ()
