@@ -74,3 +74,8 @@ def test_numbers_written_otherwise_are_asked_about(tmp_path, cell):
 @pytest.mark.parametrize("cell", ["3_1", "0x10", "1.2.3", "2024-01-31", "10:30", "m1", "1/2", "A5", "12d5", "5 m"])
 def test_what_is_no_number_in_any_writing(tmp_path, cell):
     assert numeric_columns(table_of(tmp_path, "a,b", f"{cell},1", f"{cell},2"), used=frozenset()) == ("b",)
+
+
+@pytest.mark.parametrize("name", ["split", "Fold", "is_train"])
+def test_a_part_in_numbers_is_no_channel(tmp_path, name):
+    assert numeric_columns(table_of(tmp_path, f"a,{name}", "1,0", "2,1"), used=frozenset()) == ("a",)

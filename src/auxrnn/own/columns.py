@@ -23,6 +23,8 @@ PATH_NAMES = ("path", "file", "filename", "file_name", "filepath")
 ID_NAMES = ("id", "sequence_id", "series_id", "sample_id", "case_id", "series", "case", "sequence")
 TIME_NAMES = ("time", "timestamp", "step", "t", "time_step")
 SPLIT_NAMES = ("split", "set", "subset", "partition")
+PART_NAMES = frozenset((*SPLIT_NAMES, "fold", "folds", "kfold", "is_train", "is_test", "is_valid", "is_validation"))
+"""Of columns that say which part a row is of, in words or numbers: no channel unless it is named as one."""
 INDEX_NAMES = re.compile(r"|index|level_[0-9]+|rownames?|row_?(number|names?|id|index)?|nr|no")
 """Of columns that number the rows, where their cells do."""
 PANDAS_INDEX = re.compile(r"__index_level_[0-9]+__|unnamed: ?[0-9.]+(_level_[0-9]+)?", re.IGNORECASE)
@@ -144,7 +146,7 @@ def numeric_columns(table: Table, *, used: frozenset[str]) -> tuple[str, ...]:
     found = []
     rows = table.sample
     for place, column in enumerate(table.columns):
-        if not column or column in used:
+        if not column or column in used or column.strip().lower() in PART_NAMES:
             continue
         cells = [cells[place] for cells in rows if not is_missing(cells[place])]
         numbers = sum(is_number(cell, table.decimal) for cell in cells)
