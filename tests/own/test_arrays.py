@@ -255,3 +255,23 @@ def test_members_that_swell(tmp_path, monkeypatch):
     np.savez_compressed(tmp_path / "a.npz", X=np.zeros((100, 1000)), y=np.arange(100) % 2)
     with pytest.raises(InputError, match=r"X\.npy: expected content of at most 200 times its compressed size"):
         find_arrays(tmp_path / "a.npz")
+
+
+def test_what_is_not_read_is_named(tmp_path):
+    steps, labels = np.zeros((4, 3)), np.arange(4) % 2
+    np.savez(tmp_path / "a.npz", X_train=steps, y_train=labels, X_test=steps, mask=steps)
+    assert find_arrays(tmp_path / "a.npz").form.notes == (
+        "X_test has no labels beside it: it is data to predict (auxrnn predict), and not read here.",
+        "Arrays that are not read: mask.",
+    )
+    assert find_arrays(tmp_path / "a.npz", labelled=False).form.notes == ()
+
+
+@pytest.mark.parametrize(("train", "test"), [("{}_training", "{}_testing"), ("train_{}", "holdout_{}")])
+def test_splits_under_any_name(tmp_path, train, test):
+    steps, labels = np.zeros((4, 3)), np.arange(4) % 2
+    arrays = {name.format(kind): array for name in (train, test) for kind, array in (("X", steps), ("y", labels))}
+    np.savez(tmp_path / "a.npz", **arrays)
+    reader = find_arrays(tmp_path / "a.npz")
+    assert [row.split for row in reader.rows()] == ["train"] * 4 + ["test"] * 4
+    assert reader.form.notes == ()
