@@ -4,7 +4,16 @@ import math
 
 import pytest
 
-from auxrnn.numbers import are_counted, as_number, is_missing, is_number, parse_number, whole_number
+from auxrnn.numbers import (
+    are_counted,
+    are_numbers,
+    as_number,
+    is_missing,
+    is_number,
+    listed_cells,
+    parse_number,
+    whole_number,
+)
 
 
 @pytest.mark.parametrize(
@@ -81,3 +90,30 @@ def test_cells_that_count():
     assert are_counted([7, 8])
     for cells in (["0"], ["0", "2"], ["a", "b"], ["1", "1_2"], [True, 2], ["1", "２"], [0.5, 1.5]):
         assert not are_counted(cells)
+
+
+@pytest.mark.parametrize(
+    ("text", "decimal", "cells"),
+    [
+        ("1 2 3", ".", ["1", "2", "3"]),
+        ("[1.5, -2, nan]", ".", ["1.5", "-2", "nan"]),
+        ("1,5; 2", ",", ["1.5", "2"]),
+        ("1|2", ".", ["1", "2"]),
+        ("7", ".", None),
+        ("1,5", ",", None),
+        ("two 2", ".", None),
+        ("[[1, 2], [3, 4]]", ".", None),
+        ("2024-01-31 12:00", ".", None),
+        ("NA", ".", None),
+        ("", ".", None),
+    ],
+)
+def test_lists_that_are_texts(text, decimal, cells):
+    assert are_numbers(text, decimal) is (cells is not None)
+    if cells:
+        assert listed_cells(text, decimal) == cells
+
+
+def test_whole_numbers_beyond_any_float():
+    assert (as_number(10**400), as_number(-(10**400))) == (math.inf, -math.inf)
+    assert is_number(10**400)

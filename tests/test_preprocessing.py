@@ -263,3 +263,7 @@ def test_steps_that_may_stand_last_are_doubted() -> None:
     with pytest.warns(UserWarning, match=r"X: read as 3 steps of 40 channels each; .* pass X\.transpose\(0, 2, 1\)"):
         read_sequences(np.zeros((5, 3, 40)))
     assert read_sequences(np.zeros((5, 10, 40))).channels == 40
+    with pytest.warns(
+        UserWarning, match=r"X: read as 5 steps of 40 channels each; .* pass the transpose of each, x\.T"
+    ):
+        read_sequences([np.zeros((3, 40)), np.zeros((5, 40))])

@@ -5,6 +5,7 @@ Python's own `float` and `int` also take underscores (`3_1` is 31 to them) and t
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from decimal import Decimal
@@ -23,6 +24,7 @@ MISSING_WORDS = frozenset((*_PANDAS, *_WINDOWS, *_EXCEL, "?"))
 INFINITE_WORDS = frozenset({"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"})
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_LISTED = re.compile(r"[\s,;|\[\](){}]+")  # what stands between numbers of a list that is a text
 _WHOLE = re.compile(r"(?:\+(?!-)|-(?=0+(?:\.|$)))?(-?[0-9]+)(?:\.0*)?")  # +1 is 1, and -0 is 0
 
 
@@ -50,7 +52,12 @@ def as_number(cell: Any, decimal: str = ".") -> float:
     """A cell as a number, NaN where it stands for none; ValueError or TypeError for anything else."""
     if is_missing(cell):
         return float("nan")
-    return parse_number(cell, decimal) if isinstance(cell, str) else float(cell)
+    if isinstance(cell, str):
+        return parse_number(cell, decimal)
+    try:
+        return float(cell)
+    except OverflowError:  # a whole number, as JSON may hold it
+        return math.inf if cell > 0 else -math.inf
 
 
 def is_number(cell: Any, decimal: str = ".") -> bool:
@@ -62,6 +69,22 @@ def is_number(cell: Any, decimal: str = ".") -> bool:
     except (TypeError, ValueError):
         return False
     return True
+
+
+def listed_cells(text: str, decimal: str = ".") -> list[str]:
+    """The cells of a list that is written as a text: `1 2 3` and `[1.5, 2]`; with points as decimal marks.
+
+    Lists of lists are none.
+    """
+    if sum(map(text.count, "[({")) > 1:
+        return [text]
+    return [cell for cell in _LISTED.split(text if decimal == "." else text.replace(decimal, ".")) if cell]
+
+
+def are_numbers(text: str, decimal: str = ".") -> bool:
+    """Whether a text is a list of numbers, and no number itself."""
+    cells = [] if is_number(text, decimal) else listed_cells(text, decimal)
+    return any(map(is_number, cells)) and all(is_missing(cell) or is_number(cell) for cell in cells)
 
 
 def whole_number(text: str) -> str | None:
@@ -79,19 +102,7 @@ def whole_number(text: str) -> str | None:
 
 def are_counted(cells: Sequence[Any]) -> bool:
     """Whether at least two cells are whole numbers that rise by one from each to the next."""
-    numbers = _places(cells)
-    return len(numbers) > 1 and all(later - earlier == 1 for earlier, later in pairwise(numbers))
-
-
-def are_places(cells: Sequence[Any]) -> bool:
-    """Whether at least two cells are whole numbers, each another."""
-    numbers = _places(cells)
-    return len(numbers) > 1 and len(set(numbers)) == len(numbers)
-
-
-def _places(cells: Sequence[Any]) -> list[int]:
-    """Cells as whole numbers without a sign; none where one is anything else."""
     written = [str(cell).strip() for cell in cells]
-    if not all(cell.isascii() and cell.isdecimal() and len(cell) < 20 for cell in written):
-        return []
-    return [int(cell) for cell in written]
+    if len(cells) < 2 or not all(cell.isascii() and cell.isdecimal() and len(cell) < 20 for cell in written):
+        return False
+    return all(later - earlier == 1 for earlier, later in pairwise(map(int, written)))

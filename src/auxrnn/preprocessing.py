@@ -136,6 +136,8 @@ def _read_list(items: list[Any], name: str, names: tuple[str, ...] = ()) -> RawS
                 f"{name}: expected {arrays[0].shape[1]} channels throughout as at 0, "
                 f"got {array.shape[1]} at sequence {index}."
             )
+    if not names and (doubt := doubtful_layout(max(map(len, arrays)), arrays[0].shape[1])):
+        warnings.warn(f"{name}: {doubt}, pass the transpose of each, x.T.", UserWarning, stacklevel=5)
     return RawSequences(arrays, names=names)
 
 

@@ -142,3 +142,11 @@ def test_a_text_is_that_of_a_file(tmp_path, size):
     (tmp_path / "a.txt").write_bytes(content)
     as_file = (tmp_path / "a.txt").read_text(encoding="utf-8-sig")
     assert "".join(feed_text(cut(content, size), "x")) == as_file == "a\nb\nc\nd\n\n\n\ufeffe\n"
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "latin-1", "gbk", "utf-7", "utf-8-sig"])
+def test_a_text_in_any_encoding(tmp_path, codec, size):
+    (tmp_path / "a.txt").write_bytes(content := "à\r\nb\rcà".encode(codec))
+    as_file = (tmp_path / "a.txt").read_text(encoding=codec)
+    assert "".join(feed_text(cut(content, size), "x", codec)) == as_file == "à\nb\ncà"

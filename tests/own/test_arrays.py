@@ -266,7 +266,30 @@ def test_arrays_of_other_names_are_not_read(tmp_path):
         np.save(tmp_path / f"{name}.npy", array)
     for path in (tmp_path / "a.npz", tmp_path):
         assert [row.label for row in rows_of(path)] == ["0", "1"]
-        assert find_arrays(path).form.notes == ("Arrays that are not read: meta_train, X_test.",)
+        assert find_arrays(path).form.notes == (
+            "X_test has no labels beside it: it is data to predict (auxrnn predict), and not read here.",
+            "Arrays that are not read: meta_train.",
+        )
     np.savez(tmp_path / "b.npz", X=np.zeros((2, 3)), y=np.array(["a", 1], dtype=object))
     with pytest.raises(InputError, match=r"y\.npy: expected plain numbers or texts, found Python objects"):
         find_arrays(tmp_path / "b.npz")
+
+
+def test_what_is_not_read_is_named(tmp_path):
+    steps, labels = np.zeros((4, 3)), np.arange(4) % 2
+    np.savez(tmp_path / "a.npz", X_train=steps, y_train=labels, X_test=steps, mask=steps)
+    assert find_arrays(tmp_path / "a.npz").form.notes == (
+        "X_test has no labels beside it: it is data to predict (auxrnn predict), and not read here.",
+        "Arrays that are not read: mask.",
+    )
+    assert find_arrays(tmp_path / "a.npz", labelled=False).form.notes == ()
+
+
+@pytest.mark.parametrize(("train", "test"), [("{}_training", "{}_testing"), ("train_{}", "holdout_{}")])
+def test_splits_under_any_name(tmp_path, train, test):
+    steps, labels = np.zeros((4, 3)), np.arange(4) % 2
+    arrays = {name.format(kind): array for name in (train, test) for kind, array in (("X", steps), ("y", labels))}
+    np.savez(tmp_path / "a.npz", **arrays)
+    reader = find_arrays(tmp_path / "a.npz")
+    assert [row.split for row in reader.rows()] == ["train"] * 4 + ["test"] * 4
+    assert reader.form.notes == ()

@@ -1,5 +1,7 @@
 """Times of every kind as numbers that order the rows."""
 
+from decimal import Decimal
+
 import pytest
 
 from auxrnn.errors import InputError
@@ -15,6 +17,7 @@ def test_since_the_first():
     assert read("5", "7", "4.5") == [0, 2, -0.5]
     assert read("0.25", "1e3") == [0.25, 1000]
     assert read(5, 7.5) == [0, 2.5]
+    assert read(Decimal("0.500"), Decimal("1")) == [0.5, 1]
     assert read("1,5", "2", decimal=",") == [1.5, 2]
 
 
@@ -37,8 +40,10 @@ def test_nanoseconds_of_numbers_and_dates():
         (("1_0",), "row 1: expected a time as a number or as 2024"),
         (("１",), "row 1: expected a time as a number"),
         (("",), "row 1: expected a time"),
+        (("1,5",), "got '1,5'. If , is the decimal mark, say so with --decimal"),
         (("inf",), "row 1: expected a finite time"),
         ((True,), "row 1: expected a time"),
+        ((1, 10**400), "row 2: expected a finite time"),
     ],
 )
 def test_what_is_no_time(cells, told):

@@ -44,3 +44,17 @@ def test_entries_that_come_late(tmp_path):
     path.write_text("\n")
     with pytest.raises(InputError, match="expected a JSON object a line, found none"):
         read(path)
+
+
+def test_types_that_python_does_not_have(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    columns = {
+        "when": pa.array([1_700_000_000_000_000_001], pa.timestamp("ns", tz="+02:00")),
+        "clock": pa.array([1], pa.time64("ns")),
+        "took": pa.array([5], pa.duration("ns")),
+        "left": pa.array([7], pa.duration("us")),
+    }
+    parquet.write_table(pa.table(columns), tmp_path / "a.parquet")
+    assert read(tmp_path / "a.parquet")[1] == [["2023-11-15 00:13:20.000000001+0200", "00:00:00.000000001", 5, 7]]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from auxrnn.errors import InputError
 from auxrnn.own.columns import header_notes, label_cell, label_named, named, numeric_columns, split_column
 from auxrnn.own.tables import open_table
 from auxrnn.reading import ReadingOptions
@@ -58,3 +59,23 @@ def test_a_first_row_that_may_be_data(tmp_path):
 )
 def test_label_cells(cell, label):
     assert label_cell(cell) == label
+
+
+@pytest.mark.parametrize(
+    "cell",
+    ["5%", "$5.20", "1 000", "1\u00a0000", "1'000.5", "1.000.000", "\u22121.5", "٣", "１２", "1.5D+01", '"1,000.5"'],
+)
+def test_numbers_written_otherwise_are_asked_about(tmp_path, cell):
+    """None of them is a number to CSV tools, and no column of numbers may go with a note alone."""
+    with pytest.raises(InputError, match=r"expected plain numbers with a point in 'a', got .* with --features"):
+        numeric_columns(table_of(tmp_path, "a,b", f"{cell},1", f"{cell},2"), used=frozenset())
+
+
+@pytest.mark.parametrize("cell", ["3_1", "0x10", "1.2.3", "2024-01-31", "10:30", "m1", "1/2", "A5", "12d5", "5 m"])
+def test_what_is_no_number_in_any_writing(tmp_path, cell):
+    assert numeric_columns(table_of(tmp_path, "a,b", f"{cell},1", f"{cell},2"), used=frozenset()) == ("b",)
+
+
+@pytest.mark.parametrize("name", ["split", "Fold", "is_train"])
+def test_a_part_in_numbers_is_no_channel(tmp_path, name):
+    assert numeric_columns(table_of(tmp_path, f"a,{name}", "1,0", "2,1"), used=frozenset()) == ("a",)

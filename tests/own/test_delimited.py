@@ -24,6 +24,8 @@ def test_a_line_of_excel_names_the_delimiter(tmp_path):
 def test_the_mark_that_parts_all_rows_alike(tmp_path):
     path = write_csv(tmp_path / "a.csv", "0;1,5;a", "1;2;b", "2;3,5;a")
     assert read(path)[1] == [["0", "1,5", "a"], ["1", "2", "b"], ["2", "3,5", "a"]]
+    numbers = write_csv(tmp_path / "c.csv", "0,5;1,5;2,5", "1,5;2,5;3,5")
+    assert read(numbers)[1] == [["0,5", "1,5", "2,5"], ["1,5", "2,5", "3,5"]]
     texts = write_csv(tmp_path / "b.csv", "text,label", "good; better; best,x", "bad,y")
     assert read(texts) == (("text", "label"), [["good; better; best", "x"], ["bad", "y"]])
 
@@ -62,24 +64,22 @@ def test_commas_at_the_end_and_names_of_rows(tmp_path, lines, columns, rows):
     assert found == (columns, rows)
 
 
-@pytest.mark.parametrize(
-    ("lines", "header"),
-    [
-        (["id,time,0,1,label", "0,0,1.5,2.5,a"], True),
-        (["0,1,2", "1.5,2,3"], False),
-        (["a,1", "b,2"], False),
-        (["id,0.5", "1,2"], False),
-        (["1,some words", "2,others"], False),
-        (["x" * 61 + ",0", "1,2"], False),
-    ],
-)
-def test_whole_numbers_among_names(tmp_path, lines, header):
-    assert open_table(write_csv(tmp_path / "a.csv", *lines), ReadingOptions()).header is header
+def test_lines_before_the_table_that_were_filled_up(tmp_path):
+    path = write_csv(tmp_path / "a.csv", "Device X,,", "Date,today,", "id,a,b", "1,2,3", "2,3,4")
+    with pytest.raises(InputError, match=r"got 1 and 3\. If there are lines before the table, say so with --skip 2;"):
+        read(path)
+    assert read(path, skip=2)[0] == ("id", "a", "b")
+
+
+def test_many_lines_before_the_table(tmp_path):
+    path = write_csv(tmp_path / "a.csv", *(f"line {number}" for number in range(30)), "id,a,b", "1,2,3")
+    with pytest.raises(InputError, match=r"row 31: expected 1 cells .* or a line before the table \(--skip N\)\?"):
+        read(path)
 
 
 def test_lines_before_the_table(tmp_path):
     path = write_csv(tmp_path / "a.csv", "Device: X", "Date: today", "", "id,a,b", "1,2,3", "2,3,4", "2,3,4")
-    with pytest.raises(InputError, match=r"got 1 and 3\. If there are lines before the table, say so with --skip 3\."):
+    with pytest.raises(InputError, match=r"got 1 and 3\. If there are lines before the table, say so with --skip 3;"):
         read(path)
     assert read(path, skip=3) == (("id", "a", "b"), [["1", "2", "3"], ["2", "3", "4"], ["2", "3", "4"]])
     assert next(open_table(path, ReadingOptions(skip=3)).rows())[0] == 5  # the line in the file

@@ -70,6 +70,7 @@ def test_classes_that_may_be_no_labels(tmp_path):
         (("01", "1", "001"), ["Note: '001', '01', '1' count as classes of their own"]),
         (("Yes", "yes", "no"), ["Note: 'Yes', 'yes' count as classes of their own"]),
         (("a  b", "a b"), ["Note: 'a  b', 'a b' count as classes of their own"]),
+        (("'up'", "up"), ["Note: \"'up'\", 'up' count as classes of their own"]),
         (("10", "1"), []),
         (("café", "cafe"), []),
     ],

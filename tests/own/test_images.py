@@ -89,8 +89,9 @@ def save(path, image, **options):
 PIXELS = np.arange(0, 180, 30, dtype=np.uint8).reshape(2, 3)
 
 
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_upright_as_the_camera_was_held(tmp_path, orientation):
+def test_upright_as_the_camera_was_held(tmp_path, orientation, suffix):
     """By the table of EXIF 2.3: where row 0 and column 0 of the stored pixels stand in the upright picture."""
     stored = {
         1: PIXELS,
@@ -104,7 +105,7 @@ def test_upright_as_the_camera_was_held(tmp_path, orientation):
     }[orientation]
     exif = Image.Exif()
     exif[0x0112] = orientation
-    path = save(tmp_path / "a.png", Image.fromarray(np.ascontiguousarray(stored)), exif=exif)
+    path = save(tmp_path / f"a{suffix}", Image.fromarray(np.ascontiguousarray(stored)), exif=exif)
     medium = medium_of([path, write_image(tmp_path / "b.png", PIXELS)], ReadingOptions())
     assert medium.form.image_shape == (2, 3)
     assert medium.read(path)[:, 0].tolist() == PIXELS.reshape(-1).tolist()

@@ -197,6 +197,43 @@ def test_row_numbers_are_no_channel(tmp_path, name):
         assert reader_of(tmp_path / "a.csv", features=f"{name},u").form.channel_names == (name, "u")
 
 
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("Unnamed: 0", lambda t, row: 7 * row % 20),  # rows in another order
+        ("Unnamed: 0", lambda t, row: row + row // 3),  # some left out
+        ("index", lambda t, row: row + row // 3),
+        ("index", lambda t, row: f"{row}.0"),
+        ("level_0", lambda t, row: 100 - row),
+        ("row_id", lambda t, row: t),  # begun anew in each sequence
+    ],
+)
+def test_row_numbers_in_any_order(tmp_path, name, number):
+    lines = many(lambda i, t, row: f"{number(t, row)},{i},{t},{t * t},{'ab'[i % 2]}")
+    form = reader_of(write_csv(tmp_path / "a.csv", f"{name},id,time,u,label", *lines)).form
+    assert form.channel_names == ("u",)
+    assert form.notes == (f"Row numbers that are not read: {name}; --features names those that are.",)
+
+
+def test_an_id_that_counts_the_rows_is_asked_about(tmp_path):
+    lines = many(lambda i, t, row: f"{row},m{i},{t},{t * t},{'ab'[i % 2]}")
+    path = write_csv(tmp_path / "a.csv", "id,machine,time,u,label", *lines)
+    with pytest.raises(InputError, match="expected an id of sequences, got 'id', which counts the rows"):
+        reader_of(path)
+    assert [len(row.sequence) for row in reader_of(path, id="machine").rows()] == [5] * 4
+    assert [len(row.sequence) for row in reader_of(path, id="id").rows()] == [1] * 20
+    lines = [f"{row},{row},{row % 7},{'ab'[row // 10]}" for row in range(20)]
+    for name in ("id", "sample"):
+        form = reader_of(write_csv(tmp_path / "b.csv", f"{name},time,u,label", *lines), window=5).form
+        assert form.channel_names == ("u",)
+        assert form.notes == (f"Row numbers that are not read: {name}; --features names those that are.",)
+
+
+def test_measurements_under_a_name_of_row_numbers(tmp_path):
+    lines = many(lambda i, t, row: f"{row % 3},{i},{t},{t * t},{'ab'[i % 2]}")
+    assert reader_of(write_csv(tmp_path / "a.csv", "no,id,time,u,label", *lines)).form.channel_names == ("no", "u")
+
+
 def test_an_index_in_parquet_is_no_channel(tmp_path):
     pa = pytest.importorskip("pyarrow")
     from pyarrow import parquet

@@ -122,6 +122,14 @@ def test_roles_come_from_the_training_file(tmp_path):
     assert rows == [("a b", "x", "train"), ("c d", "y", "train"), ("e f", "x", "test"), ("g h", "y", "test")]
 
 
+@pytest.mark.parametrize("test", [("x y,0", "z w,1"), ("Text,Label", "x y,0")])
+def test_a_test_file_without_any_column_of_training_is_refused(tmp_path, test):
+    write_csv(tmp_path / "train.csv", "text,label", "a b,0", "c d,1")
+    write_csv(tmp_path / "test.csv", *test)
+    with pytest.raises(InputError, match=r"test\.csv: expected a column 'text' as in training, found"):
+        recognise(tmp_path, ReadingOptions())
+
+
 @pytest.mark.parametrize("test", [("text,fold", "e f,0"), ("id,text", "1,e f")])
 def test_a_test_file_without_the_label_is_data_to_predict(tmp_path, test):
     write_csv(tmp_path / "train.csv", "id,text,label", "1,a b,0", "2,c d,1")

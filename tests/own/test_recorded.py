@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from auxrnn.errors import InputError
-from auxrnn.own.files import find_class_folder
+from auxrnn.own.class_folders import find_class_folder
 from auxrnn.own.importing import read_source
 from auxrnn.own.media import medium_of
 from auxrnn.own.unlabelled import read_unlabelled
@@ -72,3 +72,18 @@ def test_arrays(tmp_path):
     np.save(tmp_path / "4.npy", np.zeros((2, 2, 2)))
     with pytest.raises(InputError, match=r"4\.npy: expected numbers \(T,\) or \(T, C\)"):
         medium_of([tmp_path / "4.npy"], ReadingOptions())
+
+
+def test_arrays_with_the_steps_last_are_doubted(tmp_path):
+    np.save(tmp_path / "1.npy", np.zeros((3, 60)))
+    (note,) = medium_of([tmp_path / "1.npy"], ReadingOptions()).form.notes
+    assert note.startswith("Warning: read as 3 steps of 60 channels each; if the steps stand last")
+
+
+def test_an_id_within_a_recording_is_no_channel(tmp_path):
+    path = write_csv(tmp_path / "1.csv", "id,u", "7,1", "7,2")
+    form = medium_of([path], ReadingOptions()).form
+    assert (form.channel_names, form.notes[0]) == (
+        ("u",),
+        "Columns that are not read: id; --features names those that are.",
+    )

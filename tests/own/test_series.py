@@ -108,3 +108,44 @@ def test_predicting_with_labels_and_without(tmp_path):
     for path in (with_labels, without):
         found = [row.sequence for row in read_unlabelled(path, form, ReadingOptions())]
         assert np.array_equal(found, [[[7], [8]], [[9], [9]]])
+
+
+def test_lists_that_are_texts(tmp_path):
+    path = write_csv(tmp_path / "a.csv", "pixels,label", "0 255 3,x", '"[1.5, 2]",y')
+    assert read(path, rows="series") == [([[0], [255], [3]], "x", None), ([[1.5], [2]], "y", None)]
+    wrong = write_csv(tmp_path / "b.csv", "pixels,label", "0 255,x", '"[[1, 2], [3, 4]]",y')
+    with pytest.raises(InputError, match="row 3: expected a number as value"):
+        read(wrong, rows="series")
+
+
+def test_steps_that_only_later_rows_have(tmp_path):
+    """The first 200 rows, by which columns are told, may all be shorter."""
+    short, long = "1\t5\t6\tNaN\tNaN", "2\t5\t6\t7\t8"
+    assert read(write_csv(tmp_path / "Toy_TRAIN.tsv", *[short] * 210, *[long] * 2))[-1][0] == [[5], [6], [7], [8]]
+
+
+@pytest.mark.parametrize("width", [2, 4, 5])
+def test_tables_without_names_of_another_width_are_refused(tmp_path, width):
+    """What stands in the first column cannot be known."""
+    train = write_csv(tmp_path / "Toy_TRAIN.tsv", *["-1\t0.5\t1\t2\t4\t4", "1\t2\t3\t3\t3\t3"] * 2)
+    form = recognise(train, ReadingOptions()).form
+    other = write_csv(tmp_path / "new.tsv", *["\t".join("1" * (width - 1) + "7")] * 2)
+    if width != 5:
+        with pytest.raises(InputError, match=f"expected 6 columns as in training, or 5 without labels, found {width}"):
+            list(read_unlabelled(other, form, ReadingOptions()))
+    other.rename(tmp_path / "Toy_TEST.tsv")
+    with pytest.raises(InputError, match=f"expected 6 columns as in training, found {width}"):
+        recognise(train, ReadingOptions())
+
+
+def test_lists_with_the_steps_last_are_doubted(tmp_path):
+    path = write_lists(tmp_path / "a.jsonl", *[[list(range(60))] * 3] * 4)
+    (note,) = recognise(path, ReadingOptions()).form.notes
+    assert note.startswith("Warning: read as 3 steps of 60 channels each; if the steps stand last")
+
+
+def test_decimal_commas_name_their_option(tmp_path):
+    path = write_csv(tmp_path / "Toy_TRAIN.txt", *["1;0,5;2,5;3,5", "2;4,5;5,5;6,5"] * 2)
+    with pytest.raises(InputError, match="If the comma is the decimal mark say --decimal ,"):
+        recognise(path, ReadingOptions())
+    assert read(path, decimal=",")[0] == ([[0.5], [2.5], [3.5]], "1", None)

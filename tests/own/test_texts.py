@@ -3,6 +3,7 @@
 import pytest
 
 from auxrnn.errors import InputError
+from auxrnn.own.recognise import recognise
 from auxrnn.own.tables import open_table
 from auxrnn.own.texts import find_text_reader
 from auxrnn.reading import ReadingOptions
@@ -59,3 +60,24 @@ def test_numbers_are_texts_where_nothing_else_can_be_meant(tmp_path):
     assert [row.sequence for row in reader.rows()] == ["12", "7"]
     with pytest.raises(InputError, match="expected --text COLUMN"):
         reader_of(write_csv(tmp_path / "b.csv", "text,load,label", "12,1,x", "7,2,y"))
+
+
+@pytest.mark.parametrize("cells", [("1 2 3", "4 5 6"), ("[1, 2]", "[3.5, 4]")])
+def test_lists_of_numbers_are_asked_about(tmp_path, cells):
+    for name in ("pixels", "sequence"):
+        path = write_csv(tmp_path / "a.csv", f"{name},label", *(f'"{cell}",x' for cell in cells))
+        with pytest.raises(InputError, match=r"expected --text COLUMN.*or --rows series"):
+            recognise(path, ReadingOptions())
+    assert [row.sequence for row in reader_of(path, text="sequence").rows()] == list(cells)
+
+
+def test_dates_are_no_texts(tmp_path):
+    path = write_csv(tmp_path / "a.csv", "made,words", "2024-01-31 12:00:00,up", "2024-02-01 12:00:00,down")
+    with pytest.raises(InputError, match="expected --text COLUMN"):
+        reader_of(path)
+
+
+def test_ends_of_lines_are_those_of_files_of_texts(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b'text,label\r\n"a\r\nb\rc\n",x\r\n')
+    assert [row.sequence for row in reader_of(path).rows()] == ["a\nb\nc\n"]

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +18,10 @@ from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
 from auxrnn.config import ModelConfig
 from auxrnn.errors import InputError
+from auxrnn.own.rows import Form
 from auxrnn.persistence import SavedModel, save_model
 from auxrnn.preprocessing import Preprocessing
+from auxrnn.reading import ReadingOptions
 from auxrnn.runs import live
 from auxrnn.runs.live import Request, follow_sequence
 from auxrnn.runs.use import predict_file
@@ -90,6 +92,16 @@ def test_characters_as_predict_has_them(tmp_path, config):
     ((number, _, shares),) = said(saved, tmp_path / "a.txt")
     assert number == len(text)
     assert shares == pytest.approx(list(answer.shares), abs=1e-6)
+
+
+def test_texts_in_the_encoding_of_training(tmp_path):
+    """`ab` in UTF-16 is UTF-8 too, of other characters."""
+    options = ReadingOptions(encoding="utf-16-le").to_dict()
+    own = {"own": {"form": asdict(Form("text files", "characters", dtype="uint16")), "reading": options}}
+    saved = replace(saved_model(TEXT), facts=own)
+    assert said(saved, standard_input="ab\r\nb".encode("utf-16-le")) == said(saved_model(TEXT), standard_input=b"ab\nb")
+    with pytest.raises(InputError, match="Expected a file with --state, for the model reads texts in utf-16-le"):
+        said(saved, standard_input=b"", state=tmp_path / "state")
 
 
 def test_raw_pixels_are_lines_of_pixels():

@@ -25,6 +25,9 @@ Array = npt.NDArray[Any]
 PIECE = 65_536
 """Bytes read at once."""
 
+UTF_8 = "utf-8-sig"
+"""Python's name of UTF-8 without the mark that may stand before it."""
+
 LONGEST_LINE = 1_000_000
 """Bytes of a line; longer ones are taken for a file of another kind."""
 
@@ -75,29 +78,32 @@ def pieces_of(file: BinaryIO, name: str, more: More = no_more, size: int = PIECE
             raise InputError(f"{name}: expected a file that grows, found it shorter than what was read already.")
 
 
-def feed_text(pieces: Iterator[bytes], name: str) -> Iterator[str]:
-    """Characters from UTF-8, whatever bytes a piece ends with; InputError with the place for other bytes.
+def feed_text(pieces: Iterator[bytes], name: str, codec: str = UTF_8) -> Iterator[str]:
+    """Characters, whatever bytes a piece ends with; InputError with the place for bytes that are none.
 
     Every character counts, as in a file that is read for training: ends of lines of any kind as one, and a mark of the
     encoding at the beginning as none.
     """
-    decoder, before = codecs.getincrementaldecoder("utf-8-sig")(), 0
+    decoder, before = codecs.getincrementaldecoder(codec)(), 0
     lines = io.IncrementalNewlineDecoder(None, translate=True)
+    called = "UTF-8" if codec == UTF_8 else codec
     for piece in pieces:
         waiting = len(decoder.getstate()[0])
         try:
             text = lines.decode(decoder.decode(piece))
         except UnicodeDecodeError as error:
             raise InputError(
-                f"{name}, byte {before - waiting + error.start + 1:,}: expected text in UTF-8, found {error.reason}."
+                f"{name}, byte {before - waiting + error.start + 1:,}: expected text in {called}, found {error.reason}."
             ) from error
         before += len(piece)
         _keep(pieces, len(decoder.getstate()[0]) + (lines.getstate()[1] & 1))  # a "\r" waits for a "\n"
         if text:
             yield text
-    if decoder.getstate()[0]:
-        raise InputError(f"{name}: expected text in UTF-8, found the end in the middle of a character.")
-    if text := lines.decode("", final=True):
+    try:
+        text = lines.decode(decoder.decode(b"", final=True), final=True)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name}: expected text in {called}, found the end in the middle of a character.") from error
+    if text:
         yield text
 
 

@@ -33,7 +33,10 @@ def opened_image(path: Path, where: str = "") -> Iterator[Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a broken file leads to warnings before it leads to an error
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
+            with (
+                path.open("rb") as file,
+                Image.open(file) as image,
+            ):  # of a path Pillow maps TIFF as if none were turned
                 if getattr(image, "is_animated", False) and image.format != "MPO":  # whose others are previews
                     raise InputError(
                         f"{place}: expected one image{at}, found several frames or pages. Save the one that is "
@@ -51,7 +54,9 @@ def opened_image(path: Path, where: str = "") -> Iterator[Any]:
 
 
 def upright_size(image: Any) -> tuple[int, int]:
-    """(columns, rows) of an image as its camera says that it was held; decodes nothing."""
+    """(columns, rows) of an image as its camera says that it was held; decodes none but TIFF, which Pillow turns."""
+    if image.format == "TIFF":
+        image.load()
     columns, rows = image.size
     return (rows, columns) if image.getexif().get(ORIENTATION) in LYING else (columns, rows)
 

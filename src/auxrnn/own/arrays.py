@@ -11,7 +11,7 @@ import math
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
@@ -24,20 +24,18 @@ from auxrnn.arrays import doubtful_layout
 from auxrnn.errors import InputError
 from auxrnn.own.encodings import check_expansion
 from auxrnn.own.rows import Array, Form, Label, Row, Split
+from auxrnn.own.split_names import split_named
 
 if TYPE_CHECKING:
     from auxrnn.batch import InputKind
 
-INPUT_NAMES = ("X", "x", "inputs", "data")
-LABEL_NAMES = ("y", "Y", "labels", "label", "target")
-LENGTH_NAMES = ("lengths", "length")
-PARTS: tuple[tuple[Split | None, tuple[str, ...]], ...] = (
-    ("train", ("_train", "_TRAIN")),
-    ("validation", ("_validation", "_valid", "_val", "_VAL", "_dev")),
-    ("test", ("_test", "_TEST")),
-    (None, ("",)),
-)
-"""How names of arrays end, by their split."""
+ROLES = {
+    "inputs": ("X", "x", "inputs", "data"),
+    "labels": ("y", "Y", "labels", "label", "target"),
+    "lengths": ("lengths", "length"),
+}
+"""What arrays are called, by what they are; with a split before or behind: `X_train`, `test_labels`."""
+SPLITS: tuple[Split | None, ...] = ("train", "validation", "test", None)
 LARGEST_SEQUENCE = 2**31  # bytes
 MOST_CODE_POINT = 0x10FFFF
 
@@ -123,12 +121,12 @@ class Part:
 class ArrayReader:
     """Sequences along the first dimension of arrays; uint8 counts as pixels, other numbers as values.
 
-    kind: of the target that y is. unread: names of arrays beside them.
+    kind: of the target that y is. notes: what is not read.
     """
 
     parts: tuple[Part, ...]
     kind: str = "class"
-    unread: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def form(self) -> Form:
@@ -145,12 +143,8 @@ class ArrayReader:
         kind: InputKind = "pixels" if pixels else "values"
         steps = array.shape[1]
         doubt = doubtful_layout(steps, channels)
-        notes = [f"Warning: {doubt}, save X.transpose(0, 2, 1)."] if doubt else []
-        if self.unread:
-            notes.append(f"Arrays that are not read: {', '.join(self.unread)}.")
-        return Form(
-            f"NumPy arrays: {shapes}", kind, channels, dtype, notes=tuple(notes), target=self.kind, labels=labels
-        )
+        notes = (*self.notes, *([f"Warning: {doubt}, save X.transpose(0, 2, 1)."] if doubt else []))
+        return Form(f"NumPy arrays: {shapes}", kind, channels, dtype, notes=notes, target=self.kind, labels=labels)
 
     @property
     def files(self) -> list[Path]:
@@ -183,13 +177,13 @@ class ArrayReader:
 
 def find_arrays(path: Path, *, labelled: bool = True, kind: str = "class") -> ArrayReader:
     """The arrays in an .npz file, in an .npy file with its labels beside it, or in a folder of .npy files."""
-    unread: list[str] = []
+    unknown: list[str] = []
     if path.is_dir():
         files = {file.stem: file for file in sorted(path.glob("*.npy"))}
-        unread = _unknown(files)
-        arrays = {name: read_header(file) for name, file in files.items() if name not in unread}
+        unknown = _unknown(files)
+        arrays = {name: read_header(file) for name, file in files.items() if name not in unknown}
     elif path.suffix.lower() == ".npz":
-        arrays, unread = _members(path)
+        arrays, unknown = _members(path)
     else:
         arrays = {"X": read_header(path)}
         if labelled:
@@ -208,9 +202,20 @@ def find_arrays(path: Path, *, labelled: bool = True, kind: str = "class") -> Ar
     sizes = {part.labels.shape[1:] for part in parts if part.labels is not None}
     if kind in ("classes", "value") and len(sizes) > 1:
         raise InputError(f"{path}: expected as many labels a sequence to train and to test, found {sizes}.")
+    if not labelled:
+        return ArrayReader(parts)
     used = [array for part in parts for array in (part.inputs, part.labels, part.lengths)]
-    unread += [name for name, array in arrays.items() if array not in used]
-    return ArrayReader(parts, kind if labelled else "class", tuple(unread) if labelled else ())
+    return ArrayReader(parts, kind, _unread([*unknown, *(name for name in arrays if arrays[name] not in used)]))
+
+
+def _unread(names: Sequence[str]) -> tuple[str, ...]:
+    """What to say of the arrays of these names, which are in no part."""
+    tests = [name for name in names if _role(name) == ("inputs", "test")]
+    notes = [
+        f"{name} has no labels beside it: it is data to predict (auxrnn predict), and not read here." for name in tests
+    ]
+    others = ", ".join(name for name in names if name not in tests)
+    return (*notes, *([f"Arrays that are not read: {others}."] if others else []))
 
 
 def _beside(path: Path) -> dict[str, Path]:
@@ -222,18 +227,16 @@ def _beside(path: Path) -> dict[str, Path]:
 
 def _unknown(names: Collection[str]) -> list[str]:
     """Those of the names that mean nothing here, where others do; they may hold anything."""
-    ends = [end for _, ends in PARTS for end in ends]
-    known = {name + end for name in (*INPUT_NAMES, *LABEL_NAMES, *LENGTH_NAMES) for end in ends}
-    unknown = [name for name in names if name not in known]
+    unknown = [name for name in names if _role(name) is None]
     return unknown if len(unknown) < len(names) else []
 
 
 def _parts(arrays: dict[str, ArrayFile], path: Path, labelled: bool) -> list[Part]:
     found = []
-    for split, ends in PARTS:
+    named = {name: role for name in arrays if (role := _role(name))}
+    for split in SPLITS:
         inputs, labels, lengths = (
-            _one(arrays, [name + end for name in names for end in ends], path)
-            for names in (INPUT_NAMES, LABEL_NAMES, LENGTH_NAMES)
+            _one(arrays, [name for name, role in named.items() if role == (kind, split)], path) for kind in ROLES
         )
         if inputs is None and not labelled and split is None and len(arrays) == 1:
             inputs = next(iter(arrays.values()))
@@ -248,11 +251,22 @@ def _parts(arrays: dict[str, ArrayFile], path: Path, labelled: bool) -> list[Par
     return found
 
 
+def _role(name: str) -> tuple[str, Split | None] | None:
+    """What an array is by its name, and of which split; None where the name says nothing."""
+    for kind, words in ROLES.items():
+        for word in words:
+            if name == word:
+                return kind, None
+            for rest in (name.removeprefix(f"{word}_"), name.removesuffix(f"_{word}")):
+                if rest != name and (split := split_named(rest)):
+                    return kind, split
+    return None
+
+
 def _one(arrays: dict[str, ArrayFile], names: list[str], path: Path) -> ArrayFile | None:
-    found = [name for name in names if name in arrays]
-    if len(found) > 1:
-        raise InputError(f"{path}: expected one of {', '.join(names)}, found {' and '.join(found)}.")
-    return arrays[found[0]] if found else None
+    if len(names) > 1:
+        raise InputError(f"{path}: expected one array for {names[0]}, found {' and '.join(names)}.")
+    return arrays[names[0]] if names else None
 
 
 def _checked(part: Part, kind: str) -> Part:

@@ -6,15 +6,17 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from math import isfinite
 from typing import Any
 
 from auxrnn.errors import InputError
-from auxrnn.numbers import parse_number
+from auxrnn.numbers import as_number, is_number, parse_number
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EXACT = 2**53  # whole numbers up to it are exact as floats
 LONGEST_WHOLE = 30
+MOST_EXACT = 10**LONGEST_WHOLE  # of whole numbers that are read exactly
 
 KEEP_ORDER = "If the rows stand in their order in the file, say --time ''."
 
@@ -40,7 +42,7 @@ class Clock:
         time = self._number(cell)
         is_date = time is None
         if time is None:
-            time = _nanoseconds(cell, row, where)
+            time = self._nanoseconds(cell, row, where)
         if self._first is None:
             self._first = is_date, row
             self._origin = time if isinstance(time, int) else 0
@@ -51,7 +53,7 @@ class Clock:
                 f"got {kinds[1]}, {str(cell)[:40]!r}."
             )
         if isinstance(time, float) and not isfinite(time):
-            raise InputError(f"{where(row)}: expected a finite time, got {cell!r}.")
+            raise InputError(f"{where(row)}: expected a finite time, got {str(cell)[:40]!r}.")
         return float(time - self._origin)
 
     def read_all(self, cells: Sequence[Any], rows: Sequence[int], where: Callable[[int], str]) -> list[float]:
@@ -73,8 +75,28 @@ class Clock:
                 time = parse_number(cell, self._decimal)
             except ValueError:
                 return None
-            return int(time) if time.is_integer() and abs(time) < EXACT else time
-        return cell if isinstance(cell, int | float) and not isinstance(cell, bool) else None
+        elif not isinstance(cell, int | float | Decimal) or isinstance(cell, bool):
+            return None
+        elif isinstance(cell, int) and abs(cell) < MOST_EXACT:
+            return cell
+        else:
+            time = as_number(cell)
+        return int(time) if time.is_integer() and abs(time) < EXACT else time
+
+    def _nanoseconds(self, cell: Any, row: int, where: Callable[[int], str]) -> int:
+        """A date as nanoseconds since 1970, UTC where it names no zone."""
+        try:
+            date = _date(cell)
+        except ValueError as error:
+            other = "," if self._decimal == "." else "."
+            hint = f" If {other} is the decimal mark, say so with --decimal." if is_number(cell, other) else ""
+            raise InputError(
+                f"{where(row)}: expected a time as a number or as 2024-01-31T12:00:00, got {str(cell)[:40]!r}.{hint} "
+                f"{KEEP_ORDER}"
+            ) from error
+        date = date if date.tzinfo else date.replace(tzinfo=UTC)
+        below = _BELOW_MICROSECONDS.search(cell) if isinstance(cell, str) else None
+        return (date - EPOCH) // timedelta(microseconds=1) * 1000 + (int(below[1].ljust(3, "0")) if below else 0)
 
 
 def are_times(cells: Sequence[Any], decimal: str = ".") -> bool:
@@ -87,14 +109,14 @@ def are_times(cells: Sequence[Any], decimal: str = ".") -> bool:
     return len(set(times)) == len(times) > 0
 
 
-def _nanoseconds(cell: Any, row: int, where: Callable[[int], str]) -> int:
-    """A date as nanoseconds since 1970, UTC where it names no zone."""
+def is_date(cell: Any) -> bool:
+    """Whether a cell is a date that a clock reads."""
     try:
-        date = cell if isinstance(cell, datetime) else datetime.fromisoformat(str(cell).strip())
-    except ValueError as error:
-        raise InputError(
-            f"{where(row)}: expected a time as a number or as 2024-01-31T12:00:00, got {str(cell)[:40]!r}. {KEEP_ORDER}"
-        ) from error
-    date = date if date.tzinfo else date.replace(tzinfo=UTC)
-    below = _BELOW_MICROSECONDS.search(cell) if isinstance(cell, str) else None
-    return (date - EPOCH) // timedelta(microseconds=1) * 1000 + (int(below[1].ljust(3, "0")) if below else 0)
+        _date(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _date(cell: Any) -> datetime:
+    return cell if isinstance(cell, datetime) else datetime.fromisoformat(str(cell).strip())

@@ -98,8 +98,11 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _cells(column: Any) -> list[Any]:
-    """The cells of a column; nanoseconds, which Python's dates do not have, as whole numbers since 1970."""
-    if str(column.type).startswith("timestamp[ns"):
+    """The cells of a column; what Python has no type for becomes a text, and a duration a whole number of its unit."""
+    kind = str(column.type)
+    if kind.startswith(("timestamp[ns", "time64[ns")):
+        column = column.cast("string")
+    elif kind.startswith("duration"):
         column = column.cast("int64")
     return column.to_pylist()
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from auxrnn.errors import InputError
-from auxrnn.numbers import are_counted, are_places, is_missing, is_number
-from auxrnn.own.clock import are_times
+from auxrnn.numbers import are_counted, are_numbers, is_missing, is_number, whole_number
+from auxrnn.own.clock import are_times, is_date
 from auxrnn.own.split_names import split_named
 from auxrnn.own.tables import Table
 from auxrnn.reading import ReadingOptions
@@ -25,16 +25,24 @@ TIME_NAMES = ("time", "timestamp", "step", "t", "time_step")
 DATE_NAMES = ("date", "datetime", "date_time")
 """They order rows where they can be read, but make no row a step."""
 SPLIT_NAMES = ("split", "set", "subset", "partition")
-INDEX_NAMES = re.compile(r"|index|idx|level_[0-9]+|row_?(number|id|index)?|nr|no|s[r.]{0,2} ?no\.?|#")
-"""Of columns that count the rows, where their cells do."""
-WRITTEN_INDEX = re.compile(r"unnamed: ?[0-9.]+|row[._ ]?names?")
-"""Of those that tools write, whose numbers need not follow each other: rows may have been left out or sorted since."""
-PANDAS_INDEX = re.compile(r"__index_level_[0-9]+__")
+PART_NAMES = frozenset((*SPLIT_NAMES, "fold", "folds", "kfold", "is_train", "is_test", "is_valid", "is_validation"))
+"""Of columns that say which part a row is of, in words or numbers: no channel unless it is named as one."""
+INDEX_NAMES = re.compile(r"|index|idx|level_[0-9]+|row[._ ]?names?|row_?(number|id|index)?|nr|no|s[r.]{0,2} ?no\.?|#")
+"""Of columns that number the rows, where their cells do."""
+PANDAS_INDEX = re.compile(r"__index_level_[0-9]+__|unnamed: ?[0-9.]+(_level_[0-9]+)?", re.IGNORECASE)
+"""What pandas calls an index without a name, and its column when read again: no channel, whatever stands there."""
 
 FEWEST_COUNTED = 10  # rows that must rise by one, where the name does not say what they are
 
 _UNIT = re.compile(r"[(\[][^()\[\]]*[)\]]$")
-_OTHER_MARK = re.compile(r"[+-]?[0-9]+(?:,[0-9]+)+(?:\.[0-9]+)?")  # a decimal comma, or one between thousands
+_OTHERWISE = re.compile(
+    r"[+\-\u2212]?[$\u20ac\u00a3\u00a5]?\s*"
+    r"(?:\d+(?:,\d+)*(?:\.\d+)?|\d{1,3}(?:[ .'\u2019\u00a0\u202f]\d{3})+(?:[.,]\d+)?|\d+\.\d*[dD][+-]?\d+)"
+    r"\s*(?:%|[$\u20ac\u00a3\u00a5])?"
+)
+"""Numbers as people and other programs write them: a decimal comma, marks between thousands, a percent sign, a
+currency, digits of other scripts, the minus of typesetters, Fortran's exponent.
+"""
 
 
 def named(table: Table, names: Sequence[str]) -> str | None:
@@ -78,7 +86,7 @@ def label_named(table: Table) -> str | None:
 
 
 def text_column(table: Table) -> str | None:
-    """The one column called like a text whose cells are no numbers."""
+    """The one column called like a text whose cells are no numbers, nor lists of them, nor dates."""
     found = [column for column in table.columns if column.strip().lower() in TEXT_NAMES and holds_words(table, column)]
     return found[0] if len(found) == 1 else None
 
@@ -92,14 +100,24 @@ def id_column(table: Table) -> str | None:
 def holds_words(table: Table, column: str) -> bool:
     """Whether most cells of a column in the first rows are texts and no numbers; so are none at all."""
     cells = [cell for cell in table.cells(column) if not is_missing(cell)]
-    words = sum(isinstance(cell, str) and not is_number(cell, table.decimal) for cell in cells)
+    words = sum(_is_word(cell, table.decimal) for cell in cells)
     return not cells or 2 * words > len(cells)
 
 
 def holds_sentences(table: Table, column: str) -> bool:
-    """Whether most cells of a column in the first rows have a blank within."""
+    """Whether most cells of a column in the first rows are words with a blank within, and no dates."""
     cells = table.cells(column)
-    return 2 * sum(isinstance(cell, str) and " " in cell.strip() for cell in cells) > len(cells)
+    return 2 * sum(_is_word(cell, table.decimal) and " " in cell.strip() for cell in cells) > len(cells)
+
+
+def holds_written_lists(table: Table, column: str) -> bool:
+    """Whether most cells of a column in the first rows are texts that list numbers."""
+    cells = table.cells(column)
+    return 2 * sum(isinstance(cell, str) and are_numbers(cell, table.decimal) for cell in cells) > len(cells)
+
+
+def _is_word(cell: Any, decimal: str) -> bool:
+    return isinstance(cell, str) and not (is_number(cell, decimal) or are_numbers(cell, decimal) or is_date(cell))
 
 
 def comes_again(table: Table, column: str) -> bool:
@@ -108,26 +126,38 @@ def comes_again(table: Table, column: str) -> bool:
     return len(set(cells)) < len(cells)
 
 
-def row_numbers(table: Table, key: str | None = None, *, endless: bool = False) -> frozenset[str]:
-    """The columns that count the rows, as tools write them: pandas' index, R's names of rows.
+def row_numbers(table: Table, key: str | None = None, *, cut: bool = False) -> frozenset[str]:
+    """The columns that number the rows, as tools write them: pandas' index, R's names of rows.
 
-    A column of another name counts rows where it goes on by one from one sequence to the next; key: the column that
-    says which sequence a row is of. endless: the sequences are parts of the table as it goes on.
+    A column that is named so has whole numbers that tell the rows of a sequence apart; one of another name counts rows
+    where it goes on by one from one sequence to the next. key: the column that says which sequence a row is of. cut:
+    the rows are one sequence that will be cut into several.
     """
+    keys = ["" if key is None else str(cell) for cell in table.cells(key or table.columns[0])]
+    several = (cut or len(set(keys)) > 1) and len(keys) >= FEWEST_COUNTED
     found = set()
-    keys = [] if key is None else [str(cell) for cell in table.cells(key)]
-    several = (endless or len(set(keys)) > 1) and len(table.sample) >= FEWEST_COUNTED
     for column in table.columns:
-        name = column.strip().lower()
-        if column == key:
-            continue
-        if WRITTEN_INDEX.fullmatch(name):
-            counts = are_places(table.cells(column))
-        else:
-            counts = bool(several or INDEX_NAMES.fullmatch(name)) and are_counted(table.cells(column))
-        if counts or PANDAS_INDEX.fullmatch(column):
+        if PANDAS_INDEX.fullmatch(column):
             found.add(column)
+        elif column != key:
+            cells = table.cells(column)
+            like_index = INDEX_NAMES.fullmatch(column.strip().lower())
+            if _number_rows(cells, keys) if like_index else several and are_counted(cells):
+                found.add(column)
     return frozenset(found)
+
+
+def counts_steps(table: Table, key: str, time: str | None) -> bool:
+    """Whether a column called like an id counts the rows, though their times differ: no two would be one sequence."""
+    cells = table.cells(key)
+    differ = time is not None and len({str(cell) for cell in table.cells(time)}) > 1
+    return differ and len(cells) >= FEWEST_COUNTED and are_counted(cells)
+
+
+def _number_rows(cells: Sequence[Any], keys: Sequence[str]) -> bool:
+    """Whether cells are whole numbers, none of them twice under one key."""
+    numbers = [whole_number(str(cell).strip()) for cell in cells]
+    return len(cells) > 1 and None not in numbers and len(set(zip(keys, numbers, strict=True))) == len(cells)
 
 
 def split_column(table: Table, given: str | None) -> str | None:
@@ -147,20 +177,27 @@ def numeric_columns(table: Table, *, used: frozenset[str]) -> tuple[str, ...]:
     found = []
     rows = table.sample
     for place, column in enumerate(table.columns):
-        if not column or column in used:
+        if not column or column in used or column.strip().lower() in PART_NAMES:
             continue
         cells = [cells[place] for cells in rows if not is_missing(cells[place])]
         numbers = sum(is_number(cell, table.decimal) for cell in cells)
         if 2 * numbers > len(cells):
             found.append(column)
-        elif cells and 2 * (numbers + sum(_has_commas(cell) for cell in cells)) > len(cells):
-            other = next(cell for cell in cells if _has_commas(cell))
+            continue
+        others = [cell for cell in cells if _is_written_otherwise(cell, table.decimal)]
+        if cells and 2 * (numbers + len(others)) > len(cells):
+            hint = "If the comma is the decimal mark say --decimal ,; else name" if "," in others[0] else "Name"
             raise InputError(
-                f"{table.path}: expected numbers with a {'comma' if table.decimal == ',' else 'point'} in {column!r}, "
-                f"got {other[:40]!r}. If the comma is the decimal mark say --decimal ,; else name the columns to read "
-                "with --features."
+                f"{table.path}: expected plain numbers with a {'comma' if table.decimal == ',' else 'point'} in "
+                f"{column!r}, got {others[0][:40]!r}. {hint} the columns to read with --features."
             )
     return tuple(found)
+
+
+def comma_hint(table: Table) -> str:
+    """What to say where the first rows have numbers with commas for points; nothing where they have not."""
+    cells = (cell for cells in table.sample[:1] for cell in cells if _is_written_otherwise(cell, table.decimal))
+    return " If the comma is the decimal mark say --decimal ,." if any("," in cell for cell in cells) else ""
 
 
 def unread_notes(table: Table, roles: Sequence[str | None], counting: frozenset[str], hint: str) -> tuple[str, ...]:
@@ -205,5 +242,5 @@ def label_cell(cell: Any) -> str | None:
     return str(cell).strip() or None
 
 
-def _has_commas(cell: Any) -> bool:
-    return isinstance(cell, str) and _OTHER_MARK.fullmatch(cell.strip()) is not None
+def _is_written_otherwise(cell: Any, decimal: str) -> bool:
+    return isinstance(cell, str) and _OTHERWISE.fullmatch(cell.strip()) is not None and not is_number(cell, decimal)

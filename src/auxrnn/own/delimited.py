@@ -18,16 +18,14 @@ from pathlib import Path
 from auxrnn.errors import InputError
 from auxrnn.numbers import are_counted, is_number
 from auxrnn.own.encodings import inner_suffix, text_lines
+from auxrnn.own.header import are_places, is_any_number, is_header
 from auxrnn.reading import ReadingOptions
 
 LARGEST_CELL = 2**28  # characters; more is a quote that was never closed
 MARKS = (",", ";", "\t", "|")
 LOOKED_AT = 20  # rows that tell how a file is written
-LONGEST_NAME = 60
-FEWEST_PLACES = 5  # columns whose names are their places, where nothing else says that they are names
 
 _SEPARATOR = re.compile(r"\s*sep=(.)\s*", re.IGNORECASE)  # Excel's own line
-_INTEGER = re.compile(r"[0-9]{1,9}")
 
 Numbered = tuple[int, list[str]]
 
@@ -99,7 +97,8 @@ class Delimited:
     @property
     def hint(self) -> str:
         """What a row of another number of cells may come from."""
-        return f" Is there a {self.dialect.delimiter!r}, or an end of line, in an unquoted text?"
+        mark = self.dialect.delimiter
+        return f" Is there a {mark!r}, or an end of line, in an unquoted text, or a line before the table (--skip N)?"
 
 
 def open_delimited(path: Path, options: ReadingOptions) -> tuple[tuple[str, ...], Delimited, tuple[str, ...]]:
@@ -123,9 +122,11 @@ def open_delimited(path: Path, options: ReadingOptions) -> tuple[tuple[str, ...]
         width = len(first)
     first = first[:width]
     _check_beginning(path, options, rows, width)
-    header = options.header == "yes" or (
-        options.header == "auto" and is_header(first, [cells[:width] for cells in others])
-    )
+    header = options.header == "yes"
+    if options.header == "auto":
+        below = [cells[:width] for cells in others]
+        counted = are_places(path, options, first, below)
+        header = is_header(first, below) if counted is None else counted
     named = [name for name in first if name]
     if header and len(set(named)) < len(named):
         twice = next(name for name in named if named.count(name) > 1)
@@ -141,43 +142,21 @@ def _check_beginning(path: Path, options: ReadingOptions, rows: Sequence[Numbere
         return
     usual, number = Counter(widths).most_common(1)[0]
     start = next(place for place, found in enumerate(widths) if found == usual)
-    if width < usual and (width == 1 or start > 0) and 2 * number > len(widths):
-        raise InputError(
-            f"{path}: expected as many cells in the first row as in the others, got {width} and {usual}. If there are "
-            f"lines before the table, say so with --skip {rows[start + 1][0] - 1}."
-        )
+    if not (width < usual and (width == 1 or start > 0) and 2 * number > len(widths)):
+        filled = [_filled(cells) for _, cells in rows]  # of lines before a table that were filled up with delimiters
+        if filled[0] > 1 or max(filled) < 3 or is_number(rows[0][1][0]):
+            return
+        width, usual = 1, max(filled)
+        start = filled.index(usual) - 1
+    raise InputError(
+        f"{path}: expected as many cells in the first row as in the others, got {width} and {usual}. If there are "
+        f"lines before the table, say so with --skip {rows[start + 1][0] - 1}; if there are none, with --header no."
+    )
 
 
-def is_header(cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
-    """Whether a first row names the columns: short words throughout, their places, or whole numbers and words over
-    numbers.
-
-    The first name may be empty, as pandas leaves that of its index.
-    """
-    named = cells[1:] if len(cells) > 1 and not cells[0] else cells
-    if all(0 < len(cell) <= LONGEST_NAME and not is_number(cell) for cell in named):
-        return True
-    if _name_places(named, rows, indexed=len(named) < len(cells)):
-        return True
-    numbers = [cell for cell in named if is_number(cell)]
-    if any(len(cell) > LONGEST_NAME for cell in named) or not all(map(_INTEGER.fullmatch, numbers)):
-        return False
-    return any(cell and not is_number(cell) and _over_numbers(place, rows) for place, cell in enumerate(cells))
-
-
-def _name_places(cells: Sequence[str], rows: Sequence[Sequence[str]], *, indexed: bool) -> bool:
-    """Whether cells are the places of the columns, which tools write that have no names: 0, 1, 2, ...
-
-    indexed: beside an index without a name.
-    """
-    fewest = 2 if indexed else FEWEST_PLACES
-    if len(cells) < fewest or not are_counted(cells) or int(cells[0]) > 1:
-        return False
-    return not any(are_counted(row[-len(cells) :]) for row in rows)
-
-
-def _over_numbers(place: int, rows: Sequence[Sequence[str]]) -> bool:
-    return bool(rows) and all(len(cells) > place and is_number(cells[place]) for cells in rows)
+def _filled(cells: Sequence[str]) -> int:
+    """Cells up to the last that is not empty."""
+    return max((place for place, cell in enumerate(cells, 1) if cell.strip()), default=0)
 
 
 def _dialect(path: Path, options: ReadingOptions) -> Dialect:
@@ -204,14 +183,16 @@ def _first_line(dialect: Dialect) -> str:
 def _delimiter(dialect: Dialect) -> str:
     """The mark that parts all rows into most cells, as many in each; a comma where two do it alike.
 
+    One that makes numbers of most cells, with points or commas, is before others: the comma in `0,5;1,5` is none.
     Where none does, what parts most rows alike; else a comma if it parts the first row, or what parts it into most.
     """
     if inner_suffix(dialect.path) == ".tsv":
         return "\t"
-    counts = {mark: [len(cells) for cells in _sample(replace(dialect, delimiter=mark))] for mark in MARKS}
+    samples = {mark: _sample(replace(dialect, delimiter=mark)) for mark in MARKS}
+    counts = {mark: [len(cells) for cells in rows] for mark, rows in samples.items()}
     even = [mark for mark, found in counts.items() if len(set(found)) == 1 and found[0] > 1]
     if even:
-        return max(even, key=lambda mark: counts[mark][0])  # the first of equals
+        return max(even, key=lambda mark: (_are_mostly_numbers(samples[mark]), counts[mark][0]))  # the first of equals
     usual = {mark: Counter(found).most_common(1)[0] for mark, found in counts.items() if found}
     most = [mark for mark, (width, rows) in usual.items() if width > 1 and 2 * rows > len(counts[mark])]
     if most:
@@ -222,6 +203,11 @@ def _delimiter(dialect: Dialect) -> str:
     if inner_suffix(dialect.path) == ".txt":
         return " "
     return max(MARKS, key=lambda mark: sum(counts[mark]))
+
+
+def _are_mostly_numbers(rows: Sequence[Sequence[str]]) -> bool:
+    cells = [cell for row in rows for cell in row]
+    return 2 * sum(map(is_any_number, cells)) > len(cells)
 
 
 def _sample(dialect: Dialect) -> list[list[str]]:

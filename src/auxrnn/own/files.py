@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from auxrnn.errors import InputError
 from auxrnn.own.columns import PATH_NAMES, holds_words, label_cell, named, row_numbers, split_column, unread_notes
 from auxrnn.own.labels import label_columns
-from auxrnn.own.media import MEDIA, Medium, is_known, kind_of, medium_of
+from auxrnn.own.media import Medium, is_known, kind_of, medium_of
 from auxrnn.own.rows import Form, Label, Row, Split
-from auxrnn.own.split_names import split_named, split_of
+from auxrnn.own.split_names import split_of
 from auxrnn.own.tables import Table
 from auxrnn.reading import ReadingOptions, join_names
 
@@ -62,91 +62,6 @@ class FileReader:
     def rows(self, skip: int = 0) -> Iterator[Row]:
         for entry in self.entries[skip:]:
             yield Row(entry.where or str(entry.path), self.medium.read(entry.path), entry.label, entry.split)
-
-
-def find_class_folder(folder: Path, options: ReadingOptions) -> FileReader:
-    """A folder with one subfolder a class; or with folders of splits, each of them such a folder.
-
-    A folder named like a split is one where it holds folders alone: a class may be called `train`.
-    """
-    if options.kind != "class":
-        raise InputError(
-            f"{folder}: expected one class a file in a folder of classes, got --target {options.target}. Make a table "
-            "with a column of paths and columns of labels instead."
-        )
-    subfolders = visible_folders(folder)
-    named: dict[Path, Split] = {path: split for path in subfolders if (split := split_named(path.name))}
-    parted = {path: split for path, split in named.items() if _holds_folders_alone(path)}
-    source = "folder with one subfolder a class"
-    if parted:
-        others = [path.name for path in subfolders if path not in parted]
-        if others:
-            raise InputError(
-                f"{folder}: expected folders of splits alone or of classes alone, found {others[0]!r} beside "
-                f"{next(iter(parted)).name!r}, which is named as a split. Move one of them elsewhere, or rename it."
-            )
-        if "train" not in parted.values():
-            raise InputError(
-                f"{folder}: expected a folder of training data, found {', '.join(path.name for path in parted)}."
-            )
-        order = ("train", "validation", "test")
-        names = [path.name for path in sorted(parted, key=lambda path: (order.index(parted[path]), path.name))]
-        source = f"{' and '.join(names)} folders with one subfolder a class"
-    elif len(named) == len(subfolders):
-        raise InputError(f"{subfolders[0]}: expected one subfolder a class in a folder named as a split, found none.")
-    entries: list[Entry] = []
-    ignored = 0
-    if not parted:
-        _refuse_like_subfolders(folder, subfolders)
-    for path, split in parted.items() or [(folder, None)]:
-        found, other = _class_entries(visible_folders(path), split)
-        entries, ignored = entries + found, ignored + other
-    kinds = {kind_of(entry.path) for entry in entries}
-    if kinds & MEDIA:  # tables beside media tell something of them
-        kept = [entry for entry in entries if kind_of(entry.path) in MEDIA]
-        entries, ignored = kept, ignored + len(entries) - len(kept)
-    notes = [f"{ignored:,} files of other kinds are left out."] if ignored else []
-    return FileReader(tuple(entries), medium_of([entry.path for entry in entries], options), source, tuple(notes))
-
-
-def _class_entries(classes: Sequence[Path], split: Split | None) -> tuple[list[Entry], int]:
-    """The files of each class, and the number of files of other kinds; a class may hold folders of splits."""
-    inner = [visible_folders(path) for path in classes]
-    within = split is None and all(
-        parts and all(split_named(part.name) for part in parts) and _holds_folders_alone(path)
-        for path, parts in zip(classes, inner, strict=True)
-    )
-    entries: list[Entry] = []
-    ignored = 0
-    for path in classes:
-        found, other = class_files(path)
-        ignored += other
-        for file in found:
-            own = split_named(file.relative_to(path).parts[0]) if within else split
-            entries.append(Entry(file, path.name, own))
-    return entries, ignored
-
-
-def _refuse_like_subfolders(folder: Path, subfolders: Sequence[Path]) -> None:
-    """Ask which of two levels names the classes, where each folder holds the same folders and no files.
-
-    Folders of splits within classes tell it themselves.
-    """
-    inner = [[part.name for part in visible_folders(path)] for path in subfolders]
-    alike = len(inner) > 1 and len(inner[0]) > 1 and all(names == inner[0] for names in inner)
-    if alike and not all(map(split_named, inner[0])) and all(map(_holds_folders_alone, subfolders)):
-        outer, classes = (" and ".join(names[:2]) for names in ([path.name for path in subfolders], inner[0]))
-        raise InputError(
-            f"{folder}: expected one level of folders that names the classes, found the folders {classes} in each of "
-            f"{outer}. Name the outer ones train and test if they are splits; else move the files of a class into its "
-            "own folder."
-        )
-
-
-def _holds_folders_alone(folder: Path) -> bool:
-    """Whether there are folders in a folder, and no files that could be sequences."""
-    files = (path for path in folder.iterdir() if is_known(path) and not path.name.startswith("."))
-    return bool(visible_folders(folder)) and not any(path.is_file() for path in files)
 
 
 def find_list_reader(table: Table, options: ReadingOptions) -> FileReader:
@@ -200,14 +115,19 @@ def is_file_list(table: Table, options: ReadingOptions) -> bool:
 
 
 def visible_folders(folder: Path) -> list[Path]:
-    """Subfolders in the order of their names, hidden ones left out."""
+    """Subfolders in the order of their names, hidden ones left out; InputError for a link to nothing."""
     with os.scandir(folder) as entries:
         seen = [entry for entry in entries if not entry.name.startswith((".", "__"))]
-        return sorted(Path(entry) for entry in seen if entry.is_dir(follow_symlinks=False) or _leads_to_folder(entry))
+    for entry in seen:
+        if entry.is_symlink():
+            check_linked(Path(entry))
+    return sorted(Path(entry) for entry in seen if entry.is_dir())
 
 
-def _leads_to_folder(entry: os.DirEntry[str]) -> bool:
-    return entry.is_symlink() and os.path.isdir(entry)
+def check_linked(path: Path) -> None:
+    """InputError for a link to nothing, or to itself."""
+    if os.path.islink(path) and not os.path.exists(path):
+        raise InputError(f"{path}: expected what it links to, found nothing there. Mend the link or remove it.")
 
 
 def check_regular(path: Path, where: str | None = None) -> None:
@@ -242,6 +162,7 @@ def known_files(folder: Path) -> tuple[list[Path], int]:
             if name.startswith("."):
                 continue
             path = Path(parent, name)
+            check_linked(path)
             if is_known(path):
                 check_regular(path)
                 found.append(path)

@@ -101,8 +101,8 @@ def _doubtful(stored: SequenceSet) -> list[str]:
 
 
 def _folded(name: str) -> str:
-    """A name without what may differ by accident: Unicode form, capitals, blanks, zeros before a number."""
-    plain = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+    """A name without what may differ by accident: Unicode form, capitals, blanks, quotes, zeros before a number."""
+    plain = " ".join(unicodedata.normalize("NFKC", name).casefold().strip("\"' ").split())
     return plain.lstrip("0") or "0" if plain.isdecimal() else plain
 
 

@@ -59,11 +59,10 @@ class Images:
 
     def read(self, path: Path) -> Array:
         with opened_image(path) as image:
-            size = upright_size(image)
-            if size != self._shape and self._size is None:
-                columns, rows = self._shape
-                raise InputError(f"{path}: expected an image of {columns}x{rows}, found {size[0]}x{size[1]}.")
             converted = as_seen(_eight_bits(image)).convert(self._mode)
+            if converted.size != self._shape and self._size is None:
+                found, expected = (f"{columns}x{rows}" for columns, rows in (converted.size, self._shape))
+                raise InputError(f"{path}: expected an image of {expected}, found {found}.")
             scaled = converted if converted.size == self._shape else converted.resize(self._shape)
             return np.asarray(scaled, dtype=np.uint8).reshape(-1, self.form.channels)
 

@@ -26,7 +26,7 @@ class JoinedReader:
         told = [note for form in forms for note in form.notes]
         self._form = replace(
             forms[0],
-            description=f"{_counted(parts)}, each a {forms[0].description}",
+            description=f"{_counted(parts)}, {'each ' if len(parts) > 1 else ''}a {forms[0].description}",
             notes=(*notes, *dict.fromkeys(told)),
         )
 

@@ -16,6 +16,7 @@ from auxrnn.errors import InputError
 from auxrnn.numbers import MISSING_WORDS, is_written_plainly
 from auxrnn.own.clock import KEEP_ORDER, Clock
 from auxrnn.own.columns import (
+    counts_steps,
     header_notes,
     id_column,
     label_cell,
@@ -259,11 +260,19 @@ def find_long_form_reader(
             f"{table.path}: expected --id COLUMN, which sequence a row belongs to, among "
             f"{', '.join(table.columns[:20])}; or --window N, to cut it into sequences of N rows."
         )
+    if options.time:
+        table.place(options.time, "time" if labelled else None)
+    counted = None
+    if options.id is None and key is not None and counts_steps(table, key, options.time or time_column(table, key)):
+        if options.window is None:
+            raise InputError(
+                f"{table.path}: expected an id of sequences, got {key!r}, which counts the rows. Say --id COLUMN, "
+                f"also --id {key} if every row is a sequence; or --window N, to cut the table into sequences of N rows."
+            )
+        key, counted = None, key
     if key is not None:
         table.place(key, "id" if labelled else None)
     time = time_column(table, key) if options.time is None else options.time or None
-    if time is not None:
-        table.place(time, "time" if labelled else None)
     split = split_column(table, options.split) if labelled else None
     features = options.feature_names
     for name in features:
@@ -271,10 +280,10 @@ def find_long_form_reader(
     used = [name for name in (key, time, split, *features) if name]
     label = label_columns(table, options, used=used if features else ()) if labelled else None
     names = label.names if label else ()
-    counting = row_numbers(table, key, endless=key is None and not whole)
+    counting = row_numbers(table, key, cut=key is None and not whole) | ({counted} if counted else set())
     if not features:
-        label_like = label_named(table) if whole else None
-        leave = {*used, time_named(table), *names, *options.label_names, options.label, label_like, *counting}
+        others = {label_named(table), id_column(table)} if whole else set()
+        leave = {*used, time_named(table), *names, *options.label_names, options.label, *others, *counting}
         features = numeric_columns(table, used=frozenset(name for name in leave if name))
     if not features:
         raise InputError(f"{table.path}: expected --features A,B,..., the columns of numbers, found none by itself.")

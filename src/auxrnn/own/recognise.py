@@ -8,14 +8,15 @@ from pathlib import Path
 from auxrnn.errors import InputError
 from auxrnn.own.archive import find_ts
 from auxrnn.own.arrays import find_arrays
+from auxrnn.own.class_folders import find_class_folder
 from auxrnn.own.columns import comes_again, id_column, numeric_columns, text_column, time_named
 from auxrnn.own.encodings import inner_suffix
-from auxrnn.own.files import find_class_folder, find_list_reader, is_file_list, visible_folders
+from auxrnn.own.files import find_list_reader, is_file_list, visible_folders
 from auxrnn.own.joined import JoinedReader
 from auxrnn.own.longform import find_long_form_reader
 from auxrnn.own.roles import with_roles
 from auxrnn.own.rows import Reader, Split
-from auxrnn.own.series import find_series_reader, is_series
+from auxrnn.own.series import check_as_wide, find_series_reader, is_series
 from auxrnn.own.split_names import split_within
 from auxrnn.own.tables import TABLE_SUFFIXES, Table, open_table
 from auxrnn.own.texts import find_text_reader
@@ -33,6 +34,9 @@ FINDERS: dict[str, Finder] = {
     "texts": find_text_reader,
 }
 """By what a row of a table is."""
+
+UNLABELLED: dict[str, Callable[..., Reader]] = {kind: FINDERS[kind] for kind in ("steps", "series", "texts")}
+"""Those that read tables without labels too."""
 
 _Part = tuple[Path, Split]
 
@@ -141,8 +145,13 @@ def _parts(parts: Sequence[_Part], options: ReadingOptions, source: Path, others
     like = with_roles(options, first.form.columns)
     kept: list[tuple[Reader, Split]] = [(first, parts[0][1])]
     for path, split in parts[1:]:
-        missing = [name for name in like.label_names if name not in open_table(path, like).places]
+        table = open_table(path, like)
+        if like.rows == "series" and options.features is None:
+            check_as_wide(table, like, labelled=True)
+        missing = [name for name in like.label_names if name not in table.places]
         if missing and split == "test":
+            if like.rows in UNLABELLED:
+                UNLABELLED[like.rows](table, like, labelled=False)  # which tells what else it lacks
             notes.append(
                 f"{path.name} has no column {missing[0]!r}: it is data to predict (auxrnn predict), and not read here."
             )

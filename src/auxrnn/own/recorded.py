@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from auxrnn.arrays import doubtful_layout
 from auxrnn.errors import InputError
 from auxrnn.own.arrays import ArrayFile, read_header
 from auxrnn.own.longform import find_long_form_reader
@@ -59,7 +60,9 @@ class Arrays:
         pixels = all(array.dtype == np.uint8 for array in arrays.values())
         dtype = common.name if common.kind in "fiu" and common.itemsize <= 8 else "float64"
         channels = 1 if len(first.shape) == 1 else first.shape[1]
-        self.form = Form("NumPy arrays of steps", "pixels" if pixels else "values", channels, dtype)
+        doubt = doubtful_layout(max(array.shape[0] for array in arrays.values()), channels)
+        notes = (f"Warning: {doubt}, save the transpose of each, X.T.",) if doubt else ()
+        self.form = Form("NumPy arrays of steps", "pixels" if pixels else "values", channels, dtype, notes=notes)
 
     def read(self, path: Path) -> Array:
         found = _checked(read_header(path)).whole()

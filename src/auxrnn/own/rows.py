@@ -85,5 +85,5 @@ def number_of(cell: Any, where: str, what: str, decimal: str = ".") -> float:
             hint = f" If {',' if decimal == '.' else '.'} is the decimal mark, say so with --decimal."
         raise InputError(f"{where}: expected a number as {what}, got {str(cell)[:40]!r}.{hint}") from error
     if np.isinf(number):
-        raise InputError(f"{where}: expected a finite number as {what}, got {cell!r}.")
+        raise InputError(f"{where}: expected a finite number as {what}, got {str(cell)[:40]!r}.")
     return number

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from auxrnn.arrays import doubtful_layout
 from auxrnn.errors import InputError
-from auxrnn.numbers import is_missing, is_number, whole_number
+from auxrnn.numbers import are_numbers, is_missing, is_number, listed_cells, whole_number
 from auxrnn.own.columns import (
     comes_again,
     header_notes,
@@ -76,7 +77,8 @@ class SeriesReader:
         if not self.lists:
             return 1
         first = self.table.sample[0] if self.table.sample else ()
-        return sum(_steps(first[place], "").shape[1] for place in self._places) if first else len(self.features)
+        parts = (_steps(first[place], "", self.table.decimal) for place in self._places) if first else ()
+        return sum(part.shape[1] for part in parts) or len(self.features)
 
     @cached_property
     def _places(self) -> list[int]:
@@ -103,7 +105,7 @@ class SeriesReader:
 
     def _joined(self, cells: Sequence[Any], where: str) -> Array:
         """The steps (T, C) of the lists of one row beside each other."""
-        parts = [_steps(cells[place], where) for place in self._places]
+        parts = [_steps(cells[place], where, self.table.decimal) for place in self._places]
         lengths = {len(part) for part in parts}
         if len(lengths) > 1:
             raise InputError(f"{where}: expected lists of one length, got {sorted(lengths)}.")
@@ -126,21 +128,33 @@ def find_series_reader(table: Table, options: ReadingOptions, *, labelled: bool 
     key = id_column(table)
     if not features:
         used = frozenset(name for name in (*names, split, key, *counting) if name)
-        features = _lists(table, used) or _steps_alike(numeric_columns(table, used=used))
+        features = _lists(table, used, written=True) or _step_columns(table, used)
     if not features:
         raise InputError(f"{table.path}: expected --features A,B,..., the columns of the steps, found none by itself.")
     if set(features) & {*names, split}:
         raise InputError(f"{table.path}: expected a different column for each option, got one twice.")
     notes = [*unread_notes(table, [*names, split, *features], counting, "")] if not options.features else []
-    lists = features[0] in _lists(table, frozenset(names))
+    lists = features[0] in _lists(table, frozenset(names), written=True)
     if not lists and any(is_missing(cells[table.places[features[-1]]]) for cells in table.sample):
         notes.append("Empty cells at the end of a row are taken for the end of a shorter series.")
-    return SeriesReader(table, features, lists, label, split, (*notes, *header_notes(table, options)))
+    reader = SeriesReader(table, features, lists, label, split, (*notes, *header_notes(table, options)))
+    return replace(reader, notes=(*reader.notes, *_layout_notes(reader)))
+
+
+def _layout_notes(reader: SeriesReader) -> tuple[str, ...]:
+    """What to say where the lists of the first rows seem to have their steps last."""
+    cells = reader.table.cells(reader.features[0])
+    longest = max((len(cell) for cell in cells if isinstance(cell, list | tuple)), default=0)
+    if not reader.lists or not longest:
+        return ()
+    doubt = doubtful_layout(longest, reader.form.channels)
+    return (f"Warning: {doubt}, write a list of channels for each step.",) if doubt else ()
 
 
 def is_series(table: Table, options: ReadingOptions, *, archive: bool = False) -> bool:
     """Whether a row is a series: there are lists in its cells, or a label and many columns of numbers that count.
 
+    Lists that are written as texts may be texts: that has to be said.
     archive: it is a file of the UCR archive, with the label first and no names; those in .arff have names that count.
     """
     label = _with_label(table, options).label
@@ -193,19 +207,53 @@ def _are_counted(names: Sequence[str]) -> bool:
     return all(one[0] == other[0] and other[1] - one[1] == 1 for one, other in pairwise(pairs))
 
 
-def _steps_alike(columns: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of the columns whose names are alike but for numbers (dates, t0, t1), where most are; else all."""
-    forms = [re.sub("[0-9]+", "0", name) for name in columns]
-    form, number = Counter(forms).most_common(1)[0] if forms else ("", 0)
-    if number < FEWEST_STEPS or 2 * number <= len(columns):
-        return columns
-    return tuple(name for name, found in zip(columns, forms, strict=True) if found == form)
+def _step_columns(table: Table, used: frozenset[str]) -> tuple[str, ...]:
+    """The columns of the steps: those of numbers, and those named like them that are empty in the first rows.
+
+    Where most names are alike but for their numbers (t0, t1, dates), the others are of no steps.
+    """
+    numbers = frozenset(numeric_columns(table, used=used))
+    forms = Counter(_without_numbers(name) for name in numbers)
+    form, count = forms.most_common(1)[0] if forms else ("", 0)
+    if count >= FEWEST_STEPS and 2 * count > len(numbers):
+        numbers, forms = frozenset(name for name in numbers if _without_numbers(name) == form), Counter({form})
+    return tuple(
+        name
+        for name in table.columns
+        if name in numbers
+        or (name not in used and _without_numbers(name) in forms and all(map(is_missing, table.cells(name))))
+    )
 
 
-def _lists(table: Table, used: frozenset[str]) -> tuple[str, ...]:
-    """The columns beside `used` with lists of numbers in their first cells."""
+def _without_numbers(name: str) -> str:
+    return re.sub("[0-9]+", "0", name)
+
+
+def check_as_wide(table: Table, like: ReadingOptions, *, labelled: bool) -> None:
+    """InputError where a table without names of columns is not as wide as that of training, whose columns `like` names.
+
+    What stands where cannot be known then.
+    """
+    steps, labels = len(like.feature_names), len(like.label_names)
+    numbered = [*like.label_names, *like.feature_names] == [str(place) for place in range(1, steps + labels + 1)]
+    if table.header or not numbered or len(table.columns) in (steps + labels, None if labelled else steps):
+        return
+    wanted = f"{steps + labels} columns as in training{'' if labelled else f', or {steps} without labels'}"
+    raise InputError(
+        f"{table.path}: expected {wanted}, found {len(table.columns)} and no names. Fill the rows of shorter series up "
+        "with empty cells."
+    )
+
+
+def _lists(table: Table, used: frozenset[str], *, written: bool = False) -> tuple[str, ...]:
+    """The columns beside `used` with lists of numbers in their first cells; written: also those that are texts."""
     pairs = zip(table.columns, table.sample[0], strict=True) if table.sample else ()
-    return tuple(name for name, cell in pairs if name not in used and _is_numbers(cell))
+    return tuple(
+        name
+        for name, cell in pairs
+        if name not in used
+        and (_is_numbers(cell) or (written and isinstance(cell, str) and are_numbers(cell, table.decimal)))
+    )
 
 
 def _is_numbers(cell: Any) -> bool:
@@ -214,10 +262,12 @@ def _is_numbers(cell: Any) -> bool:
     return _is_numbers(cell[0]) or is_number(cell[0]) or cell[0] is None
 
 
-def _steps(cell: Any, where: str) -> Array:
-    """A list of numbers as steps (T, 1), or a list of lists as (T, C)."""
+def _steps(cell: Any, where: str, decimal: str) -> Array:
+    """A list of numbers, or of the text that writes them, as steps (T, 1); a list of lists as (T, C)."""
     if cell is None:
         return np.empty((0, 1))
+    if isinstance(cell, str):
+        cell = listed_cells(cell, decimal)
     try:
         steps = [one if isinstance(one, list | tuple) else [one] for one in cell]
         values = np.array([[number_of(value, where, "value") for value in step] for step in steps], dtype=np.float64)

@@ -9,8 +9,10 @@ from pathlib import Path
 from auxrnn.errors import InputError
 from auxrnn.own.columns import (
     TEXT_NAMES,
+    comma_hint,
     header_notes,
     holds_sentences,
+    holds_written_lists,
     id_column,
     label_named,
     named,
@@ -29,7 +31,10 @@ from auxrnn.reading import ReadingOptions, join_names
 
 @dataclass(frozen=True)
 class TextReader:
-    """The rows of a table as texts, read by characters. label is None where the file is to be predicted only."""
+    """The rows of a table as texts, read by characters. label is None where the file is to be predicted only.
+
+    Ends of lines of any kind are one character, as in files of texts and in streams.
+    """
 
     table: Table
     text: str
@@ -70,7 +75,7 @@ class TextReader:
                 raise InputError(f"{where}: expected a text of at most {LARGEST_CELL:,} characters, got a longer one.")
             yield Row(
                 where,
-                content,
+                content.replace("\r\n", "\n").replace("\r", "\n"),
                 None if self.label is None else self.label.label(cells, where),
                 None if split is None else split_of(str(cells[split]), where),
             )
@@ -87,12 +92,13 @@ def find_text_reader(table: Table, options: ReadingOptions, *, labelled: bool = 
         beside = {label_named(table), split, *options.label_names}
         alone = [column for column in table.columns if column not in beside]  # nothing else can be meant
         found = [column for column in left if holds_sentences(table, column)]
-        found = alone if len(alone) == 1 and alone[0] == named(table, TEXT_NAMES) else found
+        if len(alone) == 1 and alone[0] == named(table, TEXT_NAMES) and not holds_written_lists(table, alone[0]):
+            found = alone
         if len(found) != 1 or (labelled and options.label is None and len(left) > 2):
             raise InputError(
                 f"{table.path}: expected --text COLUMN, the column of the texts, among "
                 f"{', '.join(table.columns[:20])}; or --id COLUMN or --window N for a table of one step a row, or "
-                "--rows series for one of a series a row."
+                f"--rows series for one of a series a row.{comma_hint(table)}"
             )
         text = found[0]
     table.place(text, "text" if labelled else None)

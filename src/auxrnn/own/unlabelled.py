@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,24 +12,15 @@ from auxrnn.own.arrays import find_arrays
 from auxrnn.own.delimited import Delimited
 from auxrnn.own.encodings import inner_suffix
 from auxrnn.own.files import check_regular, known_files
-from auxrnn.own.longform import find_long_form_reader
 from auxrnn.own.media import MEDIA, is_known, kind_of, medium_of
 from auxrnn.own.missing import fill_missing, kept_steps
-from auxrnn.own.recognise import recognise
+from auxrnn.own.recognise import UNLABELLED, recognise
 from auxrnn.own.roles import with_roles
-from auxrnn.own.rows import Form, Reader, Row
-from auxrnn.own.series import find_series_reader
+from auxrnn.own.rows import Form, Row
+from auxrnn.own.series import check_as_wide
 from auxrnn.own.stored import SequenceSet, is_set, open_set
 from auxrnn.own.tables import TABLE_SUFFIXES, open_table
-from auxrnn.own.texts import find_text_reader
 from auxrnn.reading import ReadingOptions
-
-FINDERS: dict[str, Callable[..., Reader]] = {
-    "texts": find_text_reader,
-    "steps": find_long_form_reader,
-    "series": find_series_reader,
-}
-"""By what a row of a table is."""
 
 
 def read_unlabelled(path: Path, form: Form, options: ReadingOptions) -> Iterator[Row]:
@@ -99,12 +90,15 @@ def _as_in_training(row: Row, form: Form, options: ReadingOptions) -> Row:
 
 def _file(path: Path, form: Form, options: ReadingOptions) -> Iterator[Row]:
     suffix = inner_suffix(path)
-    find = FINDERS.get(form.columns.get("rows", ""))
+    find = UNLABELLED.get(form.columns.get("rows", ""))
     table = suffix in TABLE_SUFFIXES or (suffix in (".txt", ".arff") and form.kind == "values")
     table = table or (suffix == ".txt" and "text" in form.columns and _is_table(path, options, form.columns["text"]))
     if find is not None and table:
         like = with_roles(options, form.columns)
-        return find(open_table(path, like), like, labelled=False).rows()
+        content = open_table(path, like)
+        if like.rows == "series" and options.features is None:
+            check_as_wide(content, like, labelled=False)
+        return find(content, like, labelled=False).rows()
     if path.suffix.lower() in (".npz", ".npy") and "NumPy arrays of steps" not in form.description:
         return find_arrays(path, labelled=False).rows()
     if is_known(path):

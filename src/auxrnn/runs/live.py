@@ -17,10 +17,11 @@ from typing import Any, BinaryIO, Literal, TextIO
 import numpy as np
 import torch
 
-from auxrnn.data.feeds import feed_binary, feed_lines, feed_text, no_more
+from auxrnn.data.feeds import UTF_8, feed_binary, feed_lines, feed_text, no_more
 from auxrnn.errors import InputError
 from auxrnn.files import check_place
 from auxrnn.moments import is_far
+from auxrnn.own.encodings import codec
 from auxrnn.persistence import SavedModel
 from auxrnn.preprocessing import RawSequences
 from auxrnn.runs.datasets import source_of
@@ -58,7 +59,17 @@ def follow_sequence(saved: SavedModel, request: Request, standard_input: BinaryI
     if saved.pixel_order is not None:
         raise InputError("Expected a model that reads pixels row by row to stream to, got one that needs whole images.")
     if request.binary and saved.spec.kind == "characters":
-        raise InputError("Expected numbers with --binary, got a model of characters, which reads UTF-8; leave it out.")
+        raise InputError("Expected numbers with --binary, got a model of characters, which reads texts; leave it out.")
+    if (
+        request.state is not None
+        and request.file is None
+        and saved.spec.kind == "characters"
+        and _codec(saved) != UTF_8
+    ):
+        raise InputError(
+            f"Expected a file with --state, for the model reads texts in {_codec(saved)}, got standard input, of which "
+            "the state keeps bytes of UTF-8 alone. Name the file, or leave --state out."
+        )
     learned = saved.preprocessing
     if request.binary and learned is not None and is_far(learned.mean, learned.scale):
         raise InputError(
@@ -125,7 +136,7 @@ def _steps(saved: SavedModel, pieces: Iterator[bytes], name: str, request: Reque
     learned = saved.preprocessing
     if saved.spec.kind == "characters":
         characters = "" if learned is None else learned.characters
-        for text in feed_text(pieces, name):
+        for text in feed_text(pieces, name, _codec(saved)):
             yield torch.from_numpy(encode(text, characters)).unsqueeze(0)
         return
     if request.binary:
@@ -150,10 +161,17 @@ def _channel_names(saved: SavedModel) -> tuple[str, ...]:
     return learned if source is None else source[0].channel_names
 
 
+def _codec(saved: SavedModel) -> str:
+    """What to read texts with: the encoding of the training files."""
+    source = source_of(saved.facts)
+    return UTF_8 if source is None else codec(source[1].encoding)
+
+
 def _form(saved: SavedModel, request: Request) -> str:
     """What a stream is read from, in words."""
     if saved.spec.kind == "characters":
-        return "A stream of text comes in UTF-8, every character a step."
+        encoding = "UTF-8" if _codec(saved) == UTF_8 else _codec(saved)
+        return f"A stream of text comes in {encoding}, every character a step."
     if request.binary:
         kind = "uint8" if saved.spec.kind == "pixels" else "little-endian float32"
         return f"With --binary it comes as {kind}, {saved.spec.size} a step."
