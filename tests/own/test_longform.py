@@ -229,6 +229,23 @@ def test_an_id_that_counts_the_rows_is_asked_about(tmp_path):
         assert form.notes == (f"Row numbers that are not read: {name}; --features names those that are.",)
 
 
+def test_a_file_to_predict_is_cut_as_that_of_training(tmp_path):
+    """Though it is too short to tell that its id counts the rows."""
+    lines = [f"{row},{row},{row % 7},{'ab'[row // 10]}" for row in range(20)]
+    form = reader_of(write_csv(tmp_path / "a.csv", "id,time,u,label", *lines), window=5).form
+    new = write_csv(tmp_path / "new.csv", "id,time,u", *(f"{row},{row},{row}" for row in range(6)))
+    found = [row.sequence.tolist() for row in read_unlabelled(new, form, ReadingOptions(window=5))]
+    assert found == [[[0], [1], [2], [3], [4]], [[5]]]
+
+
+def test_a_time_that_is_no_column_is_told(tmp_path):
+    path = write_csv(tmp_path / "a.csv", "id,time,u,label", *many(lambda i, t, row: f"{row},{t},{t},a"))
+    with pytest.raises(
+        InputError, match=r"expected --time to be one of its columns \(id, time, u, label\), got 'when'"
+    ):
+        reader_of(path, time="when")
+
+
 def test_measurements_under_a_name_of_row_numbers(tmp_path):
     lines = many(lambda i, t, row: f"{row % 3},{i},{t},{t * t},{'ab'[i % 2]}")
     assert reader_of(write_csv(tmp_path / "a.csv", "no,id,time,u,label", *lines)).form.channel_names == ("no", "u")

@@ -124,15 +124,23 @@ def visible_folders(folder: Path) -> list[Path]:
     return sorted(Path(entry) for entry in seen if entry.is_dir())
 
 
-def check_linked(path: Path) -> None:
-    """InputError for a link to nothing, or to itself."""
+def check_linked(path: Path, where: str | None = None) -> None:
+    """InputError for a link to nothing, or to itself. where: what to call it."""
     if os.path.islink(path) and not os.path.exists(path):
-        raise InputError(f"{path}: expected what it links to, found nothing there. Mend the link or remove it.")
+        raise InputError(
+            f"{where or path}: expected what it links to, found nothing there. Mend the link or remove it."
+        )
 
 
 def check_regular(path: Path, where: str | None = None) -> None:
-    """InputError for a pipe, a socket or a device, which may be waited for without an end. where: what to call it."""
-    if not os.path.isfile(path) and not os.path.isdir(path) and os.path.exists(path):
+    """InputError for a link to nothing, and for a pipe, a socket or a device, which may be waited for without an end.
+
+    where: what to call it.
+    """
+    if os.path.isfile(path) or os.path.isdir(path):  # one look at what most are
+        return
+    check_linked(path, where)
+    if os.path.exists(path):
         raise InputError(f"{where or path}: expected a regular file, found a pipe, a socket or a device. Take it out.")
 
 
@@ -162,10 +170,10 @@ def known_files(folder: Path) -> tuple[list[Path], int]:
             if name.startswith("."):
                 continue
             path = Path(parent, name)
-            check_linked(path)
             if is_known(path):
                 check_regular(path)
                 found.append(path)
             else:
+                check_linked(path)
                 other += 1
     return found, other

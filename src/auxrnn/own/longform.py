@@ -59,14 +59,14 @@ class LongFormReader:
         by = f"time {self.time!r}" if self.time else "in the order of the rows"
         key = f"id {self.id!r}, " if self.id else ""
         cut = f", cut into windows of {self.window:,} rows" if self.window else ""
-        columns = {"id": self.id, "time": self.time or ""}  # a file to predict has none either
+        columns = {"id": self.id or "", "time": self.time or ""}  # a file to predict has none either
         return Form(
             f"long-form table ({key}{by}, {self.label or 'no label'}){cut}",
             "values",
             len(self.features),
             channel_names=self.features,
             columns={"rows": "steps", "features": join_names(self.features)}
-            | {role: column for role, column in columns.items() if column is not None}
+            | columns
             | ({"label": join_names(self.label.names)} if self.label else {}),
             target=self.label.kind if self.label else "class",
             labels=self.label.values if self.label else (),
@@ -254,7 +254,9 @@ def find_long_form_reader(
 
     whole: the table is one sequence.
     """
-    key = options.id or (None if whole else id_column(table))
+    key = None if whole else id_column(table)
+    if options.id is not None:
+        key = options.id or None
     if key is None and not whole and options.window is None:
         raise InputError(
             f"{table.path}: expected --id COLUMN, which sequence a row belongs to, among "
