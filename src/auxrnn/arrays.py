@@ -31,7 +31,10 @@ def as_array(value: Any, name: str) -> Array:
                 f"{name}: expected dense numbers, got a tensor of {value.layout}. Convert it: .to_dense()."
             )
         wide = value.float() if value.is_floating_point() and value.dtype not in KNOWN_FLOATS else value
-        return wide.numpy(force=True)
+        try:
+            return wide.numpy(force=True)
+        except (RuntimeError, TypeError) as error:  # of the device meta, quantised, nested
+            raise InputError(f"{name}: expected numbers, got a tensor that numpy cannot read: {error}.") from error
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise InputError(f"{name}: expected numbers throughout, got a masked array. Fill it in: .filled(value).")
     try:
@@ -44,3 +47,21 @@ def as_array(value: Any, name: str) -> Array:
         return array
     missing = np.array([type(item).__name__ in MISSING for item in array.flat], dtype=bool).reshape(array.shape)
     return np.where(missing, np.nan, array) if missing.any() else array
+
+
+def as_numbers(value: Any, name: str) -> Array:
+    """`as_array`, where objects become float64.
+
+    Raises InputError for texts, whatever they say, and for numbers that float64 does not hold; TypeError, as numpy
+    does, for other objects.
+    """
+    array = as_array(value, name)
+    if array.dtype.kind != "O":
+        return array
+    text = next((item for item in array.flat if isinstance(item, str | bytes)), None)
+    if text is not None:
+        raise InputError(f"{name}: expected numbers, got a text, {str(text)[:50]!r}. Convert it first.")
+    try:
+        return array.astype(np.float64)
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"{name}: expected numbers that float64 holds, got: {error}.") from error
