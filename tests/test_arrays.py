@@ -57,7 +57,8 @@ def test_missing_values_of_pandas_are_nan() -> None:
         (NUMBERS.to_sparse(), r"X: expected dense numbers, .* Convert it: \.to_dense\(\)"),
         (np.ma.masked_array([1.0, 2.0], mask=[False, True]), r"X: expected numbers throughout, got a masked array"),
         ([[NUMBERS[0, 0].requires_grad_()]], "X: expected numbers, got tensors that numpy cannot read within a list"),
-        (NUMBERS.to("meta"), "X: expected numbers, got a tensor that numpy cannot read: .*no data"),
+        (torch.nested.nested_tensor([NUMBERS], layout=torch.jagged), "X: expected dense numbers, got .*Convert it"),
+        (NUMBERS.to("meta"), "X: expected numbers, got a tensor on the device meta, which holds none"),
     ],
 )
 def test_what_has_no_such_array_is_named(value: Any, message: str) -> None:
