@@ -22,7 +22,7 @@ from auxrnn.build import build_model
 from auxrnn.card import model_card
 from auxrnn.config import ModelConfig, with_groups
 from auxrnn.errors import InputError, check_printable
-from auxrnn.files import read_description
+from auxrnn.files import named_in_utf8, read_description
 from auxrnn.fingerprint import fingerprint
 from auxrnn.folders import write_folder
 from auxrnn.model import Classifier
@@ -264,7 +264,8 @@ def _read_weights(path: Path) -> dict[str, torch.Tensor]:
     if not path.is_file():
         raise UnfitError(f"{path}: expected the weights of a trained model, found nothing.")
     try:
-        return safetensors.torch.load_file(path)
+        with named_in_utf8(path) as name:
+            return safetensors.torch.load_file(name)
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise UnfitError(f"{path}: expected weights in safetensors form, found something else: {error}") from error
 

@@ -26,7 +26,7 @@ from auxrnn.arrays import KNOWN_FLOATS, check_dense
 from auxrnn.batch import InputSpec
 from auxrnn.encoder import Encoder
 from auxrnn.errors import InputError
-from auxrnn.files import write_atomically
+from auxrnn.files import named_in_utf8, write_atomically
 from auxrnn.fingerprint import fingerprint
 from auxrnn.model import Classifier, SequenceClassifier
 from auxrnn.objectives import Supervised, SupervisedSteps
@@ -218,7 +218,7 @@ class Stream:
         if not Path(path).is_file():
             raise InputError(f"{path}: expected the state of a stream, found nothing.")
         try:
-            with safetensors.safe_open(path, framework="pt") as file:
+            with named_in_utf8(Path(path)) as name, safetensors.safe_open(name, framework="pt") as file:
                 about = file.metadata() or {}
                 content = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (safetensors.SafetensorError, OSError, ValueError) as error:

@@ -20,7 +20,7 @@ from typing import Any
 
 from auxrnn.card import shown
 from auxrnn.config import RunConfig
-from auxrnn.errors import InputError, did_you_mean
+from auxrnn.errors import InputError, did_you_mean, printable
 from auxrnn.files import check_place, write_atomically
 from auxrnn.runs.folder import (
     FREE,
@@ -113,7 +113,9 @@ def record_folders(root: Path) -> list[Record]:
     """
     ended = {path.parent for name in ("result.json", "failed.json") for path in root.rglob(name)}
     runs = [path for path in sorted(ended) if RunFolder(path).config.is_file()]
-    named = {path: root.resolve().name if path == root else path.relative_to(root).as_posix() for path in runs}
+    named = {
+        path: printable(root.resolve().name if path == root else path.relative_to(root).as_posix()) for path in runs
+    }
     records = []
     for path, name in named.items():
         try:
