@@ -556,7 +556,7 @@ def test_a_reader_that_has_seen_enough():
             [sys.executable, "-m", "auxrnn", "data", "list"],
             stdout=closed,
             stderr=subprocess.PIPE,
-            timeout=60,
+            timeout=300,
             check=False,
         )
     assert finished.stderr == b""
