@@ -49,4 +49,21 @@ def forms(kind: str) -> tuple[Any, Any]:
     return X, labels
 
 
+class Frame:
+    """What a table of pandas or polars is to us: columns with names, chosen by them."""
+
+    def __init__(self, **columns: Any) -> None:
+        self.content = columns
+
+    @property
+    def columns(self) -> list[str]:
+        return list(self.content)
+
+    def __getitem__(self, names: list[str]) -> "Frame":
+        return Frame(**{name: self.content[name] for name in names})
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return np.stack(list(self.content.values()), axis=1)
+
+
 FORMS = ("array", "table", "pixels", "whole numbers", "list", "list of one channel", "texts", "tuple of nested lists")

@@ -187,7 +187,7 @@ def test_report_loads_no_torch() -> None:
 
 def run_python(code: str) -> str:
     finished = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, timeout=300, check=False
     )
     assert finished.returncode == 0, finished.stderr
     return finished.stdout.splitlines()[-1]

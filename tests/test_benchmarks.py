@@ -17,7 +17,7 @@ SCRIPTS = Path(__file__).parents[1] / "benchmarks"
 
 
 def run(*words):
-    return subprocess.run(words, check=False, capture_output=True, text=True, timeout=120)
+    return subprocess.run(words, check=False, capture_output=True, text=True, timeout=300)
 
 
 def test_several_processes_at_once(tmp_path):

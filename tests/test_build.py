@@ -1,5 +1,6 @@
 import dataclasses
 import math
+import re
 from typing import Any
 
 import pytest
@@ -9,9 +10,9 @@ from torch import nn
 from auxrnn.anchors import step_generator
 from auxrnn.baselines.urnn import UnitaryRNN
 from auxrnn.batch import InputSpec, SequenceBatch
-from auxrnn.build import build_model
+from auxrnn.build import _network, build_model
 from auxrnn.config import MODELS, OWN_CORE, AuxiliaryConfig, ModelConfig, TransformerConfig
-from auxrnn.errors import InputError
+from auxrnn.errors import InputError, is_full_memory
 from auxrnn.objectives import Prediction, Reconstruction
 
 SPEC = InputSpec("pixels", 1)
@@ -280,3 +281,20 @@ def test_own_cores_keep_what_their_paper_gives() -> None:
     assert torch.equal(core.weight_hh_l0, torch.eye(6))
     net = build(model="urnn", hidden_size=6)
     assert not net.supervised.head.first.bias.any()
+
+
+@pytest.mark.parametrize(
+    "said", ["[enforce fail] DefaultCPUAllocator: can't allocate memory", "could not create a primitive"]
+)
+def test_a_full_memory_is_no_fault_of_a_modest_network(said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*given: Any) -> None:
+        if torch.get_default_device().type != "meta":
+            raise RuntimeError(said)
+        return _network(*given)
+
+    monkeypatch.setattr("auxrnn.build._network", full)
+    with pytest.raises(RuntimeError, match=re.escape(said)) as told:
+        build_model(ModelConfig(model="lstm"), InputSpec("values", 2), 2)
+    assert is_full_memory(told.value)
+    with pytest.raises(InputError, match="a network that fits into memory, got hidden_size 10000"):
+        build_model(ModelConfig(model="lstm", hidden_size=10_000), InputSpec("values", 2), 2)

@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import time
+from contextlib import redirect_stderr, redirect_stdout
 
 import numpy as np
 import pytest
@@ -19,9 +20,11 @@ import yaml
 
 from auxrnn import cli
 from auxrnn.cli import main
+from auxrnn.cli.options import build_parser
 from auxrnn.cli.parsing import with_underscores
 from auxrnn.config import RunConfig
 from auxrnn.data.catalogue import load
+from auxrnn.grids.records import read_records
 from auxrnn.runs.run import StoppedRunError
 from auxrnn.verdict.judge import lines_of
 from own_files import write_csv, write_texts
@@ -203,6 +206,22 @@ def test_hyphens_are_underscores_in_names_alone():
     words = ["--data-dir=a-b", "--limit-train", "4-0", "x-y", "--aux.truth-end=1", "--", "--my-file"]
     expected = ["--data_dir=a-b", "--limit_train", "4-0", "x-y", "--aux.truth_end=1", "--", "--my-file"]
     assert with_underscores(words) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("stream RUN --follow FILE", {"run": "RUN", "file": "FILE", "follow": True}),  # as README has it
+        ("stream RUN FILE --follow", {"run": "RUN", "file": "FILE", "follow": True}),
+        ("data import --out SET FILE", {"action": "import", "name": "FILE", "out": "SET"}),
+        ("record A --out FILE B", {"folder": ["A", "B"], "out": "FILE"}),
+        ("predict -- RUN -odd", {"run": "RUN", "file": "-odd"}),
+    ],
+)
+def test_options_may_stand_anywhere(words, found):
+    options, unknown = build_parser().parse_known_args(words.split())
+    assert unknown == []
+    assert {name: getattr(options, name) for name in found} == found
 
 
 # train and resume -----------------------------------------------------------------------------------------------------
@@ -537,7 +556,7 @@ def test_a_reader_that_has_seen_enough():
             [sys.executable, "-m", "auxrnn", "data", "list"],
             stdout=closed,
             stderr=subprocess.PIPE,
-            timeout=60,
+            timeout=300,
             check=False,
         )
     assert finished.stderr == b""
@@ -646,6 +665,32 @@ def test_names_of_any_bytes_are_printed(tmp_path):
     )
     assert finished.returncode == 0, finished.stderr
     assert finished.stdout.startswith(os.fsencode(folder) + b": folder with one subfolder a class")
+
+
+def silently(*words):
+    """Exit code and standard error of a command whose output is no text."""
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()) as told:
+        return main([str(word) for word in words]), told.getvalue()
+
+
+def test_names_of_any_bytes_are_read_and_written(finished_run, tmp_path, digits):
+    """Of runs, states, pages and records, though the libraries below take names in UTF-8 alone."""
+    folder = tmp_path / os.fsdecode(b"in\xff")
+    shutil.copytree(finished_run, folder / "run")
+    (folder / "a.csv").write_text("\n".join(map(str, digits[0][0].flatten())))
+    for words in (
+        ("evaluate", folder / "run"),
+        ("stream", folder / "run", folder / "a.csv", "--state", folder / "state"),
+        ("stream", folder / "run", folder / "a.csv", "--state", folder / "state"),
+        ("report", folder / "run", "--out", folder / os.fsdecode(b"page\xff.html")),
+        ("record", folder, "--out", folder / "runs.jsonl"),
+        ("record", folder, "--out", folder / "runs.jsonl"),
+    ):
+        assert silently(*words) == (0, "")
+    assert list(read_records(folder / "runs.jsonl")) == ["run"]
+    (folder / "run").rename(folder / os.fsdecode(b"run\xfe"))
+    assert silently("record", folder, "--out", folder / "runs.jsonl") == (0, "")
+    assert list(read_records(folder / "runs.jsonl")) == ["run", r"run\udcfe"]
 
 
 @pytest.mark.parametrize("there", [True, False])

@@ -49,13 +49,13 @@ def test_the_default_type_waits_for_the_last_thread():
     def other():
         with plain_torch():
             inside.set()
-            leave.wait(10)
+            leave.wait(300)
             seen.append(torch.get_default_dtype())
 
     thread = threading.Thread(target=other)
     with plain_torch():
         thread.start()
-        assert inside.wait(10)
+        assert inside.wait(300)
     assert torch.get_default_dtype() == torch.float32
     leave.set()
     thread.join()

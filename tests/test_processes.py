@@ -22,11 +22,11 @@ def test_a_child_ends_when_its_parent_is_killed():
     ready = context.Queue()
     parent = context.Process(target=be_killed, args=(ready,))
     parent.start()
-    child = ready.get(timeout=60)
+    child = ready.get(timeout=300)
     assert is_alive(child)
     parent.kill()
-    parent.join(60)
-    end = time.monotonic() + 30
+    parent.join(300)
+    end = time.monotonic() + 300
     while is_alive(child) and time.monotonic() < end:
         time.sleep(0.05)
     assert not is_alive(child)

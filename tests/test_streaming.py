@@ -172,6 +172,10 @@ def spoiled(name, value):
         (spoiled("steps", lambda found: found + torch.inf), "steps as one whole number, .*float32"),
         (spoiled("steps", lambda found: found.repeat(2)), r"steps as one whole number, got \(2,\)"),
         (spoiled("steps", lambda found: -found), "beside a number of steps, got -3"),
+        (spoiled("steps", lambda found: found + (2**63 - 4)), "beside a number of steps, got 9223372036854775807"),
+        (spoiled("state.0", torch.Tensor.to_sparse), r"state of a stream, state\.0: expected dense numbers"),
+        (spoiled("steps", lambda found: found.to("meta")), "device meta"),
+        (sorted, "tensors by name, got list"),
     ],
 )
 def test_states_that_are_none_are_refused_and_change_nothing(tmp_path, change, message):
@@ -220,6 +224,9 @@ def test_a_file_that_was_changed_is_refused(tmp_path):
         (PIXELS, torch.ones(1, 2, 2, dtype=torch.complex64), "whole numbers, got torch.complex64"),
         (CHARACTERS, torch.tensor([[1, 5]]), "characters from 0 to 4, got 5"),
         (VALUES, np.zeros((1, 2, 3)), "a chunk as a tensor, got ndarray"),
+        (VALUES, torch.ones(1, 2, 3).to_sparse(), "chunk: expected dense numbers"),
+        (PIXELS, torch.zeros(1, 2, 2, dtype=torch.uint8, device="meta"), "chunk: expected numbers, .*device meta"),
+        (VALUES, torch.ones(1, 2, 3).to(torch.float8_e4m3fn), "values as floats, got torch.float8_e4m3fn"),
     ],
 )
 def test_chunks_are_refused_whole(spec, chunk, message):

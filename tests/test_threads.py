@@ -9,7 +9,7 @@ from auxrnn.threads import even_parts, in_threads
 
 
 def test_results_come_in_order_and_all_run_at_the_same_time():
-    meeting = threading.Barrier(3, timeout=30)
+    meeting = threading.Barrier(3, timeout=300)
     assert in_threads([lambda index=index: meeting.wait() * 0 + index for index in range(3)]) == [0, 1, 2]
 
 

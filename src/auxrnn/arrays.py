@@ -21,6 +21,15 @@ MISSING = ("NAType", "NaTType")
 MANY_CHANNELS = 8  # times the steps, from which the axes of X may be in another order
 
 
+def check_dense(tensor: torch.Tensor, name: str) -> None:
+    """InputError for a tensor that does not hold all its numbers in one block of memory."""
+    if tensor.layout != torch.strided or tensor.is_nested:
+        kind = "nested tensors" if tensor.is_nested else f"a tensor of {tensor.layout}"
+        raise InputError(f"{name}: expected dense numbers, got {kind}. Convert it: .to_dense().")
+    if tensor.is_meta:
+        raise InputError(f"{name}: expected numbers, got a tensor on the device meta, which holds none.")
+
+
 def as_array(value: Any, name: str) -> Array:
     """An array of the same numbers; pandas' missing values are NaN.
 
@@ -28,12 +37,12 @@ def as_array(value: Any, name: str) -> Array:
     InputError for a masked or sparse one, and whatever numpy raises for what is no array.
     """
     if isinstance(value, torch.Tensor):
-        if value.layout != torch.strided:
-            raise InputError(
-                f"{name}: expected dense numbers, got a tensor of {value.layout}. Convert it: .to_dense()."
-            )
+        check_dense(value, name)
         wide = value.float() if value.is_floating_point() and value.dtype not in KNOWN_FLOATS else value
-        return wide.numpy(force=True)
+        try:
+            return wide.numpy(force=True)
+        except (RuntimeError, TypeError) as error:  # quantised
+            raise InputError(f"{name}: expected numbers, got a tensor that numpy cannot read: {error}.") from error
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise InputError(f"{name}: expected numbers throughout, got a masked array. Fill it in: .filled(value).")
     try:
@@ -46,6 +55,24 @@ def as_array(value: Any, name: str) -> Array:
         return array
     missing = np.array([type(item).__name__ in MISSING for item in array.flat], dtype=bool).reshape(array.shape)
     return np.where(missing, np.nan, array) if missing.any() else array
+
+
+def as_numbers(value: Any, name: str) -> Array:
+    """`as_array`, where objects become float64.
+
+    Raises InputError for texts, whatever they say, and for numbers that float64 does not hold; TypeError, as numpy
+    does, for other objects.
+    """
+    array = as_array(value, name)
+    if array.dtype.kind != "O":
+        return array
+    text = next((item for item in array.flat if isinstance(item, str | bytes)), None)
+    if text is not None:
+        raise InputError(f"{name}: expected numbers, got a text, {str(text)[:50]!r}. Convert it first.")
+    try:
+        return array.astype(np.float64)
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"{name}: expected numbers that float64 holds, got: {error}.") from error
 
 
 def doubtful_layout(steps: int, channels: int) -> str:

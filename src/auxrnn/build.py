@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+import torch
 from torch import nn
 
 from auxrnn.baselines.irnn import identity_rnn
@@ -13,12 +14,15 @@ from auxrnn.baselines.urnn import UnitaryRNN
 from auxrnn.batch import InputSpec
 from auxrnn.config import OWN_CORE, ModelConfig, steps_or_none
 from auxrnn.encoder import Encoder
-from auxrnn.errors import InputError
+from auxrnn.errors import InputError, is_full_memory
 from auxrnn.initialisation import chrono_, forget_bias_, tensorflow_
 from auxrnn.model import Classifier, SequenceClassifier
 from auxrnn.objectives import Objective, Prediction, Reconstruction
 from auxrnn.stems import ConvStem, LogMelStem, Stem
 from auxrnn.targets import Target
+
+MODEST = 2**28
+"""Bytes of weights that are no size to speak of: where these are too many, it is the memory that is too small."""
 
 
 def build_model(config: ModelConfig, spec: InputSpec, target: Target | int, longest: int | None = None) -> Classifier:
@@ -26,11 +30,14 @@ def build_model(config: ModelConfig, spec: InputSpec, target: Target | int, long
 
     target: what its outputs stand for; a number is so many classes, one a sequence.
     longest: steps of the longest training sequence, for the chrono initialisation and for learned positions; where
-    weights are loaded afterwards, what the network's own `longest` was. InputError for sizes beyond any memory.
+    weights are loaded afterwards, what the network's own `longest` was. InputError for sizes beyond any memory;
+    torch's own error where they are modest and the memory does not hold them all the same.
     """
     try:
         return _network(config, spec, target, longest)
     except RuntimeError as error:  # what torch makes of them
+        if is_full_memory(error) and _is_modest(config, spec, target, longest):
+            raise
         sizes = {name: getattr(config, name) or 0 for name in ("hidden_size", "projection_size")}
         sizes |= {"aux.decoder_hidden_size": config.aux.decoder_hidden_size or 0, "size of input": spec.size}
         sizes |= {f"transformer.{name}": getattr(config.transformer, name) for name in ("width", "feed_forward")}
@@ -38,6 +45,12 @@ def build_model(config: ModelConfig, spec: InputSpec, target: Target | int, long
         raise InputError(
             f"Expected a network that fits into memory, got {largest} {sizes[largest]}: {str(error).splitlines()[0]}"
         ) from error
+
+
+def _is_modest(config: ModelConfig, spec: InputSpec, target: Target | int, longest: int | None) -> bool:
+    with torch.device("meta"):
+        network = _network(config, spec, target, longest)
+    return sum(weight.nbytes for weight in network.parameters()) <= MODEST
 
 
 def _network(config: ModelConfig, spec: InputSpec, target: Target | int, longest: int | None) -> Classifier:

@@ -9,6 +9,9 @@ import difflib
 import re
 from collections.abc import Iterable
 
+FULL = ("allocate memory", "could not create a primitive")
+"""What torch says of a full memory, and what oneDNN says within it."""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # what a terminal obeys, and what no text file can hold
 
 
@@ -34,7 +37,7 @@ def is_full_memory(error: BaseException) -> bool:
     return (
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"
-        or (isinstance(error, RuntimeError) and "allocate memory" in str(error))
+        or (isinstance(error, RuntimeError) and any(words in str(error) for words in FULL))
     )
 
 

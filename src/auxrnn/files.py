@@ -17,7 +17,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from auxrnn.errors import InputError
+from auxrnn.errors import InputError, is_text
 
 ASIDE = re.compile(r"\..+\.(\d+)-([0-9a-f]{6})-[0-9a-f]{8}\.part")
 """The names that `aside_of` gives."""
@@ -157,6 +157,16 @@ def read_description(path: Path) -> str:
     if size > LARGEST_DESCRIPTION:
         raise ValueError(f"{size:,} bytes, where {LARGEST_DESCRIPTION:,} are the most that such a file has")
     return path.read_text(encoding="utf-8")
+
+
+@contextmanager
+def named_in_utf8(path: Path) -> Iterator[str]:
+    """A name of a file for libraries that take names in UTF-8 alone, as that of safetensors does."""
+    if is_text(str(path)):
+        yield str(path)
+        return
+    with open(path, "rb") as file:
+        yield f"/dev/fd/{file.fileno()}"
 
 
 def parse_yaml(text: str) -> Any:

@@ -18,7 +18,7 @@ from scipy import sparse
 from sklearn.utils import assert_all_finite, check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from auxrnn.arrays import as_array
+from auxrnn.arrays import as_array, as_numbers
 from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
 
@@ -51,8 +51,8 @@ def read_labels(y: Any, number: int, name: str) -> Array:
 
 
 def _check_none_missing(labels: Array, name: str) -> None:
-    """InputError where an object label is None or NaN, which no class is called."""
-    for index, label in enumerate(labels.tolist() if labels.dtype.kind == "O" else ()):
+    """InputError where a label is None, NaN or no time, which no class is called."""
+    for index, label in enumerate(labels if labels.dtype.kind in "OmM" else ()):
         if label is None or label != label:  # noqa: PLR0124 - NaN alone differs from itself
             raise InputError(f"{name}: expected a label for every sequence, got {label} at sequence {index}.")
 
@@ -103,7 +103,7 @@ def read_indicator(y: Any, number: int, name: str) -> Array | None:
 def read_values(y: Any, number: int, name: str) -> Array:
     """Finite numbers (N,) or (N, K), float64."""
     try:
-        y = y if sparse.issparse(y) else as_array(y, name)
+        y = y if sparse.issparse(y) else as_numbers(y, name)
         values = check_array(y, ensure_2d=False, dtype="numeric", input_name=name)
         if values.dtype.kind not in "biuf":
             raise ValueError(f"{name}: expected numbers, got {values.dtype}.")
@@ -121,6 +121,7 @@ def read_tags(y: Any, lengths: Sequence[int], name: str) -> tuple[list[Array], l
 
     None are -1 among whole numbers, NaN among others, and None and the empty text among texts.
     """
+    y = as_array(y, name) if hasattr(y, "columns") else y  # of a frame too
     if isinstance(y, str) or not hasattr(y, "__len__") or len(y) != len(lengths):
         found = f"{len(y)} rows" if hasattr(y, "__len__") else type(y).__name__
         raise InputError(f"{name}: expected a row of tags for each of {len(lengths)} sequences, got {found}.")

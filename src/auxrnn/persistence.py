@@ -21,8 +21,8 @@ from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
 from auxrnn.card import model_card
 from auxrnn.config import ModelConfig, with_groups
-from auxrnn.errors import InputError, check_printable
-from auxrnn.files import read_description
+from auxrnn.errors import InputError, check_printable, is_full_memory
+from auxrnn.files import named_in_utf8, read_description
 from auxrnn.fingerprint import fingerprint
 from auxrnn.folders import write_folder
 from auxrnn.model import Classifier
@@ -188,6 +188,8 @@ def _load(folder: Path) -> SavedModel:
     except KeyError as error:
         raise InputError(f"{where}: expected an entry {error}, found none; the file is not whole.") from error
     except (TypeError, ValueError, IndexError, AttributeError, ArithmeticError, RuntimeError) as error:
+        if is_full_memory(error):
+            raise
         told = str(error)[:LONGEST_REASON]  # torch adds pages to sizes out of reach
         raise InputError(f"{where}: expected a model configuration, found one that does not fit: {told}") from error
     saved.network.load_state_dict(weights)
@@ -264,7 +266,8 @@ def _read_weights(path: Path) -> dict[str, torch.Tensor]:
     if not path.is_file():
         raise UnfitError(f"{path}: expected the weights of a trained model, found nothing.")
     try:
-        return safetensors.torch.load_file(path)
+        with named_in_utf8(path) as name:
+            return safetensors.torch.load_file(name)
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise UnfitError(f"{path}: expected weights in safetensors form, found something else: {error}") from error
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 from scipy import sparse
 
-from auxrnn.arrays import as_array, doubtful_layout
+from auxrnn.arrays import as_array, as_numbers, doubtful_layout
 from auxrnn.batch import InputKind, InputSpec
 from auxrnn.errors import InputError
 from auxrnn.moments import channel_moments
@@ -79,6 +79,7 @@ def read_sequences(X: Any, name: str = "X", names: tuple[str, ...] = ()) -> RawS
         if X and isinstance(X[0], list | tuple) and (array := _rectangular(X)) is not None:
             return _read_array(array, name)
         return _read_list(list(X), name, names)
+    column_names(X, name)  # no two the same
     array = as_array(X, name)
     if array.ndim == 1 and array.dtype.kind in "OUT":
         return _read_list(array.tolist(), name, names)
@@ -100,7 +101,7 @@ def _read_array(array: Array, name: str) -> RawSequences:
     if array.ndim not in (2, 3):
         raise InputError(f"{name}: expected {SHAPES}, got an array of shape {array.shape}. Reshape your data.")
     try:
-        array = check_array(array, ensure_2d=False, allow_nd=True, input_name=name)
+        array = check_array(as_numbers(array, name), ensure_2d=False, allow_nd=True, input_name=name)
     except ValueError as error:
         raise InputError(str(error)) from error
     if array.dtype.kind not in NUMBERS:
@@ -171,9 +172,7 @@ def _read_item(item: Any, where: str) -> Array:
     if sparse.issparse(item):
         raise InputError(f"{where}: expected dense numbers, got a sparse matrix. Convert it first.")
     try:
-        array = as_array(item, where)
-        if array.dtype.kind == "O":
-            array = array.astype(np.float64)
+        array = as_numbers(item, where)
     except InputError:
         raise
     except (TypeError, ValueError) as error:

@@ -22,10 +22,11 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from auxrnn.arrays import KNOWN_FLOATS, check_dense
 from auxrnn.batch import InputSpec
 from auxrnn.encoder import Encoder
 from auxrnn.errors import InputError
-from auxrnn.files import write_atomically
+from auxrnn.files import named_in_utf8, write_atomically
 from auxrnn.fingerprint import fingerprint
 from auxrnn.model import Classifier, SequenceClassifier
 from auxrnn.objectives import Supervised, SupervisedSteps
@@ -37,6 +38,11 @@ from auxrnn.totals import Totals
 FORMAT = "auxrnn-stream"
 MAX_PIECE = 128
 """Tokens read at once, so that a long piece takes no more memory than a short one."""
+
+MOST_STEPS = 2**62
+"""Of a stream, which are counted in 64 bits: at a billion a second those of 146 years."""
+
+FLOATS = (*KNOWN_FLOATS, torch.bfloat16)
 
 INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
@@ -141,9 +147,12 @@ class Stream:
 
     def load_state_dict(self, content: Mapping[str, Tensor]) -> None:
         """Go on from where `state_dict` was taken; InputError for that of another network or batch."""
+        if not isinstance(content, Mapping):
+            raise InputError(f"Expected the state of a stream as tensors by name, got {type(content).__name__}.")
         for name, tensor in content.items():
             if not isinstance(tensor, Tensor):
                 raise InputError(f"Expected the state of a stream as tensors, got {type(tensor).__name__} as {name}.")
+            check_dense(tensor, f"state of a stream, {name}")
         own = {"last": self._example_output} | _named(self._standing)
         if self._standing.totals is not None:
             del own["last"]
@@ -155,7 +164,7 @@ class Stream:
             raise InputError(f"Expected steps as one whole number, got {tuple(number.shape)} {number.dtype}.")
         steps = int(number)
         tokens = steps // self._encoder.stride
-        if steps < 0 or ("last" in content) != ("last" in own and tokens > 0):
+        if not 0 <= steps <= MOST_STEPS or ("last" in content) != ("last" in own and tokens > 0):
             raise InputError(f"Expected the last output beside a number of steps, got {steps} steps.")
         moved = {}
         for name, tensor in own.items():
@@ -209,7 +218,7 @@ class Stream:
         if not Path(path).is_file():
             raise InputError(f"{path}: expected the state of a stream, found nothing.")
         try:
-            with safetensors.safe_open(path, framework="pt") as file:
+            with named_in_utf8(Path(path)) as name, safetensors.safe_open(name, framework="pt") as file:
                 about = file.metadata() or {}
                 content = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (safetensors.SafetensorError, OSError, ValueError) as error:
@@ -245,12 +254,13 @@ class Stream:
     def _check(self, chunk: Tensor) -> None:
         if not isinstance(chunk, Tensor):
             raise InputError(f"Expected a chunk as a tensor, got {type(chunk).__name__}.")
+        check_dense(chunk, "chunk")
         size = () if self.spec.kind == "characters" else (self.spec.size,)
         if chunk.dim() != 2 + len(size) or len(chunk) != self.batch_size or chunk.shape[2:] != size:
             shape = ", ".join(map(str, (self.batch_size, "t", *size)))
             raise InputError(f"Expected a chunk of shape ({shape}), got {tuple(chunk.shape)}.")
         if self.spec.kind == "values":
-            if not chunk.is_floating_point():
+            if chunk.dtype not in FLOATS:
                 raise InputError(f"Expected values as floats, got {chunk.dtype}.")
             if not math.isfinite(chunk.sum()) and not bool(torch.isfinite(chunk).all()):  # one sum is the faster look
                 raise InputError("Expected finite values, got NaN or infinity. Fill in or leave out missing values.")

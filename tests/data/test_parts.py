@@ -14,7 +14,7 @@ def test_only_one_of_two_processes_makes_it(tmp_path):
         for worker in workers:
             worker.start()
     for worker in workers:
-        worker.join(60)
+        worker.join(300)
         assert worker.exitcode == 0
     made.get(timeout=10)
     assert made.empty()

@@ -87,6 +87,8 @@ def test_values_are_standardised_as_the_training_split_alone() -> None:
         (lambda y: np.where(y == y[3], np.nan, y), "NaN"),
         (lambda y: y[:, None, None], "shape|dim"),
         (lambda y: np.array(["high"] * len(y)), "numeric"),
+        (lambda y: [10**400] * len(y), "y: expected numbers that float64 holds"),
+        (lambda y: y.astype(str).astype(object), "y: expected numbers, got a text"),
     ],
 )
 def test_values_that_are_none(change: Any, message: str) -> None:

@@ -2,6 +2,9 @@
 
 import copy
 import pickle
+import subprocess
+import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -15,7 +18,7 @@ import torch
 from auxrnn.errors import InputError
 from auxrnn.estimator import LongSequenceClassifier, LongSequenceRegressor, LongSequenceTagger
 from auxrnn.training.module import DivergedError, PhaseModule
-from small_estimators import rising_or_falling, tiny
+from small_estimators import Frame, rising_or_falling, tiny
 
 
 def weights(fitted: Any) -> bytes:
@@ -59,6 +62,22 @@ def test_fits_in_threads_are_those_of_one_after_another_and_leave_random_numbers
         found = list(threads.map(lambda _: weights(tiny().fit(X, y)), range(4)))
     assert found == [plain] * 4
     assert torch.equal(torch.get_rng_state(), before)
+
+
+FIRST = """
+    import random, warnings
+    from auxrnn import LongSequenceClassifier
+    warnings.simplefilter("ignore")
+    before = random.getstate()
+    fitted = LongSequenceClassifier(recipe="paper", hidden_size=2, max_epochs=1, pretrain_epochs=0, bptt=2)
+    fitted.fit([[1.0, 2.0], [2.0, 1.0]] * 4, [0, 1] * 4)
+    assert random.getstate() == before
+"""
+
+
+def test_the_first_fit_of_a_process_leaves_python_s_random_numbers_alone() -> None:
+    """Though what it loads draws from them."""
+    subprocess.run([sys.executable, "-c", textwrap.dedent(FIRST)], check=True)
 
 
 def broken_inputs(X: Any, y: Any, patched: pytest.MonkeyPatch) -> tuple[Any, Any, Any]:
@@ -163,23 +182,6 @@ def test_missing_values_of_pandas_are_named() -> None:
     tags[0, 0] = NAType()
     tagger = LongSequenceTagger(**tiny().get_params()).fit(X, tags)
     assert tagger.classes_.tolist() == ["down", "up"]
-
-
-class Frame:
-    """What a table of pandas or polars is to us: columns with names, chosen by them."""
-
-    def __init__(self, **columns: Any) -> None:
-        self.content = columns
-
-    @property
-    def columns(self) -> list[str]:
-        return list(self.content)
-
-    def __getitem__(self, names: list[str]) -> "Frame":
-        return Frame(**{name: self.content[name] for name in names})
-
-    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
-        return np.stack(list(self.content.values()), axis=1)
 
 
 def test_columns_of_frames_are_found_by_name(tmp_path: Path) -> None:

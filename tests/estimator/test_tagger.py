@@ -8,6 +8,7 @@ from sklearn.base import clone
 
 from auxrnn.errors import InputError
 from auxrnn.estimator import LongSequenceTagger
+from small_estimators import Frame
 
 
 def tiny(**changes: Any) -> LongSequenceTagger:
@@ -51,6 +52,12 @@ def test_steps_without_a_tag_are_not_learned_from_and_not_counted(none: Any) -> 
     fitted = tiny(max_epochs=2).fit(X, without)
     assert len(fitted.classes_) == 2
     assert fitted.score(X_other, without) == np.delete(fitted.predict(X) == tags, 5, 1).mean()
+
+
+def test_tags_of_a_frame_are_those_of_its_rows() -> None:
+    X, y = signs(8)
+    framed = Frame(**{f"step {step}": y[:, step] for step in range(y.shape[1])})
+    np.testing.assert_array_equal(tiny().fit(X, framed).predict_proba(X), tiny().fit(X, y).predict_proba(X))
 
 
 def test_lists_of_unequal_lengths() -> None:

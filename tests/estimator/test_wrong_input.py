@@ -73,6 +73,13 @@ def test_a_misspelt_parameter_is_named_with_the_nearest(kind: Any) -> None:
         (np.zeros((4, 3)), [0.1, 0.2, 0.3, 0.45], "Unknown label type"),
         (np.zeros((4, 3)), [[0, 2], [1, 0], [0, 1], [1, 0]], r"y: expected one class a sequence, \(N,\)"),
         (np.zeros((4, 3)), np.array([0, "a", 0, "a"], dtype=object), "label"),
+        (
+            np.zeros((4, 3)),
+            np.array(["NaT", "1970", "1970", "1971"], "M8[s]"),
+            "a label for every .* got NaT",
+        ),
+        ([[10**400, 1], [2, 3]], [0, 1], "X: expected numbers that float64 holds"),
+        (np.array([["3_1", 2.0], [1.0, 0.0]], dtype=object), [0, 1], "X: expected numbers, got a text, '3_1'"),
         ([np.zeros(3), np.zeros(0)], [0, 1], "at least one step"),
         (["a", ""], [0, 1], "at least one character"),
     ],

@@ -12,10 +12,12 @@ import tarfile
 import tempfile
 import wave
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from contextlib import chdir, redirect_stdout, suppress
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -28,7 +30,9 @@ from auxrnn.config import ModelConfig, RunConfig
 from auxrnn.data import archives, cifar, dogs, feeds, idx, inputs, texts
 from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
-from auxrnn.inference import predict_logits
+from auxrnn.experiments.arms import read_run
+from auxrnn.grids.records import record_folder
+from auxrnn.inference import measure, predict_logits
 from auxrnn.own.importing import JOURNAL, import_source
 from auxrnn.own.loading import load_own
 from auxrnn.own.stored import META, open_set
@@ -36,9 +40,13 @@ from auxrnn.own.unlabelled import read_unlabelled
 from auxrnn.persistence import SavedModel, load_model, save_model
 from auxrnn.reading import ReadingOptions
 from auxrnn.runs.folder import RunFolder, read_config, read_curve, read_json
+from auxrnn.runs.run import StoppedRunError, resume_run, start_run
+from auxrnn.runs.use import evaluate, predict_file
 from auxrnn.streaming import Stream
 from auxrnn.training.checkpoints import AtomicCheckpointIO, is_whole
+from auxrnn.training.module import PhaseModule
 from fuzz.mutations import Wrapping, in_digest, in_gzip, in_json, in_safetensors, in_zip
+from small_runs import KilledError
 
 Files = dict[str, bytes]
 """Contents by path below the folder that they are written to."""
@@ -79,10 +87,11 @@ def spent(items: Iterable[Any]) -> None:
 
 
 def read_own(name: str, folder: Path, **options: Any) -> None:
-    """As `auxrnn train` does, up to the batches."""
+    """As `auxrnn train` and `evaluate` do, with a network that has learned nothing."""
     own = load_own(folder / name if name else folder, ReadingOptions(**options), validation_fraction=0.2)
+    network = build_model(replace(SMALL, model="lstm"), own.train.spec, own.train.target, int(own.train.lengths.max()))
     for data in (own.train, own.test):
-        data.batch(range(min(len(data), 8)))
+        measure(network, data.subset(range(min(len(data), 8))))
 
 
 def read_new(name: str, files: Callable[[], list[Files]], folder: Path, **options: Any) -> None:
@@ -583,13 +592,68 @@ def run_folders() -> list[Files]:
     return [{"config.yaml": config, "metrics.csv": curve, "result.json": b'{"test_accuracy": 0.5, "seconds": 3}'}]
 
 
-def read_run(folder: Path) -> None:
+def read_small_files(folder: Path) -> None:
     run = RunFolder(folder)
     each(
         partial(read_config, run),
         partial(read_curve, run),
         partial(read_json, run.result),
     )
+
+
+TRAINED = RunConfig(
+    data="s.csv",
+    model="lstm",
+    hidden_size=3,
+    projection_size=None,
+    bptt=2,
+    pretrain_epochs=0,
+    max_epochs=2,
+    batch_size=2,
+    validation_fraction=0.25,
+    accelerator="cpu",
+    checkpoint_steps=1,
+    out="run",
+)
+
+
+def trained(last: int | None = None) -> list[Files]:
+    """A run on the first table of steps, with that table; killed before its training step `last`, or finished."""
+    steps = iter(range(10**6))
+
+    def counted(self: Any, batch: Any, index: int) -> Any:
+        if next(steps) == last:
+            raise KilledError
+        return plain(self, batch, index)
+
+    plain = PhaseModule.training_step
+    with tempfile.TemporaryDirectory() as place, chdir(place), redirect_stdout(io.StringIO()):
+        write(Path(), step_tables()[0])
+        with patch.object(PhaseModule, "training_step", counted), suppress(KilledError):
+            start_run(TRAINED, lambda line: None)
+        return [{str(path): path.read_bytes() for path in sorted(Path().rglob("*")) if path.is_file()}]
+
+
+def use_run(folder: Path) -> None:
+    """As every command does that is given a finished run."""
+    with chdir(folder):
+        each(
+            partial(evaluate, Path("run")),
+            lambda: spent(predict_file(Path("run"), Path("s.csv"))),
+            partial(record_folder, Path("run"), "run"),
+            partial(read_run, Path("run")),
+            partial(resume_run, Path("run"), lambda line: None),
+        )
+
+
+def resume(folder: Path) -> None:
+    """To the end, and the result is used."""
+    with chdir(folder), redirect_stdout(io.StringIO()):
+        try:
+            resume_run(Path("run"), lambda line: None)
+        except StoppedRunError as error:  # told with exit code 1
+            raise InputError(str(error)) from error
+        use_run(Path())
 
 
 def form(files: Callable[[], list[Files]], read: Callable[[Path], object], **other: Any) -> Format:
@@ -644,6 +708,9 @@ FORMATS: dict[str, Format] = {
     "model-weights": form(model_folders, use_model, spoilt=".safetensors", wrapping=in_safetensors),
     "stream-state": form(stream_states, read_state, wrapping=in_safetensors),
     "checkpoint": form(checkpoints, read_checkpoint, wrapping=in_digest),
-    "run": form(run_folders, read_run),
+    "run": form(run_folders, read_small_files),
+    "finished": form(trained, use_run),
+    "stopped": form(partial(trained, 3), resume),
+    "stopped-checkpoint": form(partial(trained, 3), resume, spoilt=".ckpt", wrapping=in_digest),
     "options": form(run_folders, read_options, spoilt=".yaml"),
 }

@@ -17,12 +17,15 @@ from auxrnn.config import ModelConfig
 from auxrnn.experiments import run_report
 from auxrnn.experiments import tune as tuning
 from auxrnn.export import files as exporting
+from auxrnn.own.importing import import_source
 from auxrnn.persistence import SavedModel, load_model, save_model
+from auxrnn.reading import ReadingOptions
 from auxrnn.report.drawing import Drawing
 from auxrnn.report.page import Figure, Section
 from auxrnn.runs.live import Request, follow_sequence
 from auxrnn.streaming import Stream
 from faults import every_fault
+from own_files import write_long_form
 from small_runs import SMALL
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks, and limits the sizes of files")
@@ -127,6 +130,38 @@ def test_an_export_over_an_older_one(tmp_path, monkeypatch):
         return into
 
     assert written_over(tmp_path / "w", export(0), export(1), export(1)) >= 40
+
+
+def test_an_import(tmp_path):
+    """The set is whole or absent, and what was read stays: the same command ends with the same bytes."""
+    source, place = write_long_form(tmp_path / "source", 4), tmp_path / "w" / "set"
+
+    def import_it():
+        import_source(source, place, ReadingOptions(), lambda line: None, block=64)
+
+    def prepare():
+        shutil.rmtree(tmp_path / "w", ignore_errors=True)
+        (tmp_path / "w").mkdir()
+
+    prepare()
+    import_it()
+    after = content_of(place)
+
+    def check(how, error):
+        if place.exists():
+            assert content_of(place) == after
+        else:
+            assert error is not None
+        if error not in (None, "killed"):
+            assert str(tmp_path / "w") in error
+            no_parts(tmp_path)
+        anew()
+        if not place.exists():
+            import_it()
+        assert content_of(place) == after
+        assert {entry.name for entry in (tmp_path / "w").iterdir()} <= {"set", ".set.lock"}
+
+    assert every_fault(import_it, tmp_path / "w", prepare, check) >= 100
 
 
 def test_a_stream(tmp_path):

@@ -182,63 +182,6 @@ def test_only_the_last_step_is_missing(tmp_path, monkeypatch):
     assert len(import_source(path, tmp_path / "set", OPTIONS, quiet)) == 20
 
 
-ENDED = """
-    import os, sys
-    from pathlib import Path
-    from auxrnn.own.filed import SummedFile
-    from auxrnn.own.importing import import_source
-    from auxrnn.reading import ReadingOptions
-
-    source, folder, fail = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3] == "fail"
-
-    def ending_at(point, function):
-        def call(*arguments, **keywords):
-            counted[0] += 1
-            if counted[0] == point:
-                if fail:
-                    raise OSError(28, "No space left on device")
-                os._exit(9)
-            return function(*arguments, **keywords)
-        return call
-
-    point, code = 0, 1
-    while code:
-        point += 1
-        child = os.fork()
-        if not child:
-            counted = [0]
-            places = [(os, name) for name in ("fsync", "replace", "rename", "unlink")]
-            for owner, name in (*places, (SummedFile, "write"), (Path, "write_text")):
-                setattr(owner, name, ending_at(point, getattr(owner, name)))
-            try:
-                import_source(source, folder / f"set{point}", ReadingOptions(), lambda _: None, block=64)
-            except OSError:
-                os._exit(1)
-            os._exit(0 if counted[0] < point else 1)
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    print(point - 1)
-"""
-
-
-@pytest.mark.parametrize("how", ["kill", "fail"])
-def test_every_point_where_an_import_may_end(tmp_path, how):
-    """Each write, fsync, rename and unlink ends it in turn: the set is whole or absent, and can be made again."""
-    path = write_long_form(tmp_path, 4)
-    import_source(path, tmp_path / "whole", OPTIONS, quiet, block=64)
-    expected = contents(tmp_path / "whole")
-    words = [sys.executable, "-W", "ignore", "-c", textwrap.dedent(ENDED), path, tmp_path, how]
-    finished = subprocess.run(words, capture_output=True, text=True, check=False)
-    assert finished.returncode == 0, finished.stderr
-    points = int(finished.stdout)
-    assert points >= 39
-    for point in range(1, points + 1):
-        out = tmp_path / f"set{point}"
-        if not out.exists():
-            import_source(path, out, OPTIONS, quiet, block=64)
-        assert contents(out) == expected
-    assert [entry.name for entry in tmp_path.iterdir() if entry.name.endswith((".importing", ".part"))] == []
-
-
 PEAK = """
     import sys
     from pathlib import Path

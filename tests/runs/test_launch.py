@@ -61,7 +61,7 @@ def struck(words, folder, strike):
         strike(process, workers)
         began = time.monotonic()
         out, err = process.communicate(timeout=PATIENCE)
-        assert time.monotonic() - began < 60
+        assert time.monotonic() - began < PATIENCE / 2
         return process.returncode, out, err
     finally:
         for worker in workers_of(process).values():
@@ -114,7 +114,7 @@ def test_a_second_command_on_the_same_run_is_told_and_orphans_end(tmp_path):
     struck(["train", *as_words(replace(TWO, max_epochs=10_000), folder)], folder, strike)
     assert seen["second"].returncode == 2
     assert "expected a run that nobody is working on, but process" in seen["second"].stderr
-    until = time.monotonic() + 60
+    until = time.monotonic() + PATIENCE
     while any(Path(f"/proc/{worker}").exists() for worker in seen["workers"].values()):
         assert time.monotonic() < until
         time.sleep(0.1)
@@ -127,7 +127,7 @@ def started(tmp_path, *codes):
     """Ranks that end as told: with an exit code, or "sleep"."""
     ranks = []
     for number, (code, said) in enumerate(codes):
-        program = "import time; time.sleep(60)" if code == "sleep" else f"import os; {code}"
+        program = "import time; time.sleep(600)" if code == "sleep" else f"import os; {code}"
         words = tmp_path / f"{number}.json"
         if said is not None:
             words.write_text(json.dumps(said))
@@ -155,7 +155,7 @@ def test_the_reason_is_found_among_what_they_left(tmp_path, monkeypatch, codes, 
     ranks = started(tmp_path, *codes)
     begun = time.monotonic()
     _wait(ranks)
-    assert time.monotonic() - begun < 30  # those that sleep do so for a minute
+    assert time.monotonic() - begun < 300  # those that sleep do so for ten minutes
     assert all(rank.process.returncode is not None for rank in ranks)
     with pytest.raises(error, match=message):
         _judge(ranks)

@@ -9,6 +9,7 @@ import threading
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -23,6 +24,7 @@ from auxrnn.persistence import SavedModel, save_model
 from auxrnn.preprocessing import Preprocessing
 from auxrnn.reading import ReadingOptions
 from auxrnn.runs import live
+from auxrnn.runs.intake import Stops
 from auxrnn.runs.live import Request, follow_sequence
 from auxrnn.runs.use import predict_file
 from auxrnn.streaming import Stream
@@ -230,6 +232,7 @@ class Pipe:
     def __enter__(self):
         reading, self.writing = os.pipe()
         self.file = os.fdopen(reading, "rb")
+        self.written = self.taken = 0
         return self
 
     def __exit__(self, *_):
@@ -237,38 +240,53 @@ class Pipe:
         if self.writing is not None:
             os.close(self.writing)
 
+    def fileno(self):
+        return self.file.fileno()
+
+    def read(self, size):
+        found = self.file.read1(size)
+        self.taken += len(found)
+        return found
+
     def follow(self, saved, state, *moments, **options):
         """Write and do one thing after the other while the stream runs; what it said."""
-        out = io.StringIO()
+        out, self.settled = io.StringIO(), None
 
         def act():
             for moment in moments:
                 if isinstance(moment, bytes):
+                    self.written += len(moment)
                     os.write(self.writing, moment)
                 else:
                     moment(out)
 
-        other = threading.Thread(target=act)
+        def waits(stops, file, seconds):
+            self.settled = self.taken  # all of it has become steps, but for what is kept
+            return wait(stops, file, seconds)
+
+        wait, other = Stops.wait, threading.Thread(target=act)
         other.start()
         try:
-            follow_sequence(saved, Request(state=state, **options), self.file, out)
+            with patch.object(Stops, "wait", waits):
+                follow_sequence(saved, Request(state=state, **options), self, out)
         finally:
             other.join()
         return out.getvalue().splitlines()
 
+    def stop(self, number=signal.SIGTERM):
+        """Once the stream waits for more than what was written."""
+
+        def act(out):
+            until = time.monotonic() + 60
+            while self.settled != self.written and time.monotonic() < until:
+                time.sleep(0.005)
+            os.kill(os.getpid(), number)
+
+        return act
+
     def end(self, out):
         os.close(self.writing)
         self.writing = None
-
-
-def stop(number=signal.SIGTERM):
-    """Once the stream has read all that was written, which nothing tells but the time."""
-
-    def act(out):
-        time.sleep(0.3)
-        os.kill(os.getpid(), number)
-
-    return act
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -278,7 +296,7 @@ def test_a_signal_loses_no_byte_of_standard_input(tmp_path, cut, number):
     saved, (_, content) = saved_model(VALUES), measured()
     with Pipe() as pipe:
         with pytest.raises(KeyboardInterrupt):
-            pipe.follow(saved, tmp_path / "state", content[:cut], stop(number), every=2)
+            pipe.follow(saved, tmp_path / "state", content[:cut], pipe.stop(number), every=2)
         found = pipe.follow(saved, tmp_path / "state", content[cut:], pipe.end, every=2)
     whole = said(saved, standard_input=content, every=2)
     rows = [line.split(",") for line in found[1:]]  # the first is a header
@@ -291,7 +309,7 @@ def test_a_signal_in_the_middle_of_a_character(tmp_path):
     saved, text = saved_model(TEXT), "abé".encode()
     with Pipe() as pipe:
         with pytest.raises(KeyboardInterrupt):
-            pipe.follow(saved, tmp_path / "state", text[:3], stop())
+            pipe.follow(saved, tmp_path / "state", text[:3], pipe.stop())
         found = pipe.follow(saved, tmp_path / "state", text[3:], pipe.end)
     ((number, _, shares),) = said(saved, standard_input=text)
     assert found[-1].startswith(f"{number},")
@@ -303,7 +321,7 @@ def test_a_signal_in_the_middle_of_an_end_of_line(tmp_path, text):
     saved = saved_model(TEXT)
     with Pipe() as pipe:
         with pytest.raises(KeyboardInterrupt):
-            pipe.follow(saved, tmp_path / "state", text[:2], stop())
+            pipe.follow(saved, tmp_path / "state", text[:2], pipe.stop())
         assert steps_in(tmp_path / "state", saved) == 1
         found = pipe.follow(saved, tmp_path / "state", text[2:], pipe.end)
     ((number, _, shares),) = said(saved, standard_input=b"a\nb")

@@ -122,7 +122,7 @@ def test_a_killed_rank_ends_the_other_with_a_message_and_a_checkpoint(tmp_path):
     with ranks_at_work(tmp_path, JOB, faults=(None, ("die", 3))) as (other, killed):
         killed.join(PATIENCE)
         assert killed.exitcode == -signal.SIGKILL
-        other.join(60)
+        other.join(300)
         assert other.exitcode == 0
     first = found_by(tmp_path, 0)
     assert first["run"]["error"] == "LostRankError"
@@ -132,7 +132,7 @@ def test_a_killed_rank_ends_the_other_with_a_message_and_a_checkpoint(tmp_path):
 
 def test_a_rank_that_hangs_ends_the_other(tmp_path):
     with ranks_at_work(tmp_path, JOB, faults=(("hang", 3), None), AUXRNN_RANK_TIMEOUT="2") as (hung, other):
-        other.join(60)
+        other.join(300)
         assert other.exitcode == 0
         assert hung.is_alive()
     assert found_by(tmp_path, 1)["run"]["error"] == "LostRankError"

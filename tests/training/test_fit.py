@@ -313,8 +313,11 @@ def test_killed_for_good_at_random_moments_it_ends_with_the_same_bits(tmp_path, 
             assert child.exitcode in (-signal.SIGKILL, 0)  # it may have ended between the look and the kill
             kills += child.exitcode != 0
         (tmp_path / "started").unlink(missing_ok=True)
-        if child.exitcode == 0:
+        if child.exitcode == 0 and kills:
             break
+        if child.exitcode == 0:  # it was faster than the kill, as on busy cores
+            shutil.rmtree(tmp_path)
+            tmp_path.mkdir()
     assert kills > 0
     weights, rows = torch.load(tmp_path / "finished.pt", weights_only=True)
     assert_same_weights(weights, untouched[0])
@@ -322,7 +325,7 @@ def test_killed_for_good_at_random_moments_it_ends_with_the_same_bits(tmp_path, 
 
 
 def wait_for(path, child):
-    for _ in range(3000):
+    for _ in range(30_000):
         if path.exists():
             return
         assert child.is_alive()

@@ -79,17 +79,19 @@ def test_memorised(train, validation, validated, expected):
 
 
 @pytest.mark.parametrize(
-    ("validation", "expected"),
+    ("validation", "validated", "expected"),
     [
-        ([0.8, 0.7, 0.6], True),
-        ([0.8, 0.7, 0.8], False),  # reached again
-        ([0.8, 0.7], False),  # two epochs say little
-        ([0.7, 0.8, 0.6], False),
-        ([], False),
+        ([0.8, 0.7, 0.6], 400, True),
+        ([0.8, 0.7, 0.8], 400, False),  # reached again
+        ([0.8, 0.79, 0.78], 400, False),  # four of four hundred: chance
+        ([0.98, 0.96, 0.95], 5, False),
+        ([0.8, 0.7], 400, False),  # two epochs say little
+        ([0.7, 0.8, 0.6], 400, False),
+        ([], 400, False),
     ],
 )
-def test_the_first_epoch_was_the_best(validation, expected):
-    assert ("first" in states(curve(validation))) is expected
+def test_the_first_epoch_was_the_best(validation, validated, expected):
+    assert ("first" in states(curve(validation, validated=validated))) is expected
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from auxrnn.errors import did_you_mean
 
@@ -13,7 +13,20 @@ FAILED, BAD_USE = 1, 2
 
 
 class Parser(argparse.ArgumentParser):
-    """Names the nearest right option or command beside a misspelt one."""
+    """Names the nearest right option or command beside a misspelt one; options may stand between what has no name."""
+
+    _intermixing = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As of argparse, which by itself refuses `stream RUN --follow FILE`."""
+        plain = self._intermixing or self._subparsers is not None or "--" in (args or ())
+        if plain or not self._get_positional_actions():
+            return super().parse_known_args(args, namespace)
+        self._intermixing = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._intermixing = False
 
     def error(self, message: str) -> NoReturn:
         words = re.findall(r"unrecognized arguments: (\S+)|invalid choice: '([^']*)'", message)

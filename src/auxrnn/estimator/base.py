@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import random
 import threading
 import warnings
 from abc import ABC, abstractmethod
@@ -104,8 +105,11 @@ class LongSequenceEstimator(SequenceParameters, ABC):
             inputs = preprocessing.apply(read_sequences(unlabelled, "unlabelled"), "unlabelled")
             beside = SequenceData("unlabelled", preprocessing.spec, inputs, characters=characters)
 
+        drawn = random.getstate()
         from auxrnn.training.candidates import chosen_by_data
         from auxrnn.training.fit import fit
+
+        random.setstate(drawn)  # which rich, that comes with Lightning, draws from while it loads
 
         with _own_random_numbers(config.accelerator):
             say = print if self.verbose else logging.getLogger(__name__).debug

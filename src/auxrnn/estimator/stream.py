@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from auxrnn.arrays import as_array
+from auxrnn.arrays import as_numbers
 from auxrnn.errors import InputError
 from auxrnn.persistence import SavedModel
 from auxrnn.plain_torch import plain_torch
@@ -58,9 +58,7 @@ class SequenceStream:
         if isinstance(chunk, str):
             return learned.sequence(chunk, "chunk").unsqueeze(0)
         try:
-            steps = as_array(by_name(chunk, learned.channel_names, "chunk"), "chunk")
-            if steps.dtype.kind == "O":
-                steps = steps.astype(np.float64)
+            steps = as_numbers(by_name(chunk, learned.channel_names, "chunk"), "chunk")
         except InputError:
             raise
         except (ValueError, TypeError) as error:

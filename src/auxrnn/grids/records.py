@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from typing import Any
 
 from auxrnn.card import shown
 from auxrnn.config import RunConfig
-from auxrnn.errors import InputError, did_you_mean
+from auxrnn.errors import InputError, did_you_mean, printable
 from auxrnn.files import check_place, write_atomically
 from auxrnn.runs.folder import (
     FREE,
@@ -34,6 +35,8 @@ from auxrnn.scores import SCORES
 from auxrnn.targets import KINDS
 
 Curve = dict[str, list[Any]]
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -104,11 +107,24 @@ def record_folder(path: Path, name: str, config: RunConfig | None = None) -> Rec
 
 
 def record_folders(root: Path) -> list[Record]:
-    """The ended runs in `root` and the folders below it, named by their way from there."""
+    """The ended runs in `root` and the folders below it, named by their way from there.
+
+    A damaged one below is told and left out. InputError where `root` itself is one.
+    """
     ended = {path.parent for name in ("result.json", "failed.json") for path in root.rglob(name)}
     runs = [path for path in sorted(ended) if RunFolder(path).config.is_file()]
-    named = {path: root.resolve().name if path == root else path.relative_to(root).as_posix() for path in runs}
-    return [record for path, name in named.items() if (record := record_folder(path, name)) is not None]
+    named = {
+        path: printable(root.resolve().name if path == root else path.relative_to(root).as_posix()) for path in runs
+    }
+    records = []
+    for path, name in named.items():
+        try:
+            records.append(record_folder(path, name))
+        except InputError as error:
+            if path == root:
+                raise
+            logger.warning("Left out: %s", error)
+    return [record for record in records if record is not None]
 
 
 def keep_runs(folders: Sequence[Path], file: Path) -> list[str]:

@@ -197,7 +197,7 @@ class _Import:
         none = np.empty((0, *flat_shape(form)), form.dtype)
         found = set_of(self.collection, source, none, labels, ends, splits)
         kept = found.labels.astype(KEEPERS[found.target.kind].dtype)
-        write_atomically(self._folder / LABELS, kept.tofile)
+        write_atomically(self._folder / LABELS, lambda place: place.write_bytes(kept.data))  # tofile hides a full disk
         sums = {VALUES: self._values.sum, ENDS: sum_of(ends), LABELS: sum_of(kept), SPLITS: sum_of(splits)}
         return found, sums
 

@@ -99,8 +99,8 @@ def write_page(path: Path, page: Page) -> None:
     for figure in (figure for section in page.sections for figure in section.figures):
         for suffix in (".png", ".svg"):
             figure.drawing.save(path.parent / (figure_file(path, figure) + suffix))
-    text = render_page(page, path)
-    write_atomically(path, lambda aside: aside.write_text(text, encoding="utf-8"))
+    text = render_page(page, path).encode("utf-8", "backslashreplace")  # names of files may be no text
+    write_atomically(path, lambda aside: aside.write_bytes(text))
 
 
 def render_page(page: Page, path: Path = Path("report.html")) -> str:
@@ -123,7 +123,7 @@ def render_page(page: Page, path: Path = Path("report.html")) -> str:
         svg=lambda figure: Markup(
             embedded_svg(figure.drawing.svg, figure.name)
         ),  # drawn by us, its texts escaped there
-        file=lambda figure: quote(figure_file(path, figure)),
+        file=lambda figure: quote(os.fsencode(figure_file(path, figure))),
     )
 
 
@@ -134,4 +134,4 @@ def figure_file(path: Path, figure: Figure) -> str:
 
 def relative_link(target: Path, page: Path) -> str:
     """The address of a file or folder as seen from the page at `page`."""
-    return quote(Path(os.path.relpath(target.resolve(), page.resolve().parent)).as_posix())
+    return quote(os.fsencode(Path(os.path.relpath(target.resolve(), page.resolve().parent)).as_posix()))

@@ -31,7 +31,7 @@ GAP = 0.1
 """How far training must be above validation to have memorised, as a share of 1; and by more than chance gives."""
 
 RISE = 0.01
-"""How much the second half of a curve must rise, as a share of 1, to be still rising; and by more than chance gives."""
+"""How much a curve must rise or fall, as a share of 1, to be said to; and by more than chance gives."""
 
 Remedy = Callable[[str], str]
 """The next command by state; "" where there is none."""
@@ -111,10 +111,15 @@ def _memorised(evidence: Evidence) -> str:
     return f"{shown}; more sequences or a smaller network would help"
 
 
+def _chance(evidence: Evidence) -> float:
+    """How much a validation score may change without a meaning."""
+    return max(RISE, 0.5 / math.sqrt(max(evidence.validated, 1)))
+
+
 def _first(evidence: Evidence) -> str:
-    """No later epoch reached the first one again, of three at least."""
+    """Of three epochs at least no later one came back to the first, by more than chance gives."""
     curve = evidence.validation
-    if len(curve) < 3 or max(curve[1:]) >= curve[0]:
+    if len(curve) < 3 or curve[0] - max(curve[1:]) <= _chance(evidence):
         return ""
     best, end = _figure(evidence.score, curve[0]), _figure(evidence.score, curve[-1])
     return f"{best} then, {end} at the end; training did harm, so take a smaller learning rate"
@@ -127,7 +132,7 @@ def _rising(evidence: Evidence) -> str:
     if len(half) < 2 or len(curve) - 1 - curve.index(max(curve)) >= max(len(curve) // 10, 1):
         return ""
     slope = statistics.linear_regression(range(len(half)), half).slope
-    if slope * (len(half) - 1) <= max(RISE, 0.5 / math.sqrt(max(evidence.validated, 1))):
+    if slope * (len(half) - 1) <= _chance(evidence):
         return ""
     return (
         f"{_figure(evidence.score, half[0])} half-way, {_figure(evidence.score, max(curve))} at the end; train longer"
