@@ -305,37 +305,64 @@ def test_a_damaged_length_is_refused(folder, longest):
         load_model(folder)
 
 
-FACTS = {"data": "set", "seed": 3, "data_options": {"limit_classes": 2}, "own": {"limit_test": 5}, "test_accuracy": 0.5}
+FACTS = {
+    "data": "set",
+    "seed": 3,
+    "data_options": {"limit_classes": 2},
+    "own": {"limit_test": 5},
+    "lr": 0.01,
+    "test_sequences": 40,
+    "test_accuracy": 0.5,
+    "test_macro_f1": 0.5,
+    "test_interval": [0.4, 0.6],
+    "validation_accuracy": 0.6,
+    "best_epoch": 2,
+    "floors": {"majority class": {"test": 0.5}},
+    "verdict": {"state": "floor", "summary": "accuracy 50.00 %", "findings": [], "better": False},
+}
 
 
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"data": "other"},
-        {"seed": 4},
-        {"data_options": {"limit_classes": 3}},
-        {"own": {"limit_test": 50}},
-        {"own": None},
-    ],
-)
-def test_facts_that_are_used_are_part_of_the_digest(saved, tmp_path, changes):
+@pytest.mark.parametrize("name", FACTS)
+@pytest.mark.parametrize("value", ["other", 0.75, None, {"limit_test": 50}])
+def test_facts_are_part_of_the_digest(saved, tmp_path, name, value):
     save_model(tmp_path, replace(saved, facts=FACTS))
-    edit(tmp_path, facts={**FACTS, "note": "mine", "test_accuracy": 0.75})  # which nothing is read by
+    edit(tmp_path, facts={**FACTS, "note": "mine"})
     assert load_model(tmp_path).facts["note"] == "mine"
-    for facts in ({**FACTS, **changes}, {name: fact for name, fact in FACTS.items() if name not in changes}):
+    for facts in ({**FACTS, name: value}, {other: fact for other, fact in FACTS.items() if other != name}):
         edit(tmp_path, facts=facts)
         with pytest.raises(InputError, match="as they were saved together, found another digest"):
             load_model(tmp_path)
 
 
-def test_a_model_of_before_facts_were_digested_is_read(saved, tmp_path):
+@pytest.mark.parametrize("name", [name for name in FACTS if name != "lr"])
+def test_no_fact_that_is_read_comes_later(saved, tmp_path, name):
+    save_model(tmp_path, replace(saved, facts={"lr": 0.01}))
+    edit(tmp_path, facts={"lr": 0.01, name: FACTS[name]})
+    with pytest.raises(InputError, match="found another digest"):
+        load_model(tmp_path)
+
+
+def test_the_names_of_the_facts_are_part_of_the_digest(saved, tmp_path):
+    save_model(tmp_path, replace(saved, facts=FACTS))
+    for covered in (None, [], 5, [name for name in FACTS if name != "lr"]):
+        edit(tmp_path, covered=covered, facts={**FACTS, "lr": 1})
+        with pytest.raises(InputError, match=r"config\.json"):
+            load_model(tmp_path)
+
+
+@pytest.mark.parametrize("of_facts", [True, False])
+def test_a_model_of_before_all_facts_were_digested_is_read(saved, tmp_path, of_facts):
     save_model(tmp_path, replace(saved, facts=FACTS))
     content = json.loads((tmp_path / CONFIG).read_text())
-    assert content["digest"].startswith("facts:")
-    older = persistence._digest(content, safetensors.torch.load_file(tmp_path / WEIGHTS), of_facts=False)
-    edit(tmp_path, digest=older)
+    del content["covered"]
+    weights = safetensors.torch.load_file(tmp_path / WEIGHTS)
+    content["digest"] = persistence._digest(content, weights, of_facts=of_facts)
+    assert content["digest"].startswith("facts:") is of_facts
+    (tmp_path / CONFIG).write_text(json.dumps(content))
     assert load_model(tmp_path).facts == FACTS
-    edit(tmp_path, digest=older, classes=["x", "y", "z"])
+    edit(tmp_path, facts={**FACTS, "test_accuracy": 0.75})
+    assert load_model(tmp_path).facts["test_accuracy"] == 0.75
+    edit(tmp_path, classes=["x", "y", "z"])
     with pytest.raises(InputError, match="found another digest"):
         load_model(tmp_path)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, fields
@@ -46,6 +47,10 @@ ENTRIES = {
 """What the entries of config.json hold."""
 USED = ("data", "data_options", "own", "seed")
 """The facts by which the model's own data are read again: the test set of `evaluate` follows from them."""
+READ = re.compile(f"{'|'.join(USED)}|best_epoch|floors|verdict|(test|validation)_.*")
+"""All facts that are read: what is told of a model is taken from them, and none may come later."""
+COVERED = "covered"
+"""The entry with the names of the facts that were saved; older versions, whose digest covers USED alone, have none."""
 
 DIGEST = "facts:"
 """What a digest begins with that covers the facts in use."""
@@ -98,6 +103,7 @@ def save_model(folder: Path, saved: SavedModel) -> None:
         "preprocessing": saved.preprocessing and saved.preprocessing.to_dict(),
         "label_type": saved.label_type,
         "longest": saved.network.longest,
+        COVERED: sorted(saved.facts),
     }
     weights = {name: weight.detach().cpu().contiguous() for name, weight in saved.network.state_dict().items()}
     content["digest"] = _digest(content, weights)
@@ -198,14 +204,16 @@ def _load(folder: Path) -> SavedModel:
 
 
 def _digest(content: dict[str, Any], weights: dict[str, torch.Tensor], *, of_facts: bool = True) -> str:
-    """Of the weights and of all that says how they are used, with the facts in USED; a person may add to the others.
+    """Of the weights, of all that says how they are used and of the facts that were saved; a person may add others.
 
     of_facts: False for the digest of older versions, which left out all facts.
     """
     told = {name: entry for name, entry in content.items() if name not in ("digest", "facts")}
     if not of_facts:
         return fingerprint(weights, json.dumps(told, sort_keys=True))
-    told["facts"] = {name: fact for name, fact in content["facts"].items() if name in USED}
+    saved, facts = content.get(COVERED), content["facts"]
+    names = USED if saved is None else [name for name in facts if name in saved or READ.fullmatch(name)]
+    told["facts"] = {name: facts[name] for name in names if name in facts}
     return DIGEST + fingerprint(weights, json.dumps(told, sort_keys=True))
 
 

@@ -9,7 +9,7 @@ import yaml
 from auxrnn.config import AuxiliaryConfig
 from auxrnn.errors import InputError
 from auxrnn.experiments.arms import differing, gather_arms, read_run, settings
-from auxrnn.runs.folder import RunFolder
+from auxrnn.runs.folder import RunFolder, read_score
 from auxrnn.training.history import columns
 from small_runs import SMALL
 
@@ -62,6 +62,16 @@ def test_a_damaged_curve(tmp_path, content):
     run.folder.metrics.write_text(content)
     with pytest.raises(InputError, match="expected a learning curve"):
         run.curve("loss")
+
+
+def test_a_curve_that_is_larger_than_any(tmp_path, monkeypatch):
+    run = lay(tmp_path / "a")
+    assert read_score(run.folder) == "accuracy"
+    monkeypatch.setattr("auxrnn.files.LARGEST_DESCRIPTION", run.folder.metrics.stat().st_size - 1)
+    with pytest.raises(InputError, match=r"metrics\.csv: expected a learning curve, .* the most that such a file has"):
+        run.curve("loss")
+    with pytest.raises(InputError, match=r"metrics\.csv: expected a learning curve, .* the most that such a file has"):
+        read_score(run.folder)
 
 
 def test_arms_are_runs_that_differ_in_seed_and_place(tmp_path):

@@ -189,6 +189,14 @@ def test_a_damaged_curve_is_named(root, content):
         record_folder(path.parent, "damaged")
 
 
+def test_a_curve_that_is_larger_than_any(root, monkeypatch):
+    path = root / "mnist" / "lstm" / "seed-3" / "metrics.csv"
+    path.write_bytes(path.read_bytes() * 1000)
+    monkeypatch.setattr("auxrnn.files.LARGEST_DESCRIPTION", path.stat().st_size - 1)
+    with pytest.raises(InputError, match=r"metrics\.csv: expected a learning curve, .* the most that such a file has"):
+        record_folder(path.parent, "large")
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

@@ -21,7 +21,7 @@ from typing import Any
 from auxrnn.card import shown
 from auxrnn.config import RunConfig
 from auxrnn.errors import InputError, did_you_mean, printable
-from auxrnn.files import check_place, write_atomically
+from auxrnn.files import check_place, read_description, write_atomically
 from auxrnn.runs.folder import (
     FREE,
     STARTED_WITH,
@@ -247,9 +247,8 @@ def _check_result(result: Any, place: Path | str) -> None:
 def _read_curve(path: Path) -> Curve:
     """The columns of metrics.csv."""
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file, strict=True)
-            rows = list(reader)
+        reader = csv.DictReader(read_description(path).splitlines(), strict=True)
+        rows = list(reader)
         if not reader.fieldnames or not all(None not in row and None not in row.values() for row in rows):
             raise ValueError("rows of unequal length")
         return {name: [_value(name, row[name]) for row in rows] for name in reader.fieldnames}

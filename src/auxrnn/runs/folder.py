@@ -135,19 +135,23 @@ def read_curve(
     Validation accuracy in percent by default. InputError where the file is not a learning curve.
     """
     try:
-        with open(folder.metrics, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
+        rows = csv.DictReader(read_description(folder.metrics).splitlines())
         return [(float(index), scale * float(row[column])) for index, row in enumerate(rows, 1) if row[column]]
     except (OSError, KeyError, ValueError, csv.Error) as error:
         raise InputError(f"{folder.metrics}: expected a learning curve, found something else: {error}") from error
 
 
 def read_score(folder: RunFolder) -> str | None:
-    """The score that a run's learning curve has, by its columns; None where there is no curve."""
+    """The score that a run's learning curve has, by its columns; None where there is no curve.
+
+    InputError where the file is not a learning curve.
+    """
     if not folder.metrics.is_file():
         return None
-    with open(folder.metrics, newline="", encoding="utf-8", errors="replace") as file:
-        header = next(csv.reader(file), [])
+    try:
+        header = next(csv.reader(read_description(folder.metrics).splitlines()), [])
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(f"{folder.metrics}: expected a learning curve, found something else: {error}") from error
     return next((name for name in SCORES if f"validation_{name}" in header), None)
 
 
