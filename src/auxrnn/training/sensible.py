@@ -23,6 +23,8 @@ MOST_ANCHORS = 10
 STEP_BYTES = 2**30  # what one training step may hold
 STEPS_AN_EPOCH = 100  # fewer learn little in the 25 epochs of the default; on a CPU a small batch costs hardly more
 
+USUAL_STRIDE = 8
+LEAST_TOKENS = 28  # about; fewer would leave a recurrent network little to do
 LONGEST_STRIDE = 64
 LEAST_RATE = 4000  # Hz; a frame of 25 ms has fewer than 100 samples below, too few for 40 bands
 EPOCH_STEPS = 40  # of the recipe modern: fewer would cost more in validation than in training
@@ -116,8 +118,8 @@ def _stride(train: SequenceData, median: int) -> tuple[int, str]:
         return 1, "every step has a label"
     if train.image_shape is not None:
         return train.image_shape[1], "a row of pixels a token"
-    power = round(math.log2(max(math.sqrt(median) / 7, 1)))
-    stride = min(2**power, LONGEST_STRIDE)
+    wanted = max(math.sqrt(median) / 7, min(USUAL_STRIDE, median / LEAST_TOKENS), 1)
+    stride = min(2 ** round(math.log2(wanted)), LONGEST_STRIDE)
     return stride, f"about {-(-median // stride):,} tokens from a median of {median:,} steps"
 
 
