@@ -29,7 +29,7 @@ def test_a_baseline_alone():
     assert answer("mnist", {"base": {0: 0.5}}, "base") == "mnist: base is at 50.0 % (1 seed)."
 
 
-def test_arms_are_compared_with_the_baseline_of_their_initialisation():
+def test_arms_are_compared_with_the_baseline_of_the_same_words():
     fields = TABLE2.fields()
     assert [arm.name for arm in fields["LSTM Truncate300, chrono"]][:3] == [
         "LSTM Truncate300, chrono",
@@ -40,8 +40,8 @@ def test_arms_are_compared_with_the_baseline_of_their_initialisation():
     assert sum(map(len, fields.values())) == len(TABLE2.arms)
 
 
-def test_an_initialisation_without_a_baseline_goes_to_the_first():
-    arms = (Arm("base", {}), Arm("other", {"initialisation": "torch"}))
+def test_words_without_a_baseline_of_their_own_go_to_the_first():
+    arms = (Arm("base", {}), Arm("other, thrice", {}))
     assert Experiment("name", "Title", "Question?", ("mnist",), arms, "base").fields() == {"base": list(arms)}
 
 

@@ -75,8 +75,8 @@ class Factors:
 class Experiment:
     """A table or figure: arms on tasks, each with every seed.
 
-    baseline: the arm that the others are compared with. beside: baselines of other initialisations; the page's first
-    lines compare arms of the same initialisation. measure: "accuracy", or "error" for 100 % minus it. costs: also
+    baseline: the arm that the others are compared with. beside: baselines of arms that differ from it by the same
+    words behind a comma, as "LSTM, chrono" of "r-LSTM, chrono"; the page's first lines compare these. measure: "accuracy", or "error" for 100 % minus it. costs: also
     seconds and memory of a step against length. curves: also accuracy in training against epochs. differences: bars of
     the differences from the baseline. inside: arms whose models are looked into. factors: tables of combinations in
     place of a row an arm; every arm gives each factor a value.
@@ -97,12 +97,11 @@ class Experiment:
     factors: Factors | None = None
 
     def fields(self) -> dict[str, list[Arm]]:
-        """By baseline the arms that are compared with it: those of its initialisation, else the first's."""
-        named = {arm.name: arm for arm in self.arms}
-        of = {named[name].settings.get("initialisation"): name for name in reversed((self.baseline, *self.beside))}
+        """By baseline the arms that are compared with it: those of the same words behind the comma, else the first's."""
+        of = {name.partition(", ")[2]: name for name in self.beside}
         fields: dict[str, list[Arm]] = {name: [] for name in (self.baseline, *self.beside)}
         for arm in self.arms:
-            fields[of.get(arm.settings.get("initialisation"), self.baseline)].append(arm)
+            fields[of.get(arm.name.partition(", ")[2], self.baseline)].append(arm)
         return fields
 
     def blocks(self) -> list[tuple[Arm, ...]]:
