@@ -75,11 +75,11 @@ class Factors:
 class Experiment:
     """A table or figure: arms on tasks, each with every seed.
 
-    baseline: the arm that the others are compared with. beside: baselines of arms that differ from it by the same
-    words behind a comma, as "LSTM, chrono" of "r-LSTM, chrono"; the page's first lines compare these. measure: "accuracy", or "error" for 100 % minus it. costs: also
-    seconds and memory of a step against length. curves: also accuracy in training against epochs. differences: bars of
-    the differences from the baseline. inside: arms whose models are looked into. factors: tables of combinations in
-    place of a row an arm; every arm gives each factor a value.
+    baseline: the arm that the others are compared with. beside: baselines of arms that differ from it by the same words
+    behind a comma, as "LSTM, chrono" of "r-LSTM, chrono"; the page's first lines compare these. measure: "accuracy", or
+    "error" for 100 % minus it. costs: also seconds and memory of a step against length. curves: also accuracy in
+    training against epochs. differences: bars of the differences from the baseline. inside: arms whose models are
+    looked into. factors: tables of combinations in place of a row an arm; every arm gives each factor a value.
     """
 
     name: str
@@ -97,7 +97,7 @@ class Experiment:
     factors: Factors | None = None
 
     def fields(self) -> dict[str, list[Arm]]:
-        """By baseline the arms that are compared with it: those of the same words behind the comma, else the first's."""
+        """By baseline the arms that are compared with it: of the same words behind the comma, else the first's."""
         of = {name.partition(", ")[2]: name for name in self.beside}
         fields: dict[str, list[Arm]] = {name: [] for name in (self.baseline, *self.beside)}
         for arm in self.arms:
