@@ -122,8 +122,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     for item in fields(ReadingOptions):
         kind = NUMBERS.get(item.name, str)
-        kind = number if kind is float else kind
-        reading.add_argument(f"--{item.name}", type=kind, default=item.default, help=option_help(item.name))
+        read = number if kind is float else kind
+        reading.add_argument(f"--{item.name}", type=read, default=item.default, help=option_help(item.name))
 
     bench = verb("bench", verbs.bench, "measure speed and memory against other ways to do the same, on this machine")
     benches = bench.add_subparsers(title="benches", metavar="BENCH", parser_class=Parser, dest="what", required=True)
