@@ -49,8 +49,7 @@ def are_counted_names(path: Path, options: ReadingOptions, cells: Sequence[str])
     numbers = cells if cells[0] else cells[1:]
     if len(numbers) < FEWEST_COUNTED or not are_counted(numbers) or int(numbers[0]) != 0:
         return None
-    given = {options.text, options.id, options.time, options.split, *options.label_names, *options.feature_names}
-    told = given - {None}
+    told = options.named_columns
     names, places = told <= set(cells), told <= {str(place) for place in range(1, len(cells) + 1)}
     if names != places or not cells[0]:
         return names

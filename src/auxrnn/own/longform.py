@@ -251,7 +251,7 @@ def find_long_form_reader(
         table.place(key, "id" if labelled else None)
     if time is not None:
         table.place(time, "time" if labelled else None)
-    split = split_column(table, options.split) if labelled else None
+    split = split_column(table, options) if labelled else None
     features = options.feature_names
     for name in features:
         table.place(name, "features" if labelled else None)
