@@ -2,13 +2,15 @@
 
 import contextlib
 import io
+from typing import get_args, get_type_hints
 
 import pytest
 import yaml
 
 from auxrnn.arguments import parse_given, parse_run_config
-from auxrnn.config import RECIPES, AuxiliaryConfig, RunConfig
+from auxrnn.config import RECIPES, AuxiliaryConfig, RunConfig, TransformerConfig
 from auxrnn.errors import InputError
+from auxrnn.reading import ReadingOptions
 
 
 def printed(*words):
@@ -204,6 +206,45 @@ def test_words_that_do_not_fit(words, message):
     with pytest.raises(InputError, match=message) as caught:
         parse_run_config(words.split())
     assert "\n" not in str(caught.value)
+
+
+def float_settings():
+    """The names of all settings that hold real numbers, as options."""
+    groups = {"": RunConfig, "aux.": AuxiliaryConfig, "transformer.": TransformerConfig, "reading.": ReadingOptions}
+    return [
+        f"{group}{name}"
+        for group, owner in groups.items()
+        for name, hint in get_type_hints(owner).items()
+        if float in (hint, *get_args(hint))
+    ]
+
+
+def refused_number(words):
+    with pytest.raises(InputError) as caught:
+        parse_run_config([*words, "--print_config"])
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", float_settings())
+def test_what_is_no_finite_number_is_refused_before_it_is_shown(file, name):
+    group, _, last = name.rpartition(".")
+    for value in ("1__0", ".nan", "1e999"):
+        text = f"{group}:\n  {last}: {value}\n" if group else f"{name}: {value}\n"
+        assert last in refused_number([f"--{name}={value}"])
+        assert value in refused_number(["--config", file(text)])
+
+
+@pytest.mark.parametrize("value", ["-1e999", "inf", "nan", ".inf", "-.inf", "1_0", "0x1", "1:30", "1_0e1", "010"])
+def test_numbers_of_yaml_alone_are_refused(file, value):
+    assert "lr" in refused_number([f"--lr={value}"])
+    assert value in refused_number(["--config", file(f"lr: {value}\n")])
+    assert "batch_size" in refused_number(["--batch_size", value])
+
+
+def test_nothing_is_shown_that_is_no_configuration():
+    with pytest.raises(InputError, match="lr above 0"):
+        parse_run_config(["--lr=-1", "--print_config"])
 
 
 def test_reading_options_have_short_names():

@@ -705,3 +705,13 @@ def test_an_interrupted_stream_says_where_it_stands(run, finished_run, tmp_path,
     monkeypatch.setattr("auxrnn.runs.live.follow_sequence", interrupted)
     told = f"; {state} holds where it stands, the same command goes on" if there else ""
     assert run("stream", str(finished_run), "--state", str(state)) == (1, "", f"auxrnn: interrupted{told}\n")
+
+
+@pytest.mark.parametrize("value", ["0.2_5", "half", "1__0"])
+def test_a_share_that_is_no_number(tmp_path, value):
+    said = io.StringIO()
+    with redirect_stderr(said), pytest.raises(SystemExit) as end:
+        main(["data", "verify", str(tmp_path), "--test_fraction", value])
+    assert end.value.code == 2
+    assert f"expected a number, got '{value}'" in said.getvalue()
+    assert said.getvalue().count("\n") == 1

@@ -1,6 +1,5 @@
 """A file is whole or as it was."""
 
-import datetime
 import errno
 import os
 import re
@@ -160,12 +159,16 @@ def test_what_the_processes_of_this_machine_left_is_cleared_and_nothing_else(tmp
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        (":".join("1" * 60), "a number of 119 characters, 1:1:1:1"),
-        ("0x" + "f" * 5000, "a number of 5,002 characters, 0xffff"),
+        ("1" * 119, "a number of 119 characters, 1111"),
+        ("0." + "1" * 5000, "a number of 5,002 characters, 0.1111"),
+        ("1e999", "'1e999', which is no float"),
+        ("-1e999", "'-1e999', which is no float"),
+        ("!!float .nan", "'.nan', which is no float"),
+        ("!!int 1__0", "'1__0', which is no int"),
         ("!!bool maybe", "'maybe', which is no bool"),
         ("!!int ''", "'', which is no int"),
         ("!!float x", "'x', which is no float"),
-        ("2024-13-45", "'2024-13-45', which is no timestamp"),
+        ("!!timestamp 2024-13-45", "'2024-13-45', which is no timestamp"),
     ],
 )
 def test_yaml_of_odd_values(text, told):
@@ -174,9 +177,16 @@ def test_yaml_of_odd_values(text, told):
 
 
 def test_yaml_of_plain_values():
-    assert parse_yaml("{a: 1, b: 0x1f, c: 1:30, d: true, e: 1e3, f: 2024-01-31}") == {
-        **{"a": 1, "b": 31, "c": 90, "d": True, "e": "1e3", "f": datetime.date(2024, 1, 31)}
+    told = "{a: 1, b: -7, c: +0, d: true, e: 1e3, f: .5, g: 1.5e-07, h: 2., i: null, j: 'no'}"
+    assert parse_yaml(told) == {
+        **{"a": 1, "b": -7, "c": 0, "d": True, "e": 1000.0, "f": 0.5, "g": 1.5e-07, "h": 2.0, "i": None, "j": "no"}
     }
+    assert [type(value) for value in parse_yaml(told).values()][:5] == [int, int, int, bool, float]
+
+
+@pytest.mark.parametrize("text", ["1__0", "1_0", "1_0e1", "010", "0x1f", "1:30", ".inf", "-.inf", ".nan", "2024-01-31"])
+def test_yaml_of_numbers_that_are_texts(text):
+    assert parse_yaml(f"seed: {text}") == {"seed": text}
 
 
 def test_a_description_that_is_larger_than_any(tmp_path):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn, get_args, get_type_hints
 
 import yaml
 from jsonargparse import ArgumentParser
@@ -15,11 +15,18 @@ from jsonargparse import ArgumentParser
 from auxrnn.config import GROUPS, MODELS, RunConfig, recipe_settings
 from auxrnn.data.presets import is_own
 from auxrnn.errors import InputError, did_you_mean
-from auxrnn.files import parse_yaml, read_description
+from auxrnn.files import NUMBER, parse_yaml, read_description
 from auxrnn.grids.records import find_record
 from auxrnn.reading import ReadingOptions
 
 USAGE = "auxrnn train [DATA] [--config FILE] [--OPTION VALUE ...]"
+NUMERIC = frozenset(
+    f"{group}{name}"
+    for group, owner in {"": RunConfig, **{f"{name}.": kind for name, kind in GROUPS.items()}}.items()
+    for name, hint in get_type_hints(owner).items()
+    if {int, float} & {hint, *get_args(hint)}
+)
+"""The settings that hold numbers."""
 
 SHORT = {f"--{item.name}" for item in fields(ReadingOptions)}
 """What may be said without `reading.` before it."""
@@ -37,8 +44,9 @@ def parse_given(arguments: Sequence[str]) -> tuple[RunConfig, frozenset[str]]:
     told = "a YAML file of these options, as --print_config prints it; or RECORD#RUN, to train a recorded run again"
     parser.add_argument("--config", action="config", help=told)
     parser.add_class_arguments(RunConfig)
-    words = _in_order(arguments)
-    said = vars(parser.parse_args([word for word in words if not word.startswith("--print_config")], defaults=False))
+    given = _in_order(arguments)
+    words = [word for word in given if not word.startswith("--print_config")]
+    said = vars(parser.parse_args(words, defaults=False))
     recipe = said.get("recipe") or ("modern" if is_own(said.get("data", RunConfig.data)) else RunConfig.recipe)
     settings = recipe_settings(recipe, said)
     unlabelled = said.get("unlabelled") or getattr(said.get("reading"), "no_label", None) == "learn"
@@ -47,6 +55,8 @@ def parse_given(arguments: Sequence[str]) -> tuple[RunConfig, frozenset[str]]:
     parser.set_defaults({"recipe": recipe, **settings})
     made = parser.instantiate(parser.parse_args(words))
     config = RunConfig(**{name: value for name, value in vars(made).items() if name != "config"})
+    if len(words) < len(given):
+        parser.parse_args(given)  # shows the configuration, which is one, and ends
     return config, frozenset(said) - {"config"}
 
 
@@ -116,6 +126,8 @@ def _in_order(arguments: Sequence[str]) -> list[str]:
             word = f"--reading.{word.removeprefix('--')}"
         has_value = word.startswith("--") and "=" not in word and word not in ("--print_config", "--help")
         value = next(words, None) if has_value else None
+        name, _, joined = word.removeprefix("--").partition("=")
+        _check_number(name, joined if value is None else value)
         whole = [word] if value is None else [f"{word}={value}"] if value.startswith("-") else [word, value]
         if word.partition("=")[0] == "--config":
             place = value if value is not None else word.partition("=")[2]
@@ -131,6 +143,13 @@ def _in_order(arguments: Sequence[str]) -> list[str]:
     return files + named
 
 
+def _check_number(name: str, value: Any) -> None:
+    """InputError for a text that jsonargparse takes for the number of a setting, as YAML 1.1 does: `1__0`, `1:30`."""
+    wanted = name in NUMERIC and isinstance(value, str) and re.match(r"\s*[+-]?[.0-9]", value)
+    if wanted and not NUMBER.match(value.strip()):
+        raise InputError(f"Expected {_as_said(f'--{name}')} to be a decimal number, got {value!r}.")
+
+
 def _check_file(path: Path) -> None:
     """InputError unless `path` is a YAML file of entries; which entries, the parser judges."""
     try:
@@ -144,3 +163,7 @@ def _check_file(path: Path) -> None:
     if not isinstance(content, dict):
         found = "nothing" if content is None else f"a {type(content).__name__}"
         raise InputError(f"{path}: expected entries as --print_config shows, found {found}.")
+    for name, value in content.items():
+        for inner, number in value.items() if name in GROUPS else ():
+            _check_number(f"{name}.{inner}", number)
+        _check_number(name, value)

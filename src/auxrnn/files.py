@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import re
 import secrets
@@ -23,6 +24,9 @@ ASIDE = re.compile(r"\..+\.(\d+)-([0-9a-f]{6})-[0-9a-f]{8}\.part")
 """The names that `aside_of` gives."""
 LARGEST_DESCRIPTION = 2**28  # bytes of a file of settings or results
 LONGEST_NUMBER = 100  # characters
+WHOLE = re.compile(r"[+-]?(?:0|[1-9][0-9]*)$")
+NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$")
+"""Numbers in a file of settings; 010 is none, for it is 8 to some."""
 
 
 Write = Callable[[Path], Any]
@@ -172,12 +176,18 @@ def named_in_utf8(path: Path) -> Iterator[str]:
 def parse_yaml(text: str) -> Any:
     """What a YAML text says, of plain values alone.
 
+    Numbers are decimal; what only YAML 1.1 takes for one (`1__0`, `1:30`, `010`, `.inf`) or for a date is a text.
     Raises yaml.YAMLError for other objects, for aliases (a few lines of aliases of aliases stand for more than any
-    memory holds), for keys that come twice, and for numbers beyond any use, also as 0x... and 1:59:59.
+    memory holds), for keys that come twice, and for numbers beyond any use.
     """
     import yaml
 
     class PlainLoader(yaml.SafeLoader):
+        yaml_implicit_resolvers = {  # noqa: RUF012 - so named by PyYAML
+            first: [(tag, form) for tag, form in found if not tag.endswith((":int", ":float", ":timestamp"))]
+            for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+        }
+
         def compose_node(self, parent: Any, index: Any) -> Any:
             if self.check_event(yaml.AliasEvent):
                 raise yaml.YAMLError("an alias (*name); write out what it stands for")
@@ -198,9 +208,14 @@ def parse_yaml(text: str) -> Any:
             if len(number) > LONGEST_NUMBER:
                 raise yaml.YAMLError(f"a number of {len(number):,} characters, {number[:20]}...")
             try:
-                return super().construct_object(node, deep)
+                found = super().construct_object(node, deep)
+                if number and ("_" in number or not math.isfinite(found)):
+                    raise ValueError
+                return found
             except (LookupError, ValueError, TypeError, AttributeError, OverflowError) as error:
                 kind = str(node.tag).rsplit(":", 1)[-1]
                 raise yaml.YAMLError(f"{str(getattr(node, 'value', ''))[:40]!r}, which is no {kind}") from error
 
+    for kind, form in (("int", WHOLE), ("float", NUMBER)):
+        PlainLoader.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", form, list("+-.0123456789"))
     return yaml.load(text, PlainLoader)  # a SafeLoader with less

@@ -13,6 +13,9 @@ from auxrnn.errors import InputError, did_you_mean
 NUMBERS: dict[str, type[float]] = {"skip": int, "window": int, "rate": int, "test_fraction": float}
 """Options that are numbers; all others are texts."""
 
+NO_SPLIT = "none"
+"""What `--split` says where no column names the split."""
+
 _KINDS: dict[type, tuple[Any, str]] = {
     str: (str, "a text"),
     int: (int, "a whole number"),
@@ -46,7 +49,7 @@ class ReadingOptions:
             one); all other numbers when left out.
         window: cut a table of steps into sequences of so many rows, each sequence by itself, or all of it where there
             is no id; the last may be shorter, and with one class a sequence a new one begins where the class changes.
-        split: column that says "train", "validation" or "test".
+        split: column that says "train", "validation" or "test"; "none" where none does, though one looks like it.
         missing: what is done with missing values: refuse them, put 0, leave out the step, or draw a straight line
             between the neighbours. A row without a label, or a text without characters, is left out by "drop" alone.
         no_label: what is done with rows without a label: refuse them (but for missing "drop"), leave them out
@@ -132,6 +135,12 @@ class ReadingOptions:
     @property
     def label_names(self) -> tuple[str, ...]:
         return self._names("label")
+
+    @property
+    def named_columns(self) -> frozenset[str]:
+        """All columns that are named."""
+        single = (self.text, self.id, self.time, None if self.split == NO_SPLIT else self.split)
+        return frozenset(name for name in (*single, *self.label_names, *self.feature_names) if name)
 
     @property
     def kind(self) -> str:

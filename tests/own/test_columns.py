@@ -4,6 +4,7 @@ import pytest
 
 from auxrnn.errors import InputError
 from auxrnn.own.columns import header_notes, label_cell, label_named, named, numeric_columns, split_column
+from auxrnn.own.importing import read_source
 from auxrnn.own.tables import open_table
 from auxrnn.reading import ReadingOptions
 from own_files import write_csv
@@ -27,10 +28,47 @@ def test_y_beside_x_is_a_place(tmp_path):
 
 def test_a_split_needs_name_and_content(tmp_path):
     """One word that is known tells what the column is, so that another is a fault to be told."""
-    assert split_column(table_of(tmp_path, "x,split", "a,train", "b,hold"), None) == "split"
-    assert split_column(table_of(tmp_path, "x,split", "a,train", "b,TEST"), None) == "split"
-    assert split_column(table_of(tmp_path, "x,split", "a,left", "b,right"), None) is None
-    assert split_column(table_of(tmp_path, "x,half", "a,train", "b,test"), "half") == "half"
+    options = ReadingOptions()
+    assert split_column(table_of(tmp_path, "x,split", "a,train", "b,hold"), options) == "split"
+    assert split_column(table_of(tmp_path, "x,split", "a,train", "b,TEST"), options) == "split"
+    assert split_column(table_of(tmp_path, "x,split", "a,left", "b,right"), options) is None
+    assert split_column(table_of(tmp_path, "x,half", "a,train", "b,test"), ReadingOptions(split="half")) == "half"
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        ("Usage", ["Training", "PublicTest", "PrivateTest"]),
+        ("Usage", ["Training"]),
+        ("the phase", ["train", "", "test"]),
+        ("fold", ["dev", "train"]),
+    ],
+)
+def test_words_for_splits_under_another_name_are_asked_about(tmp_path, column, words):
+    table = table_of(tmp_path, f"x,{column}", *(f"a,{word}" for word in words * 2))
+    with pytest.raises(InputError, match=rf"to be told what '{column}' is.*--split .*{column}.*--split none\.$"):
+        split_column(table, ReadingOptions())
+    assert split_column(table, ReadingOptions(split=column)) == column
+    assert split_column(table, ReadingOptions(split="none")) is None
+    assert split_column(table, ReadingOptions(label=column)) is None
+
+
+@pytest.mark.parametrize("cells", [["train", "bus"], ["train_1", "test_2"], ["", ""], ["1", "2"], ["a test", "train"]])
+def test_other_words_are_not_asked_about(tmp_path, cells):
+    assert split_column(table_of(tmp_path, "x,mode", *(f"a,{cell}" for cell in cells)), ReadingOptions()) is None
+
+
+def test_a_split_of_words_in_tables_of_every_kind(tmp_path):
+    steps = [f"{i},{t},{i + t},{i % 2},{'Training' if i < 4 else 'PrivateTest'}" for i in range(8) for t in range(3)]
+    long = write_csv(tmp_path / "long.csv", "id,time,a,label,Usage", *steps)
+    ends = [f"{i % 2},{'train' if i < 4 else 'test'}" for i in range(8)]
+    texts = write_csv(tmp_path / "texts.csv", "text,label,Usage", *(f"a b,{end}" for end in ends))
+    series = write_csv(tmp_path / "series.csv", "t0,t1,label,Usage", *(f"1,2,{end}" for end in ends))
+    for path, rows in ((long, "steps"), (texts, "texts"), (series, "series")):
+        with pytest.raises(InputError, match="--split Usage"):
+            read_source(path, ReadingOptions(rows=rows))
+        assert read_source(path, ReadingOptions(rows=rows, split="Usage")).splits.tolist() == [1] * 4 + [2] * 4
+        assert read_source(path, ReadingOptions(rows=rows, split="none")).splits.tolist() == [0] * 8
 
 
 def test_numeric_columns(tmp_path):

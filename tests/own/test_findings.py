@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from auxrnn.own.findings import describe_findings, describe_preprocessing
-from auxrnn.own.importing import read_source
+from auxrnn.own.findings import describe_findings, describe_preprocessing, giveaway_channels
+from auxrnn.own.importing import import_source, read_source
+from auxrnn.own.stored import SequenceSet, open_set
 from auxrnn.reading import ReadingOptions
 from own_files import write_csv, write_long_form
 
@@ -79,3 +80,62 @@ def test_classes_that_differ_in_form_alone(tmp_path, labels, told):
     path = write_csv(tmp_path / "a.csv", "text,label", *(f"some text,{label}" for label in labels * 2))
     notes = [line for line in describe_findings(read_source(path, ReadingOptions())) if line.startswith("Note")]
     assert [note[: len(start)] for note, start in zip(notes, told, strict=True)] == told
+
+
+# A channel that is the label ------------------------------------------------------------------------------------------
+
+
+def warned(path, **options):
+    return [line for line in describe_findings(read_source(path, ReadingOptions(**options))) if "away" in line]
+
+
+def steps_with(tmp_path, channel, *, lengths=(3, 1, 2, 4, 2, 3)):
+    """Sequences of a measurement and of channel(sequence, step), classes in turn."""
+    rows = [
+        f"{i},{t},{i + t},{channel(i, t)},{'abc'[i % 3]}" for i, length in enumerate(lengths) for t in range(length)
+    ]
+    return write_csv(tmp_path / "a.csv", "id,time,the x,class_id,label", *rows)
+
+
+def test_a_channel_that_is_the_class_in_other_words(tmp_path):
+    assert warned(steps_with(tmp_path, lambda i, t: 7 - i % 3)) == [
+        "Warning: channel 'class_id' never changes within a sequence and has one value for each class: it gives the "
+        "label away; leave it out with --features 'the x'."
+    ]
+    assert warned(tmp_path / "a.csv", features="the x") == []
+
+
+@pytest.mark.parametrize(
+    "channel",
+    [
+        lambda i, t: 5,  # constant everywhere
+        lambda i, t: i,  # of each sequence its own
+        lambda i, t: i % 3 // 2,  # two classes alike
+        lambda i, t: i % 3 + (i == 5 and t == 2),  # changes in one sequence
+        lambda i, t: i % 3 if i < 5 else 9,  # another value in the last sequence
+        lambda i, t: i % 3 + t,
+    ],
+)
+def test_a_channel_that_is_not(tmp_path, channel):
+    assert warned(steps_with(tmp_path, lambda i, t: int(channel(i, t)))) == []
+
+
+def test_single_steps_tell_nothing_of_change(tmp_path):
+    assert warned(steps_with(tmp_path, lambda i, t: i % 3, lengths=[1] * 6), id="id") == []
+
+
+def test_a_channel_of_arrays_that_is_the_class(tmp_path):
+    values = np.random.default_rng(0).normal(size=(6, 4, 3))
+    values[..., 1] = np.array([0, 1] * 3)[:, np.newaxis]
+    np.savez(tmp_path / "a.npz", X=values, y=[0, 1] * 3)
+    assert [line.split(" never")[0] for line in warned(tmp_path / "a.npz")] == ["Warning: channel '1'"]
+    import_source(tmp_path / "a.npz", tmp_path / "set", ReadingOptions(), say=lambda _: None)
+    assert "channel '1' never changes" in " ".join(describe_findings(open_set(tmp_path / "set")))
+
+
+def test_measurements_are_read_no_further_than_a_few_sequences(tmp_path, monkeypatch):
+    stored = read_source(write_long_form(tmp_path, 60), ReadingOptions())
+    read, plain = [], SequenceSet.sequence
+    monkeypatch.setattr(SequenceSet, "sequence", lambda *given: read.append(given[1]) or plain(*given))
+    assert giveaway_channels(stored) == []
+    assert len(read) == 1

@@ -14,7 +14,7 @@ from auxrnn.own.split_names import split_named, split_of, split_within
             "train",
         ),
         (("validation", "valid", "val", "dev", "val2017", "ValidationSet", "eval", "validation_data"), "validation"),
-        (("test", "Testing", "test_set", "testset", "test1", "TestImages", "holdout", " TEST "), "test"),
+        (("test", "Testing", "test_set", "testset", "test1", "TestImages", "holdout", " TEST ", "PublicTest"), "test"),
         (("cats", "train_cats", "trains", "testament", "set", "", "2017", "contest", "value"), None),
     ],
 )

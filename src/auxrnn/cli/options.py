@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from auxrnn.cli import verbs
-from auxrnn.cli.parsing import Parser, lengths, positive
+from auxrnn.cli.parsing import Parser, lengths, number, positive
 from auxrnn.data.presets import PRESETS
 from auxrnn.experiments.catalogue import EXPERIMENTS
 from auxrnn.experiments.scales import SCALES
@@ -122,7 +122,8 @@ def build_parser() -> argparse.ArgumentParser:
     )
     for item in fields(ReadingOptions):
         kind = NUMBERS.get(item.name, str)
-        reading.add_argument(f"--{item.name}", type=kind, default=item.default, help=option_help(item.name))
+        read = number if kind is float else kind
+        reading.add_argument(f"--{item.name}", type=read, default=item.default, help=option_help(item.name))
 
     bench = verb("bench", verbs.bench, "measure speed and memory against other ways to do the same, on this machine")
     benches = bench.add_subparsers(title="benches", metavar="BENCH", parser_class=Parser, dest="what", required=True)

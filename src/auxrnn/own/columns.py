@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
 from auxrnn.errors import InputError
 from auxrnn.numbers import are_counted, are_numbers, is_missing, is_number, whole_number
 from auxrnn.own.clock import are_times, is_date
-from auxrnn.own.split_names import split_named
+from auxrnn.own.split_names import are_split_names, split_named
 from auxrnn.own.tables import Table
-from auxrnn.reading import ReadingOptions
+from auxrnn.reading import NO_SPLIT, ReadingOptions
 
 LABEL_NAMES = ("label", "labels", "class", "target", "category", "y")
 TEXT_NAMES = ("text", "content", "sentence", "document", "review", "body", "message", "sequence")
@@ -160,13 +161,29 @@ def _number_rows(cells: Sequence[Any], keys: Sequence[str]) -> bool:
     return len(cells) > 1 and None not in numbers and len(set(zip(keys, numbers, strict=True))) == len(cells)
 
 
-def split_column(table: Table, given: str | None) -> str | None:
-    """The column that names the split; guessed by its name where it names one in any of the first rows."""
-    if given is not None:
-        table.place(given, "split")
-        return given
+def split_column(table: Table, options: ReadingOptions) -> str | None:
+    """The column that names the split; guessed by its name where it names one in any of the first rows.
+
+    InputError where one of another name may be meant: where all its cells are words for splits.
+    """
+    if options.split == NO_SPLIT and NO_SPLIT not in table.columns:
+        return None
+    if options.split is not None:
+        table.place(options.split, "split")
+        return options.split
     found = named(table, SPLIT_NAMES)
-    return found if found is not None and any(split_named(str(cell)) for cell in table.cells(found)) else None
+    if found is not None and any(split_named(str(cell)) for cell in table.cells(found)):
+        return found
+    known = {*LABEL_NAMES, *TEXT_NAMES, *PATH_NAMES, *ID_NAMES, *TIME_NAMES}
+    for column in table.columns:
+        words = {str(cell).strip() for cell in table.cells(column) if not is_missing(cell)}
+        if column.lower() not in known and column not in options.named_columns and are_split_names(words):
+            said = ", ".join(sorted(words)[:6])
+            raise InputError(
+                f"{table.path}: expected to be told what {column!r} is, whose first cells say {said}: "
+                f"--split {shlex.quote(column)} if they say what to train and to test on, else --split {NO_SPLIT}."
+            )
+    return None
 
 
 def numeric_columns(table: Table, *, used: frozenset[str]) -> tuple[str, ...]:
@@ -217,12 +234,11 @@ def unread_notes(table: Table, roles: Sequence[str | None], counting: frozenset[
 
 def header_notes(table: Table, options: ReadingOptions) -> tuple[str, ...]:
     """What to say of how a table is read, and where nothing but their look made names of columns of the first row."""
-    given = {options.text, options.id, options.time, options.split, *options.label_names, *options.feature_names}
     known = {*LABEL_NAMES, *TEXT_NAMES, *PATH_NAMES, *ID_NAMES, *TIME_NAMES, *DATE_NAMES, *SPLIT_NAMES}
     if (
         not table.header
         or options.header == "yes"
-        or any(name in given or name.lower() in known for name in table.columns)
+        or any(name in options.named_columns or name.lower() in known for name in table.columns)
         or time_named(table)
     ):
         return table.notes

@@ -69,7 +69,7 @@ def find_list_reader(table: Table, options: ReadingOptions) -> FileReader:
     column = named(table, PATH_NAMES)
     if column is None:
         raise InputError(f"{table.path}: expected a column of paths, {', '.join(PATH_NAMES)}, found none.")
-    split = split_column(table, options.split)
+    split = split_column(table, options)
     if options.kind == "tags":
         raise InputError(f"{table.path}: expected one step a row for --target tags, found a list of files.")
     label = label_columns(table, options, used=[column, *([split] if split else [])])

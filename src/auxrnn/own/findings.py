@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import unicodedata
 from collections.abc import Callable, Sequence
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 
 from auxrnn.numbers import MISSING_WORDS
 from auxrnn.own.stored import SequenceSet
+from auxrnn.reading import join_names
 
 MOST_SHOWN = 12  # classes with their counts
 IMBALANCE = 3.0  # largest class to smallest from which accuracy alone misleads
@@ -29,6 +31,7 @@ def describe_findings(stored: SequenceSet) -> list[str]:
         f"Missing values: {_missing(stored)}",
         *stored.form.notes,
         *_doubtful(stored),
+        *_giveaways(stored),
         *warnings,
     ]
 
@@ -98,6 +101,41 @@ def _doubtful(stored: SequenceSet) -> list[str]:
             "them alike."
         )
     return told
+
+
+def _giveaways(stored: SequenceSet) -> list[str]:
+    """A warning for each channel that is the class in another form."""
+    channels = giveaway_channels(stored)
+    names = stored.form.channel_names or tuple(str(channel) for channel in range(stored.form.channels))
+    others = [name for channel, name in enumerate(names) if channel not in channels]
+    hint = f" with --features {shlex.quote(join_names(others))}" if stored.form.channel_names and others else ""
+    return [
+        f"Warning: channel {names[channel]!r} never changes within a sequence and has one value for each class: "
+        f"it gives the label away; leave it out{hint}."
+        for channel in channels[:MOST_SHOWN]
+    ]
+
+
+def giveaway_channels(stored: SequenceSet) -> list[int]:
+    """The channels that never change within a sequence and have one value for each class, another for every other.
+
+    Ends at the first sequences where there are none, as measurements have it; else reads all.
+    """
+    if stored.target.kind != "class" or stored.form.kind != "values" or stored.lengths.max() < 2:
+        return []
+    longest = stored.sequence(int(stored.lengths.argmax()))
+    channels = np.flatnonzero((longest == longest[0]).all(axis=0))
+    if not len(channels):
+        return []
+    firsts = np.unique(stored.labels, return_index=True)[1]  # a sequence of each class
+    values = np.stack([stored.sequence(int(index))[0] for index in firsts])
+    channels = np.array([channel for channel in channels if len(np.unique(values[:, channel])) == len(firsts)], int)
+    for index, label in enumerate(stored.labels.tolist()):
+        if not len(channels):
+            break
+        same = (stored.sequence(index)[:, channels] == values[label, channels]).all(axis=0)
+        channels = channels[same]
+    return [int(channel) for channel in channels]
 
 
 def _folded(name: str) -> str:

@@ -53,8 +53,7 @@ def are_places(path: Path, options: ReadingOptions, cells: Sequence[str], rows: 
         return None
     if not cells[0]:
         return True
-    given = {options.text, options.id, options.time, options.split, *options.label_names, *options.feature_names}
-    told = given - {None, ""}
+    told = options.named_columns
     names, numbers = told <= set(cells), told <= {str(place) for place in range(1, len(cells) + 1)}
     if names != numbers:
         return names

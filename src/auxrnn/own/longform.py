@@ -275,7 +275,7 @@ def find_long_form_reader(
     if key is not None:
         table.place(key, "id" if labelled else None)
     time = time_column(table, key) if options.time is None else options.time or None
-    split = split_column(table, options.split) if labelled else None
+    split = split_column(table, options) if labelled else None
     features = options.feature_names
     for name in features:
         table.place(name, "features" if labelled else None)

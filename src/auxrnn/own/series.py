@@ -114,7 +114,7 @@ class SeriesReader:
 
 def find_series_reader(table: Table, options: ReadingOptions, *, labelled: bool = True) -> SeriesReader:
     """Find the columns of a table of series; InputError naming the option where they cannot be known."""
-    split = split_column(table, options.split) if labelled else None
+    split = split_column(table, options) if labelled else None
     features = options.feature_names
     if options.kind == "tags":
         raise InputError(f"{table.path}: expected one step a row for --target tags, found one series a row.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from auxrnn.errors import InputError
 from auxrnn.own.rows import Split
@@ -27,9 +28,11 @@ FILLERS = frozenset(
         "audio",
         "samples",
         "examples",
+        "public",
+        "private",
     )
 )
-"""What may stand beside a word for a split without changing what it says: `training_set`, `test data`."""
+"""What may stand beside a word for a split without changing what it says: `training_set`, `test data`, `PublicTest`."""
 
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
@@ -38,6 +41,11 @@ def split_named(name: str) -> Split | None:
     """The split that a whole name stands for: `Training`, `test_set`, `val2017`, `TrainImages`; None for others."""
     found = [word for word in _words(name) if word not in FILLERS]
     return WORDS.get(found[0]) if len(found) == 1 else None
+
+
+def are_split_names(names: Collection[str]) -> bool:
+    """Whether there are names and all are words for splits alone: those of files and cases have numbers."""
+    return bool(names) and all(split_named(name) and not re.search(r"\d", name) for name in names)
 
 
 def split_within(name: str) -> Split | None:

@@ -83,7 +83,7 @@ class TextReader:
 
 def find_text_reader(table: Table, options: ReadingOptions, *, labelled: bool = True) -> TextReader:
     """Find the columns of a table of texts; InputError naming the option where it cannot be known."""
-    split = split_column(table, options.split) if labelled else None
+    split = split_column(table, options) if labelled else None
     counting = row_numbers(table)
     text = options.text or text_column(table)
     if text is None:
