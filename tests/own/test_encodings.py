@@ -1,10 +1,17 @@
 """The mark at the start of a file against what Python itself writes there."""
 
+import bz2
+import gzip
+import io
+import lzma
+
 import pytest
 
 from auxrnn.errors import InputError
+from auxrnn.own import encodings
 from auxrnn.own.encodings import encoding_hint
 from auxrnn.own.importing import read_source
+from auxrnn.own.tables import open_table
 from auxrnn.reading import ReadingOptions
 
 TEXT = "text,label\nnaïve,x\nold,y\nnew,x\n"
@@ -31,3 +38,39 @@ def test_what_is_said_can_be_done(tmp_path):
         read_source(path, ReadingOptions())
     path.write_text(TEXT + "old,y\n", encoding="utf-16")
     assert len(read_source(path, ReadingOptions(encoding="utf-16"))) == 4
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz", ".bz2", ".xz"])
+@pytest.mark.parametrize(
+    ("name", "start"), [("a.csv", "text,label\n"), ("a.jsonl", '{"text": "'), ("a.arff", "@data ")]
+)
+def test_a_line_without_an_end_is_read_once_and_only_in_part(tmp_path, monkeypatch, name, start, suffix):
+    """Of a cell of zeros that packs well; how a file is written is not looked for in what no dialect reads."""
+    pack = {"": bytes, ".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}[suffix]
+    path = tmp_path / f"{name}{suffix}"
+    path.write_bytes(pack(f"{start}{'0' * 10_000_000},a\n".encode()))
+    seen = []
+
+    class Counted(io.TextIOWrapper):
+        def readline(self, *given):
+            line = super().readline(*given)
+            seen.append(len(line))
+            return line
+
+        def __next__(self):
+            return self.readline() or next(iter(()))
+
+    monkeypatch.setattr(encodings, "LONGEST_LINE", 100_000)
+    monkeypatch.setattr(io, "TextIOWrapper", Counted)
+    with pytest.raises(InputError, match=r"row [12]: expected lines of at most 100,000 characters, found a longer one"):
+        open_table(path, ReadingOptions())
+    assert max(seen) == sum(length > 1000 for length in seen) * 100_001 == 100_001
+
+
+def test_the_longest_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(encodings, "LONGEST_LINE", 20)
+    (tmp_path / "a.csv").write_text(f"text,label\n{'x' * 17},a\n")
+    assert [len(line) for line in encodings.text_lines(tmp_path / "a.csv", "utf-8")] == [11, 20]
+    (tmp_path / "a.csv").write_text(f"text,label\n{'x' * 18},a\n")
+    with pytest.raises(InputError, match="row 2: expected lines of at most 20 characters"):
+        list(encodings.text_lines(tmp_path / "a.csv", "utf-8"))

@@ -10,7 +10,6 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -174,10 +173,7 @@ def _dialect(path: Path, options: ReadingOptions) -> Dialect:
 
 
 def _first_line(dialect: Dialect) -> str:
-    try:
-        return next(islice(text_lines(dialect.path, dialect.encoding), dialect.skip, None), "")[:100]
-    except InputError:
-        return ""  # what is wrong is told when it is read for good
+    return next(islice(text_lines(dialect.path, dialect.encoding), dialect.skip, None), "")[:100]
 
 
 def _delimiter(dialect: Dialect) -> str:
@@ -211,11 +207,14 @@ def _are_mostly_numbers(rows: Sequence[Sequence[str]]) -> bool:
 
 
 def _sample(dialect: Dialect) -> list[list[str]]:
-    """The first rows, as far as they can be read so: what is wrong is told when they are read for good."""
+    """The first rows, as far as they are some in this dialect; InputError where no dialect reads them."""
     found: list[list[str]] = []
-    with suppress(InputError):
+    try:
         for _, cells in islice(dialect.rows(), LOOKED_AT):
             found.append(cells)
+    except InputError as error:
+        if not isinstance(error.__cause__, csv.Error):
+            raise
     return found
 
 
@@ -234,5 +233,7 @@ def _is_quoted(dialect: Dialect) -> bool:
         for _ in dialect.rows():
             pass
     except InputError as error:
-        return not isinstance(error.__cause__, csv.Error)
+        if not isinstance(error.__cause__, csv.Error):
+            raise
+        return False
     return True

@@ -7,6 +7,7 @@ import io
 import lzma
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,6 +22,7 @@ MARKS = (
 )
 MOST_EXPANSION, ALWAYS_ALLOWED = 200, 2**30
 """Times that compressed content may grow; so many bytes it may have in any case."""
+LONGEST_LINE = 2**28  # characters
 DAMAGED = (EOFError, zlib.error, lzma.LZMAError)
 """What a compressed file that is cut or damaged leads to beside OSError."""
 
@@ -76,7 +78,12 @@ def text_lines(path: Path, encoding: str, newline: str | None = None) -> Iterato
     number = 0
     try:
         with open_text(path, encoding, newline) as file:
-            for number, line in enumerate(file, 1):
+            for number, line in enumerate(iter(partial(file.readline, LONGEST_LINE + 1), ""), 1):
+                if len(line) > LONGEST_LINE:
+                    raise InputError(
+                        f"{path}, row {number}: expected lines of at most {LONGEST_LINE:,} characters, found a longer "
+                        "one. Is it a table, and whole?"
+                    )
                 if "\0" in line:
                     raise InputError(f"{path}, row {number}: expected text, found a zero byte. {encoding_hint(path)}")
                 yield line
