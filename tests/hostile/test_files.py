@@ -164,7 +164,7 @@ BAD_FILES = {
     # long-form tables
     "steps broken": (lambda f: steps(f, "1,0,fast,a"), "expected --features"),
     "steps broken later": (lambda f: steps(f, *(f"{i},0,1,a" for i in range(300)), "x,0,fast,a"), "got 'fast'"),
-    "steps empty": (steps, "expected --features"),
+    "steps empty": (steps, "found no rows below the columns"),
     "steps enormous": (lambda f: steps(f, "1,0,1e999,a", "2,0,1,b"), "finite"),
     "steps mislabelled": (lambda f: steps(f, "1,0,1,a", "1,1,1,b"), "expected one label for all rows of a sequence"),
     "steps wrongly encoded": (lambda f: table(f, "id,time,v,label", "é,0,1,a", encoding="latin-1"), "--encoding"),
@@ -172,7 +172,7 @@ BAD_FILES = {
     "steps in parquet broken": (lambda f: changed(parquet(f / "s.parquet", step_rows()), 20, 60), "expected Parquet"),
     # lists of files
     "list broken": (lambda f: listed(f, "data/a/none.txt,a"), "found no file"),
-    "list empty": (lambda f: table(f, "path,label"), "at least one file"),
+    "list empty": (lambda f: table(f, "path,label"), "found no rows below the columns"),
     "list mislabelled": (lambda f: listed(f, "data/a/0.txt,"), "expected a label"),
     "list wrongly encoded": (
         lambda f: with_file(listed(f).parent, "data/a/0.txt", b"\xff\xfe\xff") / "list.csv",

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import io
 import lzma
+import zipfile
 
 import pytest
 
@@ -29,6 +30,17 @@ def test_without_a_mark_there_is_an_example(tmp_path):
     assert encoding_hint(tmp_path / "a.csv").endswith(
         "for example --encoding cp1252 (as Excel writes) or --encoding latin-1."
     )
+
+
+def test_what_is_no_text_is_named(tmp_path):
+    table = tmp_path / "a.csv"
+    with zipfile.ZipFile(table, "w") as workbook:
+        workbook.writestr("xl/workbook.xml", "<workbook/>")
+    assert encoding_hint(table).startswith("It begins as a zip archive or an Excel workbook does: ")
+    table.write_bytes(gzip.compress(TEXT.encode()))
+    assert encoding_hint(table) == "It begins as a gzip file does: let its name end in .gz."
+    with pytest.raises(InputError, match=r"a\.csv.*found (a zero byte|other bytes).* let its name end in \.gz\.$"):
+        read_source(table, ReadingOptions())
 
 
 def test_what_is_said_can_be_done(tmp_path):

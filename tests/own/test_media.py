@@ -35,3 +35,11 @@ def test_kinds_are_not_mixed(tmp_path):
 def test_a_mark_at_the_beginning_is_no_text(tmp_path, encoding):
     (tmp_path / "a.txt").write_text("abc", encoding="utf-8-sig")
     assert medium_of([tmp_path / "a.txt"], ReadingOptions(encoding=encoding)).read(tmp_path / "a.txt") == "abc"
+
+
+def test_a_pointer_of_git_lfs_is_no_text(tmp_path):
+    path = tmp_path / "a.txt"
+    oid = "4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393"  # the example of its specification
+    path.write_text(f"version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize 12345\n")
+    with pytest.raises(InputError, match=r"a\.txt: expected a text, found what Git LFS .* git lfs pull"):
+        read(path)

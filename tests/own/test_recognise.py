@@ -158,3 +158,11 @@ def test_features_in_the_order_of_the_training_file(tmp_path):
         [[3, 4]],
         [[5, 6]],
     ]
+
+
+@pytest.mark.parametrize("columns", ["id,time,x,label", "text,label", "t0"])
+def test_a_table_of_names_alone(tmp_path, columns):
+    path = write_csv(tmp_path / "a.csv", columns)
+    told = f"found no rows below the columns {columns.replace(',', ', ')}"
+    with pytest.raises(InputError, match=f"expected at least one sequence, {told}"):
+        recognise(path, ReadingOptions())

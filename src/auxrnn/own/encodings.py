@@ -20,6 +20,13 @@ MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
     (codecs.BOM_UTF8, "utf-8-sig"),
 )
+OTHERS = (
+    (b"PK\x03\x04", "a zip archive or an Excel workbook does: unpack it, or save it as CSV"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook does: save it as CSV"),
+    (b"\x1f\x8b", "a gzip file does: let its name end in .gz"),
+    (b"%PDF", "a PDF does: save its table as CSV"),
+)
+"""How files begin that are no texts, and what to do about them."""
 MOST_EXPANSION, ALWAYS_ALLOWED = 200, 2**30
 """Times that compressed content may grow; so many bytes it may have in any case."""
 LONGEST_LINE = 2**28  # characters
@@ -33,12 +40,15 @@ def codec(encoding: str) -> str:
 
 
 def encoding_hint(path: Path) -> str:
-    """The sentence that tells what to say for a text file that is in another encoding."""
+    """The sentence that tells what to do about a text file that is in another encoding, or none."""
     with open_bytes(path) as file:
         start = file.read(4)
     for mark, encoding in MARKS:
         if start.startswith(mark):
             return f"It begins as a file in {encoding} does: say --encoding {encoding}."
+    for mark, told in OTHERS:
+        if start.startswith(mark):
+            return f"It begins as {told}."
     return "Name the right one, for example --encoding cp1252 (as Excel writes) or --encoding latin-1."
 
 

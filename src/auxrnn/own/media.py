@@ -20,6 +20,7 @@ from auxrnn.reading import ReadingOptions
 
 DOCUMENT_SUFFIXES = (".txt", ".log", ".md")
 LARGEST_DOCUMENT = 2**30  # bytes of one text
+POINTER = "version https://git-lfs.github.com/spec/"  # to a file that was not fetched
 
 SUFFIXES = {
     "images": IMAGE_SUFFIXES,
@@ -90,7 +91,7 @@ class Documents:
         try:
             if path.stat().st_size > LARGEST_DOCUMENT:
                 raise InputError(f"{path}: expected a text of at most 1 GiB, found {path.stat().st_size:,} bytes.")
-            return path.read_text(encoding=codec(self._encoding))
+            text = path.read_text(encoding=codec(self._encoding))
         except UnicodeError as error:
             raise InputError(
                 f"{path}: expected text in {self._encoding}, found other bytes ({error.args[-1]}). "
@@ -98,3 +99,6 @@ class Documents:
             ) from error
         except OSError as error:
             raise InputError(f"{path}: expected a file that can be read, found: {error.strerror}.") from error
+        if text.startswith(POINTER):
+            raise InputError(f"{path}: expected a text, found what Git LFS puts in its place. Fetch it: git lfs pull.")
+        return text

@@ -69,6 +69,10 @@ def _file(path: Path, options: ReadingOptions) -> Reader:
 
 def _table(path: Path, options: ReadingOptions) -> Reader:
     table = open_table(path, options)
+    if not table.sample:
+        raise InputError(
+            f"{path}: expected at least one sequence, found no rows below the columns {', '.join(table.columns[:6])}."
+        )
     return FINDERS[_rows_are(table, options)](table, options)
 
 
