@@ -581,6 +581,7 @@ def test_data_import_then_train_and_predict(run, tmp_path):
 def test_what_import_needs_and_refuses(refused, tmp_path):
     path = write_texts(tmp_path, 30)
     assert "data import PATH --out SET" in refused("data", "import", path)
+    assert "data import PATH --out SET" in refused("data", "import", "", "--out", tmp_path / "set")
     assert "--label to be one of its columns (text, label)" in refused(
         "data", "import", path, "--out", tmp_path / "set", "--label", "mood"
     )

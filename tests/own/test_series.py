@@ -83,6 +83,8 @@ def test_lists_in_cells(tmp_path):
         read(write_lists(tmp_path / "c.jsonl", [1, 2], [[1, 2], [3]]))
     with pytest.raises(InputError, match="row 2: expected a number as value, got 'x'"):
         read(write_lists(tmp_path / "d.jsonl", [1, 2], [1, "x"]))
+    with pytest.raises(InputError, match=r"e\.jsonl, first row: expected a finite number as value"):
+        read(write_lists(tmp_path / "e.jsonl", [1, float("inf")], [1, 2]))
 
 
 def test_lists_in_parquet_beside_each_other(tmp_path):

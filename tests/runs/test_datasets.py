@@ -58,6 +58,12 @@ def test_options_that_mean_nothing_for_own_files(tmp_path):
     assert len(load_data(RunConfig(data=str(path), limit_train=8, limit_test=2)).sequences.test) == 2
 
 
+def test_what_is_neither_a_preset_nor_there():
+    told = r"^mnits: expected a file, a folder or one of digits, mnist, .*, found nothing there\. Did you mean 'mnist'\?$"
+    with pytest.raises(InputError, match=told):
+        load_data(RunConfig(data="mnits", reading=ReadingOptions(id="machine")))
+
+
 def test_a_long_form_table_from_file_to_prediction(tmp_path):
     path = write_long_form(tmp_path, 30)
     result, said = train(path, tmp_path / "run", "--class_weights", "balanced")

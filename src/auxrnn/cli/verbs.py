@@ -261,7 +261,7 @@ def _import(options: argparse.Namespace) -> int:
     from auxrnn.own.findings import describe_findings
     from auxrnn.own.importing import import_source
 
-    if options.name is None or options.out is None:
+    if not options.name or not options.out:
         raise InputError("Expected auxrnn data import PATH --out SET, the files to read and the folder to write.")
     for line in describe_findings(import_source(Path(options.name), Path(options.out), _reading(options))):
         print(line)

@@ -77,7 +77,8 @@ class SeriesReader:
         if not self.lists:
             return 1
         first = self.table.sample[0] if self.table.sample else ()
-        parts = (_steps(first[place], "", self.table.decimal) for place in self._places) if first else ()
+        where = f"{self.table.path}, first row"
+        parts = (_steps(first[place], where, self.table.decimal) for place in self._places) if first else ()
         return sum(part.shape[1] for part in parts) or len(self.features)
 
     @cached_property

@@ -11,8 +11,8 @@ from auxrnn.config import RunConfig
 from auxrnn.data.catalogue import load
 from auxrnn.data.dataset import SequenceData, TrainTest
 from auxrnn.data.options import DataOptions
-from auxrnn.data.presets import is_own
-from auxrnn.errors import InputError
+from auxrnn.data.presets import PRESETS, is_own
+from auxrnn.errors import InputError, did_you_mean
 from auxrnn.own.loading import load_own
 from auxrnn.own.roles import with_roles
 from auxrnn.own.rows import Form
@@ -49,6 +49,11 @@ def load_data(config: RunConfig) -> RunData:
     """The data of a run; InputError for options that mean nothing for them."""
     options = DataOptions.of_run(config)
     if not is_own(config.data):
+        if config.data not in PRESETS:
+            raise InputError(
+                f"{config.data}: expected a file, a folder or one of {', '.join(PRESETS)}, found nothing there."
+                f"{did_you_mean(config.data, PRESETS)}"
+            )
         if config.unlabelled is not None:
             raise InputError(f"{config.data}: expected no --unlabelled, which is for files of your own; leave it out.")
         for name in config.reading.given:
