@@ -59,7 +59,7 @@ def test_options_that_mean_nothing_for_own_files(tmp_path):
 
 
 def test_what_is_neither_a_preset_nor_there():
-    told = r"^mnits: expected a file, a folder or one of digits, mnist, .*, found nothing there\. Did you mean 'mnist'\?$"
+    told = r"^mnits: expected a file, a folder or one of digits, .*, found nothing there\. Did you mean 'mnist'\?$"
     with pytest.raises(InputError, match=told):
         load_data(RunConfig(data="mnits", reading=ReadingOptions(id="machine")))
 
