@@ -35,11 +35,6 @@ def test_a_list_with_a_file_that_is_not_there(tmp_path):
         list_of(path)
 
 
-def test_an_empty_list(tmp_path):
-    with pytest.raises(InputError, match="a table without rows"):
-        list_of(write_csv(tmp_path / "list.csv", "path,label"))
-
-
 def test_a_list_with_a_name_that_no_file_can_have(tmp_path):
     with pytest.raises(InputError, match="row 2: expected the path of a file"):
         list_of(write_csv(tmp_path / "list.csv", "path,label", f"{'x' * 5000}.png,a"))

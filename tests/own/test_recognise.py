@@ -160,7 +160,7 @@ def test_features_in_the_order_of_the_training_file(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("columns", ["id,time,x,label", "text,label", "t0"])
+@pytest.mark.parametrize("columns", ["id,time,x,label", "text,label", "path,label", "t0"])
 def test_a_table_of_names_alone(tmp_path, columns):
     path = write_csv(tmp_path / "a.csv", columns)
     told = f"found no rows below the columns {columns.replace(',', ', ')}"

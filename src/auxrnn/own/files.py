@@ -94,8 +94,6 @@ def find_list_reader(table: Table, options: ReadingOptions) -> FileReader:
                 f"{where} ({name})",
             )
         )
-    if not entries:
-        raise InputError(f"{table.path}: expected at least one file, found a table without rows.")
     return FileReader(
         tuple(entries),
         medium_of([entry.path for entry in entries], options),
