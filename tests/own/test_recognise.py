@@ -78,6 +78,13 @@ def test_several_files_of_a_split(tmp_path):
     assert [row.split for row in reader.rows()] == ["train"] * 5 + ["validation", "test"]
     assert [row.split for row in reader.rows(5)] == ["validation", "test"]
     assert reader.form.description.startswith("train in 2 files, validation and test, each a table of texts")
+    write_csv(tmp_path / "train-2.csv", "text,label")
+    reader = recognise(tmp_path, ReadingOptions())
+    assert [row.split for row in reader.rows(5)] == ["validation", "test"]
+    assert "train-2.csv has no rows." in reader.form.notes
+    write_csv(tmp_path / "test-0.csv", "text,label")
+    with pytest.raises(InputError, match=r"test-0\.csv: expected at least one sequence, found no rows"):
+        recognise(tmp_path, ReadingOptions())
     (tmp_path / "series").mkdir()
     for name in ("One_TRAIN", "Two_TRAIN", "One_TEST"):
         write_ts(tmp_path / "series" / f"{name}.ts")

@@ -150,6 +150,9 @@ def _parts(parts: Sequence[_Part], options: ReadingOptions, source: Path, others
     kept: list[tuple[Reader, Split]] = [(first, parts[0][1])]
     for path, split in parts[1:]:
         table = open_table(path, like)
+        if not table.sample and split == parts[0][1]:
+            notes.append(f"{path.name} has no rows.")  # as tools leave behind that write many files
+            continue
         if like.rows == "series" and options.features is None:
             check_as_wide(table, like, labelled=True)
         missing = [name for name in like.label_names if name not in table.places]
