@@ -78,6 +78,11 @@ def pieces_of(file: BinaryIO, name: str, more: More = no_more, size: int = PIECE
             raise InputError(f"{name}: expected a file that grows, found it shorter than what was read already.")
 
 
+def codec_in_words(codec: str) -> str:
+    """What a person calls an encoding."""
+    return "UTF-8" if codec == UTF_8 else codec
+
+
 def feed_text(pieces: Iterator[bytes], name: str, codec: str = UTF_8) -> Iterator[str]:
     """Characters, whatever bytes a piece ends with; InputError with the place for bytes that are none.
 
@@ -86,7 +91,7 @@ def feed_text(pieces: Iterator[bytes], name: str, codec: str = UTF_8) -> Iterato
     """
     decoder, before = codecs.getincrementaldecoder(codec)(), 0
     lines = io.IncrementalNewlineDecoder(None, translate=True)
-    called = "UTF-8" if codec == UTF_8 else codec
+    called = codec_in_words(codec)
     for piece in pieces:
         waiting = len(decoder.getstate()[0])
         try:

@@ -135,10 +135,14 @@ def read_curve(
     Validation accuracy in percent by default. InputError where the file is not a learning curve.
     """
     try:
-        rows = csv.DictReader(read_description(folder.metrics).splitlines())
+        rows = _curve_rows(folder)
         return [(float(index), scale * float(row[column])) for index, row in enumerate(rows, 1) if row[column]]
     except (OSError, KeyError, ValueError, csv.Error) as error:
         raise InputError(f"{folder.metrics}: expected a learning curve, found something else: {error}") from error
+
+
+def _curve_rows(folder: RunFolder) -> csv.DictReader[str]:
+    return csv.DictReader(read_description(folder.metrics).splitlines())
 
 
 def read_score(folder: RunFolder) -> str | None:
@@ -149,7 +153,7 @@ def read_score(folder: RunFolder) -> str | None:
     if not folder.metrics.is_file():
         return None
     try:
-        header = next(csv.reader(read_description(folder.metrics).splitlines()), [])
+        header = _curve_rows(folder).fieldnames or ()
     except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"{folder.metrics}: expected a learning curve, found something else: {error}") from error
     return next((name for name in SCORES if f"validation_{name}" in header), None)

@@ -17,7 +17,7 @@ from typing import Any, BinaryIO, Literal, TextIO
 import numpy as np
 import torch
 
-from auxrnn.data.feeds import UTF_8, feed_binary, feed_lines, feed_text, no_more
+from auxrnn.data.feeds import UTF_8, codec_in_words, feed_binary, feed_lines, feed_text, no_more
 from auxrnn.errors import InputError
 from auxrnn.files import check_place
 from auxrnn.moments import is_far
@@ -170,8 +170,7 @@ def _codec(saved: SavedModel) -> str:
 def _form(saved: SavedModel, request: Request) -> str:
     """What a stream is read from, in words."""
     if saved.spec.kind == "characters":
-        encoding = "UTF-8" if _codec(saved) == UTF_8 else _codec(saved)
-        return f"A stream of text comes in {encoding}, every character a step."
+        return f"A stream of text comes in {codec_in_words(_codec(saved))}, every character a step."
     if request.binary:
         kind = "uint8" if saved.spec.kind == "pixels" else "little-endian float32"
         return f"With --binary it comes as {kind}, {saved.spec.size} a step."

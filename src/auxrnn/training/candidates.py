@@ -46,6 +46,13 @@ HELD_OUT = 60
 LEAST_STEPS_TIMED = 500
 """Fewer are done before it is worth to say how long they take."""
 
+MOST_TIMED = 20
+TIMED_SECONDS = 1.0
+"""Steps, and seconds, after which a step is timed well enough."""
+
+LONG = 60.0
+"""Seconds of search and training that are told beforehand."""
+
 CANDIDATES = 6
 
 PATIENT = {"readout": "stats-max", "num_windows": 8, "top_windows": 5, "augment": "turn", "lr": 1e-3}
@@ -152,14 +159,6 @@ def seconds_a_step(config: RunConfig, train: SequenceData) -> float:
             if seconds >= TIMED_SECONDS:
                 break
     return seconds / number
-
-
-MOST_TIMED = 20
-TIMED_SECONDS = 1.0
-"""Steps, and seconds, after which a step is timed well enough."""
-
-LONG = 60.0
-"""Seconds of search and training that are told beforehand."""
 
 
 def _tell_duration(config: RunConfig, train: SequenceData, given: Collection[str], warn: Say) -> None:
