@@ -23,6 +23,8 @@ TEXT_NAMES = ("text", "content", "sentence", "document", "review", "body", "mess
 PATH_NAMES = ("path", "file", "filename", "file_name", "filepath")
 ID_NAMES = ("id", "sequence_id", "series_id", "sample_id", "case_id", "series", "case", "sequence")
 TIME_NAMES = ("time", "timestamp", "step", "t", "time_step")
+ROLE_NAMES = frozenset((*LABEL_NAMES, *TEXT_NAMES, *PATH_NAMES, *ID_NAMES, *TIME_NAMES))
+"""Names that say what a column is for."""
 DATE_NAMES = ("date", "datetime", "date_time")
 """They order rows where they can be read, but make no row a step."""
 SPLIT_NAMES = ("split", "set", "subset", "partition")
@@ -174,10 +176,9 @@ def split_column(table: Table, options: ReadingOptions) -> str | None:
     found = named(table, SPLIT_NAMES)
     if found is not None and any(split_named(str(cell)) for cell in table.cells(found)):
         return found
-    known = {*LABEL_NAMES, *TEXT_NAMES, *PATH_NAMES, *ID_NAMES, *TIME_NAMES}
     for column in table.columns:
         words = {str(cell).strip() for cell in table.cells(column) if not is_missing(cell)}
-        if column.lower() not in known and column not in options.named_columns and are_split_names(words):
+        if column.lower() not in ROLE_NAMES and column not in options.named_columns and are_split_names(words):
             said = ", ".join(sorted(words)[:6])
             raise InputError(
                 f"{table.path}: expected to be told what {column!r} is, whose first cells say {said}: "
@@ -234,7 +235,7 @@ def unread_notes(table: Table, roles: Sequence[str | None], counting: frozenset[
 
 def header_notes(table: Table, options: ReadingOptions) -> tuple[str, ...]:
     """What to say of how a table is read, and where nothing but their look made names of columns of the first row."""
-    known = {*LABEL_NAMES, *TEXT_NAMES, *PATH_NAMES, *ID_NAMES, *TIME_NAMES, *DATE_NAMES, *SPLIT_NAMES}
+    known = {*ROLE_NAMES, *DATE_NAMES, *SPLIT_NAMES}
     if (
         not table.header
         or options.header == "yes"
