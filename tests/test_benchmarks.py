@@ -57,6 +57,38 @@ def test_the_parts_of_an_initialisation(tmp_path):
     assert run(*words[:-2], "--variant", "torsch").returncode == 2
 
 
+def test_the_counts_of_a_house(tmp_path):
+    """A package of four rooms with a known number of everything."""
+    files = {
+        "__init__.py": "from toy.model import Net as Net",
+        "model.py": "from toy.cells import lstm\nclass Net:\n    def run(self):\n        return lstm\n",
+        "cells/__init__.py": "LIMIT = 3\n_own = 4",
+        "cells/lstm.py": "from . import gru\ndef late():\n    from ..errors import Wrong\n",
+        "cells/gru.py": "import toy.cells.lstm\n@triton.jit\ndef kernel():\n    a = 1\n    b = 2\n",
+        "errors.py": "class Wrong(Exception): ...",
+    }
+    for name, text in files.items():
+        path = tmp_path / "toy" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    run("git", "init", str(tmp_path))
+    run("git", "-C", str(tmp_path), "add", "toy")
+    done = run(sys.executable, str(SCRIPTS / "house.py"), str(tmp_path / "toy"))
+    assert done.returncode == 0, done.stderr
+    head, _, row, *_ = ([cell.strip() for cell in line.split("|")[1:-1]] for line in done.stdout.splitlines())
+    assert dict(zip(head, map(int, row), strict=True)) == {
+        "files": 6,
+        "lines": 16,
+        "rooms": 4,
+        "arrows": 3,
+        "modules in circles": 2,
+        "functions above 70 lines": 0,
+        "longest": 2,
+        "public names": 5,
+        "tracked files": 6,
+    }
+
+
 def test_peers(tmp_path):
     """Every model once, nothing twice; what a limit has stopped is tried again at a higher one alone."""
     out, page = tmp_path / "peers.jsonl", tmp_path / "peers.md"
