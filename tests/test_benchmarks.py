@@ -89,6 +89,17 @@ def test_the_counts_of_a_house(tmp_path):
     }
 
 
+def test_digests_of_weights():
+    """Of a training that is stopped too; the same configuration twice has the same bits."""
+    words = [sys.executable, str(SCRIPTS / "digests.py"), "table, tags", "stopped and resumed", "table, tags"]
+    done = run(*words)
+    assert done.returncode == 0, done.stderr
+    digests, names = zip(*(line.split("  ") for line in done.stdout.splitlines()), strict=True)
+    assert list(names) == words[2:]
+    assert len(digests[0]) == 64
+    assert digests[0] == digests[2] != digests[1]
+
+
 def test_peers(tmp_path):
     """Every model once, nothing twice; what a limit has stopped is tried again at a higher one alone."""
     out, page = tmp_path / "peers.jsonl", tmp_path / "peers.md"
