@@ -1,9 +1,8 @@
 """Check and time the persistent LSTM kernel on this machine's NVIDIA GPU, unattended: python benchmarks/kernel_card.py
 
 First equality: outputs, states and gradients against torch's LSTM in float64. Then microseconds a step of cuDNN and of
-the kernel in alternation within one run, after warm-up: forward alone, and forward with backward; then G seeds in one
-launch against G calls of cuDNN. A case that fails is reported and the rest goes on. Writes CARD.json and CARD.md into
---out, and says what to do with them.
+the kernel in alternation within one run, after warm-up: forward alone, and forward with backward. A case that fails is
+reported and the rest goes on. Writes CARD.json and CARD.md into --out, and says what to do with them.
 
 --smoke runs the equality part alone, small, on the CPU under Triton's interpreter.
 """
@@ -26,7 +25,7 @@ from torch import Tensor, nn
 
 from auxrnn.files import write_atomically
 from auxrnn.kernels.backend import LARGEST_HIDDEN, TOLERANCE, Measurement
-from auxrnn.kernels.lstm import PersistentLSTM, grouped_lstm
+from auxrnn.kernels.lstm import PersistentLSTM
 from auxrnn.report.tables import markdown_table, text_table
 from auxrnn.runs.environment import describe_environment, installed_version
 
@@ -62,10 +61,6 @@ def main(words: Sequence[str] | None = None) -> int:
         for rows in options.rows:
             timings.append(attempt(time_case, hidden, rows, options, device))
             print(json.dumps(summary(timings[-1])), flush=True)
-    groups = []
-    for count in options.groups:
-        groups.append(attempt(time_groups, count, options, device))
-        print(json.dumps(summary(groups[-1])), flush=True)
 
     stem = re.sub(r"[^a-z0-9]+", "-", card.lower()).strip("-")
     measured = [asdict(row) for row in measurements(card, equality, timings)]
@@ -79,10 +74,9 @@ def main(words: Sequence[str] | None = None) -> int:
         "options": {name: str(value) if isinstance(value, Path) else value for name, value in vars(options).items()},
         "equality": equality,
         "timings": timings,
-        "groups": groups,
         "measured": measured,
     }
-    page = markdown(card, environment, options, equality, timings, groups)
+    page = markdown(card, environment, options, equality, timings)
     for suffix, text in (
         (".json", json.dumps(stored, indent=1)),
         (".md", page),
@@ -105,7 +99,6 @@ def parse(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path("results/kernel"))
     parser.add_argument("--hidden", type=int, nargs="+", default=[64, 128, 256])
     parser.add_argument("--rows", type=int, nargs="+", default=[16, 128, 1024])
-    parser.add_argument("--groups", type=int, nargs="+", default=[1, 8, 32])
     parser.add_argument("--operands", nargs="+", choices=list(LARGEST_HIDDEN), default=list(LARGEST_HIDDEN))
     parser.add_argument("--features", type=int, default=1, help="inputs a step (1: a grey pixel, projection folded)")
     parser.add_argument("--steps", type=int, default=300)
@@ -204,26 +197,6 @@ def time_case(hidden: int, rows: int, options: argparse.Namespace, device: torch
     }
 
 
-def time_groups(count: int, options: argparse.Namespace, device: torch.device) -> dict[str, Any]:
-    """`count` LSTMs of 128 cells with 128 rows each: one launch of the kernel against `count` calls of cuDNN."""
-    H, B, T, F = 128, 128, options.steps, options.features
-    cores = [nn.LSTM(F, H, batch_first=True).to(device) for _ in range(count)]
-    layers = zip(*(core.all_weights[0] for core in cores), strict=True)
-    weights = [torch.stack(layer).detach().requires_grad_() for layer in layers]
-    inputs = torch.randn(count, B, T, F, device=device)
-    gradient = torch.randn(count, B, T, H, device=device)
-
-    def one_by_one() -> None:
-        for index, core in enumerate(cores):
-            torch.autograd.grad(core(inputs[index])[0], list(core.parameters()), gradient[index])
-
-    def together() -> None:
-        torch.autograd.grad(grouped_lstm(inputs, weights)[0], weights, gradient)
-
-    both = alternate({"cudnn": one_by_one, "fp16": together}, T, options.repeats)
-    return {"groups": count, "hidden_size": H, "rows": B, "both": both}
-
-
 def alternate(functions: dict[str, Callable[[], Any]], steps: int, repeats: int) -> Timing:
     """Microseconds a step of each, one after the other in every repeat, after three runs to warm up."""
     times: Timing = {name: [] for name in functions}
@@ -294,7 +267,7 @@ def equality_table(rows: list[dict[str, Any]]) -> tuple[list[str], list[list[str
     ]
 
 
-def time_table(rows: list[dict[str, Any]], what: str, names: Sequence[str], lead: str) -> str:
+def time_table(rows: list[dict[str, Any]], what: str, names: Sequence[str]) -> str:
     """Median and, after it, the range of the middle half, in microseconds a step."""
     body = []
     for row in rows:
@@ -306,8 +279,8 @@ def time_table(rows: list[dict[str, Any]], what: str, names: Sequence[str], lead
             times = row[what].get(name)
             quarters = None if times is None else statistics.quantiles(times, n=4)
             cells.append("–" if quarters is None else f"{quarters[1]:.2f} ({quarters[0]:.2f}–{quarters[2]:.2f})")
-        body.append([f"{row[lead]}, {row['rows']} rows", *cells])
-    return markdown_table([lead, *names], body)
+        body.append([f"{row['hidden_size']}, {row['rows']} rows", *cells])
+    return markdown_table(["hidden_size", *names], body)
 
 
 def markdown(
@@ -316,7 +289,6 @@ def markdown(
     options: argparse.Namespace,
     equality: list[dict[str, Any]],
     timings: list[dict[str, Any]],
-    groups: list[dict[str, Any]],
 ) -> str:
     names = ["cudnn", "cudnn half", *options.operands]
     return "\n\n".join(
@@ -328,11 +300,9 @@ def markdown(
             "Greatest difference from float64 (gradients as a share of the largest):",
             markdown_table(*equality_table(equality)),
             "Microseconds a step, median (middle half), forward without gradient:",
-            time_table(timings, "forward", names, "hidden_size"),
+            time_table(timings, "forward", names),
             "Forward and backward:",
-            time_table(timings, "both", names, "hidden_size"),
-            "G LSTMs of 128 cells forward and backward, cuDNN one after the other, the kernel (fp16) in one launch:",
-            time_table(groups, "both", ["cudnn", "fp16"], "groups"),
+            time_table(timings, "both", names),
         ]
     )
 

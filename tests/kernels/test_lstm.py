@@ -1,4 +1,4 @@
-"""PersistentLSTM and grouped_lstm against torch's own LSTM, on either backend."""
+"""PersistentLSTM against torch's own LSTM, on either backend."""
 
 import copy
 
@@ -12,7 +12,7 @@ from auxrnn.batch import InputSpec, SequenceBatch
 from auxrnn.encoder import Encoder
 from auxrnn.errors import InputError
 from auxrnn.initialisation import chrono_
-from auxrnn.kernels.lstm import PersistentLSTM, grouped_lstm
+from auxrnn.kernels.lstm import PersistentLSTM
 from auxrnn.model import SequenceClassifier
 from auxrnn.stems import ConvStem
 from auxrnn.streaming import Stream
@@ -138,23 +138,6 @@ def test_half_precision_and_autocast_come_out_as_the_weights_are() -> None:
     torch.testing.assert_close(small.float(), outputs, rtol=0, atol=2e-2)
 
 
-def test_grouped_trains_each_group_as_if_alone() -> None:
-    cores = [nn.LSTM(3, 16, batch_first=True).to(DEVICE) for _ in range(2)]
-    weights = [
-        torch.stack(parts).detach().requires_grad_() for parts in zip(*(c.all_weights[0] for c in cores), strict=True)
-    ]
-    inputs, lengths = torch.randn(2, 2, 3, 3, device=DEVICE), torch.tensor([[3, 3], [1, 3]])
-    outputs, (hidden, cell) = grouped_lstm(inputs, weights, lengths=lengths, operands="fp32")
-    gradients = torch.autograd.grad(outputs.sum() + cell.sum(), weights)
-    for group, core in enumerate(cores):
-        total = torch.zeros((), device=DEVICE)
-        for row, steps in enumerate(lengths[group].tolist()):
-            alone, (last_hidden, last_cell) = core(inputs[group, row : row + 1, :steps])
-            assert_near([outputs[group, row, :steps], hidden[group, row]], [alone[0], last_hidden[0, 0]])
-            total = total + alone.sum() + last_cell.sum()
-        assert_near([one[group] for one in gradients], list(torch.autograd.grad(total, core.all_weights[0])))
-
-
 def test_refusals_say_what_was_expected() -> None:
     with pytest.raises(InputError, match="Did you mean 'persistent'"):
         PersistentLSTM(3, 16, backend="persistant")
@@ -176,5 +159,3 @@ def test_refusals_say_what_was_expected() -> None:
         core(inputs, (torch.zeros(1, 3, 16), torch.zeros(1, 3, 16)))
     with pytest.raises(InputError, match="hidden size 256"):
         PersistentLSTM(3, 256, backend="persistent").to(DEVICE)(inputs)
-    with pytest.raises(InputError, match="four weights"):
-        grouped_lstm(inputs, list(core.parameters()))

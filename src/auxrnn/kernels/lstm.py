@@ -1,4 +1,4 @@
-"""An `nn.LSTM` that may run on the persistent kernel, and many LSTMs of one shape in one launch.
+"""An `nn.LSTM` that may run on the persistent kernel.
 
 Knows what torch's own LSTM takes and gives; which code runs it, `backend` says. Triton loads with the first such call.
 """
@@ -113,42 +113,6 @@ def use_backend(module: nn.Module, backend: str) -> None:
             part.backend = backend
 
 
-def grouped_lstm(
-    inputs: Tensor,
-    weights: Sequence[Tensor],
-    state: LSTMState | None = None,
-    *,
-    lengths: Tensor | None = None,
-    operands: str = "fp16",
-) -> tuple[Tensor, LSTMState]:
-    """G LSTM layers of one shape, each with weights and sequences of its own, in one launch: one seed a group, say.
-
-    inputs (G, B, T, F); weights: w_ih (G, 4H, F), w_hh (G, 4H, H), b_ih and b_hh (G, 4H), in torch's order of gates;
-    state: hidden and cell, each (G, B, H), zeros for None; lengths (G, B) int64 in 0..T. Returns outputs (G, B, T, H)
-    and the state at each row's own stop. Always the persistent kernel; raises InputError where it cannot run.
-    """
-    if len(weights) != 4 or inputs.dim() != 4 or any(len(weight) != len(inputs) for weight in weights):
-        shapes = [tuple(weight.shape) for weight in weights]
-        raise InputError(
-            f"Expected inputs (G, B, T, F) and four weights (G, ...), got {tuple(inputs.shape)} and {shapes}."
-        )
-    _check(inputs, (*inputs.shape[:3], weights[0].shape[2]), lengths)
-    G, B, _, _ = inputs.shape
-    hidden_size, kind = weights[1].shape[2], weights[0].dtype
-    choose_backend(
-        "persistent",
-        device=inputs.device,
-        dtype=kind,
-        hidden_size=hidden_size,
-        rows=B,
-        operands=operands,
-        training=torch.is_grad_enabled(),
-    )
-    start = _initial(state, inputs, (G, B, hidden_size), kind)
-    stops = None if lengths is None else lengths.to(inputs.device)
-    return _launch(inputs.to(kind), weights, start, stops, operands)
-
-
 def _launch(
     inputs: Tensor,
     weights: Sequence[Tensor],
@@ -184,8 +148,7 @@ def _initial(state: Any, inputs: Tensor, shape: tuple[int, ...], kind: torch.dty
 def _check(inputs: Tensor, expected: tuple[int, ...], lengths: Tensor | None) -> None:
     """InputError for inputs of another shape, without rows or steps, or with lengths beyond them."""
     if inputs.shape != expected or 0 in inputs.shape:
-        letters = "G, " * (len(expected) - 3) + f"B, T, {expected[-1]}"
-        raise InputError(f"Expected inputs ({letters}), none of them 0, got {tuple(inputs.shape)}.")
+        raise InputError(f"Expected inputs (B, T, {expected[-1]}), none of them 0, got {tuple(inputs.shape)}.")
     if lengths is None:
         return
     steps = inputs.shape[-2]
