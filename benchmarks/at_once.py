@@ -20,8 +20,8 @@ from typing import Any
 import torch
 
 from auxrnn.batch import InputSpec
-from auxrnn.bench.random_step import model_step
 from auxrnn.config import ModelConfig
+from auxrnn.experiments.random_step import model_step
 from auxrnn.report.tables import text_table
 from auxrnn.runs.environment import describe_environment
 from auxrnn.runs.folder import write_json

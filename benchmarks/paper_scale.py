@@ -152,8 +152,8 @@ def seconds_a_step(run: PlannedRun) -> float:
 
 def training_step(run: PlannedRun) -> Callable[[], None]:
     from auxrnn.batch import InputSpec
-    from auxrnn.bench.random_step import model_step
     from auxrnn.data.presets import find_preset
+    from auxrnn.experiments.random_step import model_step
 
     config, preset = run.config, find_preset(run.config.data)
     steps = config.image_size**2 if config.image_size else preset.steps

@@ -38,8 +38,8 @@ from peer_data import SENSORS, UCR, Split, sets
 from peer_models import MODELS, OF_AEON, PUSH, Ours
 from peer_table import write_tables
 
-from auxrnn.bench.process import Cost, free_memory, measured
 from auxrnn.errors import did_you_mean
+from auxrnn.experiments.own_process import Cost, free_memory, measured
 from auxrnn.files import write_atomically
 from auxrnn.runs.environment import describe_environment, installed_version
 

@@ -23,7 +23,7 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("cli",),
     ("experiments",),
     ("arguments",),
-    ("bench", "grids"),
+    ("grids",),
     ("runs",),
     ("estimator",),
     ("streaming", "export", "opening"),

@@ -44,7 +44,6 @@ VERBS = (
     "record",
     "report",
     "data",
-    "bench",
     "doctor",
 )
 
@@ -175,11 +174,6 @@ def test_version(run):
         ("data show", "a data set to show, got none"),
         ("train mnist --max_length 5", "no max_length"),
         ("data fetch", "a data set to fetch, got none"),
-        ("bench lenght", "Did you mean 'length'"),
-        ("bench length --lengths 0", "above 0, got '0'"),
-        ("bench length --lengths 8,x", "above 0, got 'x'"),
-        ("bench length --lengths -8", "--lengths"),
-        ("bench length --lengths ,", "above 0, got ''"),
         ("doctor --data-dri x", "Did you mean '--data_dir'"),
         ("train digitz", "Did you mean 'digits'"),
         ("train digits --modle lstm", "Did you mean '--model'"),
@@ -359,7 +353,7 @@ def test_files_that_cannot_be_predicted(refused, finished_run, tmp_path, digits)
     assert "a folder" in refused("predict", finished_run, tmp_path)
 
 
-# data, doctor, bench, demo --------------------------------------------------------------------------------------------
+# data, doctor, demo ---------------------------------------------------------------------------------------------------
 
 
 def test_data_list(run):
@@ -445,29 +439,6 @@ def test_doctor(run, tmp_path):
     code, out, err = run("doctor", "--data-dir", tmp_path)
     assert (code, err) == (0, "")
     assert f"data folder  {tmp_path}" in out
-
-
-def test_bench_hands_its_options_on(run, monkeypatch, tmp_path):
-    from auxrnn.bench import length, limit, prefix, step, stream
-
-    calls = {}
-    for module, name in ((length, "length"), (step, "step"), (prefix, "prefix"), (stream, "stream"), (limit, "limit")):
-        monkeypatch.setattr(
-            module, f"bench_{name}", lambda *given, name=name, **more: calls.update({name: (given, more)})
-        )
-    out = tmp_path / "a.json"
-    assert run("bench", "length", "--lengths", "8,1_024", "--out", out, "--memory", "2") == (0, "", "")
-    assert calls["length"] == (
-        ([8, 1024], out),
-        {"threads": None, "memory": 2, "seconds": 150, "models": [], "smoke": False},
-    )
-    for name, option in (("step", "thread_count"), ("limit", "thread_count")):
-        assert run("bench", name, "--smoke") == (0, "", "")
-        assert calls[name] == ((None,), {option: None, "smoke": True})
-    assert run("bench", "prefix", "--threads", "2") == (0, "", "")
-    assert calls["prefix"] == ((None,), {"thread_counts": (2,), "smoke": False})
-    assert run("bench", "stream") == (0, "", "")
-    assert calls["stream"] == ((None,), {"thread_count": 1, "smoke": False})
 
 
 def test_a_demo_that_stops_says_so_without_a_traceback(run, monkeypatch):

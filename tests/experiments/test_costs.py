@@ -41,10 +41,10 @@ def test_what_could_not_be_measured_is_told(section: Section) -> None:
 
 def test_what_is_measured_is_not_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[object] = []
-    monkeypatch.setattr(costs, "bench_length", lambda *words, **options: calls.append((words, options)))
+    monkeypatch.setattr(costs, "measure_steps", lambda *words, **options: calls.append((words, options)))
     path = tmp_path / "dogs-costs.json"
     measure_costs(path, lambda line: None)
-    ((lengths, where), options) = calls[0]  # type: ignore[misc]
+    ((where, lengths), options) = calls[0]  # type: ignore[misc]
     assert lengths == [1600, 2304, 3136, 5184, 6400, 9216, 12544, 16384]
     assert (where, options) == (path, {"smoke": False})
     path.write_text("{}")

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from auxrnn.batch import InputSpec
-from auxrnn.bench import process
-from auxrnn.bench.process import Cost, StoppedWorkError
 from auxrnn.config import ModelConfig
+from auxrnn.experiments import own_process as process
 from auxrnn.experiments import step_memory
+from auxrnn.experiments.own_process import Cost, StoppedWorkError
 from auxrnn.experiments.step_memory import Case, step_peaks
 
 MODEL = ModelConfig(model="lstm", hidden_size=32, projection_size=None, bptt=8, initialisation="forget")

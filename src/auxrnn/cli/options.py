@@ -9,19 +9,11 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from auxrnn.cli import verbs
-from auxrnn.cli.parsing import Parser, lengths, number, positive
+from auxrnn.cli.parsing import Parser, number, positive
 from auxrnn.data.presets import PRESETS
 from auxrnn.experiments.catalogue import EXPERIMENTS
 from auxrnn.experiments.scales import SCALES
 from auxrnn.reading import NUMBERS, ReadingOptions, option_help
-
-BENCHES = {
-    "length": "seconds and peak memory of a training step against the length of the sequence",
-    "step": "one r-LSTM training step against the same step in plain PyTorch",
-    "prefix": "the pass without gradient against nn.LSTM on projected input",
-    "stream": "a step pushed into a stream against one bare call of nn.LSTM",
-    "limit": "the machine's own limits, and the share of them that each bench's cases reach",
-}
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -124,20 +116,6 @@ def build_parser() -> argparse.ArgumentParser:
         kind = NUMBERS.get(item.name, str)
         read = number if kind is float else kind
         reading.add_argument(f"--{item.name}", type=read, default=item.default, help=option_help(item.name))
-
-    bench = verb("bench", verbs.bench, "measure speed and memory against other ways to do the same, on this machine")
-    benches = bench.add_subparsers(title="benches", metavar="BENCH", parser_class=Parser, dest="what", required=True)
-    for name, text in BENCHES.items():
-        made = benches.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".", allow_abbrev=False)
-        made.set_defaults(parser=made)
-        made.add_argument("--out", help="write the figures to this JSON file, pictures beside it")
-        made.add_argument("--threads", type=positive, help="CPU threads (default: torch's own choice; stream: 1)")
-        made.add_argument("--smoke", action="store_true", help="tiny sizes, to see that it works")
-        if name == "length":
-            made.add_argument("--lengths", type=lengths, help="steps, separated by commas")
-            made.add_argument("--model", action="append", default=[], help="this one alone; may be repeated")
-            made.add_argument("--memory", type=positive, help="GiB that a case may take (default: 0.6 of what is free)")
-            made.add_argument("--seconds", type=positive, default=150, help="longest step that is tried (default: 150)")
 
     doctor = verb("doctor", verbs.doctor, "versions, devices, threads, data folder, missing extras")
     doctor.add_argument("--data_dir", help="folder of the data")

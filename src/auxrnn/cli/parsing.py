@@ -52,10 +52,6 @@ def number(text: str) -> float:
         raise argparse.ArgumentTypeError(f"expected a number, got {text!r}") from error
 
 
-def lengths(text: str) -> list[int]:
-    return [positive(part.replace("_", "")) for part in text.split(",")]
-
-
 def with_underscores(words: Sequence[str]) -> list[str]:
     """`--data-dir` is `--data_dir`; a value after `=` and all that follows a lone `--` stay as they are."""
     options = list(words)[: words.index("--")] if "--" in words else list(words)

@@ -269,39 +269,6 @@ def _import(options: argparse.Namespace) -> int:
     return 0
 
 
-def bench(options: argparse.Namespace) -> int:
-    out, count, smoke = options.out and Path(options.out), options.threads, options.smoke
-    if options.what == "length":
-        from auxrnn.bench.length import bench_length
-
-        bench_length(
-            options.lengths,
-            out,
-            threads=count,
-            memory=options.memory,
-            seconds=options.seconds,
-            models=options.model,
-            smoke=smoke,
-        )
-    elif options.what == "step":
-        from auxrnn.bench.step import bench_step
-
-        bench_step(out, thread_count=count, smoke=smoke)
-    elif options.what == "prefix":
-        from auxrnn.bench.prefix import bench_prefix
-
-        bench_prefix(out, thread_counts=(count,) if count else (), smoke=smoke)
-    elif options.what == "stream":
-        from auxrnn.bench.stream import bench_stream
-
-        bench_stream(out, thread_count=count or 1, smoke=smoke)
-    else:
-        from auxrnn.bench.limit import bench_limit
-
-        bench_limit(out, thread_count=count, smoke=smoke)
-    return 0
-
-
 def doctor(options: argparse.Namespace) -> int:
     from auxrnn.experiments.doctor import diagnose
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from auxrnn.batch import InputSpec
-from auxrnn.bench.process import OwnProcess, StoppedWorkError, free_memory
-from auxrnn.bench.random_step import model_step
 from auxrnn.config import ModelConfig
+from auxrnn.experiments.own_process import OwnProcess, StoppedWorkError, free_memory
+from auxrnn.experiments.random_step import model_step
 
 SHARE = 0.6  # of the free memory, which a step may take
 LONGEST = 120.0  # seconds that it may take

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from auxrnn.batch import InputSpec
-from auxrnn.bench import random_step
 from auxrnn.config import ModelConfig
+from auxrnn.experiments import random_step
 
 
 @pytest.mark.parametrize("spec", [InputSpec("pixels", 3), InputSpec("values", 3), InputSpec("characters", 7)])

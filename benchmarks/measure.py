@@ -1,10 +1,9 @@
-"""What the benches share: work timed in turn, medians and ratios with their spread, the header, the stored figures."""
+"""What the benches share: medians and ratios with their spread, the header, the stored figures."""
 
 from __future__ import annotations
 
 import statistics
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 
 from auxrnn.report.drawing import Drawing
 from auxrnn.runs.environment import describe_environment
+from auxrnn.runs.folder import write_json
 
 
 @dataclass(frozen=True)
@@ -31,23 +31,6 @@ class Spread:
     def words(self, digits: int = 2) -> list[str]:
         """The three as cells of a table."""
         return [f"{value:,.{digits}f}" for value in (self.median, self.least, self.greatest)]
-
-
-def in_turn(work: Mapping[str, Callable[[], object]], rounds: int, *, repeats: int = 1) -> dict[str, list[float]]:
-    """Seconds of one call of each piece of work, `rounds` values each.
-
-    They take turns, so that whatever else the machine does falls on all of them; a first round warms up and does not
-    count. repeats: calls within one value, for work too short for the clock.
-    """
-    seconds: dict[str, list[float]] = {name: [] for name in work}
-    for counted in range(rounds + 1):
-        for name, call in work.items():
-            started = time.perf_counter()
-            for _ in range(repeats):
-                call()
-            if counted:
-                seconds[name].append((time.perf_counter() - started) / repeats)
-    return seconds
 
 
 def times_faster(slow: Sequence[float], fast: Sequence[float]) -> Spread:
@@ -81,18 +64,13 @@ def store(
     bench: str,
     sizes: Mapping[str, Any],
     figures: list[dict[str, Any]],
-    *,
-    said: bool = True,
     **drawings: Drawing,
 ) -> dict[str, Any]:
-    """The figures as plain values; with `out` also as a JSON file with a PNG beside it a drawing. said: print where."""
+    """The figures as plain values; with `out` also as a JSON file with a PNG beside it a drawing."""
     content = {"bench": bench, "sizes": dict(sizes), "environment": describe_environment(), "figures": figures}
     if out is not None:
-        from auxrnn.runs.folder import write_json  # brings the trainer with it
-
         write_json(out, content)
         for name, drawing in drawings.items():
             drawing.save(out.with_name(f"{out.stem}-{name}.png"))
-        if said:
-            print(f"\nFigures in {out}.")
+        print(f"\nFigures in {out}.")
     return content

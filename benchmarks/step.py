@@ -1,4 +1,4 @@
-"""`auxrnn bench step`: one r-LSTM training step against the same step as one writes it straight in PyTorch.
+"""One r-LSTM training step against the same step as one writes it straight in PyTorch: python benchmarks/step.py
 
 Both have the same weights, the same pixels, the same anchor and so the same losses and gradients, which is checked
 before anything is timed.
@@ -6,6 +6,7 @@ before anything is timed.
 
 from __future__ import annotations
 
+import argparse
 import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -14,15 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from measure import Spread, heading, store, threads, times_faster
 from torch import Tensor, nn
+from torch.nn import functional
 
 from auxrnn.anchors import Segments, step_generator
 from auxrnn.batch import InputSpec, SequenceBatch
-from auxrnn.bench.measure import Spread, heading, store, threads, times_faster
-from auxrnn.bench.plain import PlainReconstruction
-from auxrnn.bench.process import OwnProcess, free_memory
 from auxrnn.build import build_model
 from auxrnn.config import AuxiliaryConfig, ModelConfig
+from auxrnn.experiments.own_process import OwnProcess, free_memory
 from auxrnn.heads import FeedForward
 from auxrnn.kernels.lstm import use_backend
 from auxrnn.model import SequenceClassifier
@@ -239,3 +240,62 @@ def _backward(losses: list[Tensor]) -> float:
     total = torch.stack(losses).sum()
     total.backward()
     return float(total.detach())
+
+
+class PlainReconstruction(nn.Module):
+    """r-LSTM in three separate passes: the main network, the main network to the anchor, the decoder.
+
+    As in the public re-implementation: one anchor for the whole batch, levels embedded for the decoder, a decoder of
+    one layer, softmax over the levels.
+    """
+
+    def __init__(
+        self, hidden_size: int = 128, classes: int = 10, *, projection_size: int = 128, levels: int = 256
+    ) -> None:
+        super().__init__()
+        self.levels = levels
+        self.projection = nn.Linear(1, projection_size)
+        self.main = nn.LSTM(projection_size, hidden_size, batch_first=True)
+        self.classifier = _head(hidden_size, classes)
+        self.embedding = nn.Embedding(levels, hidden_size)
+        self.decoder = nn.LSTM(hidden_size, hidden_size, batch_first=True)
+        self.output = _head(hidden_size, levels)
+
+    def losses(self, pixels: Tensor, labels: Tensor, *, anchor: int, bptt: int, segment_length: int) -> list[Tensor]:
+        """The supervised loss and the auxiliary one, means over labels and over tokens."""
+        steps, reach = pixels.shape[1], min(bptt, segment_length)
+        features = self.projection(
+            pixels.unsqueeze(-1).to(self.projection.weight.dtype) / (self.levels - 1)
+        )  # (B, T, P)
+
+        outputs, _ = self.run(features, steps - bptt, steps)
+        supervised = functional.cross_entropy(self.classifier(outputs[:, -1]), labels)
+
+        _, state = self.run(features, anchor - reach, anchor)
+        segment = pixels[:, anchor - segment_length : anchor].long()  # (B, l)
+        decoded, _ = self.decoder(self.embedding(segment[:, :-1]), state)
+        logits = self.output(decoded)  # (B, l - 1, levels)
+        auxiliary = functional.cross_entropy(logits.flatten(0, 1), segment[:, 1:].flatten())
+        return [supervised, auxiliary]
+
+    def run(self, features: Tensor, start: int, stop: int) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """The main network over `[0, stop)`, with gradient from `start` on."""
+        state = None
+        if start > 0:
+            with torch.no_grad():
+                _, state = self.main(features[:, :start])
+        outputs, state = self.main(features[:, start:stop], state)
+        return outputs, state
+
+
+def _head(in_features: int, out_features: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(in_features, 256), nn.ReLU(), nn.Linear(256, out_features))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, help="write the figures to this JSON file, a picture beside it")
+    parser.add_argument("--threads", type=int, help="CPU threads (default: torch's own choice)")
+    parser.add_argument("--smoke", action="store_true", help="tiny sizes, to see that it works")
+    options = parser.parse_args()
+    bench_step(options.out, thread_count=options.threads, smoke=options.smoke)

@@ -1,4 +1,4 @@
-"""`auxrnn bench length`: seconds and peak memory of a training step as sequences grow.
+"""Seconds and peak memory of a training step as sequences grow, measured once into a JSON file.
 
 Every case runs in processes of its own under a limit of memory. The first tells the peak: of live memory, at one
 thread, so that nothing depends on chance; in the second they take turns at each length and tell the time. A case that
@@ -7,6 +7,7 @@ has run out of memory, or would take longer than its limit, is not tried at grea
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -14,16 +15,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from auxrnn.batch import InputSpec
-from auxrnn.bench.measure import Spread, heading, store
-from auxrnn.bench.plain import PlainLSTM
-from auxrnn.bench.process import Cost, OwnProcess, StoppedWorkError, free_memory
-from auxrnn.bench.random_step import model_step, random_inputs, the_device, whole_step
 from auxrnn.config import ModelConfig
 from auxrnn.errors import InputError, did_you_mean
-from auxrnn.report.figures import draw_lines
-from auxrnn.report.tables import text_table
+from auxrnn.experiments.own_process import Cost, OwnProcess, StoppedWorkError, free_memory
+from auxrnn.experiments.random_step import model_step, random_inputs, the_device, whole_step
+from auxrnn.runs.environment import describe_environment
+from auxrnn.runs.folder import write_json
 
 LENGTHS = (1_024, 4_096, 16_384, 65_536, 131_072, 1_048_576)
 SMOKE_LENGTHS = (64, 96)
@@ -63,9 +65,9 @@ WHOLE_LIMIT = 131_072
 """Beyond this length models that keep something of every step are not tried."""
 
 
-def bench_length(
+def measure_steps(
+    path: Path | None,
     lengths: Sequence[int] | None = None,
-    out: Path | None = None,
     *,
     threads: int | None = None,
     memory: float | None = None,
@@ -73,9 +75,11 @@ def bench_length(
     models: Sequence[str] = (),
     smoke: bool = False,
 ) -> dict[str, Any]:
-    """Print the tables and return the figures. memory: GiB a case may take (default: 0.6 of what is free).
+    """Measure a step of each model at each length, and return the figures.
 
-    models: some of MODELS; all of them when empty. InputError for one that is not among them.
+    path: the JSON file of the figures, written after each length, so that a run that is ended keeps those that it has
+    been through. memory: GiB that a case may take (default: 0.6 of what is free). models: some of MODELS; all of them
+    when empty. InputError for one that is not among them.
     """
     for word in models:
         if word not in MODELS:
@@ -83,37 +87,21 @@ def bench_length(
     threads = threads or torch.get_num_threads()
     limit = int((memory * 2**30) if memory else 0.6 * free_memory())
     batch_size = 4 if smoke else 32
-    chosen = sorted(set(lengths or (SMOKE_LENGTHS if smoke else LENGTHS)))
-    sizes = {"batch": batch_size, "hidden": 128, "memory_limit_GiB": round(limit / 2**30, 1), "threads": threads}
-    print(heading("A training step against the length", on_gpu=True, **sizes))
-    figures: list[dict[str, Any]] = []
-    for steps in chosen:
+    found: dict[str, Any] = {
+        "sizes": {"batch": batch_size, "hidden": 128, "memory_limit_GiB": round(limit / 2**30, 1), "threads": threads},
+        "environment": describe_environment(),
+        "figures": [],
+    }
+    for steps in sorted(set(lengths or (SMOKE_LENGTHS if smoke else LENGTHS))):
         cases = [
             Case(name, smaller(model) if smoke else model, steps, batch_size)
             for name, model in MODELS.items()
             if name in (models or MODELS) and (name not in WHOLE or steps <= WHOLE_LIMIT)
         ]
-        figures += _at_one_length(cases, figures, threads, limit, seconds)
-        found = _stored(out, sizes, figures)  # a run that is ended keeps the lengths that it has been through
-    print()
-    _print_table(figures, chosen)
-    if out is not None:
-        print(f"\nFigures in {out}.")
+        found["figures"] += _at_one_length(cases, found["figures"], threads, limit, seconds)
+        if path is not None:
+            write_json(path, found)
     return found
-
-
-def _stored(out: Path | None, sizes: dict[str, Any], figures: list[dict[str, Any]]) -> dict[str, Any]:
-    return store(
-        out,
-        "length",
-        sizes,
-        figures,
-        said=False,
-        seconds=draw_lines(
-            _lines(figures, "seconds"), title="Seconds of a training step", xlabel="steps", ylabel="seconds"
-        ),
-        memory=draw_lines(_lines(figures, "mib"), title="Peak memory of a training step", xlabel="steps", ylabel="MiB"),
-    )
 
 
 def _at_one_length(
@@ -174,49 +162,9 @@ def _figure(case: Case, costs: list[Cost], peak: float | None, stopped: str | No
         "mib": None if peak is None else round(peak / 2**20, 2),
         "stopped": stopped,
     }
-    times = f"{Spread.of(found['seconds']).median:.3f} s, {found['mib']:,.1f} MiB" if counted else "not run"
+    times = f"{statistics.median(found['seconds']):.3f} s, {found['mib']:,.1f} MiB" if counted else "not run"
     print(f"{case.name}, T {case.steps:,}: {times}{f' ({stopped})' if stopped else ''}", flush=True)
     return found
-
-
-def _print_table(figures: list[dict[str, Any]], lengths: Sequence[int]) -> None:
-    names = list(dict.fromkeys(figure["model"] for figure in figures))
-    at = {(figure["model"], figure["steps"]): figure for figure in figures}
-    header = [f"T {steps:,}" for steps in lengths]
-
-    def cells(name: str, of: Callable[[dict[str, Any]], str]) -> list[str]:
-        return [of(at[name, steps]) if at.get((name, steps), {}).get("seconds") else "-" for steps in lengths]
-
-    rows = [[name, *cells(name, lambda found: f"{Spread.of(found['seconds']).median:,.3f}")] for name in names]
-    print(text_table(["seconds a step (median)", *header], rows), end="\n\n")
-    rows = [[name, *cells(name, lambda found: f"{found['mib']:,.1f}")] for name in names]
-    for row, name in zip(rows, names, strict=True):
-        own = [found["mib"] for found in figures if found["model"] == name and found["mib"]]
-        row.append(f"{own[-1] / own[0]:.3f}" if own else "-")
-    print(text_table(["peak memory, MiB", *header, "last / first"], rows))
-    slow = "LSTM, full BPTT"
-    for steps in lengths:
-        base = at.get((slow, steps), {}).get("seconds")
-        if base:
-            ratios = [
-                f"{name} {Spread.of(base).median / Spread.of(at[name, steps]['seconds']).median:.1f}"
-                for name in names
-                if name != slow and at[name, steps]["seconds"]
-            ]
-            print(f"\nTimes faster than full BPTT at {steps:,}: {', '.join(ratios)}.", end="")
-    for found in figures:
-        if found["stopped"] and "already" not in found["stopped"]:
-            print(f"\n{found['model']} stopped at {found['steps']:,}: {found['stopped']}.", end="")
-    print()
-
-
-def _lines(figures: list[dict[str, Any]], what: str) -> dict[str, list[tuple[float, float]]]:
-    lines: dict[str, list[tuple[float, float]]] = {}
-    for found in figures:
-        value = Spread.of(found["seconds"]).median if what == "seconds" and found["seconds"] else found["mib"]
-        if found["seconds"] and value:
-            lines.setdefault(found["model"], []).append((found["steps"], value))
-    return lines
 
 
 def smaller(model: ModelConfig | Plain) -> ModelConfig | Plain:
@@ -238,3 +186,34 @@ def training_step(case: Case) -> Callable[[], None]:
     pixels = random_inputs(spec, case.batch_size, case.steps)[..., 0].to(the_device())
     labels = torch.randint(0, 10, (case.batch_size,)).to(the_device())
     return whole_step(plain, lambda: plain.losses(pixels, labels)[0])
+
+
+class PlainLSTM(nn.Module):
+    """Projection, LSTM, head: full back-propagation in one call of `nn.LSTM`, with nothing of the package.
+
+    chunk: with it, activations are kept at every `chunk` steps alone and computed again on the way back.
+    """
+
+    def __init__(self, hidden_size: int = 128, classes: int = 10, *, chunk: int | None = None) -> None:
+        super().__init__()
+        self.chunk = chunk
+        self.projection = nn.Linear(1, hidden_size)
+        self.main = nn.LSTM(hidden_size, hidden_size, batch_first=True)
+        self.classifier = nn.Sequential(nn.Linear(hidden_size, 256), nn.ReLU(), nn.Linear(256, classes))
+
+    def read(self, pixels: Tensor, state: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, ...]:
+        """The last output (B, H), and the state (hidden, cell) after it."""
+        outputs, (hidden, cell) = self.main(
+            self.projection(pixels.unsqueeze(-1).to(self.projection.weight.dtype) / 255), state
+        )
+        return outputs[:, -1], hidden, cell
+
+    def losses(self, pixels: Tensor, labels: Tensor) -> list[Tensor]:
+        if self.chunk is None:
+            last = self.read(pixels)[0]
+        else:
+            zeros = torch.zeros(1, len(pixels), self.main.hidden_size, device=pixels.device)
+            hidden, cell = zeros, zeros
+            for piece in pixels.split(self.chunk, dim=1):
+                last, hidden, cell = checkpoint(self.read, piece, (hidden, cell), use_reentrant=False)
+        return [functional.cross_entropy(self.classifier(last), labels)]

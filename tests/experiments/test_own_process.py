@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from auxrnn.bench import process
-from auxrnn.bench.process import OwnProcess, StoppedWorkError, free_memory, measured
 from auxrnn.errors import InputError
+from auxrnn.experiments import own_process as process
+from auxrnn.experiments.own_process import OwnProcess, StoppedWorkError, free_memory, measured
 from spawned import allocate, wait
 
 on_linux = pytest.mark.skipif(not process.STATUS.exists(), reason="memory is read from Linux's /proc")

@@ -1,1 +1,0 @@
-"""The benches: what training and inference cost, as ratios measured in turn within one call; one file a sub-command."""
