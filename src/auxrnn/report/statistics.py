@@ -80,15 +80,17 @@ def bootstrap_interval(
 ) -> Interval | None:
     """Percentile bootstrap of the mean (Efron 1979), a function of its arguments alone; None for a single value."""
     import numpy as np
+    from scipy.stats import bootstrap
 
     if not values:
         raise ValueError("Expected at least one value, got none.")
     if len(values) < 2:
         return None
-    drawn = np.random.default_rng(seed).integers(0, len(values), (resamples, len(values)))
-    means = np.asarray(values, dtype=np.float64)[drawn].mean(1)
-    low, high = np.percentile(means, [50 * (1 - confidence), 50 * (1 + confidence)])
-    return Interval(float(low), float(high))
+    drawn = bootstrap(
+        (values,), np.mean, n_resamples=resamples, confidence_level=confidence, method="percentile",
+        rng=np.random.default_rng(seed),
+    )  # fmt: skip
+    return Interval(*map(float, drawn.confidence_interval))
 
 
 def bootstrap_score(
@@ -106,19 +108,21 @@ def bootstrap_score(
     are. A function of its arguments alone; None for fewer than two items.
     """
     import numpy as np
+    from scipy.stats import bootstrap
 
     number = len(parts)
     if number < 2:
         return None
-    generator = np.random.default_rng(seed)
-    scores: list[float] = []
-    while len(scores) < resamples:
-        draws = min(max(BLOCK // number, 1), resamples - len(scores))
-        drawn = generator.integers(0, number, (draws, number))
-        counts = np.stack([np.bincount(draw, minlength=number) for draw in drawn])
-        scores += [score(sums) for sums in counts.astype(np.float64) @ parts]
-    low, high = np.percentile(scores, [50 * (1 - confidence), 50 * (1 + confidence)])
-    return Interval(float(low), float(high))
+
+    def scores(drawn: npt.NDArray[Any], axis: int) -> npt.NDArray[Any]:
+        counts = np.stack([np.bincount(places, minlength=number) for places in drawn])
+        return np.array([score(sums) for sums in counts.astype(np.float64) @ parts])
+
+    drawn = bootstrap(
+        (np.arange(number),), scores, n_resamples=resamples, batch=max(BLOCK // number, 1), vectorized=True,
+        confidence_level=confidence, method="percentile", rng=np.random.default_rng(seed),
+    )  # fmt: skip
+    return Interval(*map(float, drawn.confidence_interval))
 
 
 def apart(first: Spread, second: Spread) -> bool | None:
