@@ -218,7 +218,7 @@ def test_the_table_needs_no_torch():
     package = Path(catalogue.__file__).parents[2]
     code = (
         "import sys; import auxrnn.data.presets; "
-        "print([name for name in ('torch', 'numpy', 'pooch', 'sklearn', 'PIL') if name in sys.modules])"
+        "print([name for name in ('torch', 'numpy', 'requests', 'sklearn', 'PIL') if name in sys.modules])"
     )
     answer = subprocess.run(
         [sys.executable, "-c", code],

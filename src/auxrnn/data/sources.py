@@ -10,6 +10,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from platformdirs import user_cache_dir
+
 DATA_DIR_VARIABLE = "AUXRNN_DATA_DIR"
 
 
@@ -30,9 +32,7 @@ def data_folder(given: str | Path | None = None) -> Path:
     chosen = given if given is not None else os.environ.get(DATA_DIR_VARIABLE)
     if chosen:
         return Path(chosen).expanduser()
-    import pooch  # slow to import, needed by few
-
-    return Path(pooch.os_cache("auxrnn"))
+    return Path(user_cache_dir("auxrnn"))
 
 
 def file_hash(path: Path, algorithm: str) -> str:
