@@ -1,5 +1,6 @@
 """The losses as obvious loops over sequences, anchors and tokens, in float64; and what they are compared on."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -62,7 +63,8 @@ def walk(objective: Objective, core: nn.Module, batch: SequenceBatch, truth_shar
     generator = step_generator(7)
     draw = objective.draw(batch.lengths, generator)
     (windows,) = encode_plans(core, batch.inputs, [draw.windows])
-    return objective.loss(batch, draw, windows, truth_share, generator), draw
+    draw = replace(draw, chances=objective.chances(draw, generator))
+    return objective.loss(batch, draw, windows, truth_share), draw
 
 
 def drawn_feeding(objective: Reconstruction, batch: SequenceBatch, truth_share: float) -> Tensor:

@@ -87,9 +87,7 @@ class Objective(nn.Module, ABC):
         return draw, before
 
     @abstractmethod
-    def loss(
-        self, batch: SequenceBatch, draw: Draw, windows: Windows, truth_share: float, generator: torch.Generator
-    ) -> Loss:
+    def loss(self, batch: SequenceBatch, draw: Draw, windows: Windows, truth_share: float) -> Loss:
         """The loss from what the core gave on those windows."""
 
     def forward(
@@ -145,10 +143,10 @@ def losses_of_draws(
     draws, states = [draw for draw, _ in completed], [before for _, before in completed]
     with one_mask(objectives):
         if _can_be_tiled(core, batch, objectives):
-            return _tiled_losses(core, batch, objectives, draws, states, prefix.totals, truth_share, generator)
+            return _tiled_losses(core, batch, objectives, draws, states, prefix.totals, truth_share)
         encoded = encode_from(core, batch.inputs, [draw.windows for draw in draws], states)
         return [
-            objective.loss(batch, draw, replace(windows, totals=prefix.totals), truth_share, generator)
+            objective.loss(batch, draw, replace(windows, totals=prefix.totals), truth_share)
             for objective, draw, windows in zip(objectives, draws, encoded, strict=True)
         ]
 
@@ -177,7 +175,6 @@ def _tiled_losses(
     before: Sequence[State],
     totals: Totals | None,
     truth_share: float,
-    generator: torch.Generator,
 ) -> list[Loss]:
     """The losses from tiles of each objective's windows, with their gradients computed already."""
     threads = torch.get_num_threads()
@@ -189,7 +186,7 @@ def _tiled_losses(
         states = [select_rows(before[index], rows)]
         windows = encode_from(core, batch.inputs[own], [draw.windows], states)[0]
         windows = replace(windows, totals=None if totals is None else totals.of(own))
-        return objectives[index].loss(batch.of(own), draw, windows, truth_share, generator)
+        return objectives[index].loss(batch.of(own), draw, windows, truth_share)
 
     parted = []
     for index, (objective, draw) in enumerate(zip(objectives, draws, strict=True)):

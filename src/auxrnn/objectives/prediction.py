@@ -56,9 +56,7 @@ class Prediction(Objective):
         stop = found.anchor.unsqueeze(-1) + torch.minimum(first + piece, end)
         return Draw(WindowPlan(start.flatten(1), stop.flatten(1)), found)
 
-    def loss(
-        self, batch: SequenceBatch, draw: Draw, windows: Windows, truth_share: float, generator: torch.Generator
-    ) -> Loss:
+    def loss(self, batch: SequenceBatch, draw: Draw, windows: Windows, truth_share: float) -> Loss:
         assert draw.segments is not None
         found, length = draw.segments, draw.segments.length.flatten()  # (R,)
         longest = int(length.max())

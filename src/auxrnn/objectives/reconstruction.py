@@ -91,16 +91,14 @@ class Reconstruction(Objective):
         longest = int(draw.segments.length.max())
         return torch.rand(draw.segments.length.numel(), longest - 1, generator=generator) if longest > 1 else None
 
-    def loss(
-        self, batch: SequenceBatch, draw: Draw, windows: Windows, truth_share: float, generator: torch.Generator
-    ) -> Loss:
+    def loss(self, batch: SequenceBatch, draw: Draw, windows: Windows, truth_share: float) -> Loss:
         assert draw.segments is not None
         length = draw.segments.length.flatten()  # (R,)
         if int(length.max()) < 2:
             return no_tokens(self)
         segment = self.segment(batch, draw)
         chances = None if draw.chances is None else draw.chances[:, : segment.shape[1] - 1]
-        outputs = self.decoder(segment, windows.state, truth_share, generator, chances=chances)  # (R, l - 1, ...)
+        outputs = self.decoder(segment, windows.state, truth_share, chances=chances)  # (R, l - 1, ...)
         return token_loss(self.decoder.head, outputs, segment[:, 1:], (length - 1).clamp(min=0))
 
     def segment(self, batch: SequenceBatch, draw: Draw) -> Tensor:

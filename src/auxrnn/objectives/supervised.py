@@ -134,9 +134,7 @@ class Supervised(Objective):
         assert self.readout is not None
         return self.head(self.readout(moments))
 
-    def loss(
-        self, batch: SequenceBatch, draw: Draw, windows: Windows, truth_share: float, generator: torch.Generator
-    ) -> Loss:
+    def loss(self, batch: SequenceBatch, draw: Draw, windows: Windows, truth_share: float) -> Loss:
         found = label_loss(self.logits(draw, windows), batch, self.target)
         if self.anchor_weight and self.reads_all and self.bptt != 0:
             at_anchors = self._loss_at_anchors(batch, draw, windows)

@@ -35,9 +35,7 @@ class SupervisedSteps(Objective):
         stop = torch.where(whole, lengths, torch.minimum(first + steps, lengths))
         return Draw(WindowPlan(start.unsqueeze(1), stop.unsqueeze(1)))
 
-    def loss(
-        self, batch: SequenceBatch, draw: Draw, windows: Windows, truth_share: float, generator: torch.Generator
-    ) -> Loss:
+    def loss(self, batch: SequenceBatch, draw: Draw, windows: Windows, truth_share: float) -> Loss:
         if batch.labels is None:
             raise ValueError("Expected a batch with labels for the supervised loss, got none.")
         hidden = windows.outputs.squeeze(1)  # (B, L, H)
