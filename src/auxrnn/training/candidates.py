@@ -12,6 +12,7 @@ import math
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import torch
@@ -82,12 +83,13 @@ def chosen_by_data(
     how long that and the training will take about, where it is more than `LONG` seconds.
     """
     config, reasons = sensible_settings(config, train, given)
+    step_time = cache(lambda: seconds_a_step(config, train))
     if config.recipe == "modern":
         searched = config.devices * config.num_nodes == 1
         if not searched or "max_epochs" in given:
             config = replace(config, candidates=config.candidates or 1)
         elif config.budget is not None:
-            config = _within_budget(config, train, given)
+            config = _within_budget(config, train, given, step_time())
             reasons = [line for line in reasons if "--max_epochs" not in line]
             reasons.append(
                 f"Chosen      --max_epochs {config.max_epochs}: what a budget of {config.budget} has time for"
@@ -96,17 +98,17 @@ def chosen_by_data(
     for line in reasons:
         say(line)
     if warn is not None:
-        _tell_duration(config, train, given, warn)
+        _tell_duration(config, train, given, warn, step_time)
     if config.recipe != "modern":
         return config, reasons, []
     found = choose_candidate(config, train, given, say)
     return found.config, reasons, list(found.lines)
 
 
-def _within_budget(config: RunConfig, train: SequenceData, given: Collection[str]) -> RunConfig:
+def _within_budget(config: RunConfig, train: SequenceData, given: Collection[str], step_time: float) -> RunConfig:
     """As many epochs as the budget has time for, beside the candidates; of those as many as half of it has time for."""
     assert config.budget is not None
-    steps = seconds_of(config.budget) / seconds_a_step(config, train)
+    steps = seconds_of(config.budget) / step_time
     if config.candidates is None:
         numbers = (replace(config, candidates=number) for number in range(CANDIDATES, 0, -1))
         config = next(one for one in numbers if one.candidates == 1 or search_steps(one, train, given) <= steps / 2)
@@ -161,14 +163,16 @@ def seconds_a_step(config: RunConfig, train: SequenceData) -> float:
     return seconds / number
 
 
-def _tell_duration(config: RunConfig, train: SequenceData, given: Collection[str], warn: Say) -> None:
+def _tell_duration(
+    config: RunConfig, train: SequenceData, given: Collection[str], warn: Say, step_time: Callable[[], float]
+) -> None:
     epochs = config.max_epochs + config.pretrain_epochs * bool(config.auxiliaries)
     steps = steps_an_epoch(config, len(train)) * epochs
     if config.recipe == "modern":
         steps += search_steps(config, train, given)
     if steps < LEAST_STEPS_TIMED:
         return
-    seconds = steps * seconds_a_step(config, train)
+    seconds = steps * step_time()
     if seconds > LONG:
         warn(f"about {seconds / 60:.0f} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h")
 
