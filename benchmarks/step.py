@@ -19,6 +19,7 @@ from measure import Spread, heading, store, threads, times_faster
 from torch import Tensor, nn
 from torch.nn import functional
 
+from auxrnn.allocation import prepare_process
 from auxrnn.anchors import Segments, step_generator
 from auxrnn.batch import InputSpec, SequenceBatch
 from auxrnn.build import build_model
@@ -94,6 +95,7 @@ def make_step(side: tuple[str, Sizes]) -> Callable[[], object]:
     network, plain, batch, anchor = _both(sizes)
     if name == PLAIN:
         return lambda: plain_step(plain, batch, anchor, sizes)
+    prepare_process()
     return lambda: our_step(network, batch, anchor if name == OURS else None)
 
 

@@ -20,6 +20,12 @@ KERNELS = 128
 """oneDNN's kernels that a process keeps at most: with fewer, making them anew takes more than 3 % of training."""
 
 
+def prepare_process() -> None:
+    """Settle both for this process: called where a command or a training starts, and nowhere else."""
+    limit_kernel_cache()
+    keep_freed_memory()
+
+
 @cache
 def keep_freed_memory() -> bool:
     """Let glibc keep up to KEPT bytes of freed memory for the next step; whether it does now. Once a process.

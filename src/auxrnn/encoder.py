@@ -14,7 +14,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from auxrnn.allocation import limit_kernel_cache
 from auxrnn.batch import InputSpec, SequenceBatch
 from auxrnn.errors import did_you_mean
 from auxrnn.kernels.lstm import PersistentLSTM
@@ -88,7 +87,6 @@ class Encoder(nn.Module):
         stem: Stem | None = None,
     ) -> None:
         super().__init__()
-        limit_kernel_cache()
         self.spec = spec
         self.grid = None if stem is None else stem.grid
         self.features = StepFeatures(spec, projection_size or hidden_size) if stem is None else stem

@@ -17,7 +17,6 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from auxrnn.allocation import keep_freed_memory
 from auxrnn.losses import Loss
 from auxrnn.threads import even_parts, in_threads
 
@@ -43,7 +42,6 @@ class PartedLoss:
 
 def sum_parts(losses: Sequence[PartedLoss], threads: int) -> list[Loss]:
     """The whole losses, with their gradients; the parts of all of them spread over so many threads."""
-    keep_freed_memory()
     parts = [(index, part) for index, loss in enumerate(losses) for part in loss.parts]
     shares = [parts[first::threads] for first in range(min(threads, len(parts)))]
     sums = in_threads([partial(_add_up, share, losses) for share in shares])

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
 
+from auxrnn.allocation import prepare_process
 from auxrnn.cli import verbs
 from auxrnn.cli.options import build_parser
 from auxrnn.cli.parsing import BAD_USE, FAILED, with_underscores
@@ -29,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     log, voice = logging.getLogger("auxrnn"), logging.StreamHandler(sys.stderr)  # downloads and decoding take a while
     log.addHandler(voice)
     log.setLevel(logging.INFO)
+    prepare_process()
     try:
         with _terminated_like_interrupted():
             code = _run(given)

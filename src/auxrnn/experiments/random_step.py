@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from auxrnn.allocation import prepare_process
 from auxrnn.anchors import step_generator
 from auxrnn.batch import InputSpec, SequenceBatch
 from auxrnn.build import build_model
@@ -30,6 +31,7 @@ def model_step(
 
     backend: what runs its LSTMs, see `kernels.backend`.
     """
+    prepare_process()
     device = the_device()
     inputs, labels = random_inputs(spec, batch_size, steps), torch.randint(0, classes, (batch_size,))
     batch = SequenceBatch(inputs, torch.full((batch_size,), steps), labels).to(device)

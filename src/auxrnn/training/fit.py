@@ -13,6 +13,7 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback
 
+from auxrnn.allocation import prepare_process
 from auxrnn.config import ModelConfig, TrainingConfig
 from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
@@ -62,6 +63,7 @@ def fit(
     auxiliary losses alone see, as many beside each batch as it has. Raises `DivergedError`,
     `InterruptedRun` and `LostRankError`.
     """
+    prepare_process()
     if resume is not None and folder is None:
         raise ValueError("Expected the run's folder beside resume: the weights of its best epoch lie there.")
     if training.class_weights == "balanced":
