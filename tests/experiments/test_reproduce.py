@@ -185,24 +185,25 @@ def test_a_page_made_without_the_models_is_the_same(
 ) -> None:
     """As from a clone, where results are kept and models are not."""
     out, _ = made
-    page = (out / "table2.html").read_bytes()
+
+    def without_png(folder):
+        return re.sub(rb'<a href="[^"]*png">PNG</a> ', b"", (folder / "table2.html").read_bytes())
+
+    page = without_png(out)
     assert b"What the memory holds" in page
     clone = tmp_path / "clone"
-    shutil.copytree(out, clone, ignore=shutil.ignore_patterns("model"))
+    shutil.copytree(out, clone, ignore=shutil.ignore_patterns("model", "figures"))
     reproduce(ask(clone, page_only=True), lambda line: None)
-    assert (clone / "table2.html").read_bytes() == page
+    assert without_png(clone) == page
     kept = (clone / "table2-inside.json").read_text()
     shutil.copytree(out, clone, dirs_exist_ok=True)
     with monkeypatch.context() as patched:  # the models are there, their data are not
         patched.setattr("auxrnn.experiments.insides.load_data", away)
         reproduce(ask(clone, page_only=True), lambda line: None)
     assert (clone / "table2-inside.json").read_text() == kept
-    assert (clone / "table2.html").read_bytes() == page
+    assert without_png(clone) == page
     for model in clone.rglob("model"):
         shutil.rmtree(model)
-    (clone / "figures" / "table2-gradient.svg").unlink()
-    with pytest.raises(InputError, match=r"table2-inside\.json: expected .*table2-gradient\.svg.* Delete it"):
-        reproduce(ask(clone, page_only=True), lambda line: None)
     (clone / "table2-inside.json").unlink()
     reproduce(ask(clone, page_only=True), lambda line: None)
     assert b"What the memory holds" not in (clone / "table2.html").read_bytes()

@@ -1,8 +1,11 @@
 """Sections come back from their file as they were."""
 
+from dataclasses import replace
+
 import pytest
 
 from auxrnn.errors import InputError
+from auxrnn.report.drawing import Drawing
 from auxrnn.report.figures import draw_curves
 from auxrnn.report.kept import keep_sections, kept_sections
 from auxrnn.report.page import Cell, Figure, Page, Section, Table, render_page, write_page
@@ -16,15 +19,20 @@ def sections():
 
 
 def test_there_and_back(tmp_path, sections):
-    path, page = tmp_path / "kept.json", tmp_path / "a.html"
-    write_page(page, Page("Title", "Lead", sections))
-    keep_sections(path, sections)
-    assert render_page(Page("Title", "Lead", kept_sections(path, page)), page) == page.read_text(encoding="utf-8")
+    """All but the PNG files, without anything beside the JSON: also in a clone without the figures' files."""
+    keep_sections(tmp_path / "kept.json", sections)
+    kept = kept_sections(tmp_path / "kept.json")
+    figure = sections[0].figures[0]
+    assert kept[0].figures[0].drawing.svg == figure.drawing.svg
+    without = replace(sections[0], figures=[replace(figure, drawing=Drawing(figure.drawing.svg))])
+    assert render_page(Page("Title", "Lead", kept)) == render_page(Page("Title", "Lead", [without, sections[1]]))
+    write_page(tmp_path / "a.html", Page("Title", "Lead", kept))
+    assert [path.name for path in (tmp_path / "figures").iterdir()] == ["a-curves.svg"]
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", '[{"title": "a"}]', "[{}]"])
 def test_damaged_files_are_told(tmp_path, text):
     path = tmp_path / "kept.json"
     path.write_text(text)
-    with pytest.raises(InputError, match=r"kept\.json: expected sections of a\.html"):
-        kept_sections(path, tmp_path / "a.html")
+    with pytest.raises(InputError, match=r"kept\.json: expected sections of a page"):
+        kept_sections(path)

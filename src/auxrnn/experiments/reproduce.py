@@ -176,7 +176,7 @@ def _inside(
             break
     if kept.is_file():
         say("The models or their data are not there to be looked into; the page says what an earlier look said.")
-        return kept_sections(kept, page)
+        return kept_sections(kept)
     if experiment.inside:
         say("No trained model is there of the arms that are looked into; the page goes without those sections.")
     return []

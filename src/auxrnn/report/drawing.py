@@ -37,10 +37,10 @@ _SETTINGS: Any = {
 
 @dataclass(frozen=True)
 class Drawing:
-    """svg: an `<svg>` element that stands alone as a file; png: the same as the bytes of a PNG file."""
+    """svg: an `<svg>` element that stands alone as a file; png: the same as the bytes of a PNG file, empty for none."""
 
     svg: str
-    png: bytes
+    png: bytes = b""
 
     def save(self, path: Path) -> None:
         """Write the PNG, or the SVG where the name ends so; whole or as it was."""

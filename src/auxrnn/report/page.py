@@ -97,7 +97,7 @@ class Page:
 def write_page(path: Path, page: Page) -> None:
     """Write the page, and its figures as `figures/STEM-NAME.png` and `.svg` beside it; each whole or as it was."""
     for figure in (figure for section in page.sections for figure in section.figures):
-        for suffix in (".png", ".svg"):
+        for suffix in (".png", ".svg") if figure.drawing.png else (".svg",):
             figure.drawing.save(path.parent / (figure_file(path, figure) + suffix))
     text = render_page(page, path).encode("utf-8", "backslashreplace")  # names of files may be no text
     write_atomically(path, lambda aside: aside.write_bytes(text))
