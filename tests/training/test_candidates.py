@@ -103,7 +103,7 @@ def test_the_search_takes_the_best_and_says_what_it_tried(monkeypatch):
     def trial(one, train, validation):
         assert len(train) + len(validation) == len(data)
         trained.append(one.max_epochs)
-        return (0.95 if one.readout == "stats-max" and one.anchor_labels else 0.6), -1.0
+        return (0.85 if one.readout == "stats-max" and one.anchor_labels else 0.6), -1.0
 
     monkeypatch.setattr(room, "_trial", trial)
     found = choose_candidate(config, data, (), said.append)
@@ -114,19 +114,27 @@ def test_the_search_takes_the_best_and_says_what_it_tried(monkeypatch):
     assert sum("accuracy 0.600, loss 1.000 after 2 epochs" in line for line in said) == 4
 
 
+@pytest.mark.parametrize(("score", "epochs"), [(0.89, 16), (0.91, 8)])
+def test_training_is_short_where_the_best_convinces(monkeypatch, score, epochs):
+    monkeypatch.setattr(room, "_trial", lambda *_: (score, -1.0))
+    config = RunConfig(**MODERN, stride=4, max_epochs=16)
+    assert choose_candidate(config, make_data(), ()).config.max_epochs == epochs
+    assert choose_candidate(config, make_data(), ("max_epochs",)).config.max_epochs == 16
+
+
 @pytest.mark.parametrize(("patient", "chosen"), [(0.93, "turn"), (0.6, "none")])
-def test_where_none_convinces_the_patient_settings_are_tried_for_longer(monkeypatch, patient, chosen):
-    config = RunConfig(**MODERN, stride=4, epoch_passes=30, max_epochs=16)
+def test_where_none_is_half_way_the_patient_settings_are_tried_for_longer(monkeypatch, patient, chosen):
+    config = RunConfig(**MODERN, stride=4, epoch_passes=8, max_epochs=16)
     tried = []
 
     def trial(one, *_):
         tried.append((one.augment == "turn", one.max_epochs))
-        return (patient if one.augment == "turn" else 0.9), -1.0
+        return (patient if one.augment == "turn" else 0.74), -1.0
 
     monkeypatch.setattr(room, "_trial", trial)
-    found = choose_candidate(config, make_data(), ()).config
+    found = choose_candidate(config, make_data(number=188), ()).config
     assert found.augment == chosen
-    assert tried == [*[(False, 2)] * 5, *[(False, 4)] * 2, (False, 12), (True, 12)]
+    assert tried == [*[(False, 2)] * 5, *[(False, 4)] * 2, (False, 11), (True, 11)]  # 64 steps an epoch
     assert found.max_epochs == 16
 
 
@@ -185,9 +193,9 @@ def test_search_and_training_take_the_budget_together(monkeypatch, seconds):
         return 0.9, -0.1
 
     monkeypatch.setattr(room, "_trial", trial)
-    found, reasons, _ = chosen_by_data(RunConfig(**MODERN, budget="10m"), data, (), lambda line: None)
-    told = f"Chosen      --max_epochs {found.max_epochs}: what a budget of 10m has time for"
-    assert [line for line in reasons if "--max_epochs" in line] == [told]
+    found, reasons, tried = chosen_by_data(RunConfig(**MODERN, budget="10m"), data, (), lambda line: None)
+    told = [line for line in (*reasons, *tried) if line.startswith("Chosen      --max_epochs")]
+    assert told[-1].startswith(f"Chosen      --max_epochs {found.max_epochs}: what ")
     assert sum(made) <= 1.1 * 300 / seconds  # rounds are whole epochs
     total = seconds * (sum(made) + steps_an_epoch(found, 64) * found.max_epochs)
     assert abs(total - 600) <= 0.1 * 600 + 40 * seconds

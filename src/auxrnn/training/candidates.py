@@ -36,10 +36,13 @@ FIRST_STEPS = 120
 """Of training in the first round."""
 
 LONG_ROUND = 6
-"""Times the first round: how long the best and the patient settings are tried where no candidate convinces."""
+"""Times the first round: how long the best and the patient settings are tried where no candidate is half-way."""
 
-CONVINCING = 0.95
-"""A score from which on nothing else is tried."""
+CONVINCING = 0.9
+"""A score of the last round of halving from which on the training is short."""
+
+HALF_WAY = 0.5
+"""Of the way from the commonest class to no mistake: a best candidate that is below may wait for a faint event."""
 
 HELD_OUT = 60
 """Sequences held out to compare candidates by, a third of the training data at most."""
@@ -63,15 +66,16 @@ PATIENCE = 1.5
 """So many times the steps are made then."""
 
 EASY = 0.5
-"""And so many where a candidate makes no mistake in the first round."""
+"""And so many where the best candidate convinces."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a search chose. lines: what was tried, with the scores."""
+    """What a search chose. lines: what was tried, with the scores. steps: of the optimiser that it made."""
 
     config: RunConfig
     lines: tuple[str, ...]
+    steps: int = 0
 
 
 def chosen_by_data(
@@ -102,7 +106,15 @@ def chosen_by_data(
     if config.recipe != "modern":
         return config, reasons, []
     found = choose_candidate(config, train, given, say)
-    return found.config, reasons, list(found.lines)
+    chosen, lines = found.config, list(found.lines)
+    if lines and config.budget is not None and "max_epochs" not in given:
+        left = seconds_of(config.budget) / step_time() - found.steps
+        epochs = round(left / steps_an_epoch(config, len(train)))
+        if epochs > chosen.max_epochs:
+            chosen = replace(chosen, max_epochs=epochs)
+            lines.append(f"Chosen      --max_epochs {epochs}: what the search left of the budget")
+            say(lines[-1])
+    return chosen, reasons, lines
 
 
 def _within_budget(config: RunConfig, train: SequenceData, given: Collection[str], step_time: float) -> RunConfig:
@@ -278,13 +290,14 @@ def choose_candidate(
     perfect = 1.0 if isinstance(train.target, ClassTarget) and len(judging) >= 12 else math.inf
     best, rounds = successive_halving(len(options), try_out, lambda trial: trial[0] >= perfect)
     settings = options[best]
-    if patient and rounds[-1][best][0] < CONVINCING:
+    reached, least = rounds[-1][best][0], _commonest(judging)
+    if patient and reached < least + HALF_WAY * (1 - least):
         options.append(patient)
         rounds.append({index: try_out(index, LONG_ROUND) for index in (best, len(options) - 1)})
         best = max(rounds[-1], key=rounds[-1].__getitem__)  # of equals the first
         settings = options[best]
     bounded = config.budget is not None or "max_epochs" in given
-    if len(rounds) == 1 and rounds[0][best][0] >= perfect and not bounded:
+    if reached >= CONVINCING and math.isfinite(perfect) and not bounded:
         settings = {**settings, "max_epochs": max(round(EASY * config.max_epochs), 1)}
     top = max(trials[index][0] for trials in rounds for index in trials)
     if not _learns(top, judging):
@@ -295,7 +308,7 @@ def choose_candidate(
         say(lines[-1])
     lines.append(f"Chosen      {_worded(settings)}")
     say(lines[-1])
-    return Found(replace(config, **settings), tuple(lines))
+    return Found(replace(config, **settings), tuple(lines), an_epoch * sum(epochs for _, epochs in made))
 
 
 def _trial(config: RunConfig, train: SequenceData, validation: SequenceData) -> Trial:
@@ -310,15 +323,18 @@ def _trial(config: RunConfig, train: SequenceData, validation: SequenceData) -> 
     return row[f"validation_{train.target.score}"], -row["validation_loss"]
 
 
-def _learns(score: float, judged: SequenceData) -> bool:
-    """Whether a score is above what the most frequent class gives, by more than chance would; values: above 0.1."""
-    assert judged.labels is not None
+def _commonest(judged: SequenceData) -> float:
+    """The share of the commonest class: the score without learning anything. 0 for other targets."""
     if not isinstance(judged.target, ClassTarget) or judged.target.per_step:
-        return score > 0.1
+        return 0.0
     assert isinstance(judged.labels, torch.Tensor)
-    number = len(judged)
-    most = int(torch.bincount(judged.labels).max()) / number
-    return score > most + 2 * math.sqrt(most * (1 - most) / number)
+    return int(torch.bincount(judged.labels).max()) / len(judged)
+
+
+def _learns(score: float, judged: SequenceData) -> bool:
+    """Whether a score is above what the commonest class gives, by more than chance would; values: above 0.1."""
+    least = _commonest(judged)
+    return score > (least + 2 * math.sqrt(least * (1 - least) / len(judged)) if least else 0.1)
 
 
 def _worded(settings: dict[str, Any]) -> str:
