@@ -19,7 +19,7 @@ import auxrnn
 from auxrnn.batch import InputSpec
 from auxrnn.data.dataset import SequenceData
 from auxrnn.floors.features import WindowStatistics
-from auxrnn.floors.linear import LinearModel, codes_of
+from auxrnn.floors.linear import LinearModel
 from auxrnn.moments import channel_moments
 
 STEPS = 1_200
@@ -105,7 +105,7 @@ class Linear:
     def fit(self, X: Sequences, y: Array) -> None:
         data = _as_data(X, y)
         self._features = WindowStatistics(data, self._seed)
-        self._model = LinearModel(self._features.of(data), codes_of(data.target, torch.from_numpy(y)))
+        self._model = LinearModel(self._features.of(data), data.target.codes(torch.from_numpy(y)))
 
     def predict(self, X: Sequences) -> Array:
         return self._model.outputs(self._features.of(_as_data(X))).argmax(1).numpy()

@@ -44,7 +44,6 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("floors",),
     ("report",),
     ("own",),
-    ("labels",),
     ("data", "preprocessing"),
     ("targets",),
     ("vocabulary", "losses", "scores"),

@@ -12,6 +12,8 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
+from auxrnn.errors import InputError
+
 LONGEST_WHOLE = 100
 """Digits of a label that is a whole number; Python reads no more than some thousand."""
 
@@ -58,6 +60,20 @@ def as_number(cell: Any, decimal: str = ".") -> float:
         return float(cell)
     except OverflowError:  # a whole number, as JSON may hold it
         return math.inf if cell > 0 else -math.inf
+
+
+def number_of(cell: Any, where: str, what: str, decimal: str = ".") -> float:
+    """A cell as a number, NaN where it is empty; infinite values and words are refused."""
+    try:
+        number = as_number(cell, decimal)
+    except (TypeError, ValueError) as error:
+        hint = ""
+        if isinstance(cell, str) and is_number(cell, "," if decimal == "." else "."):
+            hint = f" If {',' if decimal == '.' else '.'} is the decimal mark, say so with --decimal."
+        raise InputError(f"{where}: expected a number as {what}, got {str(cell)[:40]!r}.{hint}") from error
+    if math.isinf(number):
+        raise InputError(f"{where}: expected a finite number as {what}, got {str(cell)[:40]!r}.")
+    return number
 
 
 def is_number(cell: Any, decimal: str = ".") -> bool:

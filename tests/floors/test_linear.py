@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.sparse import csr_array
 
-from auxrnn.floors.linear import SPARSE_STRENGTH, STRENGTHS, LinearModel, codes_of
+from auxrnn.floors.linear import SPARSE_STRENGTH, STRENGTHS, LinearModel
 from auxrnn.targets import ClassesTarget, ClassTarget, TagsTarget, ValueTarget
 
 
@@ -65,10 +65,10 @@ def test_sparse_features_are_not_standardised():
     ],
 )
 def test_codes_are_outputs_that_answer_the_labels(target, labels):
-    answers = target.answers(torch.from_numpy(codes_of(target, labels)))
+    answers = target.answers(torch.from_numpy(target.codes(labels)))
     torch.testing.assert_close(answers, labels)
 
 
 def test_steps_without_a_tag_have_no_code():
     tags = [torch.tensor([1, -1, 0]), torch.tensor([-1, 1])]
-    assert codes_of(TagsTarget(("a", "b")), tags).argmax(1).tolist() == [1, 0, 1]
+    assert TagsTarget(("a", "b")).codes(tags).argmax(1).tolist() == [1, 0, 1]

@@ -3,10 +3,11 @@
 import pytest
 
 from auxrnn.errors import InputError
-from auxrnn.own.columns import header_notes, label_cell, label_named, named, numeric_columns, split_column
+from auxrnn.own.columns import header_notes, label_named, named, numeric_columns, split_column
 from auxrnn.own.importing import read_source
 from auxrnn.own.tables import open_table
 from auxrnn.reading import ReadingOptions
+from auxrnn.targets.labelling import label_cell
 from own_files import write_csv
 
 

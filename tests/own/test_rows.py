@@ -5,7 +5,7 @@ import math
 import pytest
 
 from auxrnn.errors import InputError
-from auxrnn.own.rows import number_of
+from auxrnn.numbers import number_of
 from auxrnn.own.split_names import split_of
 
 

@@ -26,15 +26,14 @@ from auxrnn.data import cifar, dogs, feeds, idx, inputs, texts
 from auxrnn.data.archives import Limits, unpack
 from auxrnn.data.splits import limit_stratified, stratified_split
 from auxrnn.errors import InputError
-from auxrnn.numbers import MISSING_WORDS
+from auxrnn.numbers import MISSING_WORDS, number_of
 from auxrnn.own.importing import import_source, read_source
-from auxrnn.own.labelling import Labelling
 from auxrnn.own.loading import load_own
 from auxrnn.own.missing import fill_missing
 from auxrnn.own.recognise import recognise
-from auxrnn.own.rows import number_of
 from auxrnn.own.stored import open_set
 from auxrnn.reading import ReadingOptions
+from auxrnn.targets.labelling import Labelling
 from auxrnn.vocabulary import encode, learn_characters
 from own_files import write_image, write_long_form, write_texts, write_wave
 

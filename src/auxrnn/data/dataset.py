@@ -13,6 +13,7 @@ import torch
 
 from auxrnn.batch import InputSpec, SequenceBatch
 from auxrnn.data.lazy import LazySequences
+from auxrnn.data.splits import split_labelled
 from auxrnn.errors import InputError
 from auxrnn.targets import UNLABELLED, ClassTarget, Labels, Target
 from auxrnn.vocabulary import vocabulary_size
@@ -115,6 +116,12 @@ class SequenceData:
         chosen = self._checked(indices)
         labels = None if self.labels is None else _chosen(self.labels, chosen)
         return replace(self, inputs=_chosen(self.inputs, chosen), labels=labels)
+
+    def split(self, fraction: float, seed: int) -> tuple[SequenceData, SequenceData]:
+        """The set without about `fraction` of each class, and those sequences, drawn with `seed`."""
+        assert self.labels is not None
+        kept, held_out = split_labelled(self.target, self.labels, fraction, seed)
+        return self.subset(kept), self.subset(held_out)
 
     def batch(self, indices: Indices) -> SequenceBatch:
         """The sequences at `indices` side by side, shorter ones padded with zeros to the longest of them.

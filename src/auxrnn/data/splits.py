@@ -1,6 +1,6 @@
-"""Subsets of labelled sequences in which every class keeps its share.
+"""Subsets of labelled sequences in which every class keeps its share: the one place where they are drawn.
 
-Integers and a seed in, sorted indices out; knows nothing of inputs. The same labels and seed always give the same
+Labels and a seed in, sorted indices out; knows nothing of inputs. The same labels and seed always give the same
 indices. The paper reports neither a validation set nor smaller training sets; these are ours.
 """
 
@@ -13,14 +13,25 @@ import numpy.typing as npt
 import torch
 
 from auxrnn.errors import InputError
+from auxrnn.targets import Labels, Target
 
-Labels = torch.Tensor | npt.NDArray[np.integer] | Sequence[int]
+Classes = torch.Tensor | npt.NDArray[np.integer] | Sequence[int]
 
 # One random stream a purpose: the same seed never makes a validation split depend on how a limit was drawn.
 _VALIDATION_STREAM, _LIMIT_STREAM = 1, 2
 
 
-def stratified_split(labels: Labels, fraction: float, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+def split_labelled(target: Target, labels: Labels, fraction: float, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Indices (kept, held out) of sequences with such labels: `stratified_split` over what their target tells apart."""
+    return stratified_split(target.strata(labels), fraction, seed)
+
+
+def limit_labelled(target: Target, labels: Labels, number: int, seed: int, *, option: str = "a limit") -> torch.Tensor:
+    """Indices of `number` sequences with such labels: `limit_stratified` over what their target tells apart."""
+    return limit_stratified(target.strata(labels), number, seed, option=option)
+
+
+def stratified_split(labels: Classes, fraction: float, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Indices (train, validation), int64, sorted and disjoint, together all of `labels` (N,).
 
     About `fraction` (0 <= fraction < 1) of each class goes to validation: the whole-number shares come from the method
@@ -39,7 +50,7 @@ def stratified_split(labels: Labels, fraction: float, seed: int) -> tuple[torch.
     return torch.from_numpy(train), torch.from_numpy(validation)
 
 
-def limit_stratified(labels: Labels, number: int, seed: int, *, option: str = "a limit") -> torch.Tensor:
+def limit_stratified(labels: Classes, number: int, seed: int, *, option: str = "a limit") -> torch.Tensor:
     """Sorted int64 indices of exactly `number` of `labels` (N,), each class by its share and with at least one.
 
     option: what asks for the number, for messages. Raises InputError unless the number of classes <= number <= N.
@@ -88,7 +99,7 @@ def _draw(
     return np.sort(np.concatenate([np.empty(0, dtype=np.int64), *chosen]))
 
 
-def _as_array(labels: Labels) -> npt.NDArray[np.int64]:
+def _as_array(labels: Classes) -> npt.NDArray[np.int64]:
     array = np.asarray(labels)
     if array.ndim != 1 or (array.size and not np.issubdtype(array.dtype, np.integer)):
         raise InputError(f"Expected labels of shape (N,) and a whole-number type, got {array.shape} of {array.dtype}.")
@@ -102,7 +113,7 @@ def _seed(seed: int) -> int:
 
 
 def choose(
-    labels: Labels, limit_classes: int | None, limit: int | None, seed: int, *, option: str
+    labels: Classes, limit_classes: int | None, limit: int | None, seed: int, *, option: str
 ) -> torch.Tensor | None:
     """Sorted indices of the labels below `limit_classes`, of these `limit` by `limit_stratified`; None for all.
 

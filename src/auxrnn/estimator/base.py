@@ -26,7 +26,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from auxrnn.build import build_model
 from auxrnn.config import RunConfig
 from auxrnn.data.dataset import SequenceData
-from auxrnn.data.splits import stratified_split
+from auxrnn.data.splits import split_labelled
 from auxrnn.errors import FloorWarning, InputError
 from auxrnn.estimator.parameters import SequenceParameters
 from auxrnn.estimator.settings import AUTO, config_of, parameters_of, remedies
@@ -85,7 +85,7 @@ class LongSequenceEstimator(SequenceParameters, ABC):
 
         held_out, held_out_labels = self._read_eval_set(eval_set, raw.names)
         if held_out is None:
-            kept, other = stratified_split(target.strata(labels), config.validation_fraction, config.seed)
+            kept, other = split_labelled(target, labels, config.validation_fraction, config.seed)
             if len(other):
                 held_out, held_out_labels = raw.subset(other), _chosen(labels, other)
                 raw, labels = raw.subset(kept), _chosen(labels, kept)

@@ -11,9 +11,17 @@ from sklearn.base import ClassifierMixin
 
 from auxrnn.data.dataset import SequenceData
 from auxrnn.estimator.base import Array, LongSequenceEstimator
+from auxrnn.estimator.labels import (
+    class_weights,
+    label_type,
+    labels_of,
+    learn_labels,
+    place_labels,
+    read_indicator,
+    read_labels,
+)
 from auxrnn.estimator.settings import and_parameters_of
 from auxrnn.inference import predict_logits
-from auxrnn.labels import class_weights, label_type, labels_of, learn_labels, place_labels, read_indicator, read_labels
 from auxrnn.persistence import SavedModel
 from auxrnn.preprocessing import RawSequences
 from auxrnn.targets import ClassesTarget, ClassTarget, Labels, Target

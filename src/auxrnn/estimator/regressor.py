@@ -9,8 +9,8 @@ from sklearn.base import RegressorMixin
 
 from auxrnn.errors import InputError
 from auxrnn.estimator.base import Array, LongSequenceEstimator
+from auxrnn.estimator.labels import read_values
 from auxrnn.inference import predict_logits
-from auxrnn.labels import read_values
 from auxrnn.preprocessing import RawSequences
 from auxrnn.targets import Labels, Target, ValueTarget
 

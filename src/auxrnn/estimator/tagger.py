@@ -12,9 +12,9 @@ import torch
 from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
 from auxrnn.estimator.base import Array, LongSequenceEstimator
+from auxrnn.estimator.labels import class_weights, label_type, labels_of, learn_labels, place_labels, read_tags
 from auxrnn.estimator.settings import and_parameters_of
 from auxrnn.inference import predict_steps
-from auxrnn.labels import class_weights, label_type, labels_of, learn_labels, place_labels, read_tags
 from auxrnn.persistence import SavedModel
 from auxrnn.preprocessing import RawSequences
 from auxrnn.targets import UNLABELLED, Labels, TagsTarget, Target

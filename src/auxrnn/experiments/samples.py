@@ -22,10 +22,8 @@ from auxrnn.errors import InputError, printable
 from auxrnn.experiments.memory import as_images
 from auxrnn.files import check_outside
 from auxrnn.own.loading import open_source
-from auxrnn.own.stored import SequenceSet
 from auxrnn.reading import ReadingOptions
 from auxrnn.report.sheets import sheet_of_images, sheet_of_lines, sheet_of_texts
-from auxrnn.targets.multilabel import SEPARATOR
 
 COUNT = 20
 DRAWN = (1, 3, 4)
@@ -62,9 +60,9 @@ def show_own(path: Path, out: Path, options: ReadingOptions, count: int = COUNT)
     stored = open_source(path, options)
     shown = np.flatnonzero(stored.splits != 2)
     shown = shown if len(shown) else np.arange(len(stored))
-    strata = stored.labels[shown] if stored.target.kind == "class" else np.zeros(len(shown), np.int64)
+    strata = stored.labels[shown] if stored.target.one_class else np.zeros(len(shown), np.int64)
     chosen = [int(shown[place]) for place in first_of_each(strata, count)]
-    names = [_label(stored, index) for index in chosen]
+    names = [stored.target.words(stored.label(index)) for index in chosen]
     sequences = [stored.sequence(index) for index in chosen]
     form, title = stored.form, printable(f"{path.resolve().name}: {stored.form.description}")
     with _written(out):
@@ -87,17 +85,6 @@ def _written(out: Path) -> Iterator[None]:
             yield
         except OSError as error:
             raise InputError(f"{out}: expected a file that can be written: {error}.") from error
-
-
-def _label(stored: SequenceSet, index: int) -> str:
-    """What a sequence is, or is made of, in words."""
-    kind, names = stored.target.kind, stored.classes
-    if kind == "value":
-        return ", ".join(f"{name} {value:.4g}" for name, value in zip(names, stored.labels[index], strict=True))
-    if kind == "class":
-        return names[stored.labels[index]]
-    tags = stored.labels[stored.steps(index)] if kind == "tags" else np.flatnonzero(stored.labels[index])
-    return SEPARATOR.join(names[place] for place in np.unique(tags) if place >= 0) or "no label"
 
 
 def first_of_each(labels: Sequence[int] | npt.NDArray[Any], count: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""Linear models on features, for every target alike: a ridge regression on codes of the labels."""
+"""Linear models on features, for every target alike: a ridge regression on its codes of the labels."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from auxrnn.targets import Labels, Target
-
 Array = npt.NDArray[Any]
 
 STRENGTHS = np.logspace(-3, 3, 10)
@@ -19,24 +17,6 @@ STRENGTHS = np.logspace(-3, 3, 10)
 SPARSE_STRENGTH, SPARSE_TOLERANCE = 1.0, 0.1
 """The penalty on sparse features, of which there are too many to try several in a second, and the residual that is left
 of the equations: less takes more than twice as long and answers no better (measured on 4,000 abstracts)."""
-
-
-def codes_of(target: Target, labels: Labels) -> Array:
-    """Labels as numbers to regress on, (labels, size) float64: what the target reads as outputs of a network.
-
-    1 for a class that is right and -1 for one that is not; values standardised as the target was on training labels.
-    Steps without a label are left out.
-    """
-    if target.kind in ("class", "tags"):
-        flat = labels if isinstance(labels, Tensor) else torch.cat(list(labels))
-        flat = flat.flatten()
-        return 2.0 * torch.nn.functional.one_hot(flat[flat >= 0], target.size).double().numpy() - 1.0
-    assert isinstance(labels, Tensor)
-    if target.kind == "classes":
-        return 2.0 * labels.double().numpy() - 1.0
-    zero = target.shares(torch.zeros(1, target.size, dtype=torch.float64))
-    unit = target.shares(torch.ones(1, target.size, dtype=torch.float64)) - zero
-    return ((labels.double() - zero) / unit).numpy()
 
 
 class LinearModel:

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from auxrnn.data.dataset import SequenceData
-from auxrnn.data.splits import limit_stratified, stratified_split
+from auxrnn.data.splits import limit_stratified
 from auxrnn.floors.features import CharacterNgrams, Features, UntrainedStates, WindowStatistics, Words, texts_of
-from auxrnn.floors.linear import LinearModel, codes_of
+from auxrnn.floors.linear import LinearModel
 from auxrnn.floors.steps import step_features
 from auxrnn.targets import Target
 
@@ -36,9 +36,6 @@ CHUNK = 2**15
 
 HELD_OUT = 0.2
 """Of the training sequences, to choose the best floor by where there are none to validate."""
-
-TRIVIAL = {"class": "majority class", "tags": "majority class", "classes": "most frequent answers", "value": "mean"}
-"""What is answered without a look at the sequence, by the kind of target."""
 
 Answer = Callable[[SequenceData], Tensor]
 """The tallies (N, sums) of what a trained floor says of labelled sequences."""
@@ -122,8 +119,8 @@ def measure_floors(
     assert train.labels is not None
     held_out = validation is None or not len(validation)
     if validation is None or not len(validation):
-        kept, other = stratified_split(train.target.strata(train.labels), HELD_OUT, seed)
-        train, validation = train.subset(kept), train.subset(other if len(other) else kept)
+        train, other = train.split(HELD_OUT, seed)
+        validation = other if len(other) else train
     train = _some(train, seed)
     parts = [Part(torch.arange(0), 0) if data is None else _judged(data, seed) for data in (validation, test)]
     sets = [
@@ -150,7 +147,7 @@ def measure_floors(
 
 def _kinds(train: SequenceData) -> dict[str, Learn]:
     """The floors by name, the trivial one first."""
-    found: dict[str, Learn] = {TRIVIAL[train.target.kind]: _learn_trivial}
+    found: dict[str, Learn] = {train.target.trivial: _learn_trivial}
     if len(train) < 2:
         return found
     if train.target.per_step:
@@ -168,7 +165,7 @@ def _kinds(train: SequenceData) -> dict[str, Learn]:
 
 def _learn_trivial(train: SequenceData, seed: int) -> Answer:
     assert train.labels is not None
-    constant = torch.from_numpy(codes_of(train.target, train.labels).mean(0))
+    constant = torch.from_numpy(train.target.codes(train.labels).mean(0))
 
     def answer(data: SequenceData) -> Tensor:
         return _tallies(data, lambda sequence, places: constant.expand(len(places), -1), constant.expand(len(data), -1))
@@ -182,7 +179,7 @@ def on_features(kind: Callable[[SequenceData, int], Features]) -> Learn:
     def learn(train: SequenceData, seed: int) -> Answer:
         assert train.labels is not None
         features = kind(train, seed)
-        model = LinearModel(_finite(features.of(train)), codes_of(train.target, train.labels))
+        model = LinearModel(_finite(features.of(train)), train.target.codes(train.labels))
         return lambda data: _tallies(data, None, model.outputs(_finite(features.of(data))))
 
     return learn
@@ -198,7 +195,7 @@ def _learn_steps(train: SequenceData, seed: int) -> Answer:
         places = np.flatnonzero(labels.numpy() >= 0)
         places = np.sort(draw.choice(places, min(each, len(places)), replace=False))
         features.append(step_features(sequence, places, train.spec))
-        codes.append(codes_of(train.target, labels[torch.from_numpy(places)]))
+        codes.append(train.target.codes(labels[torch.from_numpy(places)]))
     model = LinearModel(_finite(np.concatenate(features)), np.concatenate(codes))
 
     def outputs(sequence: Tensor, places: Any) -> Tensor:

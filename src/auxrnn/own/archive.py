@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from auxrnn.errors import InputError
-from auxrnn.numbers import whole_number
+from auxrnn.numbers import number_of, whole_number
 from auxrnn.own.encodings import text_lines
-from auxrnn.own.rows import Array, Form, Label, Row, Split, number_of
+from auxrnn.own.rows import Array, Form, Row, Split
 from auxrnn.reading import TargetKind
+from auxrnn.targets.labelling import Label
 
 COMMENTS = ("#", "%")
 

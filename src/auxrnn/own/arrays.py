@@ -11,7 +11,7 @@ import math
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
@@ -23,8 +23,10 @@ from numpy.lib import format as npy
 from auxrnn.arrays import doubtful_layout
 from auxrnn.errors import InputError
 from auxrnn.own.encodings import check_expansion
-from auxrnn.own.rows import Array, Form, Label, Row, Split
+from auxrnn.own.rows import Array, Form, Row, Split
 from auxrnn.own.split_names import split_named
+from auxrnn.targets import KINDS, Target
+from auxrnn.targets.labelling import Label
 
 if TYPE_CHECKING:
     from auxrnn.batch import InputKind
@@ -138,8 +140,7 @@ class ArrayReader:
         dtype = common.name if common.kind in "fiu" and common.itemsize <= 8 else "float64"
         found = self.parts[0].labels
         size = 1 if found is None or len(found.shape) == 1 else found.shape[1]
-        names = {"classes": [str(place) for place in range(size)], "value": [f"value_{n}" for n in range(1, size + 1)]}
-        labels = ("value",) if self.kind == "value" and size == 1 else tuple(names.get(self.kind, ()))
+        labels = KINDS[self.kind].place_names(size)
         kind: InputKind = "pixels" if pixels else "values"
         steps = array.shape[1]
         doubt = doubtful_layout(steps, channels)
@@ -152,6 +153,7 @@ class ArrayReader:
         return sorted({array.path for array in arrays})
 
     def rows(self, skip: int = 0) -> Iterator[Row]:
+        target = KINDS[self.kind]
         for part in self.parts:
             number = part.inputs.shape[0]
             if skip >= number:
@@ -169,8 +171,8 @@ class ArrayReader:
                 label: Label | None = None
                 if labels is not None:
                     assert part.labels is not None
-                    found = next(labels)[: len(values)] if self.kind == "tags" else next(labels)
-                    label = LABELS[self.kind](found, f"{part.labels.where}, sequence {index}")
+                    found = next(labels)[: len(values)] if target.per_step else next(labels)
+                    label = target.read_item(found, f"{part.labels.where}, sequence {index}")
                 yield Row(where, values, label, part.split)
             skip = 0
 
@@ -192,7 +194,7 @@ def find_arrays(path: Path, *, labelled: bool = True, kind: str = "class") -> Ar
                 for name, file in _beside(path).items()
                 if file.is_file()
             }
-    parts = tuple(_checked(part, kind) for part in _parts(arrays, path, labelled))
+    parts = tuple(_checked(part, KINDS[kind]) for part in _parts(arrays, path, labelled))
     for part in parts[1:]:
         if (part.inputs.dtype == np.uint8) != (parts[0].inputs.dtype == np.uint8):
             raise InputError(
@@ -200,7 +202,7 @@ def find_arrays(path: Path, *, labelled: bool = True, kind: str = "class") -> Ar
                 f"{part.inputs.dtype}: bytes are read as pixels, other numbers as values."
             )
     sizes = {part.labels.shape[1:] for part in parts if part.labels is not None}
-    if kind in ("classes", "value") and len(sizes) > 1:
+    if KINDS[kind].several_columns and len(sizes) > 1:
         raise InputError(f"{path}: expected as many labels a sequence to train and to test, found {sizes}.")
     if not labelled:
         return ArrayReader(parts)
@@ -269,7 +271,7 @@ def _one(arrays: dict[str, ArrayFile], names: list[str], path: Path) -> ArrayFil
     return arrays[names[0]] if names else None
 
 
-def _checked(part: Part, kind: str) -> Part:
+def _checked(part: Part, target: type[Target]) -> Part:
     array = part.inputs
     if array.dtype.kind not in "fiub":
         raise InputError(f"{array.where}: expected numbers, found {array.dtype}.")
@@ -281,84 +283,23 @@ def _checked(part: Part, kind: str) -> Part:
             f"{part.lengths.where}: expected one length a sequence, ({number},), found shape {part.lengths.shape}."
         )
     if part.labels is not None:
-        _check_labels(part.labels, number, steps, kind)
+        _check_labels(part.labels, number, steps, target)
     if part.lengths is not None and part.lengths.dtype.kind not in "iu":
         raise InputError(f"{part.lengths.where}: expected whole numbers, found {part.lengths.dtype}.")
     return part
 
 
-def _check_labels(labels: ArrayFile, number: int, steps: int, kind: str) -> None:
+def _check_labels(labels: ArrayFile, number: int, steps: int, target: type[Target]) -> None:
     shape = labels.shape
-    expected, fits = {
-        "class": (f"one label a sequence, ({number},)", shape in ((number,), (number, 1))),
-        "classes": (f"0 and 1 for each class, ({number}, K)", len(shape) == 2 and shape[0] == number),
-        "value": (f"({number},) or ({number}, K) numbers", len(shape) in (1, 2) and shape[0] == number),
-        "tags": (f"a label for each step, ({number}, {steps})", shape == (number, steps)),
-    }[kind]
+    expected, fits = target.array_shape(shape, number, steps)
     if not fits or 0 in shape[1:]:
-        hint = ""
-        if kind == "class" and len(shape) == 2 and shape[0] == number:
-            hint = (
-                " Say what they are: --target classes (0 and 1 for each class), value (numbers) or tags (one a step, "
-                f"({number}, {steps}))."
-            )
-        raise InputError(f"{labels.where}: expected {expected}, found shape {shape}.{hint}")
-    types = {"class": "fiubUS", "classes": "fiub", "value": "fiu", "tags": "fiubUS"}[kind]
-    if labels.dtype.kind not in types:
-        what = "texts or whole numbers" if "U" in types else "numbers"
-        raise InputError(f"{labels.where}: expected {what}, found {labels.dtype}.")
-
-
-def _several(label: Array, where: str) -> tuple[str, ...]:
-    """The places of the classes whose entry is 1."""
-    if not np.isin(label, (0, 1)).all():
-        raise InputError(f"{where}: expected 0 or 1 for each class, got {label.tolist()[:8]}.")
-    return tuple(str(place) for place in np.flatnonzero(label).tolist())
-
-
-def _values(label: Array, where: str) -> tuple[float, ...] | None:
-    numbers = label.reshape(-1).astype(np.float64)
-    if np.isinf(numbers).any():
-        raise InputError(f"{where}: expected finite values in y, got {numbers.tolist()[:8]}.")
-    return None if np.isnan(numbers).any() else tuple(numbers.tolist())
-
-
-def _tags(label: Array, where: str) -> tuple[str | None, ...]:
-    """The class of each step; none for -1, NaN and the empty text."""
-    if label.dtype.kind == "f" and (broken := label[np.isfinite(label) & (label != np.floor(label))]).size:
+        hint = target.array_hint if len(shape) == 2 and shape[0] == number else ""
         raise InputError(
-            f"{where}: expected tags, one class a step as a whole number or a text, got {float(broken[0])}. "
-            "Numbers at each step cannot be predicted; --target value is for those of a whole sequence."
+            f"{labels.where}: expected {expected}, found shape {shape}.{hint.format(number=number, steps=steps)}"
         )
-    return tuple(None if tag == "-1" else tag for tag in (_label(one, where) for one in label))
-
-
-def _label(label: Any, where: str) -> str | None:
-    label = label.reshape(()).item() if isinstance(label, np.ndarray) else label.item()
-    if isinstance(label, bytes):
-        try:
-            label = label.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise InputError(f"{where}: expected a label in UTF-8, got the bytes {label!r}.") from error
-    if isinstance(label, float):
-        if np.isnan(label):
-            return None
-        if not label.is_integer():
-            raise InputError(
-                f"{where}: expected a class as label, got {label}: these look like measured values. To predict them as "
-                "numbers say --target value."
-            )
-        label = int(label)
-    return str(label).strip() or None
-
-
-LABELS: dict[str, Callable[[Any, str], Label | None]] = {
-    "class": _label,
-    "classes": _several,
-    "value": _values,
-    "tags": _tags,
-}
-"""From an item of y to a label, by the kind of target."""
+    if labels.dtype.kind not in target.array_types:
+        what = "texts or whole numbers" if "U" in target.array_types else "numbers"
+        raise InputError(f"{labels.where}: expected {what}, found {labels.dtype}.")
 
 
 def _members(path: Path) -> tuple[dict[str, ArrayFile], list[str]]:

@@ -11,6 +11,7 @@ from auxrnn.own.media import MEDIA, is_known, kind_of, medium_of
 from auxrnn.own.rows import Split
 from auxrnn.own.split_names import split_named, split_within
 from auxrnn.reading import ReadingOptions
+from auxrnn.targets import KINDS
 
 
 def find_class_folder(folder: Path, options: ReadingOptions) -> FileReader:
@@ -18,7 +19,7 @@ def find_class_folder(folder: Path, options: ReadingOptions) -> FileReader:
 
     A folder named like a split is one where it holds folders alone: a class may be called `train`.
     """
-    if options.kind != "class":
+    if not KINDS[options.kind].one_class:
         raise InputError(
             f"{folder}: expected one class a file in a folder of classes, got --target {options.target}. Make a table "
             "with a column of paths and columns of labels instead."

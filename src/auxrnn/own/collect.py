@@ -11,10 +11,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from auxrnn.errors import InputError
-from auxrnn.own.keepers import KEEPERS
 from auxrnn.own.missing import fill_missing, kept_steps
 from auxrnn.own.rows import Array, Form, Row
 from auxrnn.reading import ReadingOptions
+from auxrnn.targets import KINDS
 
 SPLIT_NUMBERS = {None: 0, "train": 1, "test": 2, "validation": 3}
 MOST_CHARACTERS = 65_536  # different ones; each is kept as uint16
@@ -41,7 +41,7 @@ class Collection:
         self.missing: int = state["missing"]
         self.with_missing: int = state["with_missing"]
         self.left_out: int = state["left_out"]
-        self.keeper = KEEPERS[form.target](form, options, state["labels"])
+        self.keeper = KINDS[form.target].keeper(form.labels, options.label_type, state["labels"])
         self.ends, self.labels, self.splits = array("q"), array(self.keeper.typecode), array("b")
         self._places = np.full(0x110000, -1, np.int32)  # of each code point
         self.characters = ""
@@ -59,8 +59,7 @@ class Collection:
             if row.label is None:
                 what = "a label"
                 todo = "--missing drop leaves such rows out, --no_label learn lets the auxiliary losses have them."
-                if self.form.target == "class":
-                    hint = " If a row may have several classes, or none, say --target classes."
+                hint = KINDS[self.form.target].missing_hint
             if self.options.missing != "drop":
                 raise InputError(f"{row.where}: expected {what}, got none. {todo}{hint}")
             self.left_out += 1

@@ -5,7 +5,6 @@ A name alone makes no column what it says: its cells in the first rows must bear
 
 from __future__ import annotations
 
-import math
 import re
 import shlex
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from auxrnn.own.clock import are_times, is_date
 from auxrnn.own.split_names import are_split_names, split_named
 from auxrnn.own.tables import Table
 from auxrnn.reading import NO_SPLIT, ReadingOptions
+from auxrnn.targets.labelling import label_cell
 
 LABEL_NAMES = ("label", "labels", "class", "target", "category", "y")
 TEXT_NAMES = ("text", "content", "sentence", "document", "review", "body", "message", "sequence")
@@ -248,15 +248,6 @@ def header_notes(table: Table, options: ReadingOptions) -> tuple[str, ...]:
         *table.notes,
         f"The first row of {table.path.name} is taken for names of columns ({names}); if it is data: --header no.",
     )
-
-
-def label_cell(cell: Any) -> str | None:
-    """A cell as a label: stripped, None where it is empty; whole numbers of Parquet in digits."""
-    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
-        return None
-    if isinstance(cell, float) and cell.is_integer():
-        cell = int(cell)
-    return str(cell).strip() or None
 
 
 def _is_written_otherwise(cell: Any, decimal: str) -> bool:

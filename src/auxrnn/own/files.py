@@ -8,13 +8,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from auxrnn.errors import InputError
-from auxrnn.own.columns import PATH_NAMES, holds_words, label_cell, named, row_numbers, split_column, unread_notes
+from auxrnn.own.columns import PATH_NAMES, holds_words, named, row_numbers, split_column, unread_notes
 from auxrnn.own.labels import label_columns
 from auxrnn.own.media import Medium, is_known, kind_of, medium_of
-from auxrnn.own.rows import Form, Label, Row, Split
+from auxrnn.own.rows import Form, Row, Split
 from auxrnn.own.split_names import split_of
 from auxrnn.own.tables import Table
 from auxrnn.reading import ReadingOptions, join_names
+from auxrnn.targets import KINDS
+from auxrnn.targets.labelling import Label, label_cell
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def find_list_reader(table: Table, options: ReadingOptions) -> FileReader:
     if column is None:
         raise InputError(f"{table.path}: expected a column of paths, {', '.join(PATH_NAMES)}, found none.")
     split = split_column(table, options)
-    if options.kind == "tags":
+    if KINDS[options.kind].per_step:
         raise InputError(f"{table.path}: expected one step a row for --target tags, found a list of files.")
     label = label_columns(table, options, used=[column, *([split] if split else [])])
     places = {name: table.columns.index(name) for name in (column, *([split] if split else []))}

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import shlex
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from auxrnn.numbers import MISSING_WORDS
 from auxrnn.own.stored import SequenceSet
 from auxrnn.reading import join_names
 
-MOST_SHOWN = 12  # classes with their counts
-IMBALANCE = 3.0  # largest class to smallest from which accuracy alone misleads
+MOST_SHOWN = 12  # channels, and names that are alike
 
 
 def describe_findings(stored: SequenceSet) -> list[str]:
@@ -22,7 +20,7 @@ def describe_findings(stored: SequenceSet) -> list[str]:
     lengths = stored.lengths
     shortest, middle, longest = int(lengths.min()), float(np.median(lengths)), int(lengths.max())
     steps = "characters" if stored.form.kind == "characters" else "steps"
-    labels, *warnings = DESCRIBED[stored.target.kind](stored)
+    labels, *warnings = stored.target.findings(stored.labels)
     return [
         f"{stored.source}: {stored.form.description}; {len(stored):,} sequences, {int(stored.ends[-1]):,} {steps}"
         + (f" of {_channels(stored)}" if stored.form.kind != "characters" else ""),
@@ -36,58 +34,9 @@ def describe_findings(stored: SequenceSet) -> list[str]:
     ]
 
 
-def _classes(stored: SequenceSet) -> list[str]:
-    counts = np.bincount(stored.labels, minlength=len(stored.classes))
-    lines = [
-        f"Classes: {len(stored.classes)} ({_counted(stored.classes, counts)})",
-        *_imbalance(stored, counts, "sequences"),
-    ]
-    joined = next((name for name in stored.classes if "|" in name or ";" in name), None)
-    if joined is not None:
-        lines.append(f"Note: {joined!r} counts as one class; if it is several, say --target classes.")
-    return lines
-
-
-def _several(stored: SequenceSet) -> list[str]:
-    counts = stored.labels.sum(0, dtype=np.int64)
-    each = stored.labels.sum(1)
-    return [
-        f"Classes: {len(stored.classes)}, any number of them a sequence ({_counted(stored.classes, counts)}); "
-        f"{each.mean():.2g} a sequence, {int(each.min())} to {int(each.max())}"
-    ]
-
-
-def _values(stored: SequenceSet) -> list[str]:
-    shown = ", ".join(
-        f"{name} {column.mean():.4g} ± {column.std():.4g} ({column.min():.4g} to {column.max():.4g})"
-        for name, column in zip(stored.classes[:MOST_SHOWN], stored.labels.T, strict=False)
-    )
-    return [f"Values to predict: {shown}{' ...' if len(stored.classes) > MOST_SHOWN else ''}; learned standardised"]
-
-
-def _tags(stored: SequenceSet) -> list[str]:
-    there = stored.labels[stored.labels >= 0]
-    counts = np.bincount(there, minlength=len(stored.classes))
-    without = len(stored.labels) - len(there)
-    told = f"; {without:,} steps without, which are not learned from" if without else ""
-    return [
-        f"Tags: {len(stored.classes)}, one a step ({_counted(stored.classes, counts)}){told}",
-        *_imbalance(stored, counts, "steps"),
-    ]
-
-
-DESCRIBED: dict[str, Callable[[SequenceSet], list[str]]] = {
-    "class": _classes,
-    "classes": _several,
-    "value": _values,
-    "tags": _tags,
-}
-"""The line on the labels, and warnings, by the kind of target."""
-
-
 def _doubtful(stored: SequenceSet) -> list[str]:
     """Classes that may stand for no label at all, or for each other."""
-    if stored.target.kind == "value":
+    if not stored.target.has_classes:
         return []
     found = [name for name in stored.classes if name.lower() in MISSING_WORDS]
     told = [f"Note: {name!r} counts as a class; where it stands for no label, leave the cell empty." for name in found]
@@ -121,7 +70,7 @@ def giveaway_channels(stored: SequenceSet) -> list[int]:
 
     Ends at the first sequences where there are none, as measurements have it; else reads all.
     """
-    if stored.target.kind != "class" or stored.form.kind != "values" or stored.lengths.max() < 2:
+    if not stored.target.one_class or stored.form.kind != "values" or stored.lengths.max() < 2:
         return []
     longest = stored.sequence(int(stored.lengths.argmax()))
     channels = np.flatnonzero((longest == longest[0]).all(axis=0))
@@ -149,16 +98,6 @@ def _shown(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
-def _imbalance(stored: SequenceSet, counts: npt.NDArray[np.int64], what: str) -> list[str]:
-    if counts.max() < IMBALANCE * counts.min():
-        return []
-    large, small = int(counts.argmax()), int(counts.argmin())
-    return [
-        f"Warning: class {stored.classes[large]!r} has {counts[large] / counts[small]:.1f} times as many {what} "
-        f"as {stored.classes[small]!r}; look at macro-F1 beside accuracy, and consider --class_weights balanced."
-    ]
-
-
 def describe_preprocessing(stored: SequenceSet, mean: Sequence[float], scale: Sequence[float], known: int) -> str:
     """What is done to every step, learned from the training split."""
     if stored.form.kind == "characters":
@@ -181,11 +120,6 @@ def _channels(stored: SequenceSet) -> str:
     if names:
         return ", ".join(names)
     return f"{stored.form.channels} channel{'s' if stored.form.channels > 1 else ''}"
-
-
-def _counted(classes: tuple[str, ...], counts: npt.NDArray[np.int64]) -> str:
-    shown = ", ".join(f"{name}: {count:,}" for name, count in zip(classes[:MOST_SHOWN], counts.tolist(), strict=False))
-    return shown + (f", ... {int(counts.min()):,} to {int(counts.max()):,} each" if len(classes) > MOST_SHOWN else "")
 
 
 def _missing(stored: SequenceSet) -> str:

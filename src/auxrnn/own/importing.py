@@ -26,7 +26,6 @@ from auxrnn.files import check_outside, check_place, read_description, write_ato
 from auxrnn.lock import lock_file
 from auxrnn.own.collect import Collection
 from auxrnn.own.filed import SummedFile, sum_of
-from auxrnn.own.keepers import KEEPERS
 from auxrnn.own.recognise import recognise
 from auxrnn.own.rows import Reader
 from auxrnn.own.stored import (
@@ -196,7 +195,7 @@ class _Import:
         ends, labels, splits = (np.fromfile(self._folder / name, dtype) for name, dtype in parts.items())
         none = np.empty((0, *flat_shape(form)), form.dtype)
         found = set_of(self.collection, source, none, labels, ends, splits)
-        kept = found.labels.astype(KEEPERS[found.target.kind].dtype)
+        kept = found.labels.astype(found.target.keeper.dtype)
         write_atomically(self._folder / LABELS, lambda place: place.write_bytes(kept.data))  # tofile hides a full disk
         sums = {VALUES: self._values.sum, ENDS: sum_of(ends), LABELS: sum_of(kept), SPLITS: sum_of(splits)}
         return found, sums

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from auxrnn.data.dataset import SequenceData, TrainTest
-from auxrnn.data.splits import limit_stratified, stratified_split
+from auxrnn.data.splits import limit_labelled, split_labelled
 from auxrnn.errors import InputError
 from auxrnn.own.collect import SPLIT_NUMBERS
 from auxrnn.own.findings import describe_findings, describe_preprocessing
@@ -76,19 +75,16 @@ def load_own(
 
     The test split is the source's own, else `options.test_fraction` of each class drawn with a fixed seed. limit_train,
     limit_test: keep so many, by class. preprocessing: that of a trained model; learned where None, from the training
-    sequences without the `validation_fraction` that `stratified_split` takes off with `seed`. target: likewise, with
+    sequences without the `validation_fraction` that `split_labelled` takes off with `seed`. target: likewise, with
     the numbers that a model has learned; used where the labels are of that target.
     """
     stored = open_source(path, options, like=preprocessing is not None)
     train, test, told = _split(stored, options)
-    if limit_train is not None:
-        train = train[limit_stratified(_strata(stored, train), limit_train, seed, option="--limit_train").numpy()]
-    if limit_test is not None:
-        test = test[limit_stratified(_strata(stored, test), limit_test, seed, option="--limit_test").numpy()]
+    train = _limited(stored, train, limit_train, seed, "--limit_train")
+    test = _limited(stored, test, limit_test, seed, "--limit_test")
     if limit_train is not None or limit_test is not None:
         told += f"; limited to {len(train):,} and {len(test):,}"
-    kept, _ = stratified_split(_strata(stored, train), validation_fraction, seed)
-    learned = train[kept.numpy()]
+    learned, _ = _held_out(stored, train, validation_fraction, seed)
     if preprocessing is None:
         preprocessing = learn_preprocessing(stored, learned)
     if target is None or (target.kind, target.names) != (stored.target.kind, stored.target.names):
@@ -141,16 +137,13 @@ def _split(stored: SequenceSet, options: ReadingOptions) -> tuple[Indices, Indic
             )
         return train, test, f"Test split: {told}, {len(train):,} to train and {len(test):,} to test"
     everything = train if len(train) else np.arange(len(stored))
-    kept, held_out = (
-        part.numpy() for part in stratified_split(_strata(stored, everything), options.test_fraction, SPLIT_SEED)
-    )
-    if not len(held_out):
+    train, test = _held_out(stored, everything, options.test_fraction, SPLIT_SEED)
+    if not len(test):
         raise InputError(
             f"{stored.source}: expected enough sequences for a test split of {options.test_fraction:g}, "
             f"got {len(everything)}. Take more with --test_fraction."
         )
-    train, test = everything[kept], everything[held_out]
-    each = " of each class" if stored.target.kind == "class" else ""
+    each = " of each class" if stored.target.one_class else ""
     return (
         train,
         test,
@@ -161,8 +154,16 @@ def _split(stored: SequenceSet, options: ReadingOptions) -> tuple[Indices, Indic
     )
 
 
-def _strata(stored: SequenceSet, indices: Indices) -> torch.Tensor:
-    return stored.target.strata(labels_at(stored, indices))
+def _held_out(stored: SequenceSet, indices: Indices, fraction: float, seed: int) -> tuple[Indices, Indices]:
+    """Of some sequences those that are kept, and those that are held out."""
+    kept, other = split_labelled(stored.target, labels_at(stored, indices), fraction, seed)
+    return indices[kept.numpy()], indices[other.numpy()]
+
+
+def _limited(stored: SequenceSet, indices: Indices, number: int | None, seed: int, option: str) -> Indices:
+    if number is None:
+        return indices
+    return indices[limit_labelled(stored.target, labels_at(stored, indices), number, seed, option=option).numpy()]
 
 
 def _data(

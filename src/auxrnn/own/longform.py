@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 
 from auxrnn.errors import InputError
-from auxrnn.numbers import MISSING_WORDS, is_written_plainly
+from auxrnn.numbers import MISSING_WORDS, is_written_plainly, number_of
 from auxrnn.own.clock import KEEP_ORDER, Clock
 from auxrnn.own.columns import (
     counts_steps,
     header_notes,
     id_column,
-    label_cell,
     label_named,
     numeric_columns,
     row_numbers,
@@ -29,10 +28,11 @@ from auxrnn.own.columns import (
     unread_notes,
 )
 from auxrnn.own.labels import LabelColumns, label_columns
-from auxrnn.own.rows import Array, Form, Label, Row, number_of
+from auxrnn.own.rows import Array, Form, Row
 from auxrnn.own.split_names import split_of
 from auxrnn.own.tables import Table
 from auxrnn.reading import ReadingOptions, join_names
+from auxrnn.targets.labelling import Label, label_cell
 
 WAITING_CELLS = 65_536  # that are turned into numbers together
 
@@ -122,7 +122,7 @@ class LongFormReader:
     @cached_property
     def label_places(self) -> tuple[int, ...]:
         """Where labels stand that are the same in all rows of a sequence."""
-        return () if self.label is None or self.label.kind == "tags" else self.label.places
+        return () if self.label is None or self.label.target.per_step else self.label.places
 
 
 class _Steps:
@@ -134,7 +134,7 @@ class _Steps:
         table = reader.table
         self._places = reader.feature_places
         self._quick = table.source.written and table.decimal == "."  # `float` tells what most cells say
-        self._tagged = reader.label is not None and reader.label.kind == "tags"
+        self._tagged = reader.label is not None and reader.label.target.per_step
         self._tags: list[Label | None] = []
         self._constants = [*reader.label_places, *([table.places[reader.split]] if reader.split else [])]
         self._time = None if reader.time is None else table.places[reader.time]
@@ -146,7 +146,7 @@ class _Steps:
         """Whether the window ends before the row of these cells: it is full, or another class begins."""
         if len(self.numbers) == self.reader.window:
             return True
-        classes = self.reader.label_places if self.reader.label and self.reader.label.kind == "class" else ()
+        classes = self.reader.label_places if self.reader.label and self.reader.label.target.one_class else ()
         return any(label_cell(cells[place]) != label_cell(self._first[place]) for place in classes)
 
     def add(self, number: int, cells: Sequence[Any]) -> None:
@@ -233,15 +233,16 @@ class _Steps:
 
     def _label_hint(self, number: int, column: str, first: str | None, found: str | None) -> str:
         """What to do about labels of one sequence that differ; InputError where a row lacks what another has."""
-        kind = "" if self.reader.label is None else self.reader.label.kind
+        assert self.reader.label is not None
+        target = self.reader.label.target
         for row, label, other in ((self.numbers[0], first, found), (number, found, first)):
-            if label is None or (kind == "value" and label.lower() in MISSING_WORDS):
+            if label is None or (not target.has_classes and label.lower() in MISSING_WORDS):
                 raise InputError(
                     f"{self.where(row)}: expected a label in {column}, got none, where another row of the sequence "
                     f"has {other!r}. Give every row of a sequence its label."
                 )
         window = "" if self.reader.id else ", for sequences of so many rows say --window N"
-        return f" For a class at every step say --target tags{window}." if kind == "class" else ""
+        return f" For a class at every step say --target tags{window}." if target.one_class else ""
 
     def where(self, number: int) -> str:
         return f"{self.reader.table.path}, row {number}"

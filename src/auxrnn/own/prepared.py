@@ -52,11 +52,11 @@ class PreparedTags(LazySequences):
         self.lengths = torch.from_numpy(stored.lengths[indices])
 
     def at(self, index: int) -> torch.Tensor:
-        tags = self._stored.labels[self._stored.steps(int(self._indices[index]))]
+        tags = self._stored.label(int(self._indices[index]))
         return torch.from_numpy(tags.astype(np.int64))
 
     def raw(self) -> Iterator[Array]:
-        return (self._stored.labels[self._stored.steps(index)] for index in self._indices.tolist())
+        return (self._stored.label(index) for index in self._indices.tolist())
 
     def subset(self, indices: torch.Tensor) -> PreparedTags:
         return PreparedTags(self._stored, self._indices[indices.numpy()])

@@ -7,18 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-import numpy as np
 import numpy.typing as npt
 
-from auxrnn.errors import InputError
-from auxrnn.numbers import as_number, is_number
+from auxrnn.targets.labelling import Label
 
 if TYPE_CHECKING:
     from auxrnn.batch import InputKind
 
 Array = npt.NDArray[Any]
 Split = Literal["train", "validation", "test"]
-Label = str | tuple[str | float | None, ...]
 
 
 @dataclass(frozen=True)
@@ -73,17 +70,3 @@ class Reader(Protocol):
     def files(self) -> list[Path]: ...
 
     def rows(self, skip: int = 0) -> Iterator[Row]: ...
-
-
-def number_of(cell: Any, where: str, what: str, decimal: str = ".") -> float:
-    """A cell as a number, NaN where it is empty; infinite values and words are refused."""
-    try:
-        number = as_number(cell, decimal)
-    except (TypeError, ValueError) as error:
-        hint = ""
-        if isinstance(cell, str) and is_number(cell, "," if decimal == "." else "."):
-            hint = f" If {',' if decimal == '.' else '.'} is the decimal mark, say so with --decimal."
-        raise InputError(f"{where}: expected a number as {what}, got {str(cell)[:40]!r}.{hint}") from error
-    if np.isinf(number):
-        raise InputError(f"{where}: expected a finite number as {what}, got {str(cell)[:40]!r}.")
-    return number

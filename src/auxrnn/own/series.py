@@ -15,12 +15,11 @@ import numpy as np
 
 from auxrnn.arrays import doubtful_layout
 from auxrnn.errors import InputError
-from auxrnn.numbers import are_numbers, is_missing, is_number, listed_cells, whole_number
+from auxrnn.numbers import are_numbers, is_missing, is_number, listed_cells, number_of, whole_number
 from auxrnn.own.columns import (
     comes_again,
     header_notes,
     id_column,
-    label_cell,
     label_named,
     numeric_columns,
     row_numbers,
@@ -29,10 +28,12 @@ from auxrnn.own.columns import (
 )
 from auxrnn.own.encodings import inner_suffix
 from auxrnn.own.labels import LabelColumns, label_columns
-from auxrnn.own.rows import Array, Form, Row, number_of
+from auxrnn.own.rows import Array, Form, Row
 from auxrnn.own.split_names import split_of
 from auxrnn.own.tables import Table
 from auxrnn.reading import ReadingOptions, join_names
+from auxrnn.targets import KINDS
+from auxrnn.targets.labelling import label_cell
 
 FEWEST_STEPS = 16
 """Columns of numbers from which a table is taken for one of a series a row without being told."""
@@ -117,7 +118,7 @@ def find_series_reader(table: Table, options: ReadingOptions, *, labelled: bool 
     """Find the columns of a table of series; InputError naming the option where they cannot be known."""
     split = split_column(table, options) if labelled else None
     features = options.feature_names
-    if options.kind == "tags":
+    if KINDS[options.kind].per_step:
         raise InputError(f"{table.path}: expected one step a row for --target tags, found one series a row.")
     label = label_columns(table, _with_label(table, options), used=[split] if split else ()) if labelled else None
     names = label.names if label else ()
@@ -161,7 +162,7 @@ def is_series(table: Table, options: ReadingOptions, *, archive: bool = False) -
     label = _with_label(table, options).label
     if _lists(table, frozenset({*options.label_names, label or ""})):
         return True
-    if label is None or label not in table.places or options.kind == "tags":
+    if label is None or label not in table.places or KINDS[options.kind].per_step:
         return False
     key = id_column(table)
     if key is not None and comes_again(table, key):

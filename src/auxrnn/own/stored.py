@@ -25,10 +25,9 @@ from auxrnn.errors import InputError
 from auxrnn.files import read_description
 from auxrnn.own.collect import Collection
 from auxrnn.own.filed import FiledArray, sum_of, sum_of_file
-from auxrnn.own.keepers import KEEPERS
 from auxrnn.own.rows import Array, Form
 from auxrnn.reading import ReadingOptions
-from auxrnn.targets import Target, target_of
+from auxrnn.targets import KINDS, Target, target_of
 
 FORMAT, VERSION = "auxrnn-sequences", 1
 META, VALUES, ENDS, LABELS, SPLITS = "set.json", "values.bin", "ends.bin", "labels.bin", "splits.bin"
@@ -75,6 +74,10 @@ class SequenceSet:
         """(T, C), or (T,) places in `characters`; a view."""
         return self.values[self.steps(index)]
 
+    def label(self, index: int) -> Array:
+        """The labels of a sequence, one a step where the target has one for each."""
+        return self.labels[self.steps(index) if self.target.per_step else index]
+
     def text(self, index: int) -> str:
         """The characters of a sequence."""
         places = self.sequence(index)
@@ -108,12 +111,12 @@ def set_of(
     except InputError as error:
         said = str(error)
         raise InputError(said if source in said else f"{source}: {said[0].lower()}{said[1:]}") from error
-    target, kept = collection.keeper.finished(labels)
+    names, kept = collection.keeper.finished(labels)
     return SequenceSet(
         source,
         collection.form,
         collection.options,
-        target,
+        KINDS[collection.form.target](names),
         values,
         ends,
         kept,
@@ -191,7 +194,7 @@ def open_set(folder: Path) -> SequenceSet:
         options = ReadingOptions.from_dict(content["options"])
         counts = {name: int(content[name]) for name in ("missing", "with_missing", "left_out")}
         characters, sums = str(content["characters"]), _sums(content)
-        if number < 1 or steps < number or target.size < KEEPERS[target.kind].fewest:
+        if number < 1 or steps < number or target.size < target.keeper.fewest:
             raise InputError(f"{number} sequences of {steps} steps and {target.described()}")
         if counts["missing"] and options.missing == "error":
             raise InputError(f"{counts['missing']} missing values that would have been refused")
@@ -199,7 +202,7 @@ def open_set(folder: Path) -> SequenceSet:
         raise InputError(
             f"{folder / META}: expected the description of a set, found one that does not fit: {error}"
         ) from error
-    keeper = KEEPERS[target.kind]
+    keeper = target.keeper
     values = _filed(folder / VALUES, form.dtype, (steps, *flat_shape(form)))
     ends = _read(folder / ENDS, "int64", (number,))
     labels = _read(folder / LABELS, keeper.dtype, keeper.shape(number, steps, target.size))
@@ -211,8 +214,7 @@ def open_set(folder: Path) -> SequenceSet:
     for name, numbers in ((ENDS, ends), (LABELS, labels), (SPLITS, splits)):
         if sums.get(name, found := sum_of(numbers)) != found:
             raise _changed(folder / name)
-    if target.kind == "class":
-        labels = labels.astype(np.int64)
+    labels = keeper.opened(labels)
     return SequenceSet(str(folder), form, options, target, values, ends, labels, splits, characters, **counts)
 
 

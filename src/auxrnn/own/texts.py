@@ -27,6 +27,7 @@ from auxrnn.own.rows import Form, Row
 from auxrnn.own.split_names import split_of
 from auxrnn.own.tables import Table
 from auxrnn.reading import ReadingOptions, join_names
+from auxrnn.targets import KINDS
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def find_text_reader(table: Table, options: ReadingOptions, *, labelled: bool = 
             )
         text = found[0]
     table.place(text, "text" if labelled else None)
-    if labelled and options.kind == "tags":
+    if labelled and KINDS[options.kind].per_step:
         raise InputError(f"{table.path}: expected one step a row for --target tags, found a table of texts.")
     aside = [name for name in (id_column(table), *counting) if name and name != text]
     label = label_columns(table, options, used=[text, *([split] if split else []), *aside]) if labelled else None

@@ -16,7 +16,6 @@ from auxrnn.build import build_model
 from auxrnn.config import OWN_CORE, RunConfig
 from auxrnn.data.dataset import SequenceData, TrainTest
 from auxrnn.data.presets import is_own
-from auxrnn.data.splits import stratified_split
 from auxrnn.errors import InputError, did_you_mean, is_full_memory
 from auxrnn.files import check_outside, is_left_over, remove
 from auxrnn.inference import measure
@@ -280,11 +279,7 @@ def _newest_whole(folder: RunFolder, say: Say, *, put_aside: bool = True) -> tup
 
 def split_data(data: TrainTest, config: RunConfig) -> tuple[SequenceData, SequenceData]:
     """Training and validation sequences, stratified and seeded."""
-    assert data.train.labels is not None
-    kept, held_out = stratified_split(
-        data.train.target.strata(data.train.labels), config.validation_fraction, config.seed
-    )
-    return data.train.subset(kept), data.train.subset(held_out)
+    return data.train.split(config.validation_fraction, config.seed)
 
 
 def _train(

@@ -2,11 +2,11 @@
 
 from auxrnn.targets.base import Labels as Labels
 from auxrnn.targets.base import Target as Target
-from auxrnn.targets.classes import UNLABELLED as UNLABELLED
 from auxrnn.targets.classes import ClassTarget as ClassTarget
 from auxrnn.targets.kinds import KINDS as KINDS
 from auxrnn.targets.kinds import as_target as as_target
 from auxrnn.targets.kinds import target_of as target_of
+from auxrnn.targets.labelling import UNLABELLED as UNLABELLED
 from auxrnn.targets.multilabel import ClassesTarget as ClassesTarget
 from auxrnn.targets.tags import TagsTarget as TagsTarget
 from auxrnn.targets.values import ValueTarget as ValueTarget

@@ -12,6 +12,8 @@ from torch import Tensor
 
 from auxrnn.errors import InputError
 from auxrnn.losses import Loss
+from auxrnn.targets.keeper import Array, LabelKeeper
+from auxrnn.targets.labelling import Label
 
 Labels = Tensor | Sequence[Tensor]
 """The labels of a set of N sequences: a tensor (N, ...), or for a label a step N tensors (T_i,)."""
@@ -19,21 +21,36 @@ Labels = Tensor | Sequence[Tensor]
 
 @dataclass(frozen=True)
 class Target(ABC):
-    """What is said of a sequence, or of each of its steps.
+    """What is said of a sequence, or of each of its steps: how its labels are read, learned, scored and told.
 
     names: of the outputs, one each. kind: as `--target` and config.json call it. per_step: whether every step has a
-    label. score: what the best epoch is chosen by; higher is better. scores_told: of every result, `score` first.
-    window: the steps whose gradient the supervised loss has, with {} for how many and of what. share_name: what
-    `shares` are. model_name, model_tag, estimator: what a model of it is called in words, as a tag on a hub, and in
-    Python.
+    label. one_class: whether a sequence has one class and nothing else. has_classes: whether names are classes.
+    several_columns: whether a label may stand in several columns of a table.
+
+    keeper: numbers the labels while they are read. array_types: kinds of numpy types that labels may have; array_hint:
+    what to do about labels (N, K) that do not fit, with {number} and {steps}. missing_hint: what to do about a row
+    without a label.
+
+    score: what the best epoch is chosen by; higher is better. scores_told: of every result, `score` first. trivial: the
+    name of the answer that does not look at the sequence. window: the steps whose gradient the supervised loss has,
+    with {} for how many and of what. share_name: what `shares` are. model_name, model_tag, estimator: what a model of
+    it is called in words, as a tag on a hub, and in Python.
     """
 
     names: tuple[str, ...]
 
     kind: ClassVar[str]
     per_step: ClassVar[bool] = False
+    one_class: ClassVar[bool] = False
+    has_classes: ClassVar[bool] = True
+    several_columns: ClassVar[bool] = False
+    keeper: ClassVar[type[LabelKeeper]]
+    array_types: ClassVar[str] = "fiubUS"
+    array_hint: ClassVar[str] = ""
+    missing_hint: ClassVar[str] = ""
     score: ClassVar[str]
     scores_told: ClassVar[tuple[str, ...]]
+    trivial: ClassVar[str]
     window: ClassVar[str] = "the last {}"
     share_name: ClassVar[str] = "probabilities"
     model_name: ClassVar[str]
@@ -44,6 +61,50 @@ class Target(ABC):
     def size(self) -> int:
         """Outputs of the head."""
         return len(self.names)
+
+    @classmethod
+    @abstractmethod
+    def read_cells(cls, cells: Sequence[Any], columns: Sequence[str], where: str, decimal: str) -> Label | None:
+        """The label that the cells of a table's row say, of the one step where `per_step`; None where there is none.
+
+        columns: the name of each. decimal: the mark in numbers.
+        """
+
+    @classmethod
+    @abstractmethod
+    def read_item(cls, item: Array, where: str) -> Label | None:
+        """The label that an item of an array says."""
+
+    @classmethod
+    @abstractmethod
+    def array_shape(cls, shape: tuple[int, ...], number: int, steps: int) -> tuple[str, bool]:
+        """What the labels of `number` sequences of `steps` are as an array, in words; whether one of `shape` fits."""
+
+    @classmethod
+    def column_names(cls, columns: tuple[str, ...]) -> tuple[str, ...]:
+        """What the columns of a table call the outputs; none where the cells say it."""
+        return ()
+
+    @classmethod
+    def place_names(cls, number: int) -> tuple[str, ...]:
+        """What the outputs are called by their places in an array of so many a sequence; none where items say it."""
+        return ()
+
+    @abstractmethod
+    def findings(self, labels: Array) -> list[str]:
+        """Lines on the labels of a set, as its keeper has finished them, and warnings."""
+
+    @abstractmethod
+    def words(self, labels: Array) -> str:
+        """The labels of one sequence in words."""
+
+    @abstractmethod
+    def codes(self, labels: Labels) -> Array:
+        """Labels as numbers to regress on, (labels, size) float64: what is read as outputs of a network.
+
+        1 for a class that is right and -1 for one that is not; values standardised as on training labels. Steps without
+        a label are left out.
+        """
 
     @abstractmethod
     def loss(self, outputs: Tensor, labels: Tensor, weights: Tensor | None = None) -> Loss:

@@ -1,4 +1,4 @@
-"""One class a sequence, the sums that its scores need, and the cross-entropy that it shares with tags."""
+"""One class a sequence; and what tags share with it: cross-entropy, the sums that scores need, words."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -13,9 +14,32 @@ from torch.nn import functional
 from auxrnn.errors import InputError
 from auxrnn.losses import Loss
 from auxrnn.targets.base import Labels, Target, check_number
+from auxrnn.targets.keeper import Array, LabelKeeper
+from auxrnn.targets.labelling import UNLABELLED, Label, class_cell, class_item
 
-UNLABELLED = -1
-"""The label of a step that has none."""
+MOST_SHOWN = 12  # classes with their counts
+IMBALANCE = 3.0  # largest class to smallest from which accuracy alone misleads
+
+
+class ClassKeeper(LabelKeeper):
+    """One class a sequence."""
+
+    dtype = "int32"
+
+    def numbers(self, label: Label, where: str, kept: Array | None) -> Sequence[float]:
+        assert isinstance(label, str)
+        return [self.labelling.place(label, where)]
+
+    def check(self) -> None:
+        self.labelling.check()
+
+    def finished(self, numbers: Array) -> tuple[tuple[str, ...], Array]:
+        names, places = self._in_order()
+        return names, places[numbers]
+
+    @staticmethod
+    def opened(labels: Array) -> Array:
+        return labels.astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -23,11 +47,48 @@ class ClassTarget(Target):
     """One of several classes, labels (N,) int64. Cross-entropy; accuracy and macro-F1 (Trinh et al. 2018)."""
 
     kind: ClassVar[str] = "class"
+    one_class: ClassVar[bool] = True
+    keeper: ClassVar[type[LabelKeeper]] = ClassKeeper
+    array_hint: ClassVar[str] = (
+        " Say what they are: --target classes (0 and 1 for each class), value (numbers) or tags (one a step, "
+        "({number}, {steps}))."
+    )
+    missing_hint: ClassVar[str] = " If a row may have several classes, or none, say --target classes."
     score: ClassVar[str] = "accuracy"
     scores_told: ClassVar[tuple[str, ...]] = ("accuracy", "macro_f1")
+    trivial: ClassVar[str] = "majority class"
     model_name: ClassVar[str] = "sequence classifier"
     model_tag: ClassVar[str] = "sequence-classification"
     estimator: ClassVar[str] = "LongSequenceClassifier"
+
+    @classmethod
+    def read_cells(cls, cells: Sequence[Any], columns: Sequence[str], where: str, decimal: str) -> Label | None:
+        return class_cell(cells[0], where, " For several classes say --target classes.")
+
+    @classmethod
+    def read_item(cls, item: Array, where: str) -> Label | None:
+        return class_item(item, where)
+
+    @classmethod
+    def array_shape(cls, shape: tuple[int, ...], number: int, steps: int) -> tuple[str, bool]:
+        return f"one label a sequence, ({number},)", shape in ((number,), (number, 1))
+
+    def findings(self, labels: Array) -> list[str]:
+        counts = np.bincount(labels, minlength=self.size)
+        lines = [
+            f"Classes: {self.size} ({counted(self.names, counts)})",
+            *imbalance(self.names, counts, "sequences"),
+        ]
+        joined = next((name for name in self.names if "|" in name or ";" in name), None)
+        if joined is not None:
+            lines.append(f"Note: {joined!r} counts as one class; if it is several, say --target classes.")
+        return lines
+
+    def words(self, labels: Array) -> str:
+        return self.names[int(labels)]
+
+    def codes(self, labels: Labels) -> Array:
+        return class_codes(labels, self.size)
 
     def loss(self, outputs: Tensor, labels: Tensor, weights: Tensor | None = None) -> Loss:
         return Loss(summed_cross_entropy(outputs, labels, weights), len(labels), self.tally(outputs, labels))
@@ -143,3 +204,27 @@ def balanced_weights(counts: Tensor) -> Tensor:
     counts: labels of each class, (classes,).
     """
     return int(counts.sum()) / (int((counts > 0).sum()) * counts.clamp(min=1).float())
+
+
+def class_codes(labels: Labels, size: int) -> Array:
+    """(labels, size) float64: 1 for the class that is right, -1 for the others; unlabelled ones are left out."""
+    flat = labels if isinstance(labels, Tensor) else torch.cat(list(labels))
+    flat = flat.flatten()
+    return 2.0 * functional.one_hot(flat[flat >= 0], size).double().numpy() - 1.0
+
+
+def counted(classes: Sequence[str], counts: Array) -> str:
+    """The first classes with how many there are of each."""
+    shown = ", ".join(f"{name}: {count:,}" for name, count in zip(classes[:MOST_SHOWN], counts.tolist(), strict=False))
+    return shown + (f", ... {int(counts.min()):,} to {int(counts.max()):,} each" if len(classes) > MOST_SHOWN else "")
+
+
+def imbalance(classes: Sequence[str], counts: Array, what: str) -> list[str]:
+    """A warning where one class is rare. what: is counted."""
+    if counts.max() < IMBALANCE * counts.min():
+        return []
+    large, small = int(counts.argmax()), int(counts.argmin())
+    return [
+        f"Warning: class {classes[large]!r} has {counts[large] / counts[small]:.1f} times as many {what} "
+        f"as {classes[small]!r}; look at macro-F1 beside accuracy, and consider --class_weights balanced."
+    ]

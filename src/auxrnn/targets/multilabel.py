@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -13,10 +15,51 @@ from torch.nn import functional
 from auxrnn.errors import InputError
 from auxrnn.losses import Loss
 from auxrnn.targets.base import Labels, Target, check_finite_sequence_labels
-from auxrnn.targets.classes import mean_f1
+from auxrnn.targets.classes import counted, mean_f1
+from auxrnn.targets.keeper import Array, LabelKeeper
+from auxrnn.targets.labelling import Label, class_cell, label_cell
 
 SEPARATOR = "|"
 """Between the classes of one sequence in a table."""
+
+SEPARATORS = re.compile(r"[|;]")
+YES, NO = ("1", "true", "yes"), ("0", "false", "no")
+
+END = -1
+"""Closes the classes of one sequence."""
+
+
+class ClassesKeeper(LabelKeeper):
+    """Any number of classes a sequence: their places, then END."""
+
+    dtype = "uint8"
+    fewest = 1
+
+    def numbers(self, label: Label, where: str, kept: Array | None) -> Sequence[float]:
+        assert isinstance(label, tuple)
+        names = [str(name) for name in label]
+        places = [self.names.index(name) if self.names else self.labelling.place(name, where) for name in names]
+        return [*places, END]
+
+    def check(self) -> None:
+        if not self.names and not self.labelling.classes:
+            raise InputError("Expected at least one class under --target classes, found none in any row.")
+
+    def finished(self, numbers: Array) -> tuple[tuple[str, ...], Array]:
+        names, places = (self.names, np.arange(len(self.names))) if self.names else self._in_order()
+        ends = numbers == END
+        rows = np.cumsum(ends) - ends
+        labels = np.zeros((int(ends.sum()), len(names)), np.uint8)
+        labels[rows[~ends], places[numbers[~ends]]] = 1
+        return names, labels
+
+    @staticmethod
+    def shape(sequences: int, steps: int, size: int) -> tuple[int, ...]:
+        return (sequences, size)
+
+    @staticmethod
+    def valid(labels: Array, size: int) -> bool:
+        return bool(labels.max() <= 1)
 
 
 @dataclass(frozen=True)
@@ -28,11 +71,64 @@ class ClassesTarget(Target):
     """
 
     kind: ClassVar[str] = "classes"
+    several_columns: ClassVar[bool] = True
+    keeper: ClassVar[type[LabelKeeper]] = ClassesKeeper
+    array_types: ClassVar[str] = "fiub"
     score: ClassVar[str] = "micro_f1"
     scores_told: ClassVar[tuple[str, ...]] = ("micro_f1", "macro_f1", "exact_match")
+    trivial: ClassVar[str] = "most frequent answers"
     model_name: ClassVar[str] = "multi-label sequence classifier"
     model_tag: ClassVar[str] = "multi-label-classification"
     estimator: ClassVar[str] = "LongSequenceClassifier"
+
+    @classmethod
+    def read_cells(cls, cells: Sequence[Any], columns: Sequence[str], where: str, decimal: str) -> Label | None:
+        if len(columns) == 1:
+            cell = cells[0]
+            if isinstance(cell, list):  # of Parquet
+                return tuple(dict.fromkeys(name for one in cell if (name := class_cell(one, where))))
+            parts = SEPARATORS.split(class_cell(cell, where) or "")
+            return tuple(dict.fromkeys(name.strip() for name in parts if name.strip()))
+        found = []
+        for name, cell in zip(columns, cells, strict=True):
+            word = (label_cell(cell) or "").lower()
+            if word not in (*YES, *NO):
+                raise InputError(f"{where}: expected 0 or 1 in {name!r}, got {cell!r}.")
+            if word in YES:
+                found.append(name)
+        return tuple(found)
+
+    @classmethod
+    def read_item(cls, item: Array, where: str) -> Label | None:
+        if not np.isin(item, (0, 1)).all():
+            raise InputError(f"{where}: expected 0 or 1 for each class, got {item.tolist()[:8]}.")
+        return tuple(str(place) for place in np.flatnonzero(item).tolist())
+
+    @classmethod
+    def array_shape(cls, shape: tuple[int, ...], number: int, steps: int) -> tuple[str, bool]:
+        return f"0 and 1 for each class, ({number}, K)", len(shape) == 2 and shape[0] == number
+
+    @classmethod
+    def column_names(cls, columns: tuple[str, ...]) -> tuple[str, ...]:
+        return columns if len(columns) > 1 else ()
+
+    @classmethod
+    def place_names(cls, number: int) -> tuple[str, ...]:
+        return tuple(str(place) for place in range(number))
+
+    def findings(self, labels: Array) -> list[str]:
+        counts, each = labels.sum(0, dtype=np.int64), labels.sum(1)
+        return [
+            f"Classes: {self.size}, any number of them a sequence ({counted(self.names, counts)}); "
+            f"{each.mean():.2g} a sequence, {int(each.min())} to {int(each.max())}"
+        ]
+
+    def words(self, labels: Array) -> str:
+        return SEPARATOR.join(self.names[place] for place in np.flatnonzero(labels).tolist()) or "no label"
+
+    def codes(self, labels: Labels) -> Array:
+        assert isinstance(labels, Tensor)
+        return 2.0 * labels.double().numpy() - 1.0
 
     def loss(self, outputs: Tensor, labels: Tensor, weights: Tensor | None = None) -> Loss:
         wanted = labels.to(outputs.dtype)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,15 +14,46 @@ from auxrnn.errors import InputError
 from auxrnn.losses import Loss
 from auxrnn.targets.base import Labels, Target, check_number
 from auxrnn.targets.classes import (
-    UNLABELLED,
     balanced_weights,
+    class_codes,
     class_entry,
     class_row,
     class_scores,
     count_classes,
+    counted,
     first_absent,
+    imbalance,
     summed_cross_entropy,
 )
+from auxrnn.targets.keeper import Array, LabelKeeper
+from auxrnn.targets.labelling import UNLABELLED, Label, class_cell, class_item
+from auxrnn.targets.multilabel import SEPARATOR
+
+
+class TagsKeeper(LabelKeeper):
+    """One class a step, or none: as many numbers as the sequence has steps."""
+
+    dtype = "int32"
+
+    def numbers(self, label: Label, where: str, kept: Array | None) -> Sequence[float]:
+        assert isinstance(label, tuple)
+        tags = label if kept is None else tuple(label[step] for step in kept.tolist())
+        return [UNLABELLED if tag is None else self.labelling.place(str(tag), where) for tag in tags]
+
+    def check(self) -> None:
+        self.labelling.check(least=1)
+
+    def finished(self, numbers: Array) -> tuple[tuple[str, ...], Array]:
+        names, places = self._in_order()
+        return names, places[numbers].astype(np.int32)
+
+    @staticmethod
+    def shape(sequences: int, steps: int, size: int) -> tuple[int, ...]:
+        return (steps,)
+
+    @staticmethod
+    def valid(labels: Array, size: int) -> bool:
+        return bool(labels.min() >= UNLABELLED and labels.max() < size)
 
 
 @dataclass(frozen=True)
@@ -36,12 +68,48 @@ class TagsTarget(Target):
 
     kind: ClassVar[str] = "tags"
     per_step: ClassVar[bool] = True
+    keeper: ClassVar[type[LabelKeeper]] = TagsKeeper
     score: ClassVar[str] = "step_accuracy"
     scores_told: ClassVar[tuple[str, ...]] = ("step_accuracy", "macro_f1")
+    trivial: ClassVar[str] = "majority class"
     window: ClassVar[str] = "a random stretch of {}"
     model_name: ClassVar[str] = "sequence tagger"
     model_tag: ClassVar[str] = "sequence-tagging"
     estimator: ClassVar[str] = "LongSequenceTagger"
+
+    @classmethod
+    def read_cells(cls, cells: Sequence[Any], columns: Sequence[str], where: str, decimal: str) -> Label | None:
+        return class_cell(cells[0], where, " For several classes say --target classes.")
+
+    @classmethod
+    def read_item(cls, item: Array, where: str) -> Label | None:
+        """The class of each step; none for -1, NaN and the empty text."""
+        if item.dtype.kind == "f" and (broken := item[np.isfinite(item) & (item != np.floor(item))]).size:
+            raise InputError(
+                f"{where}: expected tags, one class a step as a whole number or a text, got {float(broken[0])}. "
+                "Numbers at each step cannot be predicted; --target value is for those of a whole sequence."
+            )
+        return tuple(None if tag == "-1" else tag for tag in (class_item(one, where) for one in item))
+
+    @classmethod
+    def array_shape(cls, shape: tuple[int, ...], number: int, steps: int) -> tuple[str, bool]:
+        return f"a label for each step, ({number}, {steps})", shape == (number, steps)
+
+    def findings(self, labels: Array) -> list[str]:
+        there = labels[labels >= 0]
+        counts = np.bincount(there, minlength=self.size)
+        without = len(labels) - len(there)
+        told = f"; {without:,} steps without, which are not learned from" if without else ""
+        return [
+            f"Tags: {self.size}, one a step ({counted(self.names, counts)}){told}",
+            *imbalance(self.names, counts, "steps"),
+        ]
+
+    def words(self, labels: Array) -> str:
+        return SEPARATOR.join(self.names[place] for place in np.unique(labels) if place >= 0) or "no label"
+
+    def codes(self, labels: Labels) -> Array:
+        return class_codes(labels, self.size)
 
     def loss(self, outputs: Tensor, labels: Tensor, weights: Tensor | None = None) -> Loss:
         flat, known = outputs.flatten(0, -2), labels.flatten()

@@ -7,18 +7,50 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from auxrnn.errors import InputError
 from auxrnn.losses import Loss
 from auxrnn.moments import channel_moments
+from auxrnn.numbers import number_of
 from auxrnn.targets.base import Labels, Target, check_finite_sequence_labels
+from auxrnn.targets.keeper import Array, LabelKeeper
+from auxrnn.targets.labelling import Label
 
 DIGITS, MOST_DIGITS = 8, 17
 """Significant digits of a value in an answer: of its size, or of its deviation where that is smaller; the most that
 float64 has.
 """
+
+MOST_SHOWN = 12  # values with their spread
+
+
+class ValueKeeper(LabelKeeper):
+    """Numbers for each sequence."""
+
+    typecode = "d"
+    dtype = "float64"
+    fewest = 1
+
+    def numbers(self, label: Label, where: str, kept: Array | None) -> Sequence[float]:
+        assert isinstance(label, tuple)
+        return [float(value) for value in label if value is not None]
+
+    def check(self) -> None:
+        """Any numbers can be learned."""
+
+    def finished(self, numbers: Array) -> tuple[tuple[str, ...], Array]:
+        return self.names, numbers.reshape(-1, len(self.names))
+
+    @staticmethod
+    def shape(sequences: int, steps: int, size: int) -> tuple[int, ...]:
+        return (sequences, size)
+
+    @staticmethod
+    def valid(labels: Array, size: int) -> bool:
+        return bool(np.isfinite(labels).all())
 
 
 @dataclass(frozen=True)
@@ -35,8 +67,13 @@ class ValueTarget(Target):
     scale: tuple[float, ...] = ()
 
     kind: ClassVar[str] = "value"
+    has_classes: ClassVar[bool] = False
+    several_columns: ClassVar[bool] = True
+    keeper: ClassVar[type[LabelKeeper]] = ValueKeeper
+    array_types: ClassVar[str] = "fiu"
     score: ClassVar[str] = "r2"
     scores_told: ClassVar[tuple[str, ...]] = ("r2", "rmse", "mae")
+    trivial: ClassVar[str] = "mean"
     share_name: ClassVar[str] = "values"
     model_name: ClassVar[str] = "sequence regressor"
     model_tag: ClassVar[str] = "sequence-regression"
@@ -52,6 +89,47 @@ class ValueTarget(Target):
                 raise InputError(f"Expected one finite {name} a value ({self.size}), got {found}.")
         if any(scale <= 0 for scale in self.scale):
             raise InputError(f"Expected scales above 0, got {self.scale}.")
+
+    @classmethod
+    def read_cells(cls, cells: Sequence[Any], columns: Sequence[str], where: str, decimal: str) -> Label | None:
+        pairs = zip(cells, columns, strict=True)
+        numbers = tuple(number_of(cell, where, name, decimal) for cell, name in pairs)
+        return None if any(map(math.isnan, numbers)) else numbers
+
+    @classmethod
+    def read_item(cls, item: Array, where: str) -> Label | None:
+        numbers = item.reshape(-1).astype(np.float64)
+        if np.isinf(numbers).any():
+            raise InputError(f"{where}: expected finite values in y, got {numbers.tolist()[:8]}.")
+        return None if np.isnan(numbers).any() else tuple(numbers.tolist())
+
+    @classmethod
+    def array_shape(cls, shape: tuple[int, ...], number: int, steps: int) -> tuple[str, bool]:
+        return f"({number},) or ({number}, K) numbers", len(shape) in (1, 2) and shape[0] == number
+
+    @classmethod
+    def column_names(cls, columns: tuple[str, ...]) -> tuple[str, ...]:
+        return columns
+
+    @classmethod
+    def place_names(cls, number: int) -> tuple[str, ...]:
+        return ("value",) if number == 1 else tuple(f"value_{place}" for place in range(1, number + 1))
+
+    def findings(self, labels: Array) -> list[str]:
+        shown = ", ".join(
+            f"{name} {column.mean():.4g} ± {column.std():.4g} ({column.min():.4g} to {column.max():.4g})"
+            for name, column in zip(self.names[:MOST_SHOWN], labels.T, strict=False)
+        )
+        return [f"Values to predict: {shown}{' ...' if self.size > MOST_SHOWN else ''}; learned standardised"]
+
+    def words(self, labels: Array) -> str:
+        return ", ".join(f"{name} {value:.4g}" for name, value in zip(self.names, labels, strict=True))
+
+    def codes(self, labels: Labels) -> Array:
+        assert isinstance(labels, Tensor)
+        zero = self.shares(torch.zeros(1, self.size, dtype=torch.float64))
+        unit = self.shares(torch.ones(1, self.size, dtype=torch.float64)) - zero
+        return ((labels.double() - zero) / unit).numpy()
 
     def loss(self, outputs: Tensor, labels: Tensor, weights: Tensor | None = None) -> Loss:
         outputs = outputs.to(torch.promote_types(outputs.dtype, torch.float32))

@@ -21,7 +21,6 @@ from auxrnn.anchors import step_generator
 from auxrnn.build import build_model
 from auxrnn.config import RunConfig, seconds_of
 from auxrnn.data.dataset import SequenceData
-from auxrnn.data.splits import stratified_split
 from auxrnn.targets import ClassTarget
 from auxrnn.training.fit import cpu_threads, fit
 from auxrnn.training.module import DivergedError
@@ -265,11 +264,9 @@ def choose_candidate(
         settings = options[0] if options else {}
         return Found(replace(config, **settings), ())
     held_out = min(HELD_OUT, len(train) // 3) / len(train)
-    assert train.labels is not None
-    kept, other = stratified_split(train.target.strata(train.labels), held_out, config.seed)
-    if not len(other):
+    fitting, judging = train.split(held_out, config.seed)
+    if not len(judging):
         return Found(replace(config, **options[0]), ())
-    fitting, judging = train.subset(kept), train.subset(other)
     lines = [f"Candidates  {len(options)} sets of settings, compared on {len(judging)} sequences held out"]
     say(lines[0])
 

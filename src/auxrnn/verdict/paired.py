@@ -47,7 +47,7 @@ def paired_difference(target: Target, ours: Tensor, theirs: Tensor) -> Differenc
     value = _score(target, ours.sum(0)) - _score(target, theirs.sum(0))
     if len(ours) < FEWEST:
         return Difference(value, None, None)
-    if target.kind == "class":
+    if target.one_class:
         from scipy.stats import binomtest
 
         right, other = (tallies[:, -target.size :].sum(1) > 0 for tallies in (ours, theirs))

@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 
 from auxrnn.errors import InputError
-from auxrnn.own.keepers import KEEPERS
-from auxrnn.own.rows import Form
-from auxrnn.reading import ReadingOptions
+from auxrnn.targets import KINDS
 
 LABELS = {
     "class": ["b", "a", "b"],
@@ -25,25 +23,24 @@ EXPECTED = {
 }
 
 
-def make(kind, state=None, **options):
-    names = ("x", "y") if kind == "value" else ()
-    return KEEPERS[kind](Form("", "values", target=kind, labels=names), ReadingOptions(**options), state)
+def make(kind, state=None):
+    return KINDS[kind].keeper(("x", "y") if kind == "value" else (), "auto", state)
 
 
-@pytest.mark.parametrize("kind", KEEPERS)
+@pytest.mark.parametrize("kind", KINDS)
 def test_from_rows_to_the_target_interrupted_in_between(kind):
-    numbers = array(KEEPERS[kind].typecode)
+    numbers = array(KINDS[kind].keeper.typecode)
     keeper = make(kind)
     for index, label in enumerate(LABELS[kind]):
         numbers.extend(keeper.numbers(label, f"row {index}", None))
         keeper = make(kind, json.loads(json.dumps(keeper.state())))
-    target, labels = keeper.finished(np.array(numbers))
+    found, labels = keeper.finished(np.array(numbers))
     names, expected = EXPECTED[kind]
-    assert (target.kind, target.names) == (kind, names)
+    assert found == names
     assert labels.tolist() == expected
-    assert labels.shape == KEEPERS[kind].shape(3, 6, len(names))
-    assert KEEPERS[kind].valid(labels, len(names))
-    assert np.array_equal(labels, labels.astype(KEEPERS[kind].dtype))
+    assert labels.shape == KINDS[kind].keeper.shape(3, 6, len(names))
+    assert KINDS[kind].keeper.valid(labels, len(names))
+    assert np.array_equal(labels, labels.astype(KINDS[kind].keeper.dtype))
 
 
 def test_tags_of_steps_that_were_left_out():
@@ -52,10 +49,10 @@ def test_tags_of_steps_that_were_left_out():
 
 
 def test_classes_named_by_columns_keep_their_order():
-    keeper = KEEPERS["classes"](Form("", "values", target="classes", labels=("z", "a")), ReadingOptions(), None)
+    keeper = KINDS["classes"].keeper(("z", "a"), "auto")
     numbers = [*keeper.numbers(("a",), "row", None), *keeper.numbers((), "row", None)]
-    target, labels = keeper.finished(np.array(numbers))
-    assert (target.names, labels.tolist()) == (("z", "a"), [[0, 1], [0, 0]])
+    names, labels = keeper.finished(np.array(numbers))
+    assert (names, labels.tolist()) == (("z", "a"), [[0, 1], [0, 0]])
 
 
 def test_too_little_to_learn():
@@ -76,4 +73,4 @@ def test_tags_of_mixed_type():
     ("kind", "labels"), [("class", [0, 3]), ("classes", [[2, 0]]), ("value", [[np.nan, 0.0]]), ("tags", [-2, 0])]
 )
 def test_damaged_labels(kind, labels):
-    assert not KEEPERS[kind].valid(np.array(labels), 2)
+    assert not KINDS[kind].keeper.valid(np.array(labels), 2)

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from auxrnn.errors import InputError
-from auxrnn.own import labelling
-from auxrnn.own.labelling import Labelling
+from auxrnn.targets import labelling
+from auxrnn.targets.labelling import Labelling
 
 
 def number(labels, kind="auto"):

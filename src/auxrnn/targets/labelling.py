@@ -1,14 +1,62 @@
-"""Class labels while they come: one kind throughout, numbered in the order of their first row."""
+"""Class labels as a file has them: cells and items of arrays as names, all of one kind, numbered as they come."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+import numpy as np
 
 from auxrnn.errors import InputError, check_printable
 from auxrnn.numbers import LONGEST_WHOLE, is_number, whole_number
 from auxrnn.reading import LabelType
 
 MOST_CLASSES = 100_000
+
+UNLABELLED = -1
+"""The label of a step that has none."""
+
+Label = str | tuple[str | float | None, ...]
+"""Of one sequence as a file has it: a class; the names of several; numbers; or a class, or None, for each step."""
+
+
+def label_cell(cell: Any) -> str | None:
+    """A cell as a label: stripped, None where it is empty; whole numbers of Parquet in digits."""
+    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
+        return None
+    if isinstance(cell, float) and cell.is_integer():
+        cell = int(cell)
+    return str(cell).strip() or None
+
+
+def class_cell(cell: Any, where: str, list_hint: str = "") -> str | None:
+    """A cell as the name of a class, which Parquet may hold as anything. list_hint: what to do about a list."""
+    if cell is not None and not isinstance(cell, str | int | float):
+        raise InputError(
+            f"{where}: expected a text or a whole number as label, got {type(cell).__name__} {str(cell)[:40]}."
+            f"{list_hint if isinstance(cell, list) else ''}"
+        )
+    return label_cell(cell)
+
+
+def class_item(item: Any, where: str) -> str | None:
+    """An item of an array as the name of a class; None for NaN and an empty text."""
+    label = item.reshape(()).item() if isinstance(item, np.ndarray) else item.item()
+    if isinstance(label, bytes):
+        try:
+            label = label.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(f"{where}: expected a label in UTF-8, got the bytes {label!r}.") from error
+    if isinstance(label, float):
+        if np.isnan(label):
+            return None
+        if not label.is_integer():
+            raise InputError(
+                f"{where}: expected a class as label, got {label}: these look like measured values. To predict them as "
+                "numbers say --target value."
+            )
+        label = int(label)
+    return str(label).strip() or None
 
 
 class Labelling:
