@@ -13,7 +13,6 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tokenize import TokenError
 from typing import IO, Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from numpy.lib import format as npy
 from auxrnn.batch import InputSpec
 from auxrnn.data.dataset import SequenceData
 from auxrnn.data.idx import read_idx
+from auxrnn.data.npy import LARGEST_ITEM, parse_header
 from auxrnn.data.pictures import as_seen, opened_image, upright_size
 from auxrnn.data.texts import read_csv, read_lines
 from auxrnn.errors import InputError
@@ -33,7 +33,6 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 ARRAY_SUFFIXES = (".npy", ".npz")
 TEXT_SUFFIXES = (".txt", ".csv")
 NPZ_NAMES = ("inputs", "X", "x")
-LARGEST_ARRAY = 2**31  # bytes
 
 Array = npt.NDArray[Any]
 
@@ -163,33 +162,22 @@ def _read_array(path: Path) -> Array:
                     return _whole(inner, member.file_size, path)
     except InputError:
         raise
-    except (
-        ValueError,
-        OSError,
-        EOFError,
-        MemoryError,
-        SyntaxError,
-        TokenError,
-        RuntimeError,
-        zlib.error,
-        zipfile.BadZipFile,
-    ) as error:
+    except (ValueError, OSError, EOFError, MemoryError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: expected a NumPy file of plain numbers, found: {error}.") from error
 
 
 def _whole(stream: IO[bytes], size: int, path: Path) -> Array:
     """The array in a stream of `size` bytes; InputError, before any memory is taken, where it announces more."""
+    shape, _, dtype = parse_header(stream)
+    announced = math.prod(shape) * dtype.itemsize
+    if any(isinstance(number, bool) for number in shape) or not 0 <= announced <= min(size, LARGEST_ITEM):
+        raise InputError(
+            f"{path}: expected a NumPy file of plain numbers, found one of {size:,} bytes that announces shape "
+            f"{shape} of {dtype}."
+        )
+    stream.seek(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that Python 2 wrote it
-        version = npy.read_magic(stream)
-        shape, _, dtype = (npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0)(stream)
-        announced = math.prod(shape) * dtype.itemsize
-        if any(isinstance(number, bool) for number in shape) or not 0 <= announced <= min(size, LARGEST_ARRAY):
-            raise InputError(
-                f"{path}: expected a NumPy file of plain numbers, found one of {size:,} bytes that announces shape "
-                f"{shape} of {dtype}."
-            )
-        stream.seek(0)
         return np.asarray(npy.read_array(stream, allow_pickle=False))
 
 

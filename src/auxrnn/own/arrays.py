@@ -2,28 +2,25 @@
 
 y is (N,) classes or values, (N, K) values or 0 and 1 for each of several classes, or (N, T) a class for each step.
 
-Read sequence by sequence from the file itself, so that memory does not grow with it. Nothing is ever unpickled.
+Read sequence by sequence, so that memory does not grow with the file.
 """
 
 from __future__ import annotations
 
-import math
-import warnings
 import zipfile
 import zlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tokenize import TokenError
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.lib import format as npy
 
 from auxrnn.arrays import doubtful_layout
+from auxrnn.data.npy import ArrayFile, checked_header, read_header
 from auxrnn.errors import InputError
 from auxrnn.own.encodings import check_expansion
-from auxrnn.own.rows import Array, Form, Row, Split
+from auxrnn.own.rows import Form, Row, Split
 from auxrnn.own.split_names import split_named
 from auxrnn.targets import KINDS, Target
 from auxrnn.targets.labelling import Label
@@ -38,80 +35,11 @@ ROLES = {
 }
 """What arrays are called, by what they are; with a split before or behind: `X_train`, `test_labels`."""
 SPLITS: tuple[Split | None, ...] = ("train", "validation", "test", None)
-LARGEST_SEQUENCE = 2**31  # bytes
-MOST_CODE_POINT = 0x10FFFF
 
 
 @dataclass(frozen=True)
-class ArrayFile:
-    """One array in a .npy file, or in a member of an .npz file."""
-
-    path: Path
-    member: str | None
-    shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    bytes: int  # of the file or member, as it says
-
-    @property
-    def where(self) -> str:
-        return str(self.path) if self.member is None else f"{self.path}, {self.member}"
-
-    def items(self, skip: int = 0) -> Iterator[Array]:
-        """The items along the first dimension, one after the other."""
-        size = math.prod(self.shape[1:]) * self.dtype.itemsize
-        if size > LARGEST_SEQUENCE:
-            raise InputError(f"{self.where}: expected sequences of at most 2 GiB, got shape {self.shape}.")
-        try:
-            with self._opened() as stream:
-                _header(stream, self.where)
-                if size > self.bytes and skip < self.shape[0]:
-                    raise InputError(
-                        f"{self.where}: expected items of {size:,} bytes, found {self.bytes:,} bytes in all."
-                    )
-                stream.seek(skip * size, 1)
-                for index in range(skip, self.shape[0]):
-                    data = stream.read(size)
-                    if len(data) != size:
-                        raise InputError(f"{self.where}: expected {self.shape[0]} items, the file ends at {index}.")
-                    if self.dtype.kind == "U" and (np.frombuffer(data, np.uint32) > MOST_CODE_POINT).any():
-                        raise InputError(f"{self.where}: expected texts, found numbers that are no characters.")
-                    yield np.frombuffer(data, self.dtype).reshape(self.shape[1:])
-        except (OSError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise InputError(f"{self.where}: expected a whole NumPy file, found: {error}.") from error
-
-    def whole(self) -> Array:
-        """The array itself, for what is small."""
-        count = math.prod(self.shape)
-        if count * self.dtype.itemsize > LARGEST_SEQUENCE:
-            raise InputError(f"{self.where}: expected at most 2 GiB of labels, got shape {self.shape}.")
-        found = list(self.items())
-        return np.array(found, self.dtype).reshape(self.shape) if found else np.empty(self.shape, self.dtype)
-
-    def _opened(self) -> Any:
-        if self.member is None:
-            return open(self.path, "rb")
-        return _Member(self.path, f"{self.member}.npy")
-
-
-class _Member:
-    """A member of a zip file, opened with the file and closed with it."""
-
-    def __init__(self, path: Path, name: str) -> None:
-        self._path, self._name = path, name
-
-    def __enter__(self) -> IO[bytes]:
-        self._archive = zipfile.ZipFile(self._path)
-        self._stream = self._archive.open(self._name)
-        return self._stream
-
-    def __exit__(self, *_: object) -> None:
-        self._stream.close()
-        self._archive.close()
-
-
-@dataclass(frozen=True)
-class Part:
-    """Arrays that belong together: inputs, labels (None to predict), lengths of padded sequences."""
+class ArraySplit:
+    """Arrays of one split: inputs, labels (None to predict), lengths of padded sequences."""
 
     inputs: ArrayFile
     labels: ArrayFile | None
@@ -126,7 +54,7 @@ class ArrayReader:
     kind: of the target that y is. notes: what is not read.
     """
 
-    parts: tuple[Part, ...]
+    parts: tuple[ArraySplit, ...]
     kind: str = "class"
     notes: tuple[str, ...] = ()
 
@@ -194,7 +122,7 @@ def find_arrays(path: Path, *, labelled: bool = True, kind: str = "class") -> Ar
                 for name, file in _beside(path).items()
                 if file.is_file()
             }
-    parts = tuple(_checked(part, KINDS[kind]) for part in _parts(arrays, path, labelled))
+    parts = tuple(_checked(part, KINDS[kind]) for part in _splits(arrays, path, labelled))
     for part in parts[1:]:
         if (part.inputs.dtype == np.uint8) != (parts[0].inputs.dtype == np.uint8):
             raise InputError(
@@ -233,7 +161,7 @@ def _unknown(names: Collection[str]) -> list[str]:
     return unknown if len(unknown) < len(names) else []
 
 
-def _parts(arrays: dict[str, ArrayFile], path: Path, labelled: bool) -> list[Part]:
+def _splits(arrays: dict[str, ArrayFile], path: Path, labelled: bool) -> list[ArraySplit]:
     found = []
     named = {name: role for name in arrays if (role := _role(name))}
     for split in SPLITS:
@@ -243,7 +171,7 @@ def _parts(arrays: dict[str, ArrayFile], path: Path, labelled: bool) -> list[Par
         if inputs is None and not labelled and split is None and len(arrays) == 1:
             inputs = next(iter(arrays.values()))
         if inputs is not None and (labels is not None or not labelled):
-            found.append(Part(inputs, labels if labelled else None, lengths, split))
+            found.append(ArraySplit(inputs, labels if labelled else None, lengths, split))
     if not found:
         wanted = "arrays X and y, or X_train, y_train, X_test and y_test" if labelled else "an array X"
         beside = f", or its labels in {_beside(path)['y'].name}" if path.suffix == ".npy" and labelled else ""
@@ -271,7 +199,7 @@ def _one(arrays: dict[str, ArrayFile], names: list[str], path: Path) -> ArrayFil
     return arrays[names[0]] if names else None
 
 
-def _checked(part: Part, target: type[Target]) -> Part:
+def _checked(part: ArraySplit, target: type[Target]) -> ArraySplit:
     array = part.inputs
     if array.dtype.kind not in "fiub":
         raise InputError(f"{array.where}: expected numbers, found {array.dtype}.")
@@ -317,39 +245,8 @@ def _members(path: Path) -> tuple[dict[str, ArrayFile], list[str]]:
                 if name not in unknown:
                     check_expansion(f"{path}, {info.filename}", info.compress_size, info.file_size)
                     with archive.open(info) as stream:
-                        shape, dtype = _header(stream, f"{path}, {info.filename}")
+                        shape, dtype = checked_header(stream, f"{path}, {info.filename}")
                     found[name] = ArrayFile(path, name, shape, dtype, info.file_size)
     except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise InputError(f"{path}: expected a NumPy .npz file, found: {error}.") from error
     return found, unknown
-
-
-def read_header(path: Path) -> ArrayFile:
-    try:
-        with path.open("rb") as stream:
-            shape, dtype = _header(stream, str(path))
-    except OSError as error:
-        raise InputError(f"{path}: expected a file that can be read, found: {error.strerror}.") from error
-    return ArrayFile(path, None, shape, dtype, path.stat().st_size)
-
-
-def _header(stream: Any, where: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and type, leaving the stream at the numbers; InputError for what needs unpickling."""
-    try:
-        version = npy.read_magic(stream)
-        read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that Python 2 wrote it
-            shape, fortran, dtype = read(stream)
-    except (ValueError, EOFError, SyntaxError, TokenError, RecursionError, MemoryError) as error:
-        raise InputError(f"{where}: expected a NumPy array, found: {error}.") from error
-    if dtype.hasobject or dtype.fields:
-        raise InputError(
-            f"{where}: expected plain numbers or texts, found Python objects or records, which are never unpickled. "
-            'Labels from pandas: save y.astype(str); numbers: save X.astype("float32").'
-        )
-    if fortran and len(shape) > 1:
-        raise InputError(f"{where}: expected rows one after the other, found columns. Save np.ascontiguousarray(X).")
-    if dtype.itemsize == 0 or any(isinstance(size, bool) or size < 0 for size in shape):
-        raise InputError(f"{where}: expected a NumPy array, found one of {dtype} and shape {shape}.")
-    return tuple(shape), dtype

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from auxrnn.errors import InputError
 from auxrnn.own.columns import PATH_NAMES, holds_words, named, row_numbers, split_column, unread_notes
-from auxrnn.own.labels import label_columns
+from auxrnn.own.labels import LabelColumns, label_columns, with_labels
 from auxrnn.own.media import Medium, is_known, kind_of, medium_of
 from auxrnn.own.rows import Form, Row, Split
 from auxrnn.own.split_names import split_of
 from auxrnn.own.tables import Table
-from auxrnn.reading import ReadingOptions, join_names
+from auxrnn.reading import ReadingOptions
 from auxrnn.targets import KINDS
 from auxrnn.targets.labelling import Label, label_cell
 
@@ -33,29 +33,26 @@ class Entry:
 class FileReader:
     """One sequence a file. source: what lists them, e.g. "folder of classes". table: the list, where it is one.
 
-    columns: what its columns are for.
+    label: the columns of its labels.
     """
 
     entries: tuple[Entry, ...]
     medium: Medium
     source: str
     notes: tuple[str, ...] = ()
-    target: str = "class"
-    labels: tuple[str, ...] = ()
     table: Table | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
+    label: LabelColumns | None = None
 
     @property
     def form(self) -> Form:
         form = self.medium.form
-        return replace(
+        form = replace(
             form,
             description=f"{self.source}: {form.description}",
             notes=(*self.notes, *form.notes),
-            columns={**form.columns, **self.columns},
-            target=self.target,
-            labels=self.labels,
+            columns={**form.columns, **({"rows": "files"} if self.table else {})},
         )
+        return with_labels(form, self.label)
 
     @property
     def files(self) -> list[Path]:
@@ -100,10 +97,8 @@ def find_list_reader(table: Table, options: ReadingOptions) -> FileReader:
         tuple(entries),
         medium_of([entry.path for entry in entries], options),
         f"list of files (path {column!r}, {label}" + (f", split {split!r})" if split else ")"),
-        target=label.kind,
-        labels=label.values,
         table=table,
-        columns={"rows": "files", "label": join_names(label.names)},
+        label=label,
         notes=unread_notes(table, [column, split, *label.names], row_numbers(table), ""),
     )
 

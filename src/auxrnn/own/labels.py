@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from auxrnn.errors import InputError
 from auxrnn.own.columns import label_named
+from auxrnn.own.rows import Form
 from auxrnn.own.tables import Table
-from auxrnn.reading import ReadingOptions
+from auxrnn.reading import ReadingOptions, join_names
 from auxrnn.targets import KINDS, Target
 from auxrnn.targets.labelling import Label
 
@@ -66,3 +67,11 @@ def label_columns(table: Table, options: ReadingOptions, *, used: Sequence[str] 
             "--target classes (0 or 1 for each class) or --target value (numbers)."
         )
     return LabelColumns(names, places, options.kind, table.decimal)
+
+
+def with_labels(form: Form, label: LabelColumns | None) -> Form:
+    """The form of sequences that have the labels in such columns; as it is where they have none."""
+    if label is None:
+        return form
+    columns = {**form.columns, "label": join_names(label.names)}
+    return replace(form, columns=columns, target=label.kind, labels=label.values)

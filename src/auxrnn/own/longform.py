@@ -27,7 +27,7 @@ from auxrnn.own.columns import (
     time_named,
     unread_notes,
 )
-from auxrnn.own.labels import LabelColumns, label_columns
+from auxrnn.own.labels import LabelColumns, label_columns, with_labels
 from auxrnn.own.rows import Array, Form, Row
 from auxrnn.own.split_names import split_of
 from auxrnn.own.tables import Table
@@ -60,18 +60,15 @@ class LongFormReader:
         key = f"id {self.id!r}, " if self.id else ""
         cut = f", cut into windows of {self.window:,} rows" if self.window else ""
         columns = {"id": self.id or "", "time": self.time or ""}  # a file to predict has none either
-        return Form(
+        form = Form(
             f"long-form table ({key}{by}, {self.label or 'no label'}){cut}",
             "values",
             len(self.features),
             channel_names=self.features,
-            columns={"rows": "steps", "features": join_names(self.features)}
-            | columns
-            | ({"label": join_names(self.label.names)} if self.label else {}),
-            target=self.label.kind if self.label else "class",
-            labels=self.label.values if self.label else (),
+            columns={"rows": "steps", "features": join_names(self.features), **columns},
             notes=self.notes,
         )
+        return with_labels(form, self.label)
 
     @property
     def files(self) -> list[Path]:

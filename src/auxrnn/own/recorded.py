@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from auxrnn.arrays import doubtful_layout
+from auxrnn.data.npy import ArrayFile, read_header
 from auxrnn.errors import InputError
-from auxrnn.own.arrays import ArrayFile, read_header
 from auxrnn.own.longform import find_long_form_reader
 from auxrnn.own.roles import with_roles
 from auxrnn.own.rows import Array, Form

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,13 +26,12 @@ from auxrnn.own.columns import (
     unread_notes,
 )
 from auxrnn.own.encodings import inner_suffix
-from auxrnn.own.labels import LabelColumns, label_columns
-from auxrnn.own.rows import Array, Form, Row
-from auxrnn.own.split_names import split_of
+from auxrnn.own.labels import label_columns, with_labels
+from auxrnn.own.rows import Array, Form
+from auxrnn.own.rowwise import RowwiseReader
 from auxrnn.own.tables import Table
 from auxrnn.reading import ReadingOptions, join_names
 from auxrnn.targets import KINDS
-from auxrnn.targets.labelling import label_cell
 
 FEWEST_STEPS = 16
 """Columns of numbers from which a table is taken for one of a series a row without being told."""
@@ -41,37 +39,27 @@ FEWEST_STEPS = 16
 _NUMBERED = re.compile(r"(.*?)([0-9]+)")
 
 
-@dataclass(frozen=True)
-class SeriesReader:
+@dataclass(frozen=True, kw_only=True)
+class SeriesReader(RowwiseReader):
     """Each row a sequence. Empty cells behind the last number of a row are no part of it.
 
     lists: whether each of `features` holds lists, a channel or several; else each is a step of one channel.
     """
 
-    table: Table
     features: tuple[str, ...]
     lists: bool
-    label: LabelColumns | None
-    split: str | None = None
-    notes: tuple[str, ...] = ()
 
     @cached_property
     def form(self) -> Form:
         where = f"lists {', '.join(map(repr, self.features))}" if self.lists else "a column a step"
-        return Form(
+        form = Form(
             f"table of series ({where}, {self.label or 'no label'})",
             "values",
             self._channels,
-            columns={"rows": "series", "features": join_names(self.features)}
-            | ({"label": join_names(self.label.names)} if self.label else {}),
-            target=self.label.kind if self.label else "class",
-            labels=self.label.values if self.label else (),
+            columns={"rows": "series", "features": join_names(self.features)},
             notes=self.notes,
         )
-
-    @property
-    def files(self) -> list[Path]:
-        return [self.table.path]
+        return with_labels(form, self.label)
 
     @property
     def _channels(self) -> int:
@@ -86,16 +74,8 @@ class SeriesReader:
     def _places(self) -> list[int]:
         return [self.table.places[name] for name in self.features]
 
-    def rows(self, skip: int = 0) -> Iterator[Row]:
-        split = None if self.split is None else self.table.places[self.split]
-        for number, cells in self.table.rows(skip):
-            where = f"{self.table.path}, row {number}"
-            yield Row(
-                where,
-                self._joined(cells, where) if self.lists else self._across(cells, where),
-                None if self.label is None else self.label.label(cells, where),
-                None if split is None else split_of(label_cell(cells[split]) or "", where),
-            )
+    def sequence(self, cells: Sequence[Any], where: str) -> Array:
+        return self._joined(cells, where) if self.lists else self._across(cells, where)
 
     def _across(self, cells: Sequence[Any], where: str) -> Array:
         """The steps (T, 1) that stand in one row."""
@@ -139,7 +119,8 @@ def find_series_reader(table: Table, options: ReadingOptions, *, labelled: bool 
     lists = features[0] in _lists(table, frozenset(names), written=True)
     if not lists and any(is_missing(cells[table.places[features[-1]]]) for cells in table.sample):
         notes.append("Empty cells at the end of a row are taken for the end of a shorter series.")
-    reader = SeriesReader(table, features, lists, label, split, (*notes, *header_notes(table, options)))
+    notes += header_notes(table, options)
+    reader = SeriesReader(table=table, features=features, lists=lists, label=label, split=split, notes=tuple(notes))
     return replace(reader, notes=(*reader.notes, *_layout_notes(reader)))
 
 

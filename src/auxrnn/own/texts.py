@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 from auxrnn.errors import InputError
 from auxrnn.own.columns import (
@@ -22,64 +22,44 @@ from auxrnn.own.columns import (
     unread_notes,
 )
 from auxrnn.own.delimited import LARGEST_CELL
-from auxrnn.own.labels import LabelColumns, label_columns
-from auxrnn.own.rows import Form, Row
-from auxrnn.own.split_names import split_of
+from auxrnn.own.labels import label_columns, with_labels
+from auxrnn.own.rows import Form
+from auxrnn.own.rowwise import RowwiseReader
 from auxrnn.own.tables import Table
-from auxrnn.reading import ReadingOptions, join_names
+from auxrnn.reading import ReadingOptions
 from auxrnn.targets import KINDS
 
 
-@dataclass(frozen=True)
-class TextReader:
-    """The rows of a table as texts, read by characters. label is None where the file is to be predicted only.
+@dataclass(frozen=True, kw_only=True)
+class TextReader(RowwiseReader):
+    """The rows of a table as texts, read by characters.
 
     Ends of lines of any kind are one character, as in files of texts and in streams.
     """
 
-    table: Table
     text: str
-    label: LabelColumns | None
-    split: str | None = None
-    notes: tuple[str, ...] = ()
 
     @property
     def form(self) -> Form:
         names = f"text {self.text!r}" + (f", {self.label}" if self.label else "")
-        return Form(
+        form = Form(
             f"table of texts ({names}" + (f", split {self.split!r})" if self.split else ")"),
             "characters",
             dtype="uint16",
-            columns={"rows": "texts", "text": self.text}
-            | ({"label": join_names(self.label.names)} if self.label else {}),
-            target=self.label.kind if self.label else "class",
-            labels=self.label.values if self.label else (),
+            columns={"rows": "texts", "text": self.text},
             notes=self.notes,
         )
+        return with_labels(form, self.label)
 
-    @property
-    def files(self) -> list[Path]:
-        return [self.table.path]
-
-    def rows(self, skip: int = 0) -> Iterator[Row]:
-        places, path = self.table.places, self.table.path
-        text = places[self.text]
-        split = None if self.split is None else places[self.split]
-        for number, cells in self.table.rows(skip):
-            where = f"{path}, row {number}"
-            content = "" if cells[text] is None else cells[text]
-            if not isinstance(content, str):
-                raise InputError(
-                    f"{where}: expected a text in {self.text!r}, got {type(content).__name__} {content!r}."
-                )
-            if len(content) > LARGEST_CELL:
-                raise InputError(f"{where}: expected a text of at most {LARGEST_CELL:,} characters, got a longer one.")
-            yield Row(
-                where,
-                content.replace("\r\n", "\n").replace("\r", "\n"),
-                None if self.label is None else self.label.label(cells, where),
-                None if split is None else split_of(str(cells[split]), where),
-            )
+    def sequence(self, cells: Sequence[Any], where: str) -> str:
+        content = cells[self.table.places[self.text]]
+        if content is None:
+            return ""
+        if not isinstance(content, str):
+            raise InputError(f"{where}: expected a text in {self.text!r}, got {type(content).__name__} {content!r}.")
+        if len(content) > LARGEST_CELL:
+            raise InputError(f"{where}: expected a text of at most {LARGEST_CELL:,} characters, got a longer one.")
+        return content.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def find_text_reader(table: Table, options: ReadingOptions, *, labelled: bool = True) -> TextReader:
@@ -111,4 +91,5 @@ def find_text_reader(table: Table, options: ReadingOptions, *, labelled: bool = 
     if text in names:
         raise InputError(f"{table.path}: expected different columns as --text and --label, got {text!r} for both.")
     notes = unread_notes(table, [text, split, *names], counting, "") if labelled else ()
-    return TextReader(table, text, label, split, (*notes, *header_notes(table, options)))
+    notes = (*notes, *header_notes(table, options))
+    return TextReader(table=table, text=text, label=label, split=split, notes=notes)
