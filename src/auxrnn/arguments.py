@@ -13,7 +13,7 @@ import yaml
 from jsonargparse import ArgumentParser
 
 from auxrnn.config import GROUPS, MODELS, RunConfig, recipe_settings
-from auxrnn.data.presets import is_own
+from auxrnn.data.presets import path_of
 from auxrnn.errors import InputError, did_you_mean
 from auxrnn.files import NUMBER, parse_yaml, read_description
 from auxrnn.grids.records import find_record
@@ -47,7 +47,7 @@ def parse_given(arguments: Sequence[str]) -> tuple[RunConfig, frozenset[str]]:
     given = _in_order(arguments)
     words = [word for word in given if not word.startswith("--print_config")]
     said = vars(parser.parse_args(words, defaults=False))
-    recipe = said.get("recipe") or ("modern" if is_own(said.get("data", RunConfig.data)) else RunConfig.recipe)
+    recipe = said.get("recipe") or ("modern" if path_of(said.get("data", RunConfig.data)) else RunConfig.recipe)
     settings = recipe_settings(recipe, said)
     unlabelled = said.get("unlabelled") or getattr(said.get("reading"), "no_label", None) == "learn"
     if unlabelled and not MODELS[settings["model"]]:

@@ -280,7 +280,8 @@ class Preprocessing:
         if self.kind == "pixels":
             return torch.from_numpy(_own(_as_pixels(item, where)))
         if not self.mean:
-            return torch.from_numpy(_own(item.astype(np.float32, copy=False)))
+            with np.errstate(over="ignore"):  # what is not finite then, a data set refuses
+                return torch.from_numpy(_own(item.astype(np.float32, copy=False)))
         with np.errstate(all="ignore"):
             standardised = np.subtract(item, np.array(self.mean), dtype=np.float64)
             standardised /= np.array(self.scale)

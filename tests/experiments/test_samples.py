@@ -9,7 +9,7 @@ from tests.own_files import write_csv, write_image
 
 from auxrnn.errors import InputError
 from auxrnn.experiments import samples
-from auxrnn.experiments.samples import first_of_each, show_own, show_samples
+from auxrnn.experiments.samples import first_of_each, show_files, show_samples
 from auxrnn.own.importing import import_source
 from auxrnn.reading import ReadingOptions
 
@@ -97,7 +97,7 @@ def test_own_images_as_they_look_by_class(tmp_path, drawn):
     for index, image in enumerate(pixels):
         write_image(tmp_path / "own" / "ab"[index % 2] / f"{index}.png", image)
     for path, options in stored_set(tmp_path, tmp_path / "own"):
-        show_own(path, tmp_path / "a.png", options, 3)
+        show_files(path, tmp_path / "a.png", options, 3)
     for (forms, names), named in drawn:
         assert names == ["a", "a", "b"]
         assert forms[""].tolist() == pixels[[0, 2, 1]].tolist()
@@ -109,7 +109,7 @@ def test_own_values_as_lines_without_those_of_the_test_split(tmp_path, drawn):
     X = np.arange(24.0).reshape(4, 3, 2)
     np.savez(tmp_path / "a.npz", X_train=X, y_train=[1, 0, 1, 0], X_test=X + 100, y_test=[0, 1, 0, 1])
     for path, options in stored_set(tmp_path, tmp_path / "a.npz"):
-        show_own(path, tmp_path / "a.png", options, 99)
+        show_files(path, tmp_path / "a.png", options, 99)
     for (sequences, names), _ in drawn:
         assert names == ["0", "0", "1", "1"]
         assert [sequence.tolist() for sequence in sequences] == X[[1, 3, 0, 2]].tolist()
@@ -119,7 +119,7 @@ def test_own_values_as_lines_without_those_of_the_test_split(tmp_path, drawn):
 def test_own_texts(tmp_path, drawn):
     table = write_csv(tmp_path / "a.csv", "text,label", "héllo,x", "wörld,y", "again,x", "yonder,y")
     for path, options in stored_set(tmp_path, table):
-        show_own(path, tmp_path / "a.png", options, 2)
+        show_files(path, tmp_path / "a.png", options, 2)
     assert [given for given, _ in drawn] == [(["héllo", "wörld"], ["x", "y"])] * 2
 
 
@@ -134,7 +134,7 @@ def test_own_texts(tmp_path, drawn):
 def test_what_own_sequences_of_other_targets_are_called(tmp_path, drawn, target, labels, names):
     np.savez(tmp_path / "a.npz", X=np.random.default_rng(0).random((len(labels), 2)), y=np.array(labels))
     for path, options in stored_set(tmp_path, tmp_path / "a.npz", target=target):
-        show_own(path, tmp_path / "a.png", options)
+        show_files(path, tmp_path / "a.png", options)
         assert drawn[-1][0][1] == names
 
 
@@ -143,4 +143,4 @@ def test_a_stored_text_of_no_known_character_is_refused(tmp_path):
     values = path / "values.bin"
     values.write_bytes(b"\xff" * values.stat().st_size)
     with pytest.raises(InputError, match="2 characters of the set"):
-        show_own(path, tmp_path / "a.png", options)
+        show_files(path, tmp_path / "a.png", options)

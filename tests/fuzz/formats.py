@@ -27,14 +27,15 @@ from auxrnn.arguments import parse_run_config
 from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
 from auxrnn.config import ModelConfig, RunConfig
-from auxrnn.data import archives, cifar, dogs, feeds, idx, inputs, texts
+from auxrnn.data import archives, cifar, dogs, feeds, idx, texts
 from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
 from auxrnn.experiments.arms import read_run
 from auxrnn.grids.records import record_folder
 from auxrnn.inference import measure, predict_logits
+from auxrnn.own import inputs
 from auxrnn.own.importing import JOURNAL, import_source
-from auxrnn.own.loading import load_own
+from auxrnn.own.loading import load_files
 from auxrnn.own.stored import META, open_set
 from auxrnn.own.unlabelled import read_unlabelled
 from auxrnn.persistence import SavedModel, load_model, save_model
@@ -88,7 +89,7 @@ def spent(items: Iterable[Any]) -> None:
 
 def read_own(name: str, folder: Path, **options: Any) -> None:
     """As `auxrnn train` and `evaluate` do, with a network that has learned nothing."""
-    own = load_own(folder / name if name else folder, ReadingOptions(**options), validation_fraction=0.2)
+    own = load_files(folder / name if name else folder, ReadingOptions(**options), validation_fraction=0.2)
     network = build_model(replace(SMALL, model="lstm"), own.train.spec, own.train.target, int(own.train.lengths.max()))
     for data in (own.train, own.test):
         measure(network, data.subset(range(min(len(data), 8))))
@@ -111,7 +112,7 @@ def load_own_once(name: str, files: Callable[[], list[Files]]) -> Any:
     if key not in LOADED:
         with tempfile.TemporaryDirectory() as folder:
             write(Path(folder), files()[0])
-            LOADED[key] = load_own(Path(folder, name), ReadingOptions())
+            LOADED[key] = load_files(Path(folder, name), ReadingOptions())
     return LOADED[key]
 
 
@@ -265,7 +266,7 @@ def read_pictures(kind: str, folder: Path) -> None:
     """As a preset's model predicts from an image, and as the dogs are decoded."""
     for path in sorted(folder.rglob(f"*.{kind}")):
         each(
-            partial(inputs.read_inputs, path, InputSpec("pixels", 3), image_shape=(6, 7)),
+            partial(read_for, path, InputSpec("pixels", 3), image_shape=(6, 7)),
             partial(dogs.decode, path, str(path), 4),
         )
 
@@ -354,11 +355,16 @@ def single_arrays() -> list[Files]:
     return [{"X.npy": npy(values), "y.npy": npy(LABELS)}, {"X.npy": npy(LABELS.reshape(8, 1)), "y.npy": npy(LABELS)}]
 
 
+def read_for(path: Path, spec: InputSpec, **options: Any) -> None:
+    """As a model of such steps predicts from a file."""
+    spent(inputs.read_inputs(path, spec, **options))
+
+
 def read_arrays(name: str, folder: Path) -> None:
     """As a preset's model predicts from it."""
     each(
-        partial(inputs.read_inputs, folder / name, InputSpec("values", 2)),
-        partial(inputs.read_inputs, folder / name, InputSpec("pixels", 1), image_shape=(2, 3)),
+        partial(read_for, folder / name, InputSpec("values", 2)),
+        partial(read_for, folder / name, InputSpec("pixels", 1), image_shape=(2, 3)),
     )
 
 
@@ -421,7 +427,7 @@ def read_idx(folder: Path) -> None:
         each(
             partial(idx.read_idx, path, 3),
             partial(idx.read_idx, path, 1),
-            partial(inputs.read_inputs, path, InputSpec("pixels", 1), image_shape=(3, 4)),
+            partial(read_for, path, InputSpec("pixels", 1), image_shape=(3, 4)),
         )
 
 
@@ -480,7 +486,8 @@ def plain_texts() -> list[Files]:
 
 
 def read_texts(folder: Path) -> None:
-    each(*(partial(inputs.read_texts, path, "aenotw é") for path in sorted(folder.iterdir())))
+    spec = InputSpec("characters", 9)
+    each(*(partial(read_for, path, spec, characters=" aenotwé") for path in sorted(folder.iterdir())))
 
 
 def dog_lists() -> list[Files]:

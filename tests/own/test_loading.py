@@ -7,7 +7,7 @@ import torch
 from auxrnn.data.splits import stratified_split
 from auxrnn.errors import InputError
 from auxrnn.own.importing import import_source
-from auxrnn.own.loading import load_own, verify_own
+from auxrnn.own.loading import load_files, verify_files
 from auxrnn.reading import ReadingOptions
 from own_files import write_csv, write_long_form, write_texts
 
@@ -22,16 +22,16 @@ def same(one, other):
 
 def test_a_stratified_test_split_that_no_seed_moves(tmp_path):
     path = write_long_form(tmp_path, 20)
-    data = load_own(path, OPTIONS)
+    data = load_files(path, OPTIONS)
     assert (len(data.train), len(data.test)) == (16, 4)
     assert data.test.labels.tolist().count(0) == 2
-    same(data.test, load_own(path, OPTIONS, seed=7).test)
+    same(data.test, load_files(path, OPTIONS, seed=7).test)
     assert "20% of each class" in data.findings[-2]
 
 
 def test_the_sources_own_split(tmp_path):
     path = write_csv(tmp_path / "a.csv", "text,label,split", "a,x,test", "bb,y,test", "ccc,x,train", "dddd,y,train")
-    data = load_own(path, OPTIONS)
+    data = load_files(path, OPTIONS)
     assert data.train.lengths.tolist() == [3, 4]
     assert data.test.lengths.tolist() == [1, 2]
     assert data.preprocessing.characters == "cd"
@@ -39,7 +39,7 @@ def test_the_sources_own_split(tmp_path):
 
 def test_channels_are_standardised_on_what_validation_leaves(tmp_path):
     path = write_long_form(tmp_path, 40)
-    data = load_own(path, OPTIONS, validation_fraction=0.25, seed=3)
+    data = load_files(path, OPTIONS, validation_fraction=0.25, seed=3)
     kept, held_out = stratified_split(data.train.labels, 0.25, 3)
     steps = torch.cat([data.train.inputs[index] for index in kept.tolist()])
     np.testing.assert_allclose(steps.mean(0), 0, atol=1e-6)
@@ -51,7 +51,7 @@ def test_a_set_is_the_same_as_its_source(tmp_path):
     path = write_texts(tmp_path, 20)
     import_source(path, tmp_path / "set", OPTIONS, lambda _: None)
     read, mapped = (
-        load_own(place, OPTIONS, limit_train=8, validation_fraction=0.2) for place in (path, tmp_path / "set")
+        load_files(place, OPTIONS, limit_train=8, validation_fraction=0.2) for place in (path, tmp_path / "set")
     )
     same(read.train, mapped.train)
     same(read.test, mapped.test)
@@ -62,7 +62,7 @@ def test_a_set_is_the_same_as_its_source(tmp_path):
 
 
 def test_batches_are_padded_and_standardised(tmp_path):
-    data = load_own(write_long_form(tmp_path, 20), OPTIONS)
+    data = load_files(write_long_form(tmp_path, 20), OPTIONS)
     long, short = (data.train.lengths.tolist().index(length) for length in (4, 2))
     batch = data.train.subset([short, 0, long]).batch([2, 0])
     assert batch.lengths.tolist() == [4, 2]
@@ -73,10 +73,10 @@ def test_batches_are_padded_and_standardised(tmp_path):
 
 def test_the_preprocessing_of_a_model_is_kept(tmp_path):
     path = write_texts(tmp_path, 20)
-    learned = load_own(path, OPTIONS).preprocessing
+    learned = load_files(path, OPTIONS).preprocessing
     other = write_csv(tmp_path / "b.csv", "text,label", *["xyz,up", "zyx,down"] * 5)
-    assert load_own(other, OPTIONS, preprocessing=learned).preprocessing == learned
-    assert load_own(other, OPTIONS, preprocessing=learned).test.inputs[0].tolist() == [0, 0, 0]
+    assert load_files(other, OPTIONS, preprocessing=learned).preprocessing == learned
+    assert load_files(other, OPTIONS, preprocessing=learned).test.inputs[0].tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -88,35 +88,35 @@ def test_the_preprocessing_of_a_model_is_kept(tmp_path):
 )
 def test_splits_that_cannot_be_learned_from(tmp_path, rows, told):
     with pytest.raises(InputError, match=told):
-        load_own(write_csv(tmp_path / "a.csv", "text,label,split", *rows), OPTIONS)
+        load_files(write_csv(tmp_path / "a.csv", "text,label,split", *rows), OPTIONS)
 
 
 def test_too_few_for_a_test_split(tmp_path):
     with pytest.raises(InputError, match="--test_fraction"):
-        load_own(write_texts(tmp_path, 4), ReadingOptions(test_fraction=0.1))
+        load_files(write_texts(tmp_path, 4), ReadingOptions(test_fraction=0.1))
 
 
 def test_a_limit_that_is_refused_is_named(tmp_path):
     with pytest.raises(InputError, match="Expected --limit_train of at least 2, one sequence for each class, got 1"):
-        load_own(write_texts(tmp_path), OPTIONS, limit_train=1)
+        load_files(write_texts(tmp_path), OPTIONS, limit_train=1)
 
 
 def test_one_class_alone_is_told_in_one_sentence(tmp_path):
     path = write_csv(tmp_path / "one.csv", "text,label", "a b,x", "c d,x")
     with pytest.raises(InputError, match=r"one\.csv: expected labels of at least 2 classes, got 1 class"):
-        load_own(path, OPTIONS)
+        load_files(path, OPTIONS)
 
 
 def test_a_stored_set_with_values_that_cannot_be_used(tmp_path):
     path = write_long_form(tmp_path, 20)
     import_source(path, tmp_path / "set", ReadingOptions(), lambda line: None)
-    assert verify_own(tmp_path / "set", ReadingOptions()) == load_own(tmp_path / "set", ReadingOptions()).findings
+    assert verify_files(tmp_path / "set", ReadingOptions()) == load_files(tmp_path / "set", ReadingOptions()).findings
     values = np.memmap(tmp_path / "set" / "values.bin", "float64", "r+")
     for broken in (np.inf, np.nan, values[1]):
         values[0] = broken
         values.flush()
         with pytest.raises(InputError, match=r"set/values\.bin: expected the numbers that were imported"):
-            verify_own(tmp_path / "set", ReadingOptions())
+            verify_files(tmp_path / "set", ReadingOptions())
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_stored_set_with_values_that_cannot_be_used(tmp_path):
 )
 def test_what_a_validation_split_is_for(tmp_path, splits, train, test, told):
     lines = [f"some text {row},{'xy'[row % 2]},{split}" for row, split in enumerate(splits)]
-    own = load_own(write_csv(tmp_path / "a.csv", "text,label,split", *lines), OPTIONS)
+    own = load_files(write_csv(tmp_path / "a.csv", "text,label,split", *lines), OPTIONS)
     assert (len(own.train), len(own.test)) == (train, test)
     assert any(told in line for line in own.findings)
 
@@ -137,4 +137,4 @@ def test_what_a_validation_split_is_for(tmp_path, splits, train, test, told):
 def test_validation_without_training_is_refused(tmp_path):
     path = write_csv(tmp_path / "a.csv", "text,label,split", "a b,x,val", "c d,y,val", "a b,x,val", "c d,y,val")
     with pytest.raises(InputError, match="expected training sequences beside the validation split"):
-        load_own(path, OPTIONS)
+        load_files(path, OPTIONS)

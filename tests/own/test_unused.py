@@ -5,7 +5,7 @@ import pytest
 
 from auxrnn.errors import InputError
 from auxrnn.own.importing import import_source, read_source
-from auxrnn.own.loading import load_own, open_source
+from auxrnn.own.loading import load_files, open_source
 from auxrnn.reading import ReadingOptions
 from own_files import write_csv, write_image, write_long_form, write_texts
 
@@ -86,8 +86,8 @@ def test_an_imported_set_is_as_it_was_imported(tmp_path):
 
 
 def test_the_options_of_a_trained_model_are_nobodys_mistake(tmp_path):
-    learned = load_own(arrays(tmp_path), ReadingOptions(test_fraction=0.5)).preprocessing
-    again = load_own(tmp_path / "a.npz", ReadingOptions(text="foo", test_fraction=0.5), preprocessing=learned)
+    learned = load_files(arrays(tmp_path), ReadingOptions(test_fraction=0.5)).preprocessing
+    again = load_files(tmp_path / "a.npz", ReadingOptions(text="foo", test_fraction=0.5), preprocessing=learned)
     assert len(again.test)
 
 

@@ -28,7 +28,7 @@ from auxrnn.data.splits import limit_stratified, stratified_split
 from auxrnn.errors import InputError
 from auxrnn.numbers import MISSING_WORDS, number_of
 from auxrnn.own.importing import import_source, read_source
-from auxrnn.own.loading import load_own
+from auxrnn.own.loading import load_files
 from auxrnn.own.missing import fill_missing
 from auxrnn.own.recognise import recognise
 from auxrnn.own.stored import open_set
@@ -72,7 +72,7 @@ def test_any_bytes_are_read_or_refused(suffix, content, encoding):
             (part / f"{index}{suffix}").write_bytes(content)
         alone = suffix in (".csv", ".tsv", ".parquet", ".npz", ".npy", ".ts")
         path = folder / "data" / "a" / f"0{suffix}" if alone else folder / "data"
-        load_own(path, ReadingOptions(encoding=encoding))
+        load_files(path, ReadingOptions(encoding=encoding))
 
 
 # Tables ---------------------------------------------------------------------------------------------------------------

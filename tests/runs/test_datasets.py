@@ -8,7 +8,7 @@ import pytest
 
 from auxrnn.arguments import parse_given
 from auxrnn.config import RunConfig
-from auxrnn.data.presets import is_own
+from auxrnn.data.presets import path_of
 from auxrnn.errors import InputError
 from auxrnn.opening import open_model
 from auxrnn.own.importing import import_source
@@ -28,11 +28,11 @@ def train(path, out, *options):
 
 
 def test_what_is_a_path(tmp_path):
-    assert not is_own("mnist")
-    assert not is_own("minst")
-    assert is_own("./minst")
-    assert is_own("reviews.csv")
-    assert is_own(str(tmp_path))
+    assert not path_of("mnist")
+    assert not path_of("minst")
+    assert path_of("./minst")
+    assert path_of("reviews.csv")
+    assert path_of(str(tmp_path))
     assert run_name(RunConfig(data="data/reviews.csv", seed=3)) == "runs/reviews-r-lstm-3"
 
 
@@ -48,7 +48,7 @@ def test_a_folder_with_the_name_of_a_preset_is_pointed_out(tmp_path, monkeypatch
     (tmp_path / "digits").mkdir()
     (line,) = load_data(RunConfig(data="digits", limit_train=20)).findings
     assert line.endswith("./digits")
-    assert is_own("./digits")
+    assert path_of("./digits")
 
 
 def test_options_that_mean_nothing_for_own_files(tmp_path):

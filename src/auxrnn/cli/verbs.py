@@ -209,12 +209,13 @@ def data(options: argparse.Namespace) -> int:
     if options.action == "import":
         return _import(options)
     from auxrnn.data.catalogue import fetch_files, verify
-    from auxrnn.data.presets import is_own
+    from auxrnn.data.presets import path_of
 
     if options.name is None:
         raise InputError(f"Expected a data set to {options.action}, got none; choose from {', '.join(PRESETS)}.")
-    if options.action in ("verify", "show") and is_own(options.name):
-        return _verify_own(options) if options.action == "verify" else _show_own(options)
+    path = path_of(options.name)
+    if options.action in ("verify", "show") and path is not None:
+        return _verify_files(path, options) if options.action == "verify" else _show_files(path, options)
     if options.action == "fetch":
         for path in fetch_files(options.name, options.data_dir):
             print(path)
@@ -234,21 +235,20 @@ def data(options: argparse.Namespace) -> int:
     return 0 if all(check.state == "ok" for check in checks) else FAILED
 
 
-def _verify_own(options: argparse.Namespace) -> int:
+def _verify_files(path: Path, options: argparse.Namespace) -> int:
     """Read all of a person's own files or imported set, and say what is there."""
-    from auxrnn.own.loading import verify_own
+    from auxrnn.own.loading import verify_files
 
-    for line in verify_own(Path(options.name), _reading(options)):
+    for line in verify_files(path, _reading(options)):
         print(line)
     return 0
 
 
-def _show_own(options: argparse.Namespace) -> int:
-    from auxrnn.experiments.samples import show_own
+def _show_files(path: Path, options: argparse.Namespace) -> int:
+    from auxrnn.experiments.samples import show_files
 
-    path = Path(options.name)
     out = Path(options.out or f"{path.resolve().stem}.png")
-    show_own(path, out, _reading(options), options.count)
+    show_files(path, out, _reading(options), options.count)
     print(out)
     return 0
 

@@ -140,6 +140,7 @@ def find_preset(name: str) -> Preset:
     return PRESETS[name]
 
 
-def is_own(data: str) -> bool:
-    """Whether a run's data are a path: no preset is called so, and it is there or looks like one."""
-    return data not in PRESETS and (Path(data).exists() or "/" in data or "." in data)
+def path_of(data: str) -> Path | None:
+    """The path that a run's data are: no preset is called so, and it is there or looks like one. None for a name."""
+    path = Path(data)
+    return path if data not in PRESETS and (path.exists() or "/" in data or "." in data) else None

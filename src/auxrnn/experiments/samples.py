@@ -48,7 +48,7 @@ def show_samples(name: str, out: Path, data_dir: str | None = None, count: int =
         sheet_of_images(out, forms, names, title=title, levels=levels)
 
 
-def show_own(path: Path, out: Path, options: ReadingOptions, count: int = COUNT) -> None:
+def show_files(path: Path, out: Path, options: ReadingOptions, count: int = COUNT) -> None:
     """Draw `count` sequences of a person's own files or stored set, but none that these name as test data.
 
     The first of each class in turn, as `show_samples` does; simply the first where a sequence has other labels than one

@@ -21,7 +21,6 @@ from auxrnn.build import build_model
 from auxrnn.card import shown
 from auxrnn.config import OWN_CORE, RunConfig
 from auxrnn.data.dataset import SequenceData
-from auxrnn.data.presets import is_own
 from auxrnn.errors import InputError
 from auxrnn.runs.datasets import load_data
 from auxrnn.runs.folder import FREE, flat_settings
@@ -65,7 +64,7 @@ def tune(
     loaded = load_data(config)
     for line in loaded.findings:
         say(line)
-    if given is not None and is_own(config.data):
+    if given is not None and loaded.path is not None:
         config, _ = sensible_settings(config, loaded.sequences.train, given)
     train, validation = split_data(loaded.sequences, config)
     study = open_study(config, study_file)

@@ -25,7 +25,7 @@ SPLIT_SEED = 0  # of the test split, whatever the run's own seed: all runs are m
 
 
 @dataclass(frozen=True)
-class OwnData:
+class FileData:
     """Training and test sequences of a person's own files, and the preprocessing that made them. findings: lines to
     show before training. form, options: what the source is and how it was read, for reading others like it.
     """
@@ -60,7 +60,7 @@ def open_source(path: Path, options: ReadingOptions, *, like: bool = False) -> S
     return stored
 
 
-def load_own(
+def load_files(
     path: Path,
     options: ReadingOptions,
     *,
@@ -70,7 +70,7 @@ def load_own(
     seed: int = 0,
     preprocessing: Preprocessing | None = None,
     target: Target | None = None,
-) -> OwnData:
+) -> FileData:
     """The sequences of a file, a folder or a stored set.
 
     The test split is the source's own, else `options.test_fraction` of each class drawn with a fixed seed. limit_train,
@@ -94,7 +94,7 @@ def load_own(
         told,
         describe_preprocessing(stored, preprocessing.mean, preprocessing.scale, len(preprocessing.characters)),
     ]
-    return OwnData(
+    return FileData(
         TrainTest(_data(stored, train, preprocessing, target, path), _data(stored, test, preprocessing, target, path)),
         preprocessing,
         stored.form,
@@ -103,11 +103,11 @@ def load_own(
     )
 
 
-def verify_own(path: Path, options: ReadingOptions) -> tuple[str, ...]:
+def verify_files(path: Path, options: ReadingOptions) -> tuple[str, ...]:
     """Read every sequence as a training would, and say what is there; InputError at the first that cannot be used."""
     if is_set(path):
         verify_values(path)
-    own = load_own(path, options)
+    own = load_files(path, options)
     for part in (own.train, own.test):
         for index in range(len(part)):
             part.inputs[index]

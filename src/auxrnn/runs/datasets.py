@@ -7,13 +7,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from auxrnn.config import RunConfig
 from auxrnn.data.catalogue import load
 from auxrnn.data.dataset import SequenceData, TrainTest
 from auxrnn.data.options import DataOptions
-from auxrnn.data.presets import PRESETS, is_own
+from auxrnn.data.presets import PRESETS, path_of
 from auxrnn.errors import InputError, did_you_mean
-from auxrnn.own.loading import load_own
+from auxrnn.own.loading import load_files
 from auxrnn.own.roles import with_roles
 from auxrnn.own.rows import Form
 from auxrnn.own.stored import UNFIT, form_of
@@ -22,14 +24,15 @@ from auxrnn.preprocessing import Preprocessing
 from auxrnn.reading import ReadingOptions
 from auxrnn.targets import Target
 
-FOR_OWN = ("limit_train", "limit_test")
+FOR_FILES = ("limit_train", "limit_test")
+"""Options of a preset that files of one's own have too."""
 
 
 @dataclass(frozen=True)
 class RunData:
     """sequences: to learn from and to test on. preprocessing: what was done to the raw ones, None for pixels of a
     preset. facts: what the model keeps to read others like them. findings: lines to show before training. unlabelled:
-    for the auxiliary losses alone.
+    for the auxiliary losses alone. path: of a person's own files, None for a preset.
     """
 
     sequences: TrainTest
@@ -37,58 +40,65 @@ class RunData:
     facts: dict[str, Any]
     findings: tuple[str, ...] = ()
     unlabelled: SequenceData | None = None
+    path: Path | None = None
 
 
 def run_name(config: RunConfig) -> str:
     """The folder of a run that was given none."""
-    name = Path(config.data).resolve().stem if is_own(config.data) else config.data
-    return f"runs/{name}-{config.model}-{config.seed}"
+    path = path_of(config.data)
+    return f"runs/{config.data if path is None else path.resolve().stem}-{config.model}-{config.seed}"
 
 
 def load_data(config: RunConfig) -> RunData:
     """The data of a run; InputError for options that mean nothing for them."""
+    path = path_of(config.data)
+    return _load_preset(config) if path is None else _load_files(path, config)
+
+
+def _load_preset(config: RunConfig) -> RunData:
+    if config.data not in PRESETS:
+        raise InputError(
+            f"{config.data}: expected a file, a folder or one of {', '.join(PRESETS)}, found nothing there."
+            f"{did_you_mean(config.data, PRESETS)}"
+        )
+    for name in [*(["unlabelled"] if config.unlabelled is not None else []), *config.reading.given]:
+        raise InputError(f"{config.data}: expected no --{name}, which is for files of your own; leave it out.")
     options = DataOptions.of_run(config)
-    if not is_own(config.data):
-        if config.data not in PRESETS:
-            raise InputError(
-                f"{config.data}: expected a file, a folder or one of {', '.join(PRESETS)}, found nothing there."
-                f"{did_you_mean(config.data, PRESETS)}"
-            )
-        if config.unlabelled is not None:
-            raise InputError(f"{config.data}: expected no --unlabelled, which is for files of your own; leave it out.")
-        for name in config.reading.given:
-            raise InputError(f"{config.data}: expected no --{name}, which is for files of your own; leave it out.")
-        sequences = load(config.data, config.data_dir, options, seed=config.seed)
-        characters = sequences.test.characters
-        preprocessing = Preprocessing("characters", characters=characters) if characters else None
-        told = options.to_dict()
-        return RunData(sequences, preprocessing, {"data_options": told} if told else {}, _namesake(config.data))
-    for name in options.to_dict():
-        if name not in FOR_OWN:
+    sequences = load(config.data, config.data_dir, options, seed=config.seed)
+    characters = sequences.test.characters
+    preprocessing = Preprocessing("characters", characters=characters) if characters else None
+    told = options.to_dict()
+    return RunData(sequences, preprocessing, {"data_options": told} if told else {}, _namesake(config.data))
+
+
+def _load_files(path: Path, config: RunConfig) -> RunData:
+    options = DataOptions.of_run(config).to_dict()
+    for name in options:
+        if name not in FOR_FILES:
             raise InputError(f"{config.data}: expected no {name} for files of your own; leave {name} out.")
-    own = load_own(
-        Path(config.data),
+    loaded = load_files(
+        path,
         config.reading,
         limit_train=config.limit_train,
         limit_test=config.limit_test,
         validation_fraction=config.validation_fraction,
         seed=config.seed,
     )
-    facts = {"own": {"form": asdict(own.form), "reading": own.options.to_dict(), **options.to_dict()}}
+    form, preprocessing, findings = loaded.form, loaded.preprocessing, loaded.findings
+    facts = {"own": {"form": asdict(form), "reading": loaded.options.to_dict(), **options}}
     parts = []
-    if own.options.no_label == "learn":
-        parts.append((config.data, read_without_label(Path(config.data), own.form, own.options)))
+    if loaded.options.no_label == "learn":
+        parts.append((config.data, read_without_label(path, form, loaded.options)))
     if config.unlabelled is not None:
-        parts.append((config.unlabelled, read_unlabelled(Path(config.unlabelled), own.form, own.options)))
-    if not parts:
-        return RunData(own.sequences, own.preprocessing, facts, own.findings)
-    further, lines = [], []
+        parts.append((config.unlabelled, read_unlabelled(Path(config.unlabelled), form, loaded.options)))
+    further: list[Tensor] = []
     for name, rows in parts:
-        found = [own.preprocessing.sequence(row.sequence, row.where) for row in rows]
-        lines.append(f"Unlabelled  {len(found):,} sequences of {name}, for the auxiliary losses")
+        found = [preprocessing.sequence(row.sequence, row.where) for row in rows]
+        findings += (f"Unlabelled  {len(found):,} sequences of {name}, for the auxiliary losses",)
         further += found
-    unlabelled = SequenceData(" and ".join(name for name, _ in parts), own.train.spec, further)
-    return RunData(own.sequences, own.preprocessing, facts, (*own.findings, *lines), unlabelled)
+    named = " and ".join(name for name, _ in parts)
+    unlabelled = SequenceData(named, loaded.train.spec, further) if parts else None
+    return RunData(loaded.sequences, preprocessing, facts, findings, unlabelled, path)
 
 
 def _namesake(preset: str) -> tuple[str, ...]:
@@ -126,11 +136,10 @@ def load_again(
         options, seed = DataOptions.from_dict(facts.get("data_options", {})), int(facts.get("seed", 0))
     except (TypeError, ValueError, AttributeError) as error:  # InputError is a ValueError
         raise InputError(f"{data}: expected the data options that the model was trained with: {error}") from error
-    if not is_own(data):
+    path = path_of(data)
+    if path is None:
         return load(data, data_dir, options, seed=seed)
     source = source_of(facts)
     reading = ReadingOptions() if source is None else with_roles(source[1], source[0].columns)
     limit = None if source is None else facts["own"].get("limit_test")
-    return load_own(
-        Path(data), reading, limit_test=limit, seed=seed, preprocessing=preprocessing, target=target
-    ).sequences
+    return load_files(path, reading, limit_test=limit, seed=seed, preprocessing=preprocessing, target=target).sequences

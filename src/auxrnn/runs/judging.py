@@ -11,7 +11,7 @@ from torch import Tensor
 
 from auxrnn.config import OWN_CORE, RunConfig
 from auxrnn.data.dataset import SequenceData, TrainTest
-from auxrnn.data.presets import is_own
+from auxrnn.data.presets import path_of
 from auxrnn.floors import Floors, measure_floors
 from auxrnn.persistence import SavedModel
 from auxrnn.runs.folder import RunFolder, read_json
@@ -64,7 +64,7 @@ def remedies(config: RunConfig, folder: RunFolder) -> Remedy:
                 return again("longer", {"max_epochs": 2 * config.max_epochs})
             case "untold" if config.limit_test is not None:
                 return again("tested", {"limit_test": "null"})
-            case "untold" if is_own(config.data) and config.reading.test_fraction < 0.4:
+            case "untold" if path_of(config.data) and config.reading.test_fraction < 0.4:
                 return again("tested", {"test_fraction": 0.4})
         return ""
 

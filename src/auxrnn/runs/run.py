@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from auxrnn.build import build_model
 from auxrnn.config import OWN_CORE, RunConfig
 from auxrnn.data.dataset import SequenceData, TrainTest
-from auxrnn.data.presets import is_own
+from auxrnn.data.presets import path_of
 from auxrnn.errors import InputError, did_you_mean, is_full_memory
 from auxrnn.files import check_outside, is_left_over, remove
 from auxrnn.inference import measure
@@ -93,8 +93,8 @@ def start_run(
         raise InputError(
             f"{folder.path}: expected a new run folder, found what is left of a run; choose another --out."
         )
-    if is_own(config.data):
-        check_outside(folder.path, Path(config.data))
+    if (source := path_of(config.data)) is not None:
+        check_outside(folder.path, source)
     _check_engine(config)
     config, data, tried = _chosen(config, load_data(config), given, say)
     train = data.sequences.train  # what follows is refused before anything is written
@@ -116,7 +116,7 @@ def _chosen(
     config: RunConfig, data: RunData, given: Collection[str] | None, say: Say
 ) -> tuple[RunConfig, RunData, list[str]]:
     """The configuration with what was not `given` chosen by the data, told at once, and what was tried."""
-    if given is None or not (is_own(config.data) or config.recipe == "modern"):
+    if given is None or (data.path is None and config.recipe != "modern"):
         return config, data, []
     for line in data.findings:
         say(line)

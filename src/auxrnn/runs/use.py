@@ -10,20 +10,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
-import torch
-
 from auxrnn.batch import InputSpec
 from auxrnn.card import wilson_interval
 from auxrnn.data.dataset import SequenceData
-from auxrnn.data.inputs import read_inputs, read_texts
 from auxrnn.errors import InputError
 from auxrnn.inference import measure, predict_logits, predict_steps
 from auxrnn.opening import open_model
-from auxrnn.own.rows import Array, Form
+from auxrnn.own.inputs import read_inputs
+from auxrnn.own.rows import Array, Row
 from auxrnn.own.unlabelled import read_unlabelled
 from auxrnn.persistence import SavedModel
-from auxrnn.preprocessing import RawSequences
-from auxrnn.reading import ReadingOptions
+from auxrnn.preprocessing import Preprocessing
 from auxrnn.runs.datasets import load_again, source_of
 from auxrnn.runs.early import early_scores
 from auxrnn.runs.intervals import score_interval
@@ -128,38 +125,26 @@ def _described(spec: InputSpec) -> str:
 def predict_file(path: Path, file: Path) -> Iterator[Answer]:
     """The answers for each sequence in a file."""
     saved = open_model(path)
-    source = source_of(saved.facts)
-    if source is not None:
-        yield from _predict_own(saved, file, *source)
-        return
-    if saved.spec.kind == "characters":
-        named = read_texts(file, "" if saved.preprocessing is None else saved.preprocessing.characters)
-    else:
-        named = read_inputs(file, saved.spec, image_shape=saved.image_shape, order=saved.pixel_order)
-    data = named.data
-    if saved.spec.kind != "characters" and saved.preprocessing is not None:
-        assert isinstance(data.inputs, torch.Tensor)
-        raw = RawSequences(data.inputs.numpy())
-        data = SequenceData(data.name, saved.spec, saved.preprocessing.apply(raw, str(file)))
-    elif saved.spec.kind == "values":
-        assert isinstance(data.inputs, torch.Tensor)
-        data = SequenceData(data.name, saved.spec, data.inputs.float())
-    yield from _answers(saved, data, named.names)
-
-
-def _predict_own(saved: SavedModel, path: Path, form: Form, options: ReadingOptions) -> Iterator[Answer]:
-    """The answers for files like those of training, read a few at a time."""
-    preprocessing = saved.preprocessing
-    assert preprocessing is not None
-    rows = read_unlabelled(path, form, options)
+    preprocessing = saved.preprocessing or Preprocessing(saved.spec.kind, saved.spec.size)
+    rows = _rows(saved, file)
     while block := list(islice(rows, BLOCK)):
         inputs = [preprocessing.sequence(row.sequence, row.where) for row in block]
-        kept = [row.kept for row in block]
-        yield from _answers(saved, SequenceData(str(path), saved.spec, inputs), [row.where for row in block], kept)
+        data = SequenceData(str(file), saved.spec, inputs)
+        yield from _answers(saved, data, [row.where for row in block], [row.kept for row in block])
+
+
+def _rows(saved: SavedModel, file: Path) -> Iterator[Row]:
+    """The sequences of a file, read as the model's own training files were, or as its steps ask where it knows none."""
+    source = source_of(saved.facts)
+    if source is not None:
+        return read_unlabelled(file, *source)
+    characters = "" if saved.preprocessing is None else saved.preprocessing.characters
+    shape, order = saved.image_shape, saved.pixel_order
+    return read_inputs(file, saved.spec, characters=characters, image_shape=shape, order=order)
 
 
 def _answers(
-    saved: SavedModel, data: SequenceData, names: Sequence[str], kept: Sequence[Array | None] | None = None
+    saved: SavedModel, data: SequenceData, names: Sequence[str], kept: Sequence[Array | None]
 ) -> Iterator[Answer]:
     """kept: of each sequence the places that its steps had in order of time, where some are left out."""
     target = saved.target
@@ -167,7 +152,7 @@ def _answers(
         for group in _groups(data.lengths.tolist()):
             found = predict_steps(saved.network, data.subset(group), target.shares)
             for index, steps in zip(group, found, strict=True):
-                places = None if kept is None else kept[index]
+                places = kept[index]
                 for step, shares in enumerate(steps.double().tolist()):
                     yield Answer(
                         names[index], target, tuple(shares), 1 + (step if places is None else int(places[step]))

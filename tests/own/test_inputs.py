@@ -3,18 +3,43 @@
 import io
 import struct
 import zipfile
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
+import torch
 
 from auxrnn.batch import InputSpec
-from auxrnn.data.inputs import read_inputs, read_texts
+from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
+from auxrnn.own import inputs
+from auxrnn.preprocessing import Preprocessing
 
 GREY = InputSpec("pixels", size=1)
 SHAPE = (2, 3)
 IMAGES = np.array([[[0, 1, 2], [127, 254, 255]], [[9, 8, 7], [6, 5, 4]]], dtype=np.uint8)
 ROWS = IMAGES.reshape(2, 6)
+
+
+@dataclass
+class Named:
+    names: tuple[str, ...]
+    data: SequenceData
+
+
+def read_inputs(path, spec, **options):
+    """The rows of a file, and the set that a model of such steps takes."""
+    rows = list(inputs.read_inputs(path, spec, **options))
+    sequences = torch.from_numpy(np.stack([row.sequence for row in rows]))
+    return Named(tuple(row.where for row in rows), SequenceData(str(path), spec, sequences))
+
+
+def read_texts(path, characters):
+    spec = InputSpec("characters", len(characters) + 1)
+    rows = list(inputs.read_inputs(path, spec, characters=characters))
+    learned = Preprocessing("characters", characters=characters)
+    found = [learned.sequence(row.sequence, row.where) for row in rows]
+    return Named(tuple(row.where for row in rows), SequenceData(str(path), spec, found))
 
 
 def steps(named):

@@ -1,7 +1,7 @@
-"""Unlabelled input from a person's file for a trained model: PNG, JPEG, IDX, NPY, NPZ; texts as TXT or CSV.
+"""Files to predict from with a model that does not know the files it was trained on: a preset's, or an estimator's.
 
-What the model expects comes as an `InputSpec`; the file must fit it exactly, nothing is resized, inverted or guessed.
-Nothing is unpickled. Knows nothing of models.
+PNG, JPEG, IDX, NPY, NPZ; texts as TXT or CSV. What the model expects comes as an `InputSpec`; the file must fit it
+exactly, nothing is resized, inverted or guessed. Nothing is unpickled. Knows nothing of models.
 """
 
 from __future__ import annotations
@@ -10,56 +10,62 @@ import math
 import warnings
 import zipfile
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
-import numpy.typing as npt
-import torch
 from numpy.lib import format as npy
 
 from auxrnn.batch import InputSpec
-from auxrnn.data.dataset import SequenceData
 from auxrnn.data.idx import read_idx
 from auxrnn.data.npy import LARGEST_ITEM, parse_header
 from auxrnn.data.pictures import as_seen, opened_image, upright_size
 from auxrnn.data.texts import read_csv, read_lines
 from auxrnn.errors import InputError
-from auxrnn.vocabulary import encode, vocabulary_size
+from auxrnn.own.rows import Array, Row
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 ARRAY_SUFFIXES = (".npy", ".npz")
 TEXT_SUFFIXES = (".txt", ".csv")
 NPZ_NAMES = ("inputs", "X", "x")
 
-Array = npt.NDArray[Any]
-
-
-@dataclass(frozen=True)
-class NamedInputs:
-    """Sequences without labels and what to call each in the answer: `seven.png`, or `digits.npy[3]`."""
-
-    names: tuple[str, ...]
-    data: SequenceData
-
 
 def read_inputs(
-    path: str | Path,
+    path: Path,
     spec: InputSpec,
     *,
+    characters: str = "",
     image_shape: tuple[int, int] | None = None,
     order: Sequence[int] | None = None,
-) -> NamedInputs:
-    """The sequences in one file, fit for `spec` (pixels or values; `read_texts` is for characters).
+) -> Iterator[Row]:
+    """The sequences in one file, fit for `spec`; each is called what its answer is: `seven.png`, or `digits.npy[3]`.
 
-    image_shape: (rows, columns) the model was trained on; needed for PNG, JPEG and IDX. Arrays may be (N, T), (N, T, C)
-    or, with `image_shape`, (N, rows, columns) and (N, rows, columns, C).
-    order: (T,) the order of the pixels where the model reads them in another than row by row (permuted MNIST).
-    Raises InputError for a missing, damaged or unfitting file.
+    characters: those that a model of texts knows. image_shape: (rows, columns) that a model was trained on; needed for
+    PNG, JPEG and IDX. Arrays may be (N, T), (N, T, C) or, with `image_shape`, (N, rows, columns) and
+    (N, rows, columns, C). order: (T,) of the pixels where the model reads them in another than row by row (permuted
+    MNIST). Raises InputError for a missing, damaged or unfitting file.
     """
-    path = _existing(path)
+    if not path.is_file():
+        raise InputError(
+            f"{path}: expected a file to predict from, found {'a folder' if path.is_dir() else 'nothing'}."
+        )
+    sequences: Iterable[Array | str]
+    if spec.kind != "characters":
+        sequences = _read_numbers(path, spec, image_shape, order)
+    elif not characters:
+        raise InputError(f"{path}: expected a model with the characters it knows, found one without.")
+    else:
+        sequences = _read_texts(path)
+    single = path.suffix.lower() in IMAGE_SUFFIXES
+    for index, sequence in enumerate(sequences):
+        yield Row(path.name if single else f"{path.name}[{index}]", sequence)
+
+
+def _read_numbers(
+    path: Path, spec: InputSpec, image_shape: tuple[int, int] | None, order: Sequence[int] | None
+) -> Array:
+    """(N, T, C) in the type of `spec`."""
     suffix = path.suffix.lower()
     if suffix in IMAGE_SUFFIXES:
         array = _read_image(path, spec, _needed(image_shape, path))[np.newaxis]
@@ -76,20 +82,11 @@ def read_inputs(
         if sequences.shape[1] != len(order):
             raise InputError(f"{path}: expected sequences of {len(order)} steps, found {sequences.shape[1]}.")
         sequences = sequences[:, list(order)]
-    data = SequenceData(str(path), spec, torch.from_numpy(_as_type(sequences, path, spec)))
-    single = suffix in IMAGE_SUFFIXES
-    return NamedInputs((path.name,) if single else tuple(f"{path.name}[{row}]" for row in range(len(data))), data)
+    return _as_type(sequences, path, spec)
 
 
-def read_texts(path: str | Path, characters: str) -> NamedInputs:
-    """The texts in one file in UTF-8 as `characters` numbers them: each line of a `.txt`, each row's last field of a
-    `.csv` without a header.
-
-    Raises InputError for a missing, damaged or unfitting file, with the row.
-    """
-    path = _existing(path)
-    if not characters:
-        raise InputError(f"{path}: expected a model with the characters it knows, found one without.")
+def _read_texts(path: Path) -> list[str]:
+    """Each line of a `.txt` in UTF-8, or each row's last field of a `.csv` without a header."""
     suffix = path.suffix.lower()
     if suffix not in TEXT_SUFFIXES:
         raise InputError(f"{path}: expected a file of texts ending in {' or '.join(TEXT_SUFFIXES)}.")
@@ -109,19 +106,7 @@ def read_texts(path: str | Path, characters: str) -> NamedInputs:
             raise InputError(f"{path}, row {number:,}: expected a text of at least one character, found none.")
     if not texts:
         raise InputError(f"{path}: expected at least one text, found none.")
-    sequences = [torch.from_numpy(encode(text, characters)) for text in texts]
-    spec = InputSpec("characters", vocabulary_size(characters))
-    names = tuple(f"{path.name}[{row}]" for row in range(len(texts)))
-    return NamedInputs(names, SequenceData(str(path), spec, sequences, characters=characters))
-
-
-def _existing(path: str | Path) -> Path:
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(
-            f"{path}: expected a file to predict from, found {'a folder' if path.is_dir() else 'nothing'}."
-        )
-    return path
+    return texts
 
 
 def _read_image(path: Path, spec: InputSpec, image_shape: tuple[int, int]) -> Array:
