@@ -23,7 +23,7 @@ from auxrnn.cli import main
 from auxrnn.cli.options import build_parser
 from auxrnn.cli.parsing import with_underscores
 from auxrnn.config import RunConfig
-from auxrnn.data.catalogue import load
+from auxrnn.data.published import load
 from auxrnn.grids.records import read_records
 from auxrnn.runs.run import StoppedRunError
 from auxrnn.verdict.judge import lines_of

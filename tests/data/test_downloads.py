@@ -9,7 +9,7 @@ import pytest
 
 from auxrnn.data import downloads
 from auxrnn.data.downloads import fetch
-from auxrnn.data.sources import RemoteFile
+from auxrnn.data.remote import RemoteFile
 from auxrnn.errors import InputError
 
 CONTENT = b"thirty-one bytes of sample data"

@@ -27,7 +27,7 @@ from auxrnn.arguments import parse_run_config
 from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
 from auxrnn.config import ModelConfig, RunConfig
-from auxrnn.data import archives, cifar, dogs, feeds, idx, texts
+from auxrnn.data import archives, cifar, dbpedia, dogs, feeds, idx
 from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
 from auxrnn.experiments.arms import read_run
@@ -478,7 +478,7 @@ def dbpedia_rows() -> list[Files]:
 
 def read_dbpedia(folder: Path) -> None:
     with (folder / "train.csv").open("rb") as file:
-        spent(texts.read_rows("train.csv", file))
+        spent(dbpedia.read_rows("train.csv", file))
 
 
 def plain_texts() -> list[Files]:

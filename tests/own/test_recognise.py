@@ -6,7 +6,7 @@ import pytest
 from auxrnn.errors import InputError
 from auxrnn.own.archive import TsReader
 from auxrnn.own.arrays import ArrayReader
-from auxrnn.own.files import FileReader
+from auxrnn.own.file_lists import FileReader
 from auxrnn.own.joined import JoinedReader
 from auxrnn.own.longform import LongFormReader
 from auxrnn.own.recognise import recognise

@@ -20,9 +20,9 @@ from auxrnn import files
 from auxrnn.arguments import parse_run_config
 from auxrnn.cli import main
 from auxrnn.config import MODELS, AuxiliaryConfig, ModelConfig
-from auxrnn.data.catalogue import TrainTest, load
 from auxrnn.data.dataset import SequenceData
 from auxrnn.data.options import DataOptions
+from auxrnn.data.published import TrainTest, load
 from auxrnn.errors import InputError
 from auxrnn.model import SequenceClassifier
 from auxrnn.persistence import load_model

@@ -12,9 +12,9 @@ from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
 from auxrnn.card import wilson_interval
 from auxrnn.config import ModelConfig
-from auxrnn.data.catalogue import TrainTest, load
 from auxrnn.data.dataset import SequenceData
 from auxrnn.data.options import DataOptions
+from auxrnn.data.published import TrainTest, load
 from auxrnn.errors import InputError
 from auxrnn.inference import predict_logits
 from auxrnn.opening import open_model

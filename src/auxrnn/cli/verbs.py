@@ -208,8 +208,8 @@ def data(options: argparse.Namespace) -> int:
         return 0
     if options.action == "import":
         return _import(options)
-    from auxrnn.data.catalogue import fetch_files, verify
     from auxrnn.data.presets import path_of
+    from auxrnn.data.published import fetch_files, verify
 
     if options.name is None:
         raise InputError(f"Expected a data set to {options.action}, got none; choose from {', '.join(PRESETS)}.")

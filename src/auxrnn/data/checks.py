@@ -1,7 +1,9 @@
-"""What `auxrnn data verify` says of one file of a set."""
+"""What `auxrnn data verify` says of one file of a set, or of a part of one."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -27,10 +29,22 @@ class FileCheck:
     per_class: tuple[int, ...] = ()
 
 
-def counted(name: str, path: Path | None, per_class: tuple[int, ...], expected: int, what: str) -> FileCheck:
-    """A readable part of a set with labels, `ok` where it holds as many sequences as published."""
+def counted(name: str, path: Path | None, labels: Iterable[int], classes: int, expected: int, what: str) -> FileCheck:
+    """A readable part of a set with such labels, `ok` where it holds as many sequences as published."""
+    per_class = count_labels(labels, classes)
     count = sum(per_class)
     if count == expected:
         return FileCheck(name, path, "ok", what, count=count, per_class=per_class)
     message = f"{what}; expected {expected:,} as published: usable, figures are not comparable"
     return FileCheck(name, path, "different", message, count=count, per_class=per_class)
+
+
+def count_labels(labels: Iterable[int], classes: int) -> tuple[int, ...]:
+    """How many there are of each class."""
+    counts = Counter(labels)
+    return tuple(counts[label] for label in range(classes))
+
+
+def missing(name: str, path: Path) -> FileCheck:
+    """A set of which nothing lies there."""
+    return FileCheck(name, path, "missing", f"{path} has none; `auxrnn data fetch` downloads it.")

@@ -21,13 +21,14 @@ import torch
 
 from auxrnn.batch import InputSpec
 from auxrnn.data.archives import Limits, unpack
+from auxrnn.data.checks import FileCheck, count_labels, counted, missing
 from auxrnn.data.dataset import SequenceData
 from auxrnn.data.downloads import fetch
-from auxrnn.data.images import with_note
 from auxrnn.data.matlab import read_names
 from auxrnn.data.parts import own_part
 from auxrnn.data.pictures import opened_image
-from auxrnn.data.presets import DOGS_IMAGES, DOGS_LISTS
+from auxrnn.data.presets import DOGS_IMAGES, DOGS_LISTS, SPLITS, Preset
+from auxrnn.data.resizing import with_note
 from auxrnn.errors import InputError
 
 FOLDERS = ("stanford-dogs", "stanford_dogs")
@@ -238,3 +239,31 @@ def _open_cache(path: Path, shape: Sequence[int]) -> npt.NDArray[np.uint8]:
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: expected {tuple(shape)} of uint8, found: {error}. Delete the file.") from error
     return array
+
+
+def verify(preset: Preset, folder: Path) -> list[FileCheck]:
+    """Both lists and every image that they name, decoded."""
+    found = find_folder(folder)
+    if found is None:
+        return [missing(preset.name, folder / preset.folder)]
+    try:
+        read = read_folder(found)
+    except (InputError, OSError) as error:
+        return [FileCheck(preset.name, found, "damaged", str(error))]
+    checks = []
+    for split, expected in zip(SPLITS, (preset.train, preset.test), strict=True):
+        images = read.lists[split]
+        broken = []
+        for path, where in image_paths(found, images):
+            try:
+                decode(path, where, None)
+            except InputError as error:
+                broken.append(str(error))
+        name, number = images.source.name, len(read.classes)
+        if broken:
+            told = f"{len(broken):,} images missing or broken, first {broken[0]}"
+            per_class = count_labels(images.labels, number)
+            checks.append(FileCheck(name, images.source, "damaged", told, count=len(images.files), per_class=per_class))
+        else:
+            checks.append(counted(name, images.source, images.labels, number, expected, "every image can be read"))
+    return checks

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from auxrnn.data.parts import own_part
-from auxrnn.data.sources import DATA_DIR_VARIABLE, RemoteFile, algorithm_of, file_hash
+from auxrnn.data.remote import DATA_DIR_VARIABLE, RemoteFile, algorithm_of, file_hash
 from auxrnn.errors import InputError
 from auxrnn.files import naming
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from auxrnn.config import RunConfig, checked_setting
-from auxrnn.data.presets import Preset
+from auxrnn.data.presets import Preset, PublishedSplit
 from auxrnn.errors import InputError
 
 LARGEST_IMAGE = 1024
@@ -62,7 +62,7 @@ class DataOptions:
                 raise InputError(f"Expected data options among {', '.join(sorted(known))}, got {name!r}.")
         return cls(**content)
 
-    def limit(self, split: Literal["train", "test"]) -> int | None:
+    def limit(self, split: PublishedSplit) -> int | None:
         """Sequences to keep of a split; None for all."""
         return self.limit_train if split == "train" else self.limit_test
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from auxrnn.batch import InputSpec
+from auxrnn.data.checks import FileCheck, count_labels, counted
 from auxrnn.data.dataset import SequenceData
 from auxrnn.data.downloads import fetch
 from auxrnn.data.idx import read_idx
@@ -23,12 +23,13 @@ from auxrnn.data.presets import (
     MNIST_TEST_LABELS,
     MNIST_TRAIN_IMAGES,
     MNIST_TRAIN_LABELS,
+    SPLITS,
+    Preset,
+    PublishedSplit,
 )
-from auxrnn.data.sources import RemoteFile
+from auxrnn.data.remote import RemoteFile
 from auxrnn.data.splits import stratified_split
 from auxrnn.errors import InputError
-
-Split = Literal["train", "test"]
 
 DIGIT_NAMES = tuple("0123456789")
 
@@ -44,7 +45,7 @@ PERMUTATION_SEED = 0
 PERMUTATION_SHA256 = "3aa79b80c498bc4ee33c62762c6895443a58f28229ef2110a17c016a0653f9d5"
 
 
-def load_digits(split: Split) -> SequenceData:
+def load_digits(split: PublishedSplit) -> SequenceData:
     """The 1,797 8x8 digits that come with scikit-learn, (N, 64, 1): 1,397 to train, 400 to test."""
     from sklearn.datasets import load_digits as load_bunch  # slow to import
 
@@ -63,7 +64,7 @@ def load_digits(split: Split) -> SequenceData:
     )
 
 
-def load_mnist(split: Split, folder: Path, *, download: bool = True) -> SequenceData:
+def load_mnist(split: PublishedSplit, folder: Path, *, download: bool = True) -> SequenceData:
     """MNIST from its IDX files in `folder/mnist/`: (N, 784, 1), officially 60,000 to train and 10,000 to test."""
     images_file, labels_file = {
         "train": (MNIST_TRAIN_IMAGES, MNIST_TRAIN_LABELS),
@@ -146,4 +147,15 @@ def mnist_contents(file: RemoteFile, path: Path) -> tuple[int, tuple[int, ...]]:
     if file in (MNIST_TRAIN_IMAGES, MNIST_TEST_IMAGES):
         return len(read_mnist_images(path)), ()
     labels = read_mnist_labels(path)
-    return len(labels), tuple(np.bincount(labels, minlength=len(DIGIT_NAMES)).tolist())
+    return len(labels), count_labels(labels.tolist(), len(DIGIT_NAMES))
+
+
+def verify_digits(preset: Preset, folder: Path) -> list[FileCheck]:
+    """Both splits, which no file of ours holds."""
+    checks = []
+    for split, expected in zip(SPLITS, (preset.train, preset.test), strict=True):
+        labels = load_digits(split).labels
+        assert isinstance(labels, torch.Tensor)
+        told = "comes with an installed package"
+        checks.append(counted(f"digits ({split})", None, labels.tolist(), len(DIGIT_NAMES), expected, told))
+    return checks

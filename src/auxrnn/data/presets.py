@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
-from auxrnn.data.sources import RemoteFile
+from auxrnn.data.remote import RemoteFile
 from auxrnn.errors import InputError, did_you_mean
+
+PublishedSplit = Literal["train", "test"]
+SPLITS: tuple[PublishedSplit, ...] = get_args(PublishedSplit)
 
 # Both serve the four official files; the original page, yann.lecun.com/exdb/mnist, no longer does reliably.
 MNIST_MIRRORS = (

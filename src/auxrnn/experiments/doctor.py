@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 
 from auxrnn.data.presets import PRESETS
-from auxrnn.data.sources import data_folder
+from auxrnn.data.remote import data_folder
 from auxrnn.runs.environment import describe_environment, installed_version
 
 EXTRAS = {"image": ("pillow",), "tensorboard": ("tensorboard",)}

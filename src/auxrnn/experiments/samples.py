@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from auxrnn.data import dogs, texts
-from auxrnn.data.catalogue import load
+from auxrnn.data import dbpedia, dogs
 from auxrnn.data.dataset import SequenceData
 from auxrnn.data.presets import find_preset
-from auxrnn.data.sources import data_folder
+from auxrnn.data.published import load
+from auxrnn.data.remote import data_folder
 from auxrnn.errors import InputError, printable
 from auxrnn.experiments.memory import as_images
 from auxrnn.files import check_outside
@@ -39,9 +39,9 @@ def show_samples(name: str, out: Path, data_dir: str | None = None, count: int =
     title = f"{name}: {preset.description}"
     with _written(out):
         if preset.kind == "texts":
-            labels, contents = texts.read_split("train", data_folder(data_dir))
+            labels, contents = dbpedia.read_split("train", data_folder(data_dir))
             chosen = first_of_each(labels, count)
-            names = [texts.CLASSES[labels[index]] for index in chosen]
+            names = [dbpedia.CLASSES[labels[index]] for index in chosen]
             sheet_of_texts(out, [contents[index] for index in chosen], names, title=title)
             return
         forms, names, levels = _dogs(data_dir, count) if name == "stanford-dogs" else _images(name, data_dir, count)

@@ -19,9 +19,9 @@ from numpy.lib import format as npy
 
 from auxrnn.batch import InputSpec
 from auxrnn.data.idx import read_idx
+from auxrnn.data.lines import read_csv, read_lines
 from auxrnn.data.npy import LARGEST_ITEM, parse_header
 from auxrnn.data.pictures import as_seen, opened_image, upright_size
-from auxrnn.data.texts import read_csv, read_lines
 from auxrnn.errors import InputError
 from auxrnn.own.rows import Array, Row
 

@@ -27,7 +27,7 @@ from auxrnn.own.columns import (
     time_named,
     unread_notes,
 )
-from auxrnn.own.labels import LabelColumns, label_columns, with_labels
+from auxrnn.own.label_columns import LabelColumns, label_columns, with_labels
 from auxrnn.own.rows import Array, Form, Row
 from auxrnn.own.split_names import split_of
 from auxrnn.own.tables import Table

@@ -11,7 +11,7 @@ from auxrnn.own.arrays import find_arrays
 from auxrnn.own.class_folders import find_class_folder
 from auxrnn.own.columns import comes_again, id_column, numeric_columns, text_column, time_named
 from auxrnn.own.encodings import inner_suffix
-from auxrnn.own.files import find_list_reader, is_file_list, visible_folders
+from auxrnn.own.file_lists import find_list_reader, is_file_list, visible_folders
 from auxrnn.own.joined import JoinedReader
 from auxrnn.own.longform import find_long_form_reader
 from auxrnn.own.roles import with_roles

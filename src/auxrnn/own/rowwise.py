@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from auxrnn.own.labels import LabelColumns
+from auxrnn.own.label_columns import LabelColumns
 from auxrnn.own.rows import Array, Row
 from auxrnn.own.split_names import split_of
 from auxrnn.own.tables import Table

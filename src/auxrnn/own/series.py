@@ -26,7 +26,7 @@ from auxrnn.own.columns import (
     unread_notes,
 )
 from auxrnn.own.encodings import inner_suffix
-from auxrnn.own.labels import label_columns, with_labels
+from auxrnn.own.label_columns import label_columns, with_labels
 from auxrnn.own.rows import Array, Form
 from auxrnn.own.rowwise import RowwiseReader
 from auxrnn.own.tables import Table

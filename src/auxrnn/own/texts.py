@@ -22,7 +22,7 @@ from auxrnn.own.columns import (
     unread_notes,
 )
 from auxrnn.own.delimited import LARGEST_CELL
-from auxrnn.own.labels import label_columns, with_labels
+from auxrnn.own.label_columns import label_columns, with_labels
 from auxrnn.own.rows import Form
 from auxrnn.own.rowwise import RowwiseReader
 from auxrnn.own.tables import Table

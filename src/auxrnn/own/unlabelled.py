@@ -11,7 +11,7 @@ from auxrnn.own.archive import find_ts
 from auxrnn.own.arrays import find_arrays
 from auxrnn.own.delimited import Delimited
 from auxrnn.own.encodings import inner_suffix
-from auxrnn.own.files import check_regular, known_files
+from auxrnn.own.file_lists import check_regular, known_files
 from auxrnn.own.media import MEDIA, is_known, kind_of, medium_of
 from auxrnn.own.missing import fill_missing, kept_steps
 from auxrnn.own.recognise import UNLABELLED, recognise

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from auxrnn.errors import InputError
 from auxrnn.own.encodings import inner_suffix
-from auxrnn.own.files import FileReader
+from auxrnn.own.file_lists import FileReader
 from auxrnn.own.images import Images
 from auxrnn.own.joined import JoinedReader
 from auxrnn.own.longform import LongFormReader

@@ -10,10 +10,10 @@ from typing import Any
 from torch import Tensor
 
 from auxrnn.config import RunConfig
-from auxrnn.data.catalogue import load
 from auxrnn.data.dataset import SequenceData, TrainTest
 from auxrnn.data.options import DataOptions
 from auxrnn.data.presets import PRESETS, path_of
+from auxrnn.data.published import load
 from auxrnn.errors import InputError, did_you_mean
 from auxrnn.own.loading import load_files
 from auxrnn.own.roles import with_roles

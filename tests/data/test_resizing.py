@@ -9,7 +9,7 @@ import torch
 
 from auxrnn.batch import InputSpec
 from auxrnn.data.dataset import SequenceData
-from auxrnn.data.images import fit_images, luminance, shrink
+from auxrnn.data.resizing import fit_images, luminance, shrink
 from auxrnn.errors import InputError
 
 

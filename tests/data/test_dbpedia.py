@@ -6,8 +6,9 @@ import tarfile
 import pytest
 import torch
 
+from auxrnn.data.dbpedia import CLASSES, find_folder, load_dbpedia, read_rows, read_split
+from auxrnn.data.lines import read_lines
 from auxrnn.data.options import DataOptions
-from auxrnn.data.texts import CLASSES, find_folder, load_dbpedia, read_lines, read_rows, read_split
 from auxrnn.errors import InputError
 
 TRAIN = b'1,"A","abba"\n2,"","say ""b"", c"\r\n14,"Z"," \xc3\xa9"\n'

@@ -6,20 +6,20 @@ silent on this, on the vocabulary and on any cut.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
 
 import torch
 
 from auxrnn.batch import InputSpec
 from auxrnn.data.archives import Limits, open_member
+from auxrnn.data.checks import FileCheck, counted, missing
 from auxrnn.data.dataset import SequenceData, TrainTest
 from auxrnn.data.downloads import fetch
+from auxrnn.data.lines import read_csv
 from auxrnn.data.options import DataOptions
-from auxrnn.data.presets import DBPEDIA_ARCHIVE
+from auxrnn.data.presets import DBPEDIA_ARCHIVE, SPLITS, Preset, PublishedSplit
 from auxrnn.data.splits import choose
 from auxrnn.errors import InputError
 from auxrnn.vocabulary import encode, learn_characters, vocabulary_size
@@ -101,28 +101,21 @@ def read_rows(name: str, lines: Iterable[bytes]) -> Iterator[tuple[int, str]]:
         yield label, row[2]
 
 
-def read_csv(name: str, lines: Iterable[bytes]) -> Iterator[tuple[int, list[str]]]:
-    """(row from 1, fields) of each line of a CSV file in UTF-8: double quotes around a field, doubled ones inside."""
-    for number, line in enumerate(read_lines(name, lines), 1):
+def verify(preset: Preset, folder: Path) -> list[FileCheck]:
+    """Both splits."""
+    checks = []
+    for split, expected in zip(SPLITS, (preset.train, preset.test), strict=True):
+        name, place = f"{split}.csv", folder / preset.folder
+        if find_folder(folder) is None:
+            checks.append(missing(name, place))
+            continue
         try:
-            yield number, next(csv.reader([line], strict=True), [])
-        except csv.Error as error:
-            raise InputError(
-                f"{name}, row {number:,}: expected fields in double quotes on one line, found: {error}."
-            ) from error
-
-
-def read_lines(name: str, lines: Iterable[bytes]) -> Iterator[str]:
-    """The lines of a file as text without their ends; InputError with the row for what is not UTF-8."""
-    for number, line in enumerate(lines, 1):
-        try:
-            encoding = "utf-8-sig" if number == 1 else "utf-8"  # a mark at the beginning is no part of the text
-            yield line.decode(encoding).removesuffix("\n").removesuffix("\r")
-        except UnicodeDecodeError as error:
-            raise InputError(
-                f"{name}, row {number:,}: expected UTF-8, found the byte 0x{line[error.start]:02x} "
-                f"at byte {error.start + 1:,} of the row."
-            ) from error
+            labels, _ = read_split(split, folder, download=False)
+        except (InputError, OSError) as error:
+            checks.append(FileCheck(name, place, "damaged", str(error)))
+        else:
+            checks.append(counted(name, place, labels, len(CLASSES), expected, "rows of class, title, content"))
+    return checks
 
 
 def load_dbpedia(train: Rows, test: Rows, options: DataOptions, seed: int) -> TrainTest:
@@ -151,7 +144,7 @@ def load_dbpedia(train: Rows, test: Rows, options: DataOptions, seed: int) -> Tr
     return TrainTest(sets[0], sets[1], tuple(remarks))
 
 
-def _chosen(rows: Rows, options: DataOptions, split: Literal["train", "test"], seed: int) -> Rows:
+def _chosen(rows: Rows, options: DataOptions, split: PublishedSplit, seed: int) -> Rows:
     labels, texts = rows
     kept = choose(labels, options.limit_classes, options.limit(split), seed, option=f"--limit_{split}")
     if kept is None:

@@ -1,6 +1,6 @@
 """Where data lie by default, and what a file's hash is."""
 
-from auxrnn.data.sources import data_folder, file_hash
+from auxrnn.data.remote import data_folder, file_hash
 
 
 def test_data_folder_order(tmp_path, monkeypatch):

@@ -3,7 +3,7 @@
 import pytest
 
 from auxrnn.errors import InputError
-from auxrnn.own.labels import label_columns
+from auxrnn.own.label_columns import label_columns
 from auxrnn.own.tables import open_table
 from auxrnn.own.texts import find_text_reader
 from auxrnn.reading import ReadingOptions

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import torch
 
-from auxrnn.data import catalogue
-from auxrnn.data.catalogue import fetch_files, load, verify
+from auxrnn.data import published
 from auxrnn.data.options import DataOptions
 from auxrnn.data.presets import MNIST_FILES, MNIST_MIRRORS, PRESETS
+from auxrnn.data.published import fetch_files, load, verify
 from auxrnn.errors import InputError, did_you_mean
 
 
@@ -146,12 +146,12 @@ def test_verify_damaged_missing_and_different(folder):
 def test_verify_knows_the_published_file(folder, monkeypatch):
     from dataclasses import replace
 
-    from auxrnn.data.sources import file_hash
+    from auxrnn.data.remote import file_hash
 
     file = MNIST_FILES[3]
     path = folder / "mnist" / file.name
     known = replace(file, hash=file_hash(path, "md5"), bytes=path.stat().st_size)
-    check = catalogue._verify_file(known, path, lambda *_: (10, ()))
+    check = published._verify_file(known, path, lambda *_: (10, ()))
     assert (check.state, check.count) == ("ok", 10)
 
 
@@ -215,7 +215,7 @@ def test_every_file_has_two_addresses_and_an_md5():
 
 def test_the_table_needs_no_torch():
     """`auxrnn --help` reads the table: neither torch nor anything else that is slow may come with it."""
-    package = Path(catalogue.__file__).parents[2]
+    package = Path(published.__file__).parents[2]
     code = (
         "import sys; import auxrnn.data.presets; "
         "print([name for name in ('torch', 'numpy', 'requests', 'sklearn', 'PIL') if name in sys.modules])"

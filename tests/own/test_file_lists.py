@@ -3,7 +3,7 @@
 import pytest
 
 from auxrnn.errors import InputError
-from auxrnn.own.files import find_list_reader
+from auxrnn.own.file_lists import find_list_reader
 from auxrnn.own.tables import open_table
 from auxrnn.reading import ReadingOptions
 from own_files import write_csv, write_wave

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from auxrnn.errors import InputError
 from auxrnn.own.columns import PATH_NAMES, holds_words, named, row_numbers, split_column, unread_notes
-from auxrnn.own.labels import LabelColumns, label_columns, with_labels
+from auxrnn.own.label_columns import LabelColumns, label_columns, with_labels
 from auxrnn.own.media import Medium, is_known, kind_of, medium_of
 from auxrnn.own.rows import Form, Row, Split
 from auxrnn.own.split_names import split_of
