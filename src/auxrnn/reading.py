@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
 from auxrnn.errors import InputError, did_you_mean
@@ -169,6 +169,10 @@ class ReadingOptions:
         if not (cross and digits and 0 < int(columns) * int(rows) <= 2**26):
             raise InputError(f"Expected --size as COLUMNSxROWS, for example 32x32, got {self.size!r}.")
         return int(columns), int(rows)
+
+    def with_columns(self, columns: Mapping[str, Any]) -> ReadingOptions:
+        """Options that name each column as another file has it: what option it is for, and its name."""
+        return replace(self, **columns)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -1,6 +1,7 @@
 """Data: from files to sequences in memory.
 
-`presets` names the data sets (no torch), `catalogue` loads and verifies them by name; below them `pixels` builds
-sequences from images, `splits` draws subsets, `sources` finds or downloads files, `idx` reads one format, and `dataset`
-says what a set of labelled sequences is. Nothing here knows of models, losses or training.
+`presets` names the published sets (no torch), `published` loads and verifies them by name; below them `pixels`,
+`cifar`, `dogs` and `dbpedia` read one set each, `splits` draws subsets, `remote` and `downloads` get files, `idx`,
+`npy` and `lines` read one format, and `dataset` says what a set of labelled sequences is. Nothing here knows of models,
+losses or training.
 """

@@ -79,6 +79,10 @@ class TsReader:
     def files(self) -> list[Path]:
         return [part.path for part in self.parts]
 
+    @property
+    def uses(self) -> frozenset[str]:
+        return frozenset({"encoding"})
+
     def rows(self, skip: int = 0) -> Iterator[Row]:
         for part in self.parts:
             for row in part.rows():

@@ -80,6 +80,10 @@ class ArrayReader:
         arrays = [array for part in self.parts for array in (part.inputs, part.labels, part.lengths) if array]
         return sorted({array.path for array in arrays})
 
+    @property
+    def uses(self) -> frozenset[str]:
+        return frozenset()
+
     def rows(self, skip: int = 0) -> Iterator[Row]:
         target = KINDS[self.kind]
         for part in self.parts:

@@ -58,6 +58,10 @@ class FileReader:
     def files(self) -> list[Path]:
         return [*([self.table.path] if self.table else []), *(entry.path for entry in self.entries)]
 
+    @property
+    def uses(self) -> frozenset[str]:
+        return self.medium.uses if self.table is None else self.medium.uses | self.table.uses
+
     def rows(self, skip: int = 0) -> Iterator[Row]:
         for entry in self.entries[skip:]:
             yield Row(entry.where or str(entry.path), self.medium.read(entry.path), entry.label, entry.split)

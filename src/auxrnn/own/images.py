@@ -20,6 +20,8 @@ TRANSPARENT = "Images with an alpha channel: what is transparent is laid over wh
 class Images:
     """Images as their pixels row by row, (rows * columns, C) uint8: grey where all are grey, else RGB."""
 
+    uses = frozenset({"size"})
+
     def __init__(self, paths: Sequence[Path], options: ReadingOptions, like: Form | None = None) -> None:
         self._size = options.image_size
         if like is not None and like.image_shape is not None:

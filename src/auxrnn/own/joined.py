@@ -31,16 +31,16 @@ class JoinedReader:
         )
 
     @property
-    def readers(self) -> list[Reader]:
-        return [reader for reader, _ in self._parts]
-
-    @property
     def form(self) -> Form:
         return self._form
 
     @property
     def files(self) -> list[Path]:
         return [path for reader, _ in self._parts for path in reader.files]
+
+    @property
+    def uses(self) -> frozenset[str]:
+        return frozenset().union(*(reader.uses for reader, _ in self._parts))
 
     def rows(self, skip: int = 0) -> Iterator[Row]:
         index = 0

@@ -74,6 +74,10 @@ class LongFormReader:
     def files(self) -> list[Path]:
         return [self.table.path]
 
+    @property
+    def uses(self) -> frozenset[str]:
+        return self.table.uses | {"id", "time", "features", "window"}
+
     def rows(self, skip: int = 0) -> Iterator[Row]:
         for found, steps in enumerate(self._sequences(), 1):
             if found > skip:

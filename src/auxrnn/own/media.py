@@ -35,9 +35,13 @@ MEDIA = frozenset({"images", "recordings", "texts"})
 
 
 class Medium(Protocol):
-    """form: what every file gives. read: the sequence of one file; InputError where it is not of that form."""
+    """form: what every file gives. read: the sequence of one file; InputError where it is not of that form.
+
+    uses: the options that count for such files.
+    """
 
     form: Form
+    uses: frozenset[str]
 
     def read(self, path: Path) -> Array | str: ...
 
@@ -82,6 +86,8 @@ def _kind(path: Path) -> str | None:
 
 class Documents:
     """A text file a sequence, by characters."""
+
+    uses = frozenset({"encoding"})
 
     def __init__(self, encoding: str) -> None:
         self._encoding = encoding

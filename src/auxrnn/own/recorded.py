@@ -13,22 +13,23 @@ from auxrnn.arrays import doubtful_layout
 from auxrnn.data.npy import ArrayFile, read_header
 from auxrnn.errors import InputError
 from auxrnn.own.longform import find_long_form_reader
-from auxrnn.own.roles import with_roles
 from auxrnn.own.rows import Array, Form
-from auxrnn.own.tables import open_table
+from auxrnn.own.tables import WRITTEN_OPTIONS, open_table
 from auxrnn.reading import ReadingOptions
 
 
 class StepTables:
     """Tables of steps, all with the columns of the first."""
 
+    uses = frozenset({"time", "features", *WRITTEN_OPTIONS, "decimal"})
+
     def __init__(self, paths: Sequence[Path], options: ReadingOptions, like: Form | None = None) -> None:
         columns = {} if like is None else like.columns
         first = find_long_form_reader(
-            open_table(paths[0], options), with_roles(options, columns), labelled=False, whole=True
+            open_table(paths[0], options), options.with_columns(columns), labelled=False, whole=True
         )
         columns = {role: column for role, column in first.form.columns.items() if role in ("features", "time")}
-        self._options = with_roles(options, columns)
+        self._options = options.with_columns(columns)
         self.form = replace(
             first.form,
             description=f"tables of steps ({f'time {first.time!r}' if first.time else 'in the order of the rows'})",
@@ -46,6 +47,8 @@ class StepTables:
 
 class Arrays:
     """NumPy arrays of steps: pixels where all are uint8, else values."""
+
+    uses: frozenset[str] = frozenset()
 
     def __init__(self, paths: Sequence[Path]) -> None:
         arrays = {path: _checked(read_header(path)) for path in paths}

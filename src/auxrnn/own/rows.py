@@ -60,7 +60,8 @@ class Form:
 class Reader(Protocol):
     """A recognised source. `rows` gives the same rows in the same order each time; `skip` leaves out the first ones.
 
-    files: all that is read, for telling whether something has changed since.
+    files: all that is read, for telling whether something has changed since. uses: the options that count for it
+    beside those that count everywhere.
     """
 
     @property
@@ -68,5 +69,8 @@ class Reader(Protocol):
 
     @property
     def files(self) -> list[Path]: ...
+
+    @property
+    def uses(self) -> frozenset[str]: ...
 
     def rows(self, skip: int = 0) -> Iterator[Row]: ...

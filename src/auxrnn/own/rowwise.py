@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from auxrnn.own.label_columns import LabelColumns
-from auxrnn.own.rows import Array, Row
+from auxrnn.own.rows import Array, Form, Row
 from auxrnn.own.split_names import split_of
 from auxrnn.own.tables import Table
 from auxrnn.targets.labelling import label_cell
@@ -38,6 +38,16 @@ class RowwiseReader(ABC):
                 None if self.label is None else self.label.label(cells, where),
                 None if place is None else split_of(label_cell(cells[place]) or "", where),
             )
+
+    @property
+    @abstractmethod
+    def form(self) -> Form:
+        """What the rows are."""
+
+    @property
+    @abstractmethod
+    def uses(self) -> frozenset[str]:
+        """The options that count for this reader."""
 
     @abstractmethod
     def sequence(self, cells: Sequence[Any], where: str) -> Array | str:

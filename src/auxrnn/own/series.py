@@ -49,6 +49,10 @@ class SeriesReader(RowwiseReader):
     features: tuple[str, ...]
     lists: bool
 
+    @property
+    def uses(self) -> frozenset[str]:
+        return self.table.uses | {"features"}
+
     @cached_property
     def form(self) -> Form:
         where = f"lists {', '.join(map(repr, self.features))}" if self.lists else "a column a step"

@@ -46,6 +46,8 @@ class Recordings:
     `like`, else `--rate`, else the commonest (the lower of two); others are resampled, as float32.
     """
 
+    uses = frozenset({"rate"})
+
     def __init__(self, paths: Sequence[Path], options: ReadingOptions, like: Form | None = None) -> None:
         deep = False
         first: int | None = None

@@ -20,6 +20,8 @@ from auxrnn.own.encodings import inner_suffix
 from auxrnn.reading import ReadingOptions
 
 WRITTEN_SUFFIXES = (".csv", ".tsv", ".txt")
+WRITTEN_OPTIONS = ("header", "encoding", "delimiter", "skip")
+"""Of text files with marks between the cells."""
 JSON_SUFFIXES = (".jsonl", ".ndjson")
 TABLE_SUFFIXES = (".csv", ".tsv", *JSON_SUFFIXES, ".parquet")
 SAMPLE, SAMPLED_CELLS = 200, 100_000  # rows that guesses look at, and cells in all where there are many columns
@@ -80,6 +82,14 @@ class Table:
         """Where each column stands."""
         return {name: place for place, name in reversed([*enumerate(self.columns)])}
 
+    @property
+    def uses(self) -> frozenset[str]:
+        """The options that count for a table of its form, whatever its rows are."""
+        suffix = inner_suffix(self.path)
+        encoded: tuple[str, ...] = () if suffix == ".parquet" else ("encoding",)
+        written = WRITTEN_OPTIONS if suffix in WRITTEN_SUFFIXES else encoded
+        return frozenset({"label", "split", "rows", "decimal", *written})
+
     def cells(self, column: str) -> list[Any]:
         """The cells of a column in the first rows."""
         place = self.places[column]
@@ -115,8 +125,3 @@ def open_table(path: Path, options: ReadingOptions) -> Table:
         return Table(path, *open_arff(path, options.encoding), options.decimal)
     columns, rows, notes = open_delimited(path, options)
     return Table(path, columns, rows, options.decimal, notes)
-
-
-def is_written(table: Table) -> bool:
-    """Whether a table is a text file of cells with marks between, for which --header, --delimiter and --skip count."""
-    return inner_suffix(table.path) in WRITTEN_SUFFIXES

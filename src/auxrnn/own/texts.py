@@ -40,6 +40,10 @@ class TextReader(RowwiseReader):
     text: str
 
     @property
+    def uses(self) -> frozenset[str]:
+        return self.table.uses | {"text"}
+
+    @property
     def form(self) -> Form:
         names = f"text {self.text!r}" + (f", {self.label}" if self.label else "")
         form = Form(

@@ -15,7 +15,6 @@ from auxrnn.own.file_lists import check_regular, known_files
 from auxrnn.own.media import MEDIA, is_known, kind_of, medium_of
 from auxrnn.own.missing import fill_missing, kept_steps
 from auxrnn.own.recognise import UNLABELLED, recognise
-from auxrnn.own.roles import with_roles
 from auxrnn.own.rows import Form, Row
 from auxrnn.own.series import check_as_wide
 from auxrnn.own.stored import SequenceSet, is_set, open_set
@@ -94,7 +93,7 @@ def _file(path: Path, form: Form, options: ReadingOptions) -> Iterator[Row]:
     table = suffix in TABLE_SUFFIXES or (suffix in (".txt", ".arff") and form.kind == "values")
     table = table or (suffix == ".txt" and "text" in form.columns and _is_table(path, options, form.columns["text"]))
     if find is not None and table:
-        like = with_roles(options, form.columns)
+        like = options.with_columns(form.columns)
         content = open_table(path, like)
         if like.rows == "series" and options.features is None:
             check_as_wide(content, like, labelled=False)

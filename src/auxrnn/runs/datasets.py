@@ -16,7 +16,6 @@ from auxrnn.data.presets import PRESETS, path_of
 from auxrnn.data.published import load
 from auxrnn.errors import InputError, did_you_mean
 from auxrnn.own.loading import load_files
-from auxrnn.own.roles import with_roles
 from auxrnn.own.rows import Form
 from auxrnn.own.stored import UNFIT, form_of
 from auxrnn.own.unlabelled import read_unlabelled, read_without_label
@@ -140,6 +139,6 @@ def load_again(
     if path is None:
         return load(data, data_dir, options, seed=seed)
     source = source_of(facts)
-    reading = ReadingOptions() if source is None else with_roles(source[1], source[0].columns)
+    reading = ReadingOptions() if source is None else source[1].with_columns(source[0].columns)
     limit = None if source is None else facts["own"].get("limit_test")
     return load_files(path, reading, limit_test=limit, seed=seed, preprocessing=preprocessing, target=target).sequences
