@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -12,21 +12,10 @@ from torch import Tensor
 
 from auxrnn.errors import InputError
 from auxrnn.losses import Loss
-from auxrnn.targets.base import Labels, Target, check_number
-from auxrnn.targets.classes import (
-    balanced_weights,
-    class_codes,
-    class_entry,
-    class_row,
-    class_scores,
-    count_classes,
-    counted,
-    first_absent,
-    imbalance,
-    summed_cross_entropy,
-)
+from auxrnn.targets.base import Labels, check_number
+from auxrnn.targets.categories import CategoryTarget, counted, imbalance, summed_cross_entropy
 from auxrnn.targets.keeper import Array, LabelKeeper
-from auxrnn.targets.labelling import UNLABELLED, Label, class_cell, class_item
+from auxrnn.targets.labelling import UNLABELLED, Label, class_item
 from auxrnn.targets.multilabel import SEPARATOR
 
 
@@ -57,7 +46,7 @@ class TagsKeeper(LabelKeeper):
 
 
 @dataclass(frozen=True)
-class TagsTarget(Target):
+class TagsTarget(CategoryTarget):
     """One of several classes at every step, labels (N, T) or N tensors (T_i,) int64; -1 where a step has none.
 
     Cross-entropy, its mean over the labelled steps. The tag of a step follows from it and the steps before. The paper
@@ -71,15 +60,10 @@ class TagsTarget(Target):
     keeper: ClassVar[type[LabelKeeper]] = TagsKeeper
     score: ClassVar[str] = "step_accuracy"
     scores_told: ClassVar[tuple[str, ...]] = ("step_accuracy", "macro_f1")
-    trivial: ClassVar[str] = "majority class"
     window: ClassVar[str] = "a random stretch of {}"
     model_name: ClassVar[str] = "sequence tagger"
     model_tag: ClassVar[str] = "sequence-tagging"
     estimator: ClassVar[str] = "LongSequenceTagger"
-
-    @classmethod
-    def read_cells(cls, cells: Sequence[Any], columns: Sequence[str], where: str, decimal: str) -> Label | None:
-        return class_cell(cells[0], where, " For several classes say --target classes.")
 
     @classmethod
     def read_item(cls, item: Array, where: str) -> Label | None:
@@ -108,31 +92,10 @@ class TagsTarget(Target):
     def words(self, labels: Array) -> str:
         return SEPARATOR.join(self.names[place] for place in np.unique(labels) if place >= 0) or "no label"
 
-    def codes(self, labels: Labels) -> Array:
-        return class_codes(labels, self.size)
-
     def loss(self, outputs: Tensor, labels: Tensor, weights: Tensor | None = None) -> Loss:
         flat, known = outputs.flatten(0, -2), labels.flatten()
         total = summed_cross_entropy(flat, known, None if weights is None else weights.flatten())
         return Loss(total, int((known != UNLABELLED).sum()), self.tally(outputs, labels))
-
-    def tallies(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        return count_classes(outputs.detach(), labels)
-
-    def scores(self, tally: Tensor) -> dict[str, float]:
-        return dict(zip(self.scores_told, class_scores(tally), strict=True))
-
-    def shares(self, outputs: Tensor) -> Tensor:
-        return outputs.softmax(-1)
-
-    def answers(self, outputs: Tensor) -> Tensor:
-        return outputs.argmax(-1)
-
-    def entry(self, shares: Sequence[float], digits: int) -> dict[str, Any]:
-        return class_entry(self.names, shares, digits)
-
-    def row(self, shares: Sequence[float], digits: int) -> dict[str, str]:
-        return class_row(self.names, shares, digits)
 
     def described(self) -> str:
         return f"one of {self.size} classes at every step"
@@ -151,19 +114,3 @@ class TagsTarget(Target):
                     f"{where}, sequence {index}: expected tags from 0 to {self.size - 1}, or {UNLABELLED} for none, "
                     f"got {least if least < UNLABELLED else greatest}."
                 )
-
-    def labelled(self, labels: Labels) -> int:
-        return sum(int((part != UNLABELLED).sum()) for part in _parts(labels))
-
-    def absent(self, train: Labels, test: Labels) -> str | None:
-        return first_absent(self.names, train, test)
-
-    def balanced(self, labels: Labels, where: str) -> Tensor:
-        counts = torch.zeros(self.size, dtype=torch.int64)
-        for part in _parts(labels):
-            counts += torch.bincount(part[part != UNLABELLED], minlength=self.size)
-        return balanced_weights(counts)
-
-
-def _parts(labels: Labels) -> Iterator[Tensor]:
-    yield from ([labels] if isinstance(labels, Tensor) else labels)
