@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from auxrnn.batch import InputSpec
 from auxrnn.encoder import StepFeatures, check_cell, make_cell, top_state
-from auxrnn.heads import Regulariser, StepHead, Target
+from auxrnn.heads import Regulariser, StepHead, StepTarget
 from auxrnn.recurrent import State
 
 Unfed = Literal["model", "blank"]
@@ -39,7 +39,7 @@ class ReconstructionDecoder(nn.Module):
         hidden_size: int = 128,
         num_layers: int = 2,
         unfed: Unfed = "model",
-        target: Target | None = None,
+        target: StepTarget | None = None,
         regulariser: Regulariser = "dropconnect",
         rate: float = 0.5,
     ) -> None:
@@ -147,7 +147,7 @@ class PredictionDecoder(nn.Module):
         cell: str = "lstm",
         hidden_size: int = 128,
         num_layers: int = 1,
-        target: Target | None = None,
+        target: StepTarget | None = None,
         regulariser: Regulariser = "dropconnect",
         rate: float = 0.5,
     ) -> None:

@@ -14,7 +14,7 @@ from auxrnn.batch import InputSpec
 from auxrnn.losses import pixel_loss, softmax_loss, squared_loss
 
 Regulariser = Literal["dropconnect", "dropout", "none"]
-Target = Literal["softmax", "squared"]
+StepTarget = Literal["softmax", "squared"]
 
 
 class DropConnectLinear(nn.Linear):
@@ -96,13 +96,13 @@ class StepHead(nn.Module):
         in_features: int,
         spec: InputSpec,
         *,
-        target: Target | None = None,
+        target: StepTarget | None = None,
         regulariser: Regulariser = "dropconnect",
         rate: float = 0.5,
     ) -> None:
         super().__init__()
         self.spec = spec
-        self.target: Target = target or ("squared" if spec.kind == "values" else "softmax")
+        self.target: StepTarget = target or ("squared" if spec.kind == "values" else "softmax")
         if (spec.kind == "values" and self.target == "softmax") or (
             spec.kind == "characters" and self.target == "squared"
         ):

@@ -98,7 +98,7 @@ def read_own(name: str, folder: Path, **options: Any) -> None:
 def read_new(name: str, files: Callable[[], list[Files]], folder: Path, **options: Any) -> None:
     """As `auxrnn predict` does with a model of the valid files."""
     like = load_own_once(name, files)
-    own = read_unlabelled(folder / name if name else folder, like.form, ReadingOptions(**options))
+    own = read_unlabelled(folder / name if name else folder, like.schema, ReadingOptions(**options))
     for row in itertools.islice(own, 1000):
         like.preprocessing.sequence(row.sequence, row.where)
 

@@ -32,7 +32,7 @@ def test_univariate_of_unequal_lengths_with_gaps(tmp_path):
 def test_multivariate(tmp_path):
     path = write(tmp_path / "a.ts", ["1,2:3,4:up", "5:6:down"])
     assert [row.sequence.tolist() for row in rows_of(path)] == [[[1, 3], [2, 4]], [[5, 6]]]
-    assert find_ts([(path, None)]).form.channels == 2
+    assert find_ts([(path, None)]).schema.channels == 2
 
 
 def test_a_pair_and_skip(tmp_path):
@@ -94,9 +94,9 @@ def test_an_empty_series_has_no_steps(tmp_path):
 def test_numbers_where_the_header_says_so(tmp_path):
     path = write(tmp_path / "a.ts", ["1,2:0.5", "3:-4e2", "5:?"], label="@targetLabel true")
     assert [row.label for row in rows_of(path)] == [(0.5,), (-400.0,), None]
-    form = find_ts([(path, None)]).form
-    assert (form.target, form.labels) == ("value", ("value",))
-    assert find_ts([(path, None)], target="value").form == form
+    schema = find_ts([(path, None)]).schema
+    assert (schema.target, schema.labels) == ("value", ("value",))
+    assert find_ts([(path, None)], target="value").schema == schema
     with pytest.raises(InputError, match="expected --target value as its header says, got class"):
         find_ts([(path, None)], target="class")
     classes = write(tmp_path / "b.ts", ["1:up", "2:down"])

@@ -24,8 +24,8 @@ def test_npz(tmp_path, save, dtype):
     assert np.array_equal([row.sequence for row in rows], X)
     assert [row.label for row in rows] == ["a", "b", "a"]
     assert np.array_equal(rows_of(tmp_path / "a.npz", skip=2)[0].sequence, X[2])
-    form = find_arrays(tmp_path / "a.npz").form
-    assert (form.kind, form.channels) == ("pixels" if dtype == "uint8" else "values", 2)
+    schema = find_arrays(tmp_path / "a.npz").schema
+    assert (schema.kind, schema.channels) == ("pixels" if dtype == "uint8" else "values", 2)
 
 
 def test_table_of_one_channel_with_lengths(tmp_path):
@@ -166,8 +166,8 @@ def test_targets(tmp_path, kind, y, labels, names):
     np.savez(tmp_path / "a.npz", X=np.zeros((2, 4, 1)), y=np.array(y), lengths=[3, 4])
     assert [row.label for row in rows_of(tmp_path / "a.npz", kind=kind)] == labels
     assert rows_of(tmp_path / "a.npz", skip=1, kind=kind)[0].label == labels[1]
-    form = find_arrays(tmp_path / "a.npz", kind=kind).form
-    assert (form.target, form.labels) == (kind, names)
+    schema = find_arrays(tmp_path / "a.npz", kind=kind).schema
+    assert (schema.target, schema.labels) == (kind, names)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_targets_that_do_not_fit(tmp_path, kind, y, message):
 def test_both_parts_are_kept_in_a_type_that_holds_both(tmp_path):
     rest = {"y_train": [0, 1], "X_test": np.full((1, 3), 0.5), "y_test": [0]}
     np.savez(tmp_path / "a.npz", X_train=np.ones((2, 3), np.int16), **rest)
-    assert find_arrays(tmp_path / "a.npz").form.dtype == "float64"
+    assert find_arrays(tmp_path / "a.npz").schema.dtype == "float64"
     np.savez(tmp_path / "b.npz", X_train=np.ones((2, 3), np.uint8), **rest)
     with pytest.raises(InputError, match=r"X_test: expected uint8 as in .*X_train, found float64"):
         find_arrays(tmp_path / "b.npz")
@@ -230,7 +230,7 @@ def test_validation_arrays_are_a_split(tmp_path):
 @pytest.mark.parametrize(("shape", "warned"), [((4, 3, 100), True), ((4, 100, 3), False), ((4, 10, 79), False)])
 def test_steps_that_stand_last_are_warned_of(tmp_path, shape, warned):
     np.savez(tmp_path / "a.npz", X=np.zeros(shape), y=[0, 1] * 2)
-    notes = find_arrays(tmp_path / "a.npz").form.notes
+    notes = find_arrays(tmp_path / "a.npz").schema.notes
     assert bool(notes) is warned
     assert not warned or "3 steps of 100 channels each" in notes[0]
 
@@ -266,7 +266,7 @@ def test_arrays_of_other_names_are_not_read(tmp_path):
         np.save(tmp_path / f"{name}.npy", array)
     for path in (tmp_path / "a.npz", tmp_path):
         assert [row.label for row in rows_of(path)] == ["0", "1"]
-        assert find_arrays(path).form.notes == (
+        assert find_arrays(path).schema.notes == (
             "X_test has no labels beside it: it is data to predict (auxrnn predict), and not read here.",
             "Arrays that are not read: meta_train.",
         )
@@ -278,11 +278,11 @@ def test_arrays_of_other_names_are_not_read(tmp_path):
 def test_what_is_not_read_is_named(tmp_path):
     steps, labels = np.zeros((4, 3)), np.arange(4) % 2
     np.savez(tmp_path / "a.npz", X_train=steps, y_train=labels, X_test=steps, mask=steps)
-    assert find_arrays(tmp_path / "a.npz").form.notes == (
+    assert find_arrays(tmp_path / "a.npz").schema.notes == (
         "X_test has no labels beside it: it is data to predict (auxrnn predict), and not read here.",
         "Arrays that are not read: mask.",
     )
-    assert find_arrays(tmp_path / "a.npz", labelled=False).form.notes == ()
+    assert find_arrays(tmp_path / "a.npz", labelled=False).schema.notes == ()
 
 
 @pytest.mark.parametrize(("train", "test"), [("{}_training", "{}_testing"), ("train_{}", "holdout_{}")])
@@ -292,4 +292,4 @@ def test_splits_under_any_name(tmp_path, train, test):
     np.savez(tmp_path / "a.npz", **arrays)
     reader = find_arrays(tmp_path / "a.npz")
     assert [row.split for row in reader.rows()] == ["train"] * 4 + ["test"] * 4
-    assert reader.form.notes == ()
+    assert reader.schema.notes == ()

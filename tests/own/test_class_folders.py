@@ -24,7 +24,7 @@ def test_one_subfolder_a_class(tmp_path):
     (tmp_path / ".cache").mkdir()
     reader = find_class_folder(tmp_path, ReadingOptions())
     assert summary(reader) == [([3], "down", None), ([2], "up", None), ([1], "up", None)]
-    assert reader.form.notes == ("1 files of other kinds are left out.",)
+    assert reader.schema.notes == ("1 files of other kinds are left out.",)
     assert [row.where for row in reader.rows(skip=2)] == [str(tmp_path / "up" / "deeper" / "a.wav")]
 
 
@@ -95,7 +95,7 @@ def write_folders(folder, *names):
 def test_splits_under_any_name(tmp_path, names, splits):
     reader = find_class_folder(write_folders(tmp_path, *(f"{name}/{kind}" for name in names for kind in "ab")), OPTIONS)
     assert {(row.split, row.label) for row in reader.rows()} == {(split, kind) for split in splits for kind in "ab"}
-    assert reader.form.description.startswith(f"{' and '.join(names)} folders")
+    assert reader.schema.description.startswith(f"{' and '.join(names)} folders")
 
 
 def test_splits_with_other_classes_or_deeper(tmp_path):
@@ -125,7 +125,7 @@ def test_splits_within_some_classes_are_asked_about(tmp_path, names):
 def test_test_data_without_classes_are_to_be_predicted(tmp_path):
     reader = find_class_folder(write_folders(tmp_path, "train/a", "train/b", "test"), OPTIONS)
     assert [(row.split, row.label) for row in reader.rows()] == [("train", "a"), ("train", "b")]
-    assert reader.form.notes == (
+    assert reader.schema.notes == (
         "test has no folders of classes: it is data to predict (auxrnn predict), and not read here.",
     )
 
@@ -141,7 +141,7 @@ def test_files_beside_the_classes_of_a_split(tmp_path):
         ("train", "neg"),
         ("train", "pos"),
     ]
-    assert reader.form.notes == ("1 files beside the folders of classes are left out.",)
+    assert reader.schema.notes == ("1 files beside the folders of classes are left out.",)
 
 
 @pytest.mark.parametrize(

@@ -8,18 +8,18 @@ import pytest
 
 from auxrnn.errors import InputError
 from auxrnn.own.collect import Collection
-from auxrnn.own.rows import Form, Row
+from auxrnn.own.reader import Example, Schema
 from auxrnn.reading import ReadingOptions
 
-VALUES = Form("values", "values", 2, "float32", ("u", "v"))
-TEXTS = Form("texts", "characters", dtype="uint16")
+VALUES = Schema("values", "values", 2, "float32", ("u", "v"))
+TEXTS = Schema("texts", "characters", dtype="uint16")
 
 
 def test_values_ends_labels_splits():
     file = BytesIO()
     found = Collection(VALUES, ReadingOptions(), file)
-    found.add(Row("1", np.array([[1, 2], [3, 4]]), "b", "train"))
-    found.add(Row("2", np.array([[5, 6]]), "a"))
+    found.add(Example("1", np.array([[1, 2], [3, 4]]), "b", "train"))
+    found.add(Example("2", np.array([[5, 6]]), "a"))
     assert np.frombuffer(file.getvalue(), np.float32).tolist() == [1, 2, 3, 4, 5, 6]
     assert (found.ends.tolist(), found.labels.tolist(), found.splits.tolist()) == ([2, 3], [0, 1], [1, 0])
 
@@ -28,7 +28,7 @@ def test_rows_without_a_class_among_several():
     """The target that would take them is named, even where no row so far has several."""
     found = Collection(TEXTS, ReadingOptions(), BytesIO())
     with pytest.raises(InputError) as told:
-        found.add(Row("1", "bab"))
+        found.add(Example("1", "bab"))
     assert str(told.value) == (
         "1: expected a label, got none. --missing drop leaves such rows out, --no_label learn lets the auxiliary "
         "losses have them. "
@@ -39,8 +39,8 @@ def test_rows_without_a_class_among_several():
 def test_texts_by_first_appearance():
     file = BytesIO()
     found = Collection(TEXTS, ReadingOptions(), file)
-    found.add(Row("1", "bab", "x"))
-    found.add(Row("2", "c😀a", "x"))
+    found.add(Example("1", "bab", "x"))
+    found.add(Example("2", "c😀a", "x"))
     codes = np.frombuffer(file.getvalue(), np.uint16)
     assert "".join(found.characters[code] for code in codes) == "babc😀a"
 
@@ -50,41 +50,41 @@ def test_going_on_from_a_state_is_as_if_never_stopped():
     whole, parts = BytesIO(), BytesIO()
     once, first = (Collection(TEXTS, ReadingOptions(), file) for file in (whole, parts))
     for text in texts:
-        once.add(Row("", text, "x"))
-    first.add(Row("", texts[0], "x"))
+        once.add(Example("", text, "x"))
+    first.add(Example("", texts[0], "x"))
     second = Collection(TEXTS, ReadingOptions(), parts, json.loads(json.dumps(first.state())))
     for text in texts[1:]:
-        second.add(Row("", text, "x"))
+        second.add(Example("", text, "x"))
     assert parts.getvalue() == whole.getvalue()
     assert second.state() == once.state()
     assert first.ends.tolist() + second.ends.tolist() == once.ends.tolist()
 
 
 @pytest.mark.parametrize(
-    ("form", "row", "told"),
+    ("schema", "row", "told"),
     [
-        (TEXTS, Row("row 7", "", "x"), "row 7: expected a text of at least one character.*--missing drop"),
-        (TEXTS, Row("row 7", "a", None), "row 7: expected a label"),
-        (VALUES, Row("row 7", np.zeros((0, 2)), "x"), "row 7: expected at least one step"),
-        (VALUES, Row("row 7", np.zeros((3, 1)), "x"), "row 7: expected steps of 2 channels"),
-        (VALUES, Row("row 7", np.array([[1, np.nan]]), "x"), "row 7: expected a value at step 0, v"),
-        (VALUES, Row("row 7", "a", "x"), "row 7: expected numbers, got a text"),
+        (TEXTS, Example("row 7", "", "x"), "row 7: expected a text of at least one character.*--missing drop"),
+        (TEXTS, Example("row 7", "a", None), "row 7: expected a label"),
+        (VALUES, Example("row 7", np.zeros((0, 2)), "x"), "row 7: expected at least one step"),
+        (VALUES, Example("row 7", np.zeros((3, 1)), "x"), "row 7: expected steps of 2 channels"),
+        (VALUES, Example("row 7", np.array([[1, np.nan]]), "x"), "row 7: expected a value at step 0, v"),
+        (VALUES, Example("row 7", "a", "x"), "row 7: expected numbers, got a text"),
     ],
 )
-def test_refused_with_the_row(form, row, told):
+def test_refused_with_the_row(schema, row, told):
     with pytest.raises(InputError, match=told):
-        Collection(form, ReadingOptions(), BytesIO()).add(row)
+        Collection(schema, ReadingOptions(), BytesIO()).add(row)
 
 
 def test_what_drop_leaves_out_is_counted():
     found = Collection(VALUES, ReadingOptions(missing="drop"), BytesIO())
-    found.add(Row("1", np.array([[1, np.nan], [1, 1]]), "x"))
-    found.add(Row("2", np.array([[np.nan, 1]]), "x"))
-    found.add(Row("3", np.array([[1, 1]]), None))
+    found.add(Example("1", np.array([[1, np.nan], [1, 1]]), "x"))
+    found.add(Example("2", np.array([[np.nan, 1]]), "x"))
+    found.add(Example("3", np.array([[1, 1]]), None))
     assert (found.rows, len(found.ends), found.left_out, found.missing, found.with_missing) == (3, 1, 2, 2, 2)
 
 
 def test_too_many_characters(monkeypatch):
     monkeypatch.setattr("auxrnn.own.collect.MOST_CHARACTERS", 3)
     with pytest.raises(InputError, match="row 1: expected at most 3 different characters"):
-        Collection(TEXTS, ReadingOptions(), BytesIO()).add(Row("row 1", "abcd", "x"))
+        Collection(TEXTS, ReadingOptions(), BytesIO()).add(Example("row 1", "abcd", "x"))

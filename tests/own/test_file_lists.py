@@ -49,4 +49,4 @@ def test_a_list_is_one_of_the_files_that_are_read(tmp_path):
 def test_columns_of_a_list_that_are_not_read(tmp_path):
     write_wave(tmp_path / "a.wav", [1])
     reader = list_of(write_csv(tmp_path / "list.csv", "path,label,width", "a.wav,x,7"))
-    assert reader.form.notes == ("Columns that are not read: width.",)
+    assert reader.schema.notes == ("Columns that are not read: width.",)

@@ -19,7 +19,7 @@ def test_grey_pixels_row_by_row(tmp_path):
     path = write_image(tmp_path / "a.png", pixels)
     medium = medium_of([path], ReadingOptions())
     assert medium.read(path).tolist() == pixels.reshape(-1, 1).tolist()
-    assert (medium.form.kind, medium.form.channels, medium.form.image_shape) == ("pixels", 1, (2, 3))
+    assert (medium.schema.kind, medium.schema.channels, medium.schema.image_shape) == ("pixels", 1, (2, 3))
 
 
 def test_one_coloured_image_makes_all_coloured(tmp_path):
@@ -107,7 +107,7 @@ def test_upright_as_the_camera_was_held(tmp_path, orientation, suffix):
     exif[0x0112] = orientation
     path = save(tmp_path / f"a{suffix}", Image.fromarray(np.ascontiguousarray(stored)), exif=exif)
     medium = medium_of([path, write_image(tmp_path / "b.png", PIXELS)], ReadingOptions())
-    assert medium.form.image_shape == (2, 3)
+    assert medium.schema.image_shape == (2, 3)
     assert medium.read(path)[:, 0].tolist() == PIXELS.reshape(-1).tolist()
 
 
@@ -116,7 +116,7 @@ def test_white_shows_through(tmp_path):
     path = save(tmp_path / "a.png", Image.fromarray(hidden, "RGBA"))
     medium = medium_of([path], ReadingOptions())
     assert medium.read(path).tolist() == [[255, 255, 255], [255, 0, 0], [127, 127, 127]]
-    assert medium.form.notes == ("Images with an alpha channel: what is transparent is laid over white.",)
+    assert medium.schema.notes == ("Images with an alpha channel: what is transparent is laid over white.",)
     grey = save(tmp_path / "b.png", Image.fromarray(np.array([[[9, 0], [9, 255]]], np.uint8), "LA"))
     assert read(grey).tolist() == [[255], [9]]
     palette = Image.fromarray(np.array([[0, 1]], np.uint8), "P")

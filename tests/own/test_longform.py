@@ -116,8 +116,8 @@ def test_tags_follow_their_steps_in_time_and_those_left_out(tmp_path):
     first, second = reader_of(path, target="tags").rows()
     assert first.label == (None, "b", "c")
     assert second.label == ("b", "a")
-    form = reader_of(path, target="tags").form
-    assert (form.target, form.labels, form.channel_names) == ("tags", (), ("u",))
+    schema = reader_of(path, target="tags").schema
+    assert (schema.target, schema.labels, schema.channel_names) == ("tags", (), ("u",))
     kept = read_source(path, ReadingOptions(target="tags", missing="drop"))
     assert kept.labels.tolist() == [-1, 1, 1, 0]  # the step without a value went with its tag
     assert kept.target.names == ("a", "b")
@@ -133,21 +133,21 @@ def test_several_values_of_a_sequence(tmp_path):
     path = write_csv(tmp_path / "a.csv", "id,t,u,mass,age", "7,1,0.5,2.5,3", "7,2,0.5,2.5,3", "8,1,1,4,5")
     reader = reader_of(path, target="value", label="mass,age")
     assert [row.label for row in reader.rows()] == [(2.5, 3.0), (4.0, 5.0)]
-    assert (reader.features, reader.form.labels) == (("u",), ("mass", "age"))
+    assert (reader.features, reader.schema.labels) == (("u",), ("mass", "age"))
 
 
 def test_columns_that_are_not_read_are_named(tmp_path):
     path = write_csv(tmp_path / "a.csv", "id,time,u,note,label", "1,1,5,good,x", "1,2,6,bad,x")
-    assert reader_of(path).form.notes == ("Columns that are not read: note; --features names those that are.",)
-    assert reader_of(path, features="u").form.notes == ()
+    assert reader_of(path).schema.notes == ("Columns that are not read: note; --features names those that are.",)
+    assert reader_of(path, features="u").schema.notes == ()
 
 
 def test_names_with_commas_and_quotes(tmp_path):
     path = write_csv(tmp_path / "a.csv", 'id,time,"x,y","a ""b""",label', "1,1,5,6,u")
-    form = reader_of(path).form
-    assert form.channel_names == ("x,y", 'a "b"')
-    again = reader_of(path, features=form.columns["features"])
-    assert again.features == form.channel_names
+    schema = reader_of(path).schema
+    assert schema.channel_names == ("x,y", 'a "b"')
+    again = reader_of(path, features=schema.columns["features"])
+    assert again.features == schema.channel_names
 
 
 def test_nanoseconds_keep_their_order(tmp_path):
@@ -171,9 +171,9 @@ def test_times_of_parquet_in_nanoseconds(tmp_path):
 
 def test_an_index_without_a_name_is_no_channel(tmp_path):
     path = write_csv(tmp_path / "a.csv", ",id,time,u,label", "0,1,1,5,x", "1,1,2,6,x")
-    form = reader_of(path).form
-    assert form.channel_names == ("u",)
-    assert form.notes == ("Row numbers that are not read: one without a name; --features names those that are.",)
+    schema = reader_of(path).schema
+    assert schema.channel_names == ("u",)
+    assert schema.notes == ("Row numbers that are not read: one without a name; --features names those that are.",)
 
 
 def test_a_time_beyond_any_number(tmp_path):
@@ -189,12 +189,12 @@ def many(fmt, sequences=4, steps=5):
 @pytest.mark.parametrize("name", ["", "Unnamed: 0", "index", "rownames", "made_up"])
 def test_row_numbers_are_no_channel(tmp_path, name):
     lines = many(lambda i, t, row: f"{row},{i},{t},{t * t},{'ab'[i % 2]}")
-    form = reader_of(write_csv(tmp_path / "a.csv", f"{name},id,time,u,label", *lines)).form
-    assert form.channel_names == ("u",)
+    schema = reader_of(write_csv(tmp_path / "a.csv", f"{name},id,time,u,label", *lines)).schema
+    assert schema.channel_names == ("u",)
     shown = name or "one without a name"
-    assert form.notes == (f"Row numbers that are not read: {shown}; --features names those that are.",)
+    assert schema.notes == (f"Row numbers that are not read: {shown}; --features names those that are.",)
     if name:
-        assert reader_of(tmp_path / "a.csv", features=f"{name},u").form.channel_names == (name, "u")
+        assert reader_of(tmp_path / "a.csv", features=f"{name},u").schema.channel_names == (name, "u")
 
 
 @pytest.mark.parametrize(
@@ -210,9 +210,9 @@ def test_row_numbers_are_no_channel(tmp_path, name):
 )
 def test_row_numbers_in_any_order(tmp_path, name, number):
     lines = many(lambda i, t, row: f"{number(t, row)},{i},{t},{t * t},{'ab'[i % 2]}")
-    form = reader_of(write_csv(tmp_path / "a.csv", f"{name},id,time,u,label", *lines)).form
-    assert form.channel_names == ("u",)
-    assert form.notes == (f"Row numbers that are not read: {name}; --features names those that are.",)
+    schema = reader_of(write_csv(tmp_path / "a.csv", f"{name},id,time,u,label", *lines)).schema
+    assert schema.channel_names == ("u",)
+    assert schema.notes == (f"Row numbers that are not read: {name}; --features names those that are.",)
 
 
 def test_an_id_that_counts_the_rows_is_asked_about(tmp_path):
@@ -224,17 +224,17 @@ def test_an_id_that_counts_the_rows_is_asked_about(tmp_path):
     assert [len(row.sequence) for row in reader_of(path, id="id").rows()] == [1] * 20
     lines = [f"{row},{row},{row % 7},{'ab'[row // 10]}" for row in range(20)]
     for name in ("id", "sample"):
-        form = reader_of(write_csv(tmp_path / "b.csv", f"{name},time,u,label", *lines), window=5).form
-        assert form.channel_names == ("u",)
-        assert form.notes == (f"Row numbers that are not read: {name}; --features names those that are.",)
+        schema = reader_of(write_csv(tmp_path / "b.csv", f"{name},time,u,label", *lines), window=5).schema
+        assert schema.channel_names == ("u",)
+        assert schema.notes == (f"Row numbers that are not read: {name}; --features names those that are.",)
 
 
 def test_a_file_to_predict_is_cut_as_that_of_training(tmp_path):
     """Though it is too short to tell that its id counts the rows."""
     lines = [f"{row},{row},{row % 7},{'ab'[row // 10]}" for row in range(20)]
-    form = reader_of(write_csv(tmp_path / "a.csv", "id,time,u,label", *lines), window=5).form
+    schema = reader_of(write_csv(tmp_path / "a.csv", "id,time,u,label", *lines), window=5).schema
     new = write_csv(tmp_path / "new.csv", "id,time,u", *(f"{row},{row},{row}" for row in range(6)))
-    found = [row.sequence.tolist() for row in read_unlabelled(new, form, ReadingOptions(window=5))]
+    found = [row.sequence.tolist() for row in read_unlabelled(new, schema, ReadingOptions(window=5))]
     assert found == [[[0], [1], [2], [3], [4]], [[5]]]
 
 
@@ -248,7 +248,7 @@ def test_a_time_that_is_no_column_is_told(tmp_path):
 
 def test_measurements_under_a_name_of_row_numbers(tmp_path):
     lines = many(lambda i, t, row: f"{row % 3},{i},{t},{t * t},{'ab'[i % 2]}")
-    assert reader_of(write_csv(tmp_path / "a.csv", "no,id,time,u,label", *lines)).form.channel_names == ("no", "u")
+    assert reader_of(write_csv(tmp_path / "a.csv", "no,id,time,u,label", *lines)).schema.channel_names == ("no", "u")
 
 
 def test_an_index_in_parquet_is_no_channel(tmp_path):
@@ -257,30 +257,30 @@ def test_an_index_in_parquet_is_no_channel(tmp_path):
 
     columns = {"id": [1, 1, 2], "time": [0, 1, 0], "u": [5.0, 6.0, 7.0], "label": ["a", "a", "b"]}
     parquet.write_table(pa.table(columns | {"__index_level_0__": [4, 9, 2]}), tmp_path / "a.parquet")
-    assert reader_of(tmp_path / "a.parquet").form.channel_names == ("u",)
+    assert reader_of(tmp_path / "a.parquet").schema.channel_names == ("u",)
 
 
 @pytest.mark.parametrize("name", ["Unnamed: 0", "rownames", "row.names"])
 def test_row_numbers_of_rows_that_were_sorted_or_left_out(tmp_path, name):
     """As pandas and R write a table of which some rows were taken."""
     path = write_csv(tmp_path / "a.csv", f"{name},id,time,u,label", "7,1,0,5,x", "2,1,1,6,x", "31,2,0,7,y")
-    assert reader_of(path).form.channel_names == ("u",)
+    assert reader_of(path).schema.channel_names == ("u",)
 
 
 @pytest.mark.parametrize("name", ["sno", "counter"])
 def test_row_numbers_of_an_endless_table(tmp_path, name):
     lines = many(lambda i, t, row: f"{row + 140},{row % 3},{'ab'[i % 2]}")
-    form = reader_of(write_csv(tmp_path / "a.csv", f"{name},u,label", *lines), window=5).form
-    assert form.channel_names == ("u",)
-    assert form.notes == (f"Row numbers that are not read: {name}; --features names those that are.",)
+    schema = reader_of(write_csv(tmp_path / "a.csv", f"{name},u,label", *lines), window=5).schema
+    assert schema.channel_names == ("u",)
+    assert schema.notes == (f"Row numbers that are not read: {name}; --features names those that are.",)
 
 
 @pytest.mark.parametrize("name", ["Time (s)", "timestamp [ms]", "date", "DateTime"])
 def test_times_with_a_unit_and_dates_order_the_rows(tmp_path, name):
     times = ["2024-01-03", "2024-01-02"] if name in ("date", "DateTime") else ["6.017E-2", "1.2E-3"]
     path = write_csv(tmp_path / "a.csv", f"id,{name},u,label", f"1,{times[0]},5,x", f"1,{times[1]},6,x")
-    form = reader_of(path).form
-    assert (form.columns["time"], form.channel_names) == (name, ("u",))
+    schema = reader_of(path).schema
+    assert (schema.columns["time"], schema.channel_names) == (name, ("u",))
     assert next(iter(reader_of(path).rows())).sequence.tolist() == [[6], [5]]
 
 
@@ -293,9 +293,9 @@ def test_a_temperature_is_no_time(tmp_path):
 def test_dates_that_cannot_order_the_rows_are_not_read(tmp_path, first, second):
     """Days and months in an order that nobody knows; several steps a day."""
     path = write_csv(tmp_path / "a.csv", "id,date,u,label", f"1,{first},5,x", f"1,{second},6,x")
-    form = reader_of(path).form
-    assert (form.columns["time"], form.channel_names) == ("", ("u",))
-    assert form.notes == ("Columns that are not read: date; --features names those that are.",)
+    schema = reader_of(path).schema
+    assert (schema.columns["time"], schema.channel_names) == ("", ("u",))
+    assert schema.notes == ("Columns that are not read: date; --features names those that are.",)
     assert next(iter(reader_of(path).rows())).sequence.tolist() == [[5], [6]]
 
 
@@ -313,7 +313,7 @@ def test_a_file_to_predict_keeps_the_order_of_training(tmp_path):
     path = write_csv(tmp_path / "a.csv", "id,time,u,label", "1,2,5,x", "1,1,6,x")
     for named, values in ((None, [[6], [5]]), ("", [[5], [6]])):
         options = ReadingOptions(time=named)
-        (row,) = read_unlabelled(path, reader_of(path, time=named).form, options)
+        (row,) = read_unlabelled(path, reader_of(path, time=named).schema, options)
         assert row.sequence.tolist() == values
 
 
@@ -332,7 +332,7 @@ def test_many_rows_at_once_are_read_as_each_by_itself(tmp_path, monkeypatch):
 
 def test_a_counter_within_each_sequence_is_a_channel(tmp_path):
     lines = many(lambda i, t, row: f"{i},{row},{t},{'ab'[i % 2]}")
-    assert reader_of(write_csv(tmp_path / "a.csv", "id,time,count,label", *lines)).form.channel_names == ("count",)
+    assert reader_of(write_csv(tmp_path / "a.csv", "id,time,count,label", *lines)).schema.channel_names == ("count",)
 
 
 @pytest.mark.parametrize("cell", ["3_1", "１２", "0x10", "1,5"])
@@ -344,9 +344,9 @@ def test_no_number_among_numbers_is_refused_with_its_row(tmp_path, cell):
 
 def test_columns_of_no_numbers_are_not_read(tmp_path):
     path = write_csv(tmp_path / "a.csv", "id,time,u,load,label", "1,0,1.5,3_1,x", "2,0,2.5,4_2,y")
-    form = reader_of(path).form
-    assert form.channel_names == ("u",)
-    assert form.notes == ("Columns that are not read: load; --features names those that are.",)
+    schema = reader_of(path).schema
+    assert schema.channel_names == ("u",)
+    assert schema.notes == ("Columns that are not read: load; --features names those that are.",)
 
 
 def test_decimal_commas_are_asked_about(tmp_path):

@@ -52,7 +52,7 @@ def test_pairs_of_train_and_test(tmp_path):
 def test_images_in_class_folders(tmp_path):
     for name in "ab":
         write_image(tmp_path / name / "1.png", np.zeros((2, 2), np.uint8))
-    assert recognise(tmp_path, ReadingOptions()).form.kind == "pixels"
+    assert recognise(tmp_path, ReadingOptions()).schema.kind == "pixels"
 
 
 @pytest.mark.parametrize(
@@ -77,11 +77,11 @@ def test_several_files_of_a_split(tmp_path):
     reader = recognise(tmp_path, ReadingOptions())
     assert [row.split for row in reader.rows()] == ["train"] * 5 + ["validation", "test"]
     assert [row.split for row in reader.rows(5)] == ["validation", "test"]
-    assert reader.form.description.startswith("train in 2 files, validation and test, each a table of texts")
+    assert reader.schema.description.startswith("train in 2 files, validation and test, each a table of texts")
     write_csv(tmp_path / "train-2.csv", "text,label")
     reader = recognise(tmp_path, ReadingOptions())
     assert [row.split for row in reader.rows(5)] == ["validation", "test"]
-    assert "train-2.csv has no rows." in reader.form.notes
+    assert "train-2.csv has no rows." in reader.schema.notes
     write_csv(tmp_path / "test-0.csv", "text,label")
     with pytest.raises(InputError, match=r"test-0\.csv: expected at least one sequence, found no rows"):
         recognise(tmp_path, ReadingOptions())
@@ -102,7 +102,7 @@ def test_a_column_is_a_text_only_if_its_cells_are(tmp_path):
     numbers = [f"{row // 3},{row},{row % 2}.5,{'ab'[row // 3 % 2]}" for row in range(12)]
     path = write_csv(tmp_path / "a.csv", "sequence,time,message,label", *numbers)
     assert rows_are(path) is LongFormReader
-    assert recognise(path, ReadingOptions()).form.channel_names == ("message",)
+    assert recognise(path, ReadingOptions()).schema.channel_names == ("message",)
     one = write_csv(tmp_path / "d.csv", "id,time,message,label", *(f"{row // 3},{row},{row}.5,x" for row in range(6)))
     assert rows_are(one) is LongFormReader
     assert rows_are(write_csv(tmp_path / "b.csv", "id,sequence,label", "1,ACGT,x", "2,ACCT,y")) is TextReader
@@ -113,7 +113,7 @@ def test_a_text_beside_an_id_and_a_time(tmp_path):
     header = "id,timestamp,text,retweets,label"
     once = write_csv(tmp_path / "a.csv", header, "1,2024-01-01,so bad,2,x", "2,2024-01-02,so good,3,y")
     assert rows_are(once) is TextReader
-    assert recognise(once, ReadingOptions()).form.notes == ("Columns that are not read: id, timestamp, retweets.",)
+    assert recognise(once, ReadingOptions()).schema.notes == ("Columns that are not read: id, timestamp, retweets.",)
     again = write_csv(tmp_path / "b.csv", header, "1,2024-01-01,so bad,2,x", "1,2024-01-02,so good,3,x")
     with pytest.raises(InputError, match=r"told what a row is: a text \('text'\).*Say --text text or --id id"):
         recognise(again, ReadingOptions())
@@ -147,7 +147,7 @@ def test_a_test_file_without_the_label_is_data_to_predict(tmp_path, test):
         ("a b", "0", "train"),
         ("c d", "1", "train"),
     ]
-    assert reader.form.notes == (
+    assert reader.schema.notes == (
         "Left out, for its name says no split: sample_submission.csv.",
         "test.csv has no column 'label': it is data to predict (auxrnn predict), and not read here.",
         "Columns that are not read: id.",

@@ -27,7 +27,7 @@ def test_a_pair_of_the_archive(tmp_path, suffix, mark):
     found = read(source)
     assert found[:2] == [([[0.5], [1]], "-1", "train"), ([[2], [3], [4]], "1.0", "train")]
     assert [split for *_, split in found] == ["train"] * 4 + ["test"] * 4
-    assert recognise(source, ReadingOptions()).form.notes == (
+    assert recognise(source, ReadingOptions()).schema.notes == (
         "Empty cells at the end of a row are taken for the end of a shorter series.",
     )
     assert read_source(source, ReadingOptions()).classes == ("-1", "1")
@@ -46,8 +46,8 @@ def test_columns_beside_those_of_the_steps_are_not_read(tmp_path):
     rows = [f"{'xy'[row % 2]},{row + 0.5},-7.5," + ",".join(str(row * day) for day in range(20)) for row in range(4)]
     path = write_csv(tmp_path / "a.csv", f"label,Lat,Long,{days}", *rows)
     assert read(path, rows="series")[3] == ([[3 * day] for day in range(20)], "y", None)
-    form = recognise(path, ReadingOptions(rows="series")).form
-    assert form.notes == ("Columns that are not read: Lat, Long.",)
+    schema = recognise(path, ReadingOptions(rows="series")).schema
+    assert schema.notes == ("Columns that are not read: Lat, Long.",)
 
 
 def test_places_as_names_of_columns(tmp_path):
@@ -95,7 +95,7 @@ def test_lists_in_parquet_beside_each_other(tmp_path):
     parquet.write_table(table, tmp_path / "a.parquet")
     reader = recognise(tmp_path / "a.parquet", ReadingOptions())
     assert isinstance(reader, SeriesReader)
-    assert reader.form.channels == 2
+    assert reader.schema.channels == 2
     assert [row.sequence.tolist() for row in reader.rows()] == [[[1, 5], [2, 6]], [[3, 7]]]
     parquet.write_table(pa.table({"u": [[1.0, 2.0]], "v": [[5]], "label": ["a"]}), tmp_path / "b.parquet")
     with pytest.raises(InputError, match=r"row 1: expected lists of one length, got \[1, 2\]"):
@@ -104,11 +104,11 @@ def test_lists_in_parquet_beside_each_other(tmp_path):
 
 def test_predicting_with_labels_and_without(tmp_path):
     train = write_csv(tmp_path / "Toy_TRAIN.tsv", *["-1\t0.5\t1", "1\t2\t3"] * 2)
-    form = recognise(train, ReadingOptions()).form
+    schema = recognise(train, ReadingOptions()).schema
     with_labels = write_csv(tmp_path / "new.tsv", "1\t7\t8", "-1\t9\t9")
     without = write_csv(tmp_path / "plain.tsv", "7\t8", "9\t9")
     for path in (with_labels, without):
-        found = [row.sequence for row in read_unlabelled(path, form, ReadingOptions())]
+        found = [row.sequence for row in read_unlabelled(path, schema, ReadingOptions())]
         assert np.array_equal(found, [[[7], [8]], [[9], [9]]])
 
 
@@ -130,11 +130,11 @@ def test_steps_that_only_later_rows_have(tmp_path):
 def test_tables_without_names_of_another_width_are_refused(tmp_path, width):
     """What stands in the first column cannot be known."""
     train = write_csv(tmp_path / "Toy_TRAIN.tsv", *["-1\t0.5\t1\t2\t4\t4", "1\t2\t3\t3\t3\t3"] * 2)
-    form = recognise(train, ReadingOptions()).form
+    schema = recognise(train, ReadingOptions()).schema
     other = write_csv(tmp_path / "new.tsv", *["\t".join("1" * (width - 1) + "7")] * 2)
     if width != 5:
         with pytest.raises(InputError, match=f"expected 6 columns as in training, or 5 without labels, found {width}"):
-            list(read_unlabelled(other, form, ReadingOptions()))
+            list(read_unlabelled(other, schema, ReadingOptions()))
     other.rename(tmp_path / "Toy_TEST.tsv")
     with pytest.raises(InputError, match=f"expected 6 columns as in training, found {width}"):
         recognise(train, ReadingOptions())
@@ -142,7 +142,7 @@ def test_tables_without_names_of_another_width_are_refused(tmp_path, width):
 
 def test_lists_with_the_steps_last_are_doubted(tmp_path):
     path = write_lists(tmp_path / "a.jsonl", *[[list(range(60))] * 3] * 4)
-    (note,) = recognise(path, ReadingOptions()).form.notes
+    (note,) = recognise(path, ReadingOptions()).schema.notes
     assert note.startswith("Warning: read as 3 steps of 60 channels each; if the steps stand last")
 
 

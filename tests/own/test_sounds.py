@@ -41,7 +41,7 @@ def test_stereo_is_two_channels(tmp_path):
 def test_files_of_two_widths_are_kept_in_the_finer_type(tmp_path):
     paths = [write_wave(tmp_path / "a.wav", [5]), write_wave(tmp_path / "b.wav", [256 * 5], width=3)]
     medium = medium_of(paths, ReadingOptions())
-    assert medium.form.dtype == "float32"
+    assert medium.schema.dtype == "float32"
     assert [medium.read(path).tolist() for path in paths] == [[[5.0]], [[5.0]]]
 
 
@@ -78,9 +78,9 @@ def test_recordings_must_have_one_number_of_channels(tmp_path):
     other = write_wave(tmp_path / "c.wav", [1, 2], channels=2)
     with pytest.raises(InputError, match=r"c\.wav: expected mono as in .*a\.wav, found 2 channels"):
         medium_of([first, other], ReadingOptions())
-    form = medium_of([first], ReadingOptions()).form
+    schema = medium_of([first], ReadingOptions()).schema
     with pytest.raises(InputError, match="mono, 8,000 Hz as in training, found recordings, 2 channels, 8,000 Hz"):
-        medium_of([other], ReadingOptions(), like=form)
+        medium_of([other], ReadingOptions(), like=schema)
 
 
 # Resampling -----------------------------------------------------------------------------------------------------------
@@ -96,9 +96,9 @@ def tone(path, rate, seconds=1.0, hertz=440.0):
 @pytest.mark.parametrize("rate", [11_025, 16_000, 44_100, 4000])
 def test_a_recording_of_another_rate_is_the_same_sound_at_the_models(tmp_path, rate):
     """Against the sine itself at the times of the other rate, to the rounding of 16 bits."""
-    form = medium_of([tone(tmp_path / "a.wav", 8000)[0]], ReadingOptions()).form
+    schema = medium_of([tone(tmp_path / "a.wav", 8000)[0]], ReadingOptions()).schema
     other, _ = tone(tmp_path / "b.wav", rate)
-    found = medium_of([other], ReadingOptions(), like=form).read(other)
+    found = medium_of([other], ReadingOptions(), like=schema).read(other)
     _, sound = tone(tmp_path / "c.wav", 8000)
     assert found.shape == (8000, 1)
     assert found.dtype == np.float32
@@ -113,12 +113,12 @@ def test_what_the_lower_rate_cannot_hold_is_filtered_out(tmp_path):
 
 def test_the_commonest_rate_is_taken_and_told_and_the_lower_of_two(tmp_path):
     paths = [tone(tmp_path / f"{index}.wav", rate)[0] for index, rate in enumerate([16_000, 16_000, 8000, 22_050])]
-    form = medium_of(paths, ReadingOptions()).form
-    assert (form.rate, form.dtype) == (16_000, "float32")
-    assert form.notes == ("Resampled to 16,000 Hz: 1 of 8,000 Hz, 1 of 22,050 Hz (--rate says another).",)
-    assert medium_of(paths[1:3], ReadingOptions()).form.rate == 8000
-    assert medium_of(paths, ReadingOptions(rate=4000)).form.rate == 4000
-    alike = medium_of(paths[:2], ReadingOptions()).form
+    schema = medium_of(paths, ReadingOptions()).schema
+    assert (schema.rate, schema.dtype) == (16_000, "float32")
+    assert schema.notes == ("Resampled to 16,000 Hz: 1 of 8,000 Hz, 1 of 22,050 Hz (--rate says another).",)
+    assert medium_of(paths[1:3], ReadingOptions()).schema.rate == 8000
+    assert medium_of(paths, ReadingOptions(rate=4000)).schema.rate == 4000
+    alike = medium_of(paths[:2], ReadingOptions()).schema
     assert (alike.rate, alike.dtype, alike.notes) == (16_000, "int16", ())
 
 
@@ -160,14 +160,14 @@ def test_a_long_recording_is_read_in_blocks(tmp_path, monkeypatch):
 
 def wave_of(path, data, *, kind=1, bits=16, announced=None, extension=b""):
     """A wav file by hand, as the format's description has it."""
-    form = struct.pack("<HHIIHH", kind, 1, 8000, 8000 * bits // 8, bits // 8, bits) + extension
+    schema = struct.pack("<HHIIHH", kind, 1, 8000, 8000 * bits // 8, bits // 8, bits) + extension
     size = len(data) if announced is None else announced
     path.write_bytes(
         b"RIFF"
         + struct.pack("<I", min(size + 36, 2**32 - 1))
         + b"WAVEfmt "
-        + struct.pack("<I", len(form))
-        + form
+        + struct.pack("<I", len(schema))
+        + schema
         + b"data"
         + struct.pack("<I", size)
         + data

@@ -23,7 +23,7 @@ def test_the_same_as_the_source(folder):
     mapped, read = open_set(folder), read_source(folder.parent / "steps.csv", ReadingOptions())
     assert is_set(folder)
     assert isinstance(mapped.values, FiledArray)
-    assert (mapped.form, mapped.classes, mapped.options) == (read.form, read.classes, read.options)
+    assert (mapped.schema, mapped.classes, mapped.options) == (read.schema, read.classes, read.options)
     assert mapped.classes == ("even", "odd")
     for index in range(len(read)):
         assert np.array_equal(mapped.sequence(index), read.sequence(index))

@@ -19,7 +19,7 @@ from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
 from auxrnn.config import ModelConfig
 from auxrnn.errors import InputError
-from auxrnn.own.rows import Form
+from auxrnn.own.reader import Schema
 from auxrnn.persistence import SavedModel, save_model
 from auxrnn.preprocessing import Preprocessing
 from auxrnn.reading import ReadingOptions
@@ -99,7 +99,7 @@ def test_characters_as_predict_has_them(tmp_path, config):
 def test_texts_in_the_encoding_of_training(tmp_path):
     """`ab` in UTF-16 is UTF-8 too, of other characters."""
     options = ReadingOptions(encoding="utf-16-le").to_dict()
-    own = {"own": {"form": asdict(Form("text files", "characters", dtype="uint16")), "reading": options}}
+    own = {"own": {"form": asdict(Schema("text files", "characters", dtype="uint16")), "reading": options}}
     saved = replace(saved_model(TEXT), facts=own)
     assert said(saved, standard_input="ab\r\nb".encode("utf-16-le")) == said(saved_model(TEXT), standard_input=b"ab\nb")
     with pytest.raises(InputError, match="Expected a file with --state, for the model reads texts in utf-16-le"):

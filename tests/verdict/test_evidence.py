@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from auxrnn.floors import Floor, Floors, Part
+from auxrnn.floors import Floor, Floors, Judged
 from auxrnn.targets import ClassTarget
 from auxrnn.verdict import gather_evidence
 
@@ -20,7 +20,7 @@ def floors_of(rows, *answers):
     found = tuple(
         Floor(name, 0.1, tallies(validation, labels), tallies(test, labels)) for name, validation, test in answers
     )
-    part = Part(rows, len(LABELS))
+    part = Judged(rows, len(LABELS))
     return Floors(TARGET, found, 20, part, part)
 
 

@@ -44,8 +44,8 @@ def show_samples(name: str, out: Path, data_dir: str | None = None, count: int =
             names = [dbpedia.CLASSES[labels[index]] for index in chosen]
             sheet_of_texts(out, [contents[index] for index in chosen], names, title=title)
             return
-        forms, names, levels = _dogs(data_dir, count) if name == "stanford-dogs" else _images(name, data_dir, count)
-        sheet_of_images(out, forms, names, title=title, levels=levels)
+        schemas, names, levels = _dogs(data_dir, count) if name == "stanford-dogs" else _images(name, data_dir, count)
+        sheet_of_images(out, schemas, names, title=title, levels=levels)
 
 
 def show_files(path: Path, out: Path, options: ReadingOptions, count: int = COUNT) -> None:
@@ -64,15 +64,15 @@ def show_files(path: Path, out: Path, options: ReadingOptions, count: int = COUN
     chosen = [int(shown[place]) for place in first_of_each(strata, count)]
     names = [stored.target.words(stored.label(index)) for index in chosen]
     sequences = [stored.sequence(index) for index in chosen]
-    form, title = stored.form, printable(f"{path.resolve().name}: {stored.form.description}")
+    schema, title = stored.schema, printable(f"{path.resolve().name}: {stored.schema.description}")
     with _written(out):
-        if form.kind == "characters":
+        if schema.kind == "characters":
             sheet_of_texts(out, [stored.text(index) for index in chosen], names, title=title)
-        elif form.channels in DRAWN and all(len(item) == np.prod(form.image_shape or 0) for item in sequences):
-            images = np.stack(sequences).reshape(len(sequences), *(form.image_shape or ()), form.channels)
+        elif schema.channels in DRAWN and all(len(item) == np.prod(schema.image_shape or 0) for item in sequences):
+            images = np.stack(sequences).reshape(len(sequences), *(schema.image_shape or ()), schema.channels)
             sheet_of_images(out, {"": images}, names, title=title, levels=256)
         else:
-            sheet_of_lines(out, sequences, names, title=title, channels=form.channel_names)
+            sheet_of_lines(out, sequences, names, title=title, channels=schema.channel_names)
 
 
 @contextmanager

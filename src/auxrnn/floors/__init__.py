@@ -2,5 +2,5 @@
 
 from auxrnn.floors.measured import Floor as Floor
 from auxrnn.floors.measured import Floors as Floors
-from auxrnn.floors.measured import Part as Part
+from auxrnn.floors.measured import Judged as Judged
 from auxrnn.floors.measured import measure_floors as measure_floors

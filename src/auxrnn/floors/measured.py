@@ -45,7 +45,7 @@ Learn = Callable[[SequenceData, int], Answer]
 
 
 @dataclass(frozen=True)
-class Part:
+class Judged:
     """Which sequences of a set were answered: their places (n,), of how many."""
 
     rows: Tensor
@@ -73,8 +73,8 @@ class Floors:
     target: Target
     floors: tuple[Floor, ...]
     trained: int
-    validation: Part
-    test: Part | None
+    validation: Judged
+    test: Judged | None
     held_out: bool = False
 
     @property
@@ -122,7 +122,7 @@ def measure_floors(
         train, other = train.split(HELD_OUT, seed)
         validation = other if len(other) else train
     train = _some(train, seed)
-    parts = [Part(torch.arange(0), 0) if data is None else _judged(data, seed) for data in (validation, test)]
+    parts = [Judged(torch.arange(0), 0) if data is None else _judged(data, seed) for data in (validation, test)]
     sets = [
         None if data is None else data if len(part.rows) == len(data) else data.subset(part.rows)
         for data, part in zip((validation, test), parts, strict=True)
@@ -232,10 +232,10 @@ def _some(data: SequenceData, seed: int) -> SequenceData:
     return data if number >= len(data) else data.subset(limit_stratified(strata, number, seed))
 
 
-def _judged(data: SequenceData, seed: int) -> Part:
+def _judged(data: SequenceData, seed: int) -> Judged:
     number = min(_number(data, MOST_JUDGED), len(data))
     rows = np.random.default_rng([seed, 3]).permutation(len(data))[:number]
-    return Part(torch.from_numpy(np.sort(rows)), len(data))
+    return Judged(torch.from_numpy(np.sort(rows)), len(data))
 
 
 def _number(data: SequenceData, most: int) -> int:

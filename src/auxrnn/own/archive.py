@@ -16,7 +16,7 @@ import numpy as np
 from auxrnn.errors import InputError
 from auxrnn.numbers import number_of, whole_number
 from auxrnn.own.encodings import text_lines
-from auxrnn.own.rows import Array, Form, Row, Split
+from auxrnn.own.reader import Array, Example, Schema, Split
 from auxrnn.reading import TargetKind
 from auxrnn.targets.labelling import Label
 
@@ -40,7 +40,7 @@ class TsFile:
     value: bool = False
     labelled: bool = True
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[Example]:
         for number, line in _lines(self.path, self.encoding):
             if number < self.first:
                 continue
@@ -59,7 +59,7 @@ class TsFile:
             if self.value:
                 measured = number_of(label, where, "target")
                 found = None if np.isnan(measured) else (measured,)
-            yield Row(where, np.stack(channels, 1), found, self.split)
+            yield Example(where, np.stack(channels, 1), found, self.split)
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,11 @@ class TsReader:
     parts: tuple[TsFile, ...]
 
     @property
-    def form(self) -> Form:
+    def schema(self) -> Schema:
         pair = " (train and test)" if len(self.parts) == 2 else ""
         kind = "univariate" if self.parts[0].dimensions == 1 else f"{self.parts[0].dimensions} dimensions"
         target = {"target": "value", "labels": ("value",)} if self.parts[0].value else {}
-        return Form(f"UCR/UEA .ts{pair}, {kind}", "values", self.parts[0].dimensions, **target)  # type: ignore[arg-type]
+        return Schema(f"UCR/UEA .ts{pair}, {kind}", "values", self.parts[0].dimensions, **target)  # type: ignore[arg-type]
 
     @property
     def files(self) -> list[Path]:
@@ -83,7 +83,7 @@ class TsReader:
     def uses(self) -> frozenset[str]:
         return frozenset({"encoding"})
 
-    def rows(self, skip: int = 0) -> Iterator[Row]:
+    def rows(self, skip: int = 0) -> Iterator[Example]:
         for part in self.parts:
             for row in part.rows():
                 if skip:

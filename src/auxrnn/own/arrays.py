@@ -20,7 +20,7 @@ from auxrnn.arrays import doubtful_layout
 from auxrnn.data.npy import ArrayFile, checked_header, read_header
 from auxrnn.errors import InputError
 from auxrnn.own.encodings import check_expansion
-from auxrnn.own.rows import Form, Row, Split
+from auxrnn.own.reader import Example, Schema, Split
 from auxrnn.own.split_names import split_named
 from auxrnn.targets import KINDS, Target
 from auxrnn.targets.labelling import Label
@@ -59,7 +59,7 @@ class ArrayReader:
     notes: tuple[str, ...] = ()
 
     @property
-    def form(self) -> Form:
+    def schema(self) -> Schema:
         array = self.parts[0].inputs
         channels = 1 if len(array.shape) == 2 else array.shape[2]
         pixels = array.dtype == np.uint8
@@ -73,7 +73,7 @@ class ArrayReader:
         steps = array.shape[1]
         doubt = doubtful_layout(steps, channels)
         notes = (*self.notes, *([f"Warning: {doubt}, save X.transpose(0, 2, 1)."] if doubt else []))
-        return Form(f"NumPy arrays: {shapes}", kind, channels, dtype, notes=notes, target=self.kind, labels=labels)
+        return Schema(f"NumPy arrays: {shapes}", kind, channels, dtype, notes=notes, target=self.kind, labels=labels)
 
     @property
     def files(self) -> list[Path]:
@@ -84,7 +84,7 @@ class ArrayReader:
     def uses(self) -> frozenset[str]:
         return frozenset()
 
-    def rows(self, skip: int = 0) -> Iterator[Row]:
+    def rows(self, skip: int = 0) -> Iterator[Example]:
         target = KINDS[self.kind]
         for part in self.parts:
             number = part.inputs.shape[0]
@@ -105,7 +105,7 @@ class ArrayReader:
                     assert part.labels is not None
                     found = next(labels)[: len(values)] if target.per_step else next(labels)
                     label = target.read_item(found, f"{part.labels.where}, sequence {index}")
-                yield Row(where, values, label, part.split)
+                yield Example(where, values, label, part.split)
             skip = 0
 
 

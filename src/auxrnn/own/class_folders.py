@@ -10,7 +10,7 @@ from pathlib import Path
 from auxrnn.errors import InputError
 from auxrnn.own.file_lists import Entry, FileReader, class_files, visible_folders
 from auxrnn.own.media import MEDIA, is_known, kind_of, medium_of
-from auxrnn.own.rows import Split
+from auxrnn.own.reader import Split
 from auxrnn.own.split_names import split_named, split_within
 from auxrnn.reading import ReadingOptions
 from auxrnn.targets import KINDS

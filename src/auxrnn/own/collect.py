@@ -12,7 +12,7 @@ import numpy as np
 
 from auxrnn.errors import InputError
 from auxrnn.own.missing import fill_missing, kept_steps
-from auxrnn.own.rows import Array, Form, Row
+from auxrnn.own.reader import Array, Example, Schema
 from auxrnn.reading import ReadingOptions
 from auxrnn.targets import KINDS
 
@@ -33,21 +33,23 @@ class Collection:
     file: takes the numbers. state: what `state` gave, to go on from there.
     """
 
-    def __init__(self, form: Form, options: ReadingOptions, file: Sink, state: dict[str, Any] | None = None) -> None:
-        self.form, self.options, self._file = form, options, file
+    def __init__(
+        self, schema: Schema, options: ReadingOptions, file: Sink, state: dict[str, Any] | None = None
+    ) -> None:
+        self.schema, self.options, self._file = schema, options, file
         state = state or {"rows": 0, "steps": 0, "missing": 0, "with_missing": 0, "left_out": 0, "labels": None}
         self.rows: int = state["rows"]  # read, left out or not
         self.steps: int = state["steps"]
         self.missing: int = state["missing"]
         self.with_missing: int = state["with_missing"]
         self.left_out: int = state["left_out"]
-        self.keeper = KINDS[form.target].keeper(form.labels, options.label_type, state["labels"])
+        self.keeper = KINDS[schema.target].keeper(schema.labels, options.label_type, state["labels"])
         self.ends, self.labels, self.splits = array("q"), array(self.keeper.typecode), array("b")
         self._places = np.full(0x110000, -1, np.int32)  # of each code point
         self.characters = ""
         self._learn(state.get("characters", ""))
 
-    def add(self, row: Row) -> None:
+    def add(self, row: Example) -> None:
         """Check one row and keep it; InputError with its place where it cannot be used."""
         self.rows += 1
         if row.label is None and self.options.no_label != "error":
@@ -59,7 +61,7 @@ class Collection:
             if row.label is None:
                 what = "a label"
                 todo = "--missing drop leaves such rows out, --no_label learn lets the auxiliary losses have them."
-                hint = KINDS[self.form.target].missing_hint
+                hint = KINDS[self.schema.target].missing_hint
             if self.options.missing != "drop":
                 raise InputError(f"{row.where}: expected {what}, got none. {todo}{hint}")
             self.left_out += 1
@@ -75,7 +77,7 @@ class Collection:
             self.left_out += 1
             return
         label = self.keeper.numbers(row.label, row.where, kept)
-        self._file.write(np.ascontiguousarray(numbers, dtype=self.form.dtype).data)
+        self._file.write(np.ascontiguousarray(numbers, dtype=self.schema.dtype).data)
         self.steps += len(numbers)
         self.ends.append(self.steps)
         self.labels.extend(label)  # type: ignore[arg-type]
@@ -94,19 +96,19 @@ class Collection:
         }
 
     def _checked(self, values: Array, where: str) -> Array:
-        if values.ndim != 2 or values.shape[1] != self.form.channels:
-            raise InputError(f"{where}: expected steps of {self.form.channels} channels, got shape {values.shape}.")
+        if values.ndim != 2 or values.shape[1] != self.schema.channels:
+            raise InputError(f"{where}: expected steps of {self.schema.channels} channels, got shape {values.shape}.")
         if not len(values):
             raise InputError(f"{where}: expected at least one step, got a sequence of length 0. Leave it out.")
-        filled, number = fill_missing(values, self.options.missing, where, self.form.channel_names)
+        filled, number = fill_missing(values, self.options.missing, where, self.schema.channel_names)
         self.missing += number
         self.with_missing += number > 0
         return filled
 
-    def _encoded(self, row: Row) -> Array:
+    def _encoded(self, row: Example) -> Array:
         """The places (T,) of the characters of a text among those met so far."""
         assert isinstance(row.sequence, str)
-        if self.form.kind != "characters":
+        if self.schema.kind != "characters":
             raise InputError(f"{row.where}: expected numbers, got a text.")
         codes = np.frombuffer(row.sequence.encode("utf-32-le", "surrogatepass"), "<u4")
         places = self._places[codes]

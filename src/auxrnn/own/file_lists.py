@@ -11,7 +11,7 @@ from auxrnn.errors import InputError
 from auxrnn.own.columns import PATH_NAMES, holds_words, named, row_numbers, split_column, unread_notes
 from auxrnn.own.label_columns import LabelColumns, label_columns, with_labels
 from auxrnn.own.media import Medium, is_known, kind_of, medium_of
-from auxrnn.own.rows import Form, Row, Split
+from auxrnn.own.reader import Example, Schema, Split
 from auxrnn.own.split_names import split_of
 from auxrnn.own.tables import Table
 from auxrnn.reading import ReadingOptions
@@ -44,15 +44,15 @@ class FileReader:
     label: LabelColumns | None = None
 
     @property
-    def form(self) -> Form:
-        form = self.medium.form
-        form = replace(
-            form,
-            description=f"{self.source}: {form.description}",
-            notes=(*self.notes, *form.notes),
-            columns={**form.columns, **({"rows": "files"} if self.table else {})},
+    def schema(self) -> Schema:
+        schema = self.medium.schema
+        schema = replace(
+            schema,
+            description=f"{self.source}: {schema.description}",
+            notes=(*self.notes, *schema.notes),
+            columns={**schema.columns, **({"rows": "files"} if self.table else {})},
         )
-        return with_labels(form, self.label)
+        return with_labels(schema, self.label)
 
     @property
     def files(self) -> list[Path]:
@@ -62,9 +62,9 @@ class FileReader:
     def uses(self) -> frozenset[str]:
         return self.medium.uses if self.table is None else self.medium.uses | self.table.uses
 
-    def rows(self, skip: int = 0) -> Iterator[Row]:
+    def rows(self, skip: int = 0) -> Iterator[Example]:
         for entry in self.entries[skip:]:
-            yield Row(entry.where or str(entry.path), self.medium.read(entry.path), entry.label, entry.split)
+            yield Example(entry.where or str(entry.path), self.medium.read(entry.path), entry.label, entry.split)
 
 
 def find_list_reader(table: Table, options: ReadingOptions) -> FileReader:

@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 
 from auxrnn.errors import InputError
-from auxrnn.own.rows import Array
+from auxrnn.own.reader import Array
 
 BLOCK = 2**24  # bytes that are summed at once
 

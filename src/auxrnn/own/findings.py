@@ -19,15 +19,15 @@ def describe_findings(stored: SequenceSet) -> list[str]:
     """One line each: what it is, labels and counts, lengths, missing values, and a warning where one class is rare."""
     lengths = stored.lengths
     shortest, middle, longest = int(lengths.min()), float(np.median(lengths)), int(lengths.max())
-    steps = "characters" if stored.form.kind == "characters" else "steps"
+    steps = "characters" if stored.schema.kind == "characters" else "steps"
     labels, *warnings = stored.target.findings(stored.labels)
     return [
-        f"{stored.source}: {stored.form.description}; {len(stored):,} sequences, {int(stored.ends[-1]):,} {steps}"
-        + (f" of {_channels(stored)}" if stored.form.kind != "characters" else ""),
+        f"{stored.source}: {stored.schema.description}; {len(stored):,} sequences, {int(stored.ends[-1]):,} {steps}"
+        + (f" of {_channels(stored)}" if stored.schema.kind != "characters" else ""),
         labels,
         f"Lengths: {shortest:,} / {middle:,.0f} / {longest:,} {steps} (min / median / max)",
         f"Missing values: {_missing(stored)}",
-        *stored.form.notes,
+        *stored.schema.notes,
         *_doubtful(stored),
         *_giveaways(stored),
         *warnings,
@@ -55,9 +55,9 @@ def _doubtful(stored: SequenceSet) -> list[str]:
 def _giveaways(stored: SequenceSet) -> list[str]:
     """A warning for each channel that is the class in another form."""
     channels = giveaway_channels(stored)
-    names = stored.form.channel_names or tuple(str(channel) for channel in range(stored.form.channels))
+    names = stored.schema.channel_names or tuple(str(channel) for channel in range(stored.schema.channels))
     others = [name for channel, name in enumerate(names) if channel not in channels]
-    hint = f" with --features {shlex.quote(join_names(others))}" if stored.form.channel_names and others else ""
+    hint = f" with --features {shlex.quote(join_names(others))}" if stored.schema.channel_names and others else ""
     return [
         f"Warning: channel {names[channel]!r} never changes within a sequence and has one value for each class: "
         f"it gives the label away; leave it out{hint}."
@@ -70,7 +70,7 @@ def giveaway_channels(stored: SequenceSet) -> list[int]:
 
     Ends at the first sequences where there are none, as measurements have it; else reads all.
     """
-    if not stored.target.one_class or stored.form.kind != "values" or stored.lengths.max() < 2:
+    if not stored.target.one_class or stored.schema.kind != "values" or stored.lengths.max() < 2:
         return []
     longest = stored.sequence(int(stored.lengths.argmax()))
     channels = np.flatnonzero((longest == longest[0]).all(axis=0))
@@ -100,12 +100,12 @@ def _shown(name: str) -> str:
 
 def describe_preprocessing(stored: SequenceSet, mean: Sequence[float], scale: Sequence[float], known: int) -> str:
     """What is done to every step, learned from the training split."""
-    if stored.form.kind == "characters":
+    if stored.schema.kind == "characters":
         return f"Characters: {known:,} different ones in the training split; any other counts as unknown"
-    if stored.form.kind == "pixels":
+    if stored.schema.kind == "pixels":
         return "Pixels: levels 0 to 255 as they are"
     numbered = tuple(f"{channel}: " for channel in range(len(mean))) if len(mean) > 1 else ("",)
-    names = tuple(f"{name} " for name in stored.form.channel_names) or numbered
+    names = tuple(f"{name} " for name in stored.schema.channel_names) or numbered
     shown = ", ".join(
         f"{name}{middle:.4g} ± {deviation:.4g}"
         for name, middle, deviation in zip(names[:MOST_SHOWN], mean, scale, strict=False)
@@ -114,12 +114,12 @@ def describe_preprocessing(stored: SequenceSet, mean: Sequence[float], scale: Se
 
 
 def _channels(stored: SequenceSet) -> str:
-    names = stored.form.channel_names
+    names = stored.schema.channel_names
     if len(names) > MOST_SHOWN:
         return f"{len(names)} channels, {', '.join(names[:MOST_SHOWN])} ..."
     if names:
         return ", ".join(names)
-    return f"{stored.form.channels} channel{'s' if stored.form.channels > 1 else ''}"
+    return f"{stored.schema.channels} channel{'s' if stored.schema.channels > 1 else ''}"
 
 
 def _missing(stored: SequenceSet) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from auxrnn.data.pictures import as_seen, is_grey, may_be_transparent, opened_image, upright_size
 from auxrnn.errors import InputError
-from auxrnn.own.rows import Array, Form
+from auxrnn.own.reader import Array, Schema
 from auxrnn.reading import ReadingOptions
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
@@ -22,7 +22,7 @@ class Images:
 
     uses = frozenset({"size"})
 
-    def __init__(self, paths: Sequence[Path], options: ReadingOptions, like: Form | None = None) -> None:
+    def __init__(self, paths: Sequence[Path], options: ReadingOptions, like: Schema | None = None) -> None:
         self._size = options.image_size
         if like is not None and like.image_shape is not None:
             self._size = self._size or (like.image_shape[1], like.image_shape[0])
@@ -50,7 +50,7 @@ class Images:
         self._mode = "L" if grey else "RGB"
         scaled = f"scaled to {columns}x{rows}" if self._size else f"{columns}x{rows}"
         self._shape = (columns, rows)
-        self.form = Form(
+        self.schema = Schema(
             f"{'grey' if grey else 'RGB'} images, {scaled}",
             "pixels",
             1 if grey else 3,
@@ -66,7 +66,7 @@ class Images:
                 found, expected = (f"{columns}x{rows}" for columns, rows in (converted.size, self._shape))
                 raise InputError(f"{path}: expected an image of {expected}, found {found}.")
             scaled = converted if converted.size == self._shape else converted.resize(self._shape)
-            return np.asarray(scaled, dtype=np.uint8).reshape(-1, self.form.channels)
+            return np.asarray(scaled, dtype=np.uint8).reshape(-1, self.schema.channels)
 
 
 def _is_known_depth(image: Any) -> bool:

@@ -26,8 +26,8 @@ from auxrnn.files import check_outside, check_place, read_description, write_ato
 from auxrnn.lock import lock_file
 from auxrnn.own.collect import Collection
 from auxrnn.own.filed import SummedFile, sum_of
+from auxrnn.own.reader import Reader
 from auxrnn.own.recognise import recognise
-from auxrnn.own.rows import Reader
 from auxrnn.own.stored import (
     ENDS,
     LABELS,
@@ -59,10 +59,10 @@ def read_source(path: Path, options: ReadingOptions, *, like: bool = False) -> S
     if not like:
         check_used(path, reader, options)
     numbers = BytesIO()
-    collection = Collection(reader.form, options, numbers)
+    collection = Collection(reader.schema, options, numbers)
     for row in reader.rows():
         collection.add(row)
-    values = np.frombuffer(numbers.getbuffer(), reader.form.dtype).reshape(-1, *flat_shape(reader.form))
+    values = np.frombuffer(numbers.getbuffer(), reader.schema.dtype).reshape(-1, *flat_shape(reader.schema))
     labels, ends, splits = (np.array(part) for part in (collection.labels, collection.ends, collection.splits))
     return set_of(collection, str(path), values, labels, ends, splits)
 
@@ -154,7 +154,7 @@ class _Import:
             file.seek(size)
             self._files[name] = file
         self._values = SummedFile(self._files[VALUES], journal["sum"] if journal else 0)
-        self.collection = Collection(reader.form, options, self._values, journal and journal["collection"])
+        self.collection = Collection(reader.schema, options, self._values, journal and journal["collection"])
         self._recorded = (self.collection.rows, sizes[VALUES])
 
     def __enter__(self) -> _Import:
@@ -190,10 +190,10 @@ class _Import:
 
     def finish(self, source: str) -> tuple[SequenceSet, dict[str, int]]:
         """The set, its labels rewritten in the order in which classes are shown, and the sums of its files."""
-        form = self.collection.form
+        schema = self.collection.schema
         parts = {ENDS: "int64", FIRST_LABELS: self.collection.labels.typecode, SPLITS: "int8"}
         ends, labels, splits = (np.fromfile(self._folder / name, dtype) for name, dtype in parts.items())
-        none = np.empty((0, *flat_shape(form)), form.dtype)
+        none = np.empty((0, *flat_shape(schema)), schema.dtype)
         found = set_of(self.collection, source, none, labels, ends, splits)
         kept = found.labels.astype(found.target.keeper.dtype)
         write_atomically(self._folder / LABELS, lambda place: place.write_bytes(kept.data))  # tofile hides a full disk
@@ -219,7 +219,7 @@ def _digest(entry: Any) -> str:
 
 def _fingerprint(reader: Reader, options: ReadingOptions) -> str:
     """Changes with the options, with how the source is understood, and with any of its files."""
-    known = sha256(json.dumps([options.to_dict(), asdict(reader.form)]).encode())
+    known = sha256(json.dumps([options.to_dict(), asdict(reader.schema)]).encode())
     for path in reader.files:
         stat = path.stat()
         known.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))

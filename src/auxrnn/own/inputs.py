@@ -23,7 +23,7 @@ from auxrnn.data.lines import read_csv, read_lines
 from auxrnn.data.npy import LARGEST_ITEM, parse_header
 from auxrnn.data.pictures import as_seen, opened_image, upright_size
 from auxrnn.errors import InputError
-from auxrnn.own.rows import Array, Row
+from auxrnn.own.reader import Array, Example
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 ARRAY_SUFFIXES = (".npy", ".npz")
@@ -38,7 +38,7 @@ def read_inputs(
     characters: str = "",
     image_shape: tuple[int, int] | None = None,
     order: Sequence[int] | None = None,
-) -> Iterator[Row]:
+) -> Iterator[Example]:
     """The sequences in one file, fit for `spec`; each is called what its answer is: `seven.png`, or `digits.npy[3]`.
 
     characters: those that a model of texts knows. image_shape: (rows, columns) that a model was trained on; needed for
@@ -59,7 +59,7 @@ def read_inputs(
         sequences = _read_texts(path)
     single = path.suffix.lower() in IMAGE_SUFFIXES
     for index, sequence in enumerate(sequences):
-        yield Row(path.name if single else f"{path.name}[{index}]", sequence)
+        yield Example(path.name if single else f"{path.name}[{index}]", sequence)
 
 
 def _read_numbers(

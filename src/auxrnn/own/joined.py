@@ -8,31 +8,31 @@ from dataclasses import replace
 from pathlib import Path
 
 from auxrnn.errors import InputError
-from auxrnn.own.rows import Form, Reader, Row, Split
+from auxrnn.own.reader import Example, Reader, Schema, Split
 
 
 class JoinedReader:
-    """The rows of each part with its split; InputError where the parts are not of one form. notes: to be told too."""
+    """The rows of each part with its split; InputError where the parts are not of one schema. notes: to be told too."""
 
     def __init__(self, parts: tuple[tuple[Reader, Split], ...], notes: tuple[str, ...] = ()) -> None:
         self._parts = parts
-        forms = [reader.form for reader, _ in parts]
-        for (reader, _), form in zip(parts, forms, strict=True):
-            if _alike(form) != _alike(forms[0]):
+        schemas = [reader.schema for reader, _ in parts]
+        for (reader, _), schema in zip(parts, schemas, strict=True):
+            if _alike(schema) != _alike(schemas[0]):
                 raise InputError(
-                    f"{reader.files[0]}: expected {forms[0].description} as in {parts[0][0].files[0]}, "
-                    f"found {form.description}."
+                    f"{reader.files[0]}: expected {schemas[0].description} as in {parts[0][0].files[0]}, "
+                    f"found {schema.description}."
                 )
-        told = [note for form in forms for note in form.notes]
-        self._form = replace(
-            forms[0],
-            description=f"{_counted(parts)}, {'each ' if len(parts) > 1 else ''}a {forms[0].description}",
+        told = [note for schema in schemas for note in schema.notes]
+        self._schema = replace(
+            schemas[0],
+            description=f"{_counted(parts)}, {'each ' if len(parts) > 1 else ''}a {schemas[0].description}",
             notes=(*notes, *dict.fromkeys(told)),
         )
 
     @property
-    def form(self) -> Form:
-        return self._form
+    def schema(self) -> Schema:
+        return self._schema
 
     @property
     def files(self) -> list[Path]:
@@ -42,7 +42,7 @@ class JoinedReader:
     def uses(self) -> frozenset[str]:
         return frozenset().union(*(reader.uses for reader, _ in self._parts))
 
-    def rows(self, skip: int = 0) -> Iterator[Row]:
+    def rows(self, skip: int = 0) -> Iterator[Example]:
         index = 0
         for reader, split in self._parts:
             for row in reader.rows():
@@ -58,6 +58,6 @@ def _counted(parts: tuple[tuple[Reader, Split], ...]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def _alike(form: Form) -> tuple[object, ...]:
+def _alike(schema: Schema) -> tuple[object, ...]:
     """What must be the same in all parts."""
-    return form.kind, form.channels, form.channel_names, form.target, form.labels
+    return schema.kind, schema.channels, schema.channel_names, schema.target, schema.labels

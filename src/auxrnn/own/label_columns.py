@@ -8,7 +8,7 @@ from typing import Any
 
 from auxrnn.errors import InputError
 from auxrnn.own.columns import label_named
-from auxrnn.own.rows import Form
+from auxrnn.own.reader import Schema
 from auxrnn.own.tables import Table
 from auxrnn.reading import ReadingOptions, join_names
 from auxrnn.targets import KINDS, Target
@@ -69,9 +69,9 @@ def label_columns(table: Table, options: ReadingOptions, *, used: Sequence[str] 
     return LabelColumns(names, places, options.kind, table.decimal)
 
 
-def with_labels(form: Form, label: LabelColumns | None) -> Form:
-    """The form of sequences that have the labels in such columns; as it is where they have none."""
+def with_labels(schema: Schema, label: LabelColumns | None) -> Schema:
+    """The schema of sequences that have the labels in such columns; as it is where they have none."""
     if label is None:
-        return form
-    columns = {**form.columns, "label": join_names(label.names)}
-    return replace(form, columns=columns, target=label.kind, labels=label.values)
+        return schema
+    columns = {**schema.columns, "label": join_names(label.names)}
+    return replace(schema, columns=columns, target=label.kind, labels=label.values)

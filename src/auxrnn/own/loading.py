@@ -14,7 +14,7 @@ from auxrnn.own.collect import SPLIT_NUMBERS
 from auxrnn.own.findings import describe_findings, describe_preprocessing
 from auxrnn.own.importing import read_source
 from auxrnn.own.prepared import Indices, PreparedSequences, labels_at, learn_preprocessing
-from auxrnn.own.rows import Form
+from auxrnn.own.reader import Schema
 from auxrnn.own.stored import SequenceSet, is_set, open_set, verify_values
 from auxrnn.own.unused import check_used_of_set
 from auxrnn.preprocessing import Preprocessing
@@ -27,12 +27,12 @@ SPLIT_SEED = 0  # of the test split, whatever the run's own seed: all runs are m
 @dataclass(frozen=True)
 class FileData:
     """Training and test sequences of a person's own files, and the preprocessing that made them. findings: lines to
-    show before training. form, options: what the source is and how it was read, for reading others like it.
+    show before training. schema, options: what the source is and how it was read, for reading others like it.
     """
 
     sequences: TrainTest
     preprocessing: Preprocessing
-    form: Form
+    schema: Schema
     options: ReadingOptions
     findings: tuple[str, ...]
 
@@ -97,7 +97,7 @@ def load_files(
     return FileData(
         TrainTest(_data(stored, train, preprocessing, target, path), _data(stored, test, preprocessing, target, path)),
         preprocessing,
-        stored.form,
+        stored.schema,
         stored.options,
         tuple(findings),
     )
@@ -175,7 +175,7 @@ def _data(
         PreparedSequences(stored, indices, preprocessing),
         labels_at(stored, indices),
         target=target,
-        image_shape=stored.form.image_shape,
+        image_shape=stored.schema.image_shape,
         characters=preprocessing.characters,
-        rate=stored.form.rate,
+        rate=stored.schema.rate,
     )

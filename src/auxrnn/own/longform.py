@@ -28,7 +28,7 @@ from auxrnn.own.columns import (
     unread_notes,
 )
 from auxrnn.own.label_columns import LabelColumns, label_columns, with_labels
-from auxrnn.own.rows import Array, Form, Row
+from auxrnn.own.reader import Array, Example, Schema
 from auxrnn.own.split_names import split_of
 from auxrnn.own.tables import Table
 from auxrnn.reading import ReadingOptions, join_names
@@ -55,12 +55,12 @@ class LongFormReader:
     notes: tuple[str, ...] = ()
 
     @property
-    def form(self) -> Form:
+    def schema(self) -> Schema:
         by = f"time {self.time!r}" if self.time else "in the order of the rows"
         key = f"id {self.id!r}, " if self.id else ""
         cut = f", cut into windows of {self.window:,} rows" if self.window else ""
         columns = {"id": self.id or "", "time": self.time or ""}  # a file to predict has none either
-        form = Form(
+        schema = Schema(
             f"long-form table ({key}{by}, {self.label or 'no label'}){cut}",
             "values",
             len(self.features),
@@ -68,7 +68,7 @@ class LongFormReader:
             columns={"rows": "steps", "features": join_names(self.features), **columns},
             notes=self.notes,
         )
-        return with_labels(form, self.label)
+        return with_labels(schema, self.label)
 
     @property
     def files(self) -> list[Path]:
@@ -78,7 +78,7 @@ class LongFormReader:
     def uses(self) -> frozenset[str]:
         return self.table.uses | {"id", "time", "features", "window"}
 
-    def rows(self, skip: int = 0) -> Iterator[Row]:
+    def rows(self, skip: int = 0) -> Iterator[Example]:
         for found, steps in enumerate(self._sequences(), 1):
             if found > skip:
                 yield steps.row()
@@ -192,7 +192,7 @@ class _Steps:
             self.values.extend(values)
         return plain
 
-    def row(self) -> Row:
+    def row(self) -> Example:
         self._settle()
         reader = self.reader
         name = f"{reader.id} {self.key} (row {self.numbers[0]})" if reader.id else f"row {self.numbers[0]}"
@@ -208,7 +208,7 @@ class _Steps:
         split = None
         if reader.split is not None:
             split = split_of(label_cell(self._first[reader.table.places[reader.split]]) or "", where)
-        return Row(where, values, label, split)
+        return Example(where, values, label, split)
 
     def _order(self) -> Array:
         times = np.frombuffer(self.times)

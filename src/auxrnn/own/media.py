@@ -12,8 +12,8 @@ from typing import Protocol
 from auxrnn.errors import InputError
 from auxrnn.own.encodings import codec, encoding_hint, inner_suffix, is_compressed
 from auxrnn.own.images import IMAGE_SUFFIXES, Images
+from auxrnn.own.reader import Array, Schema
 from auxrnn.own.recorded import Arrays, StepTables
-from auxrnn.own.rows import Array, Form
 from auxrnn.own.sounds import FORMS, Recordings
 from auxrnn.own.tables import TABLE_SUFFIXES
 from auxrnn.reading import ReadingOptions
@@ -35,21 +35,21 @@ MEDIA = frozenset({"images", "recordings", "texts"})
 
 
 class Medium(Protocol):
-    """form: what every file gives. read: the sequence of one file; InputError where it is not of that form.
+    """schema: what every file gives. read: the sequence of one file; InputError where it is not of that schema.
 
     uses: the options that count for such files.
     """
 
-    form: Form
+    schema: Schema
     uses: frozenset[str]
 
     def read(self, path: Path) -> Array | str: ...
 
 
-def medium_of(paths: Sequence[Path], options: ReadingOptions, like: Form | None = None) -> Medium:
+def medium_of(paths: Sequence[Path], options: ReadingOptions, like: Schema | None = None) -> Medium:
     """Look into each of `paths`, all of one kind by their suffixes.
 
-    like: the form that they must have, as a model was trained on; found from the files when left out.
+    like: the schema that they must have, as a model was trained on; found from the files when left out.
     """
     suffixes = {kind_of(path): path for path in paths}
     if len(suffixes) > 1:
@@ -91,7 +91,7 @@ class Documents:
 
     def __init__(self, encoding: str) -> None:
         self._encoding = encoding
-        self.form = Form("text files", "characters", dtype="uint16")
+        self.schema = Schema("text files", "characters", dtype="uint16")
 
     def read(self, path: Path) -> str:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from auxrnn.errors import InputError
-from auxrnn.own.rows import Array
+from auxrnn.own.reader import Array
 from auxrnn.reading import Missing
 
 

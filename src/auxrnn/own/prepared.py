@@ -10,7 +10,7 @@ import torch
 
 from auxrnn.data.lazy import LazySequences
 from auxrnn.moments import channel_moments
-from auxrnn.own.rows import Array
+from auxrnn.own.reader import Array
 from auxrnn.own.stored import SequenceSet
 from auxrnn.preprocessing import Preprocessing
 from auxrnn.targets import Labels
@@ -71,18 +71,18 @@ def labels_at(stored: SequenceSet, indices: Indices) -> Labels:
 
 def learn_preprocessing(stored: SequenceSet, indices: Indices) -> Preprocessing:
     """Learn from the sequences at `indices` alone: mean and deviation of each channel, or the characters there are."""
-    form = stored.form
-    if form.kind == "characters":
+    schema = stored.schema
+    if schema.kind == "characters":
         used = np.zeros(len(stored.characters), bool)
         for block in _blocks(stored, indices):
             stored.check_places(block)
             used[block] = True
         known = [character for character, found in zip(stored.characters, used.tolist(), strict=True) if found]
         return Preprocessing("characters", characters="".join(sorted(known)))
-    if form.kind == "pixels":
-        return Preprocessing("pixels", form.channels)
+    if schema.kind == "pixels":
+        return Preprocessing("pixels", schema.channels)
     mean, scale = channel_moments(lambda: _blocks(stored, indices), stored.source)
-    return Preprocessing("values", form.channels, mean, scale)
+    return Preprocessing("values", schema.channels, mean, scale)
 
 
 def _blocks(stored: SequenceSet, indices: Indices) -> Iterator[Array]:

@@ -14,7 +14,7 @@ from auxrnn.own.encodings import inner_suffix
 from auxrnn.own.file_lists import find_list_reader, is_file_list, visible_folders
 from auxrnn.own.joined import JoinedReader
 from auxrnn.own.longform import find_long_form_reader
-from auxrnn.own.rows import Reader, Split
+from auxrnn.own.reader import Reader, Split
 from auxrnn.own.series import check_as_wide, find_series_reader, is_series
 from auxrnn.own.split_names import split_within
 from auxrnn.own.tables import TABLE_SUFFIXES, Table, open_table
@@ -145,7 +145,7 @@ def _parts(parts: Sequence[_Part], options: ReadingOptions, source: Path, others
             raise InputError(f"{source}: expected one train and one test file ending in .ts, found {names}.")
         return find_ts([*parts], options.encoding, options.target)
     first = _table(parts[0][0], options)
-    like = options.with_columns(first.form.columns)
+    like = options.with_columns(first.schema.columns)
     kept: list[tuple[Reader, Split]] = [(first, parts[0][1])]
     for path, split in parts[1:]:
         table = open_table(path, like)

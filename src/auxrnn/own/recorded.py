@@ -13,7 +13,7 @@ from auxrnn.arrays import doubtful_layout
 from auxrnn.data.npy import ArrayFile, read_header
 from auxrnn.errors import InputError
 from auxrnn.own.longform import find_long_form_reader
-from auxrnn.own.rows import Array, Form
+from auxrnn.own.reader import Array, Schema
 from auxrnn.own.tables import WRITTEN_OPTIONS, open_table
 from auxrnn.reading import ReadingOptions
 
@@ -23,15 +23,15 @@ class StepTables:
 
     uses = frozenset({"time", "features", *WRITTEN_OPTIONS, "decimal"})
 
-    def __init__(self, paths: Sequence[Path], options: ReadingOptions, like: Form | None = None) -> None:
+    def __init__(self, paths: Sequence[Path], options: ReadingOptions, like: Schema | None = None) -> None:
         columns = {} if like is None else like.columns
         first = find_long_form_reader(
             open_table(paths[0], options), options.with_columns(columns), labelled=False, whole=True
         )
-        columns = {role: column for role, column in first.form.columns.items() if role in ("features", "time")}
+        columns = {role: column for role, column in first.schema.columns.items() if role in ("features", "time")}
         self._options = options.with_columns(columns)
-        self.form = replace(
-            first.form,
+        self.schema = replace(
+            first.schema,
             description=f"tables of steps ({f'time {first.time!r}' if first.time else 'in the order of the rows'})",
             columns=columns,
         )
@@ -65,7 +65,7 @@ class Arrays:
         channels = 1 if len(first.shape) == 1 else first.shape[1]
         doubt = doubtful_layout(max(array.shape[0] for array in arrays.values()), channels)
         notes = (f"Warning: {doubt}, save the transpose of each, X.T.",) if doubt else ()
-        self.form = Form("NumPy arrays of steps", "pixels" if pixels else "values", channels, dtype, notes=notes)
+        self.schema = Schema("NumPy arrays of steps", "pixels" if pixels else "values", channels, dtype, notes=notes)
 
     def read(self, path: Path) -> Array:
         found = _checked(read_header(path)).whole()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from auxrnn.own.label_columns import LabelColumns
-from auxrnn.own.rows import Array, Form, Row
+from auxrnn.own.reader import Array, Example, Schema
 from auxrnn.own.split_names import split_of
 from auxrnn.own.tables import Table
 from auxrnn.targets.labelling import label_cell
@@ -28,11 +28,11 @@ class RowwiseReader(ABC):
     def files(self) -> list[Path]:
         return [self.table.path]
 
-    def rows(self, skip: int = 0) -> Iterator[Row]:
+    def rows(self, skip: int = 0) -> Iterator[Example]:
         place = None if self.split is None else self.table.places[self.split]
         for number, cells in self.table.rows(skip):
             where = f"{self.table.path}, row {number}"
-            yield Row(
+            yield Example(
                 where,
                 self.sequence(cells, where),
                 None if self.label is None else self.label.label(cells, where),
@@ -41,8 +41,8 @@ class RowwiseReader(ABC):
 
     @property
     @abstractmethod
-    def form(self) -> Form:
-        """What the rows are."""
+    def schema(self) -> Schema:
+        """What the examples are."""
 
     @property
     @abstractmethod

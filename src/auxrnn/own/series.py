@@ -27,7 +27,7 @@ from auxrnn.own.columns import (
 )
 from auxrnn.own.encodings import inner_suffix
 from auxrnn.own.label_columns import label_columns, with_labels
-from auxrnn.own.rows import Array, Form
+from auxrnn.own.reader import Array, Schema
 from auxrnn.own.rowwise import RowwiseReader
 from auxrnn.own.tables import Table
 from auxrnn.reading import ReadingOptions, join_names
@@ -54,16 +54,16 @@ class SeriesReader(RowwiseReader):
         return self.table.uses | {"features"}
 
     @cached_property
-    def form(self) -> Form:
+    def schema(self) -> Schema:
         where = f"lists {', '.join(map(repr, self.features))}" if self.lists else "a column a step"
-        form = Form(
+        schema = Schema(
             f"table of series ({where}, {self.label or 'no label'})",
             "values",
             self._channels,
             columns={"rows": "series", "features": join_names(self.features)},
             notes=self.notes,
         )
-        return with_labels(form, self.label)
+        return with_labels(schema, self.label)
 
     @property
     def _channels(self) -> int:
@@ -134,7 +134,7 @@ def _layout_notes(reader: SeriesReader) -> tuple[str, ...]:
     longest = max((len(cell) for cell in cells if isinstance(cell, list | tuple)), default=0)
     if not reader.lists or not longest:
         return ()
-    doubt = doubtful_layout(longest, reader.form.channels)
+    doubt = doubtful_layout(longest, reader.schema.channels)
     return (f"Warning: {doubt}, write a list of channels for each step.",) if doubt else ()
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from auxrnn.errors import InputError
-from auxrnn.own.rows import Array, Form
+from auxrnn.own.reader import Array, Schema
 from auxrnn.reading import ReadingOptions
 
 FORMS = {
@@ -48,7 +48,7 @@ class Recordings:
 
     uses = frozenset({"rate"})
 
-    def __init__(self, paths: Sequence[Path], options: ReadingOptions, like: Form | None = None) -> None:
+    def __init__(self, paths: Sequence[Path], options: ReadingOptions, like: Schema | None = None) -> None:
         deep = False
         first: int | None = None
         rates: Counter[int] = Counter()
@@ -67,7 +67,7 @@ class Recordings:
         known = None if like is None else like.rate
         rate = known or options.rate or min(rates, key=lambda one: (-rates[one], one))
         others = {one: number for one, number in sorted(rates.items()) if one != rate}
-        self.form = Form(
+        self.schema = Schema(
             f"recordings, {_voices(first)}, {rate:,} Hz",
             "values",
             first,
@@ -76,7 +76,9 @@ class Recordings:
             notes=(_resampled_note(others, rate),) if others else (),
         )
         if like is not None and like.channels != first:
-            raise InputError(f"{paths[0]}: expected {like.description} as in training, found {self.form.description}.")
+            raise InputError(
+                f"{paths[0]}: expected {like.description} as in training, found {self.schema.description}."
+            )
 
     def read(self, path: Path) -> Array:
         parts: list[Array] = []
@@ -85,8 +87,8 @@ class Recordings:
             kind, unit = _type_of(sound)
             announced = sound.frames
             rate = sound.samplerate
-            if sound.channels != self.form.channels:
-                raise InputError(f"{path}: expected {self.form.channels} channels, found {sound.channels}.")
+            if sound.channels != self.schema.channels:
+                raise InputError(f"{path}: expected {self.schema.channels} channels, found {sound.channels}.")
             try:
                 while not parts or len(parts[-1]) == BLOCK:  # a header may announce anything
                     parts.append(sound.read(BLOCK, dtype=kind, always_2d=True))
@@ -100,14 +102,14 @@ class Recordings:
         samples = parts[0] if len(parts) == 1 else np.concatenate(parts)
         if len(samples) != announced < UNKNOWN:
             raise InputError(f"{path}: expected {announced:,} samples as its header says, found {len(samples):,}.")
-        assert self.form.rate is not None
-        if unit == 1 and rate == self.form.rate:
-            return samples.astype(self.form.dtype, copy=False)
+        assert self.schema.rate is not None
+        if unit == 1 and rate == self.schema.rate:
+            return samples.astype(self.schema.dtype, copy=False)
         with np.errstate(over="ignore", invalid="ignore"):  # not finite then, and refused as such
             samples = samples if unit == 1 else samples * unit
-            if rate != self.form.rate:
-                samples = resampled(samples, rate, self.form.rate, path)
-            return samples.astype(self.form.dtype, copy=False)
+            if rate != self.schema.rate:
+                samples = resampled(samples, rate, self.schema.rate, path)
+            return samples.astype(self.schema.dtype, copy=False)
 
 
 def resampled(samples: Array, rate: int, other: int, path: Path) -> Array:
@@ -150,7 +152,7 @@ def _opened(path: Path) -> Any:
         import soundfile
     except ImportError as error:
         raise InputError(f"{path}: expected soundfile for sound. Install it: pip install 'auxrnn[audio]'") from error
-    called, forms, beginnings = FORMS[path.suffix.lower()]
+    called, schemas, beginnings = FORMS[path.suffix.lower()]
     try:
         with open(path, "rb", buffering=0) as file:
             begin = file.read(4)
@@ -161,7 +163,7 @@ def _opened(path: Path) -> Any:
         raise InputError(f"{path}: expected a file that can be read, found: {error.strerror}.") from error
     except (RuntimeError, TypeError) as error:  # LibsndfileError
         raise InputError(f"{path}: expected {called}, found: {error}.") from error
-    if sound.format not in forms:
+    if sound.format not in schemas:
         sound.close()
         raise InputError(f"{path}: expected {called}, found one of {sound.format}.")
     cut = _CUT.search(sound.extra_info)

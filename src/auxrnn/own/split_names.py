@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 
 from auxrnn.errors import InputError
-from auxrnn.own.rows import Split
+from auxrnn.own.reader import Split
 
 WORDS: dict[str, Split] = {
     **dict.fromkeys(("train", "training", "trn"), "train"),

@@ -25,7 +25,7 @@ from auxrnn.errors import InputError
 from auxrnn.files import read_description
 from auxrnn.own.collect import Collection
 from auxrnn.own.filed import FiledArray, sum_of, sum_of_file
-from auxrnn.own.rows import Array, Form
+from auxrnn.own.reader import Array, Schema
 from auxrnn.reading import ReadingOptions
 from auxrnn.targets import KINDS, Target, target_of
 
@@ -46,7 +46,7 @@ class SequenceSet:
     """
 
     source: str
-    form: Form
+    schema: Schema
     options: ReadingOptions
     target: Target
     values: Array | FiledArray = field(repr=False)
@@ -114,9 +114,9 @@ def set_of(
     names, kept = collection.keeper.finished(labels)
     return SequenceSet(
         source,
-        collection.form,
+        collection.schema,
         collection.options,
-        KINDS[collection.form.target](names),
+        KINDS[collection.schema.target](names),
         values,
         ends,
         kept,
@@ -128,9 +128,9 @@ def set_of(
     )
 
 
-def flat_shape(form: Form) -> tuple[int, ...]:
+def flat_shape(schema: Schema) -> tuple[int, ...]:
     """The shape of one step in the flat array."""
-    return () if form.kind == "characters" else (form.channels,)
+    return () if schema.kind == "characters" else (schema.channels,)
 
 
 def describe_set(content: SequenceSet, sums: Mapping[str, int], origin: str) -> str:
@@ -142,7 +142,7 @@ def describe_set(content: SequenceSet, sums: Mapping[str, int], origin: str) -> 
             "source": content.source,
             "sequences": len(content),
             "steps": int(content.ends[-1]),
-            "form": asdict(content.form),
+            "form": asdict(content.schema),
             "options": content.options.to_dict(),
             "classes": list(content.classes),
             "target": content.target.to_dict(),
@@ -188,7 +188,7 @@ def open_set(folder: Path) -> SequenceSet:
         )
     content = _read_meta(folder / META)
     try:
-        form = form_of(content["form"])
+        schema = schema_of(content["form"])
         number, steps = int(content["sequences"]), int(content["steps"])
         target = target_of(tuple(str(name) for name in content["classes"]), content.get("target"))
         options = ReadingOptions.from_dict(content["options"])
@@ -203,7 +203,7 @@ def open_set(folder: Path) -> SequenceSet:
             f"{folder / META}: expected the description of a set, found one that does not fit: {error}"
         ) from error
     keeper = target.keeper
-    values = _filed(folder / VALUES, form.dtype, (steps, *flat_shape(form)))
+    values = _filed(folder / VALUES, schema.dtype, (steps, *flat_shape(schema)))
     ends = _read(folder / ENDS, "int64", (number,))
     labels = _read(folder / LABELS, keeper.dtype, keeper.shape(number, steps, target.size))
     splits = _read(folder / SPLITS, "int8", (number,))
@@ -215,13 +215,13 @@ def open_set(folder: Path) -> SequenceSet:
         if sums.get(name, found := sum_of(numbers)) != found:
             raise _changed(folder / name)
     labels = keeper.opened(labels)
-    return SequenceSet(str(folder), form, options, target, values, ends, labels, splits, characters, **counts)
+    return SequenceSet(str(folder), schema, options, target, values, ends, labels, splits, characters, **counts)
 
 
-def form_of(content: dict[str, Any]) -> Form:
-    """A form from JSON."""
+def schema_of(content: dict[str, Any]) -> Schema:
+    """A schema from JSON."""
     shape, rate = content["image_shape"], content["rate"]
-    form = Form(
+    schema = Schema(
         str(content["description"]),
         content["kind"],
         int(content["channels"]),
@@ -235,9 +235,9 @@ def form_of(content: dict[str, Any]) -> Form:
         tuple(str(name) for name in content.get("labels", ())),
     )
     dtypes = {"pixels": ("uint8",), "characters": ("uint16",), "values": DTYPES}
-    if form.kind not in dtypes or form.dtype not in dtypes[form.kind] or form.channels < 1:
-        raise InputError(f"{form.channels} channels of {form.kind} as {form.dtype}")
-    return form
+    if schema.kind not in dtypes or schema.dtype not in dtypes[schema.kind] or schema.channels < 1:
+        raise InputError(f"{schema.channels} channels of {schema.kind} as {schema.dtype}")
+    return schema
 
 
 def _read_meta(path: Path) -> dict[str, Any]:

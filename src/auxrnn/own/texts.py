@@ -23,7 +23,7 @@ from auxrnn.own.columns import (
 )
 from auxrnn.own.delimited import LARGEST_CELL
 from auxrnn.own.label_columns import label_columns, with_labels
-from auxrnn.own.rows import Form
+from auxrnn.own.reader import Schema
 from auxrnn.own.rowwise import RowwiseReader
 from auxrnn.own.tables import Table
 from auxrnn.reading import ReadingOptions
@@ -44,16 +44,16 @@ class TextReader(RowwiseReader):
         return self.table.uses | {"text"}
 
     @property
-    def form(self) -> Form:
+    def schema(self) -> Schema:
         names = f"text {self.text!r}" + (f", {self.label}" if self.label else "")
-        form = Form(
+        schema = Schema(
             f"table of texts ({names}" + (f", split {self.split!r})" if self.split else ")"),
             "characters",
             dtype="uint16",
             columns={"rows": "texts", "text": self.text},
             notes=self.notes,
         )
-        return with_labels(form, self.label)
+        return with_labels(schema, self.label)
 
     def sequence(self, cells: Sequence[Any], where: str) -> str:
         content = cells[self.table.places[self.text]]

@@ -14,20 +14,20 @@ from auxrnn.own.encodings import inner_suffix
 from auxrnn.own.file_lists import check_regular, known_files
 from auxrnn.own.media import MEDIA, is_known, kind_of, medium_of
 from auxrnn.own.missing import fill_missing, kept_steps
+from auxrnn.own.reader import Example, Schema
 from auxrnn.own.recognise import UNLABELLED, recognise
-from auxrnn.own.rows import Form, Row
 from auxrnn.own.series import check_as_wide
 from auxrnn.own.stored import SequenceSet, is_set, open_set
 from auxrnn.own.tables import TABLE_SUFFIXES, open_table
 from auxrnn.reading import ReadingOptions
 
 
-def read_unlabelled(path: Path, form: Form, options: ReadingOptions) -> Iterator[Row]:
-    """The sequences of a file, of all files in a folder, or of a stored set, in the form of training.
+def read_unlabelled(path: Path, schema: Schema, options: ReadingOptions) -> Iterator[Example]:
+    """The sequences of a file, of all files in a folder, or of a stored set, of the schema of training.
 
     InputError where they differ.
 
-    form, options: of the source that the model was trained on; columns have the names that they had there.
+    schema, options: of the source that the model was trained on; columns have the names that they had there.
     """
     if not path.exists():
         raise InputError(f"{path}: expected a file or folder to predict from, found nothing.")
@@ -39,14 +39,14 @@ def read_unlabelled(path: Path, form: Form, options: ReadingOptions) -> Iterator
             raise InputError(f"{path}: expected files to predict from, found none of a known kind.")
         if any(kind_of(file) in MEDIA for file in files):
             files = [file for file in files if kind_of(file) in MEDIA]
-        rows = _files(files, form, options)
+        rows = _files(files, schema, options)
     else:
         check_regular(path)
-        rows = _file(path, form, options)
+        rows = _file(path, schema, options)
     empty = True
     for row in rows:
         empty = False
-        filled = _as_in_training(row, form, options)
+        filled = _as_in_training(row, schema, options)
         if not len(filled.sequence):
             raise InputError(f"{row.where}: expected at least one step, got a sequence of length 0. Leave it out.")
         yield filled
@@ -54,7 +54,7 @@ def read_unlabelled(path: Path, form: Form, options: ReadingOptions) -> Iterator
         raise InputError(f"{path}: expected at least one sequence, found none.")
 
 
-def read_without_label(path: Path, form: Form, options: ReadingOptions) -> Iterator[Row]:
+def read_without_label(path: Path, schema: Schema, options: ReadingOptions) -> Iterator[Example]:
     """The sequences of a labelled source that have no label themselves and are in no test split, empty ones left out.
 
     InputError where there are none.
@@ -63,7 +63,7 @@ def read_without_label(path: Path, form: Form, options: ReadingOptions) -> Itera
     for row in recognise(path, options).rows():
         if row.label is not None or row.split == "test":
             continue
-        filled = _as_in_training(row, form, options)
+        filled = _as_in_training(row, schema, options)
         if len(filled.sequence):
             empty = False
             yield filled
@@ -71,41 +71,43 @@ def read_without_label(path: Path, form: Form, options: ReadingOptions) -> Itera
         raise InputError(f"{path}: expected rows without a label for --no_label learn, found none; leave it out.")
 
 
-def _as_in_training(row: Row, form: Form, options: ReadingOptions) -> Row:
-    """A row without its label, missing values filled; InputError where it is not of the form of training."""
-    if isinstance(row.sequence, str) != (form.kind == "characters"):
-        expected, found = ("a text", "numbers") if form.kind == "characters" else ("numbers", "a text")
+def _as_in_training(row: Example, schema: Schema, options: ReadingOptions) -> Example:
+    """A row without its label, missing values filled; InputError where it is not of the schema of training."""
+    if isinstance(row.sequence, str) != (schema.kind == "characters"):
+        expected, found = ("a text", "numbers") if schema.kind == "characters" else ("numbers", "a text")
         raise InputError(f"{row.where}: expected {expected} as in training, found {found}.")
     if isinstance(row.sequence, str):
         return replace(row, label=None)
-    if row.sequence.shape[1] != form.channels:
+    if row.sequence.shape[1] != schema.channels:
         raise InputError(
-            f"{row.where}: expected {form.channels} channels as in training, found {row.sequence.shape[1]}."
+            f"{row.where}: expected {schema.channels} channels as in training, found {row.sequence.shape[1]}."
         )
-    filled, _ = fill_missing(row.sequence, options.missing, row.where, form.channel_names)
+    filled, _ = fill_missing(row.sequence, options.missing, row.where, schema.channel_names)
     kept = kept_steps(row.sequence) if len(filled) < len(row.sequence) else None
     return replace(row, sequence=filled, label=None, kept=kept)
 
 
-def _file(path: Path, form: Form, options: ReadingOptions) -> Iterator[Row]:
+def _file(path: Path, schema: Schema, options: ReadingOptions) -> Iterator[Example]:
     suffix = inner_suffix(path)
-    find = UNLABELLED.get(form.columns.get("rows", ""))
-    table = suffix in TABLE_SUFFIXES or (suffix in (".txt", ".arff") and form.kind == "values")
-    table = table or (suffix == ".txt" and "text" in form.columns and _is_table(path, options, form.columns["text"]))
+    find = UNLABELLED.get(schema.columns.get("rows", ""))
+    table = suffix in TABLE_SUFFIXES or (suffix in (".txt", ".arff") and schema.kind == "values")
+    table = table or (
+        suffix == ".txt" and "text" in schema.columns and _is_table(path, options, schema.columns["text"])
+    )
     if find is not None and table:
-        like = options.with_columns(form.columns)
+        like = options.with_columns(schema.columns)
         content = open_table(path, like)
         if like.rows == "series" and options.features is None:
             check_as_wide(content, like, labelled=False)
         return find(content, like, labelled=False).rows()
-    if path.suffix.lower() in (".npz", ".npy") and "NumPy arrays of steps" not in form.description:
+    if path.suffix.lower() in (".npz", ".npy") and "NumPy arrays of steps" not in schema.description:
         return find_arrays(path, labelled=False).rows()
     if is_known(path):
-        return _files([path], form, options)
+        return _files([path], schema, options)
     if suffix == ".ts":
-        return find_ts([(path, None)], options.encoding, unlabelled=form.channels).rows()
+        return find_ts([(path, None)], options.encoding, unlabelled=schema.channels).rows()
     raise InputError(
-        f"{path}: expected a file like those of training ({form.description}), "
+        f"{path}: expected a file like those of training ({schema.description}), "
         f"found one ending in {suffix or 'nothing'}."
     )
 
@@ -120,13 +122,13 @@ def _is_table(path: Path, options: ReadingOptions, text: str) -> bool:
     return text in found.places and (found.header or tabs) and len(found.columns) > 1
 
 
-def _stored(content: SequenceSet) -> Iterator[Row]:
+def _stored(content: SequenceSet) -> Iterator[Example]:
     for index in range(len(content)):
-        sequence = content.text(index) if content.form.kind == "characters" else content.sequence(index)
-        yield Row(f"{content.source}, sequence {index}", sequence)
+        sequence = content.text(index) if content.schema.kind == "characters" else content.sequence(index)
+        yield Example(f"{content.source}, sequence {index}", sequence)
 
 
-def _files(paths: list[Path], form: Form, options: ReadingOptions) -> Iterator[Row]:
-    medium = medium_of(paths, options, like=form)
+def _files(paths: list[Path], schema: Schema, options: ReadingOptions) -> Iterator[Example]:
+    medium = medium_of(paths, options, like=schema)
     for path in paths:
-        yield Row(str(path), medium.read(path))
+        yield Example(str(path), medium.read(path))

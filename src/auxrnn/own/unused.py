@@ -6,7 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from auxrnn.errors import InputError
-from auxrnn.own.rows import Reader
+from auxrnn.own.reader import Reader
 from auxrnn.reading import ReadingOptions
 
 EVERYWHERE = frozenset({"target", "missing", "no_label", "label_type", "test_fraction"})
@@ -22,9 +22,8 @@ def check_used(path: Path, reader: Reader, options: ReadingOptions) -> None:
     for name in options.given:
         if name not in used:
             known = ", ".join(f"--{item.name}" for item in fields(options) if item.name in used)
-            raise InputError(
-                f"{path}: expected no --{name} for {reader.form.description}; leave it out. What counts here: {known}."
-            )
+            read = reader.schema.description
+            raise InputError(f"{path}: expected no --{name} for {read}; leave it out. What counts here: {known}.")
 
 
 def check_used_of_set(path: Path, options: ReadingOptions) -> None:

@@ -16,8 +16,8 @@ from auxrnn.data.presets import PRESETS, path_of
 from auxrnn.data.published import load
 from auxrnn.errors import InputError, did_you_mean
 from auxrnn.own.loading import load_files
-from auxrnn.own.rows import Form
-from auxrnn.own.stored import UNFIT, form_of
+from auxrnn.own.reader import Schema
+from auxrnn.own.stored import UNFIT, schema_of
 from auxrnn.own.unlabelled import read_unlabelled, read_without_label
 from auxrnn.preprocessing import Preprocessing
 from auxrnn.reading import ReadingOptions
@@ -83,13 +83,13 @@ def _load_files(path: Path, config: RunConfig) -> RunData:
         validation_fraction=config.validation_fraction,
         seed=config.seed,
     )
-    form, preprocessing, findings = loaded.form, loaded.preprocessing, loaded.findings
-    facts = {"own": {"form": asdict(form), "reading": loaded.options.to_dict(), **options}}
+    schema, preprocessing, findings = loaded.schema, loaded.preprocessing, loaded.findings
+    facts = {"own": {"form": asdict(schema), "reading": loaded.options.to_dict(), **options}}
     parts = []
     if loaded.options.no_label == "learn":
-        parts.append((config.data, read_without_label(path, form, loaded.options)))
+        parts.append((config.data, read_without_label(path, schema, loaded.options)))
     if config.unlabelled is not None:
-        parts.append((config.unlabelled, read_unlabelled(Path(config.unlabelled), form, loaded.options)))
+        parts.append((config.unlabelled, read_unlabelled(Path(config.unlabelled), schema, loaded.options)))
     further: list[Tensor] = []
     for name, rows in parts:
         found = [preprocessing.sequence(row.sequence, row.where) for row in rows]
@@ -107,13 +107,13 @@ def _namesake(preset: str) -> tuple[str, ...]:
     return (f"Note        {preset} is the preset of that name; the files that lie here are ./{preset}",)
 
 
-def source_of(facts: Mapping[str, Any]) -> tuple[Form, ReadingOptions] | None:
+def source_of(facts: Mapping[str, Any]) -> tuple[Schema, ReadingOptions] | None:
     """What a model's facts say of the files it was trained on; None where those were a preset's."""
     content = facts.get("own")
     if content is None:
         return None
     try:
-        return form_of(content["form"]), ReadingOptions.from_dict(content["reading"])
+        return schema_of(content["form"]), ReadingOptions.from_dict(content["reading"])
     except UNFIT as error:
         raise InputError(
             f"Expected a model whose facts say under own how its data were read, got {str(content)[:90]!r}: {error}."

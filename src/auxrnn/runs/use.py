@@ -17,7 +17,7 @@ from auxrnn.errors import InputError
 from auxrnn.inference import measure, predict_logits, predict_steps
 from auxrnn.opening import open_model
 from auxrnn.own.inputs import read_inputs
-from auxrnn.own.rows import Array, Row
+from auxrnn.own.reader import Array, Example
 from auxrnn.own.unlabelled import read_unlabelled
 from auxrnn.persistence import SavedModel
 from auxrnn.preprocessing import Preprocessing
@@ -133,7 +133,7 @@ def predict_file(path: Path, file: Path) -> Iterator[Answer]:
         yield from _answers(saved, data, [row.where for row in block], [row.kept for row in block])
 
 
-def _rows(saved: SavedModel, file: Path) -> Iterator[Row]:
+def _rows(saved: SavedModel, file: Path) -> Iterator[Example]:
     """The sequences of a file, read as the model's own training files were, or as its steps ask where it knows none."""
     source = source_of(saved.facts)
     if source is not None:

@@ -1,4 +1,4 @@
-"""What every reader gives: rows, one at a time, and what they are. Knows no file format."""
+"""What every reader gives: examples, one at a time, and their schema. Knows no file format."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Split = Literal["train", "validation", "test"]
 
 
 @dataclass(frozen=True)
-class Row:
+class Example:
     """One sequence as it stands in a file.
 
     where: file and row, for messages. sequence: (T, C) numbers, NaN where a value is missing, or a text. label: a
@@ -35,8 +35,8 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Form:
-    """What the rows of a reader are.
+class Schema:
+    """What the examples of a reader are.
 
     description: for people, e.g. "CSV of texts". kind, channels: as in `InputSpec`, channels 1 for characters.
     dtype: of the numbers as they are kept. channel_names: of a table's features. image_shape: (rows, columns). rate:
@@ -58,14 +58,14 @@ class Form:
 
 
 class Reader(Protocol):
-    """A recognised source. `rows` gives the same rows in the same order each time; `skip` leaves out the first ones.
+    """A recognised source. `rows` gives the same examples in the same order each time, but for `skip` at the beginning.
 
     files: all that is read, for telling whether something has changed since. uses: the options that count for it
     beside those that count everywhere.
     """
 
     @property
-    def form(self) -> Form: ...
+    def schema(self) -> Schema: ...
 
     @property
     def files(self) -> list[Path]: ...
@@ -73,4 +73,4 @@ class Reader(Protocol):
     @property
     def uses(self) -> frozenset[str]: ...
 
-    def rows(self, skip: int = 0) -> Iterator[Row]: ...
+    def rows(self, skip: int = 0) -> Iterator[Example]: ...
