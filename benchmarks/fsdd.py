@@ -19,12 +19,12 @@ from typing import Any
 
 from auxrnn.build import build_model
 from auxrnn.config import RunConfig
-from auxrnn.data.dataset import SequenceData
 from auxrnn.grids.grid import Outcome, run_grid
 from auxrnn.grids.records import Record, add_records, check_settings, read_records, record_folder
 from auxrnn.report.statistics import spread
 from auxrnn.runs.datasets import load_data
 from auxrnn.runs.run import StoppedRunError, split_data
+from auxrnn.sources.dataset import SequenceData
 
 EPOCHS = 6
 PRETRAIN = 1  # of them, for a model with an auxiliary loss

@@ -25,7 +25,6 @@ from torch import Tensor, nn
 
 from auxrnn.build import build_model
 from auxrnn.config import RunConfig
-from auxrnn.data.dataset import SequenceData
 from auxrnn.experiments.catalogue import find_experiment
 from auxrnn.experiments.probes import gradient_norms
 from auxrnn.experiments.scales import find_scale, plan_runs
@@ -37,6 +36,7 @@ from auxrnn.model import SequenceClassifier
 from auxrnn.runs.datasets import load_data
 from auxrnn.runs.environment import describe_environment
 from auxrnn.runs.run import split_data
+from auxrnn.sources.dataset import SequenceData
 from auxrnn.training.fit import fit
 from auxrnn.training.history import columns
 

@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from auxrnn.data.idx import read_idx
+from auxrnn.sources.idx import read_idx
 
 FRAME = 160  # samples, 20 ms at 8 kHz
 BANDS = 13

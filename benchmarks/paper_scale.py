@@ -131,7 +131,7 @@ def planned(stage: Stage, scale: str) -> list[PlannedRun]:
 
 def steps_of(run: PlannedRun) -> int:
     """Steps of the optimiser in a run, from the published size of its training set."""
-    from auxrnn.data.presets import find_preset
+    from auxrnn.sources.presets import find_preset
 
     size = min(find_preset(run.config.data).train, run.config.limit_train or 10**9)
     kept = size * (1 - run.config.validation_fraction)
@@ -152,8 +152,8 @@ def seconds_a_step(run: PlannedRun) -> float:
 
 def training_step(run: PlannedRun) -> Callable[[], None]:
     from auxrnn.batch import InputSpec
-    from auxrnn.data.presets import find_preset
     from auxrnn.experiments.random_step import model_step
+    from auxrnn.sources.presets import find_preset
 
     config, preset = run.config, find_preset(run.config.data)
     steps = config.image_size**2 if config.image_size else preset.steps

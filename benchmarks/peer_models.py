@@ -17,10 +17,10 @@ from torch import Tensor, nn
 
 import auxrnn
 from auxrnn.batch import InputSpec
-from auxrnn.data.dataset import SequenceData
 from auxrnn.floors.features import WindowStatistics
 from auxrnn.floors.linear import LinearModel
 from auxrnn.moments import channel_moments
+from auxrnn.sources.dataset import SequenceData
 
 STEPS = 1_200
 """Of an optimiser, for the plain networks: as many as our recipe makes at least."""

@@ -22,7 +22,7 @@ import torch
 from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
 from auxrnn.config import ModelConfig, TrainingConfig
-from auxrnn.data.dataset import SequenceData
+from auxrnn.sources.dataset import SequenceData
 from auxrnn.training.fit import fit
 from auxrnn.training.module import PhaseModule
 

@@ -24,9 +24,9 @@ import torch
 from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
 from auxrnn.config import ModelConfig, TrainingConfig
-from auxrnn.data.dataset import SequenceData
-from auxrnn.data.lazy import LazySequences
 from auxrnn.runs.environment import describe_environment
+from auxrnn.sources.dataset import SequenceData
+from auxrnn.sources.lazy import LazySequences
 from auxrnn.streaming import Stream
 from auxrnn.training.fit import fit
 

@@ -6,8 +6,8 @@ import time
 
 import torch
 
-from auxrnn.data.parts import own_part
 from auxrnn.processes import end_with_parent
+from auxrnn.sources.parts import own_part
 
 
 def allocate(mebibytes):

@@ -23,9 +23,9 @@ from auxrnn.cli import main
 from auxrnn.cli.options import build_parser
 from auxrnn.cli.parsing import with_underscores
 from auxrnn.config import RunConfig
-from auxrnn.data.published import load
 from auxrnn.grids.records import read_records
 from auxrnn.runs.run import StoppedRunError
+from auxrnn.sources.published import load
 from auxrnn.verdict.judge import lines_of
 from own_files import write_csv, write_texts
 from small_runs import SMALL, as_words, model_bytes
@@ -408,7 +408,7 @@ def test_data_show_of_own_files_and_an_imported_set(run, refused, tmp_path, monk
 
 
 def test_a_download_says_where_it_comes_from(run, tmp_path, monkeypatch):
-    from auxrnn.data import downloads
+    from auxrnn.sources import downloads
 
     def failing(*_):
         raise OSError("no network")
@@ -425,7 +425,7 @@ def test_data_fetch_of_an_embedded_set_has_nothing_to_do(run):
 
 
 def test_data_fetch_shows_where_the_files_lie(run, tmp_path):
-    from auxrnn.data.presets import MNIST_FILES
+    from auxrnn.sources.presets import MNIST_FILES
 
     (tmp_path / "mnist").mkdir()
     for file in MNIST_FILES:

@@ -10,8 +10,8 @@ from torch.nn import functional
 from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
 from auxrnn.config import ModelConfig
-from auxrnn.data.dataset import SequenceData
 from auxrnn.inference import batches_by_length, measure, predict_logits
+from auxrnn.sources.dataset import SequenceData
 from auxrnn.targets import ClassTarget
 
 LENGTHS = [7, 1, 12, 3, 7, 2, 9]

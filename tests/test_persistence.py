@@ -16,10 +16,10 @@ from auxrnn import persistence
 from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
 from auxrnn.config import MODELS, AuxiliaryConfig, ModelConfig, TransformerConfig
-from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
 from auxrnn.inference import predict_logits
 from auxrnn.persistence import CARD, CONFIG, WEIGHTS, SavedModel, load_model, save_model
+from auxrnn.sources.dataset import SequenceData
 
 SPEC = InputSpec("pixels", 1, levels=5)
 MODEL = ModelConfig(

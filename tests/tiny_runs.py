@@ -15,7 +15,7 @@ from auxrnn.anchors import step_generator
 from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
 from auxrnn.config import AuxiliaryConfig, ModelConfig, TrainingConfig
-from auxrnn.data.dataset import SequenceData
+from auxrnn.sources.dataset import SequenceData
 from auxrnn.targets import ClassesTarget, ClassTarget, TagsTarget, ValueTarget
 from auxrnn.training.board import TensorBoardCurve
 from auxrnn.training.checkpoints import find_checkpoints, is_whole

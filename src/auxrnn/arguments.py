@@ -13,11 +13,11 @@ import yaml
 from jsonargparse import ArgumentParser
 
 from auxrnn.config import GROUPS, MODELS, RunConfig, recipe_settings
-from auxrnn.data.presets import path_of
 from auxrnn.errors import InputError, did_you_mean
 from auxrnn.files import NUMBER, parse_yaml, read_description
 from auxrnn.grids.records import find_record
 from auxrnn.reading import ReadingOptions
+from auxrnn.sources.presets import path_of
 
 USAGE = "auxrnn train [DATA] [--config FILE] [--OPTION VALUE ...]"
 NUMERIC = frozenset(

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from auxrnn.data.dataset import SequenceData
 from auxrnn.model import Classifier
+from auxrnn.sources.dataset import SequenceData
 
 BATCH_SIZE = 256
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from auxrnn.data.splits import stratified_split
 from auxrnn.errors import InputError
 from auxrnn.estimator import LongSequenceClassifier
 from auxrnn.estimator.settings import config_of
+from auxrnn.sources.splits import stratified_split
 from auxrnn.training import candidates as room
 from auxrnn.training.module import PhaseModule
 from small_estimators import rising_or_falling, tiny

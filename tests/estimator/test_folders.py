@@ -15,11 +15,11 @@ from auxrnn import persistence
 from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
 from auxrnn.config import AuxiliaryConfig, ModelConfig
-from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
 from auxrnn.estimator import LongSequenceClassifier
 from auxrnn.estimator.settings import config_of
 from auxrnn.inference import predict_logits
+from auxrnn.sources.dataset import SequenceData
 from small_estimators import forms, rising_or_falling, tiny
 
 

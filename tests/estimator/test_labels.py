@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from auxrnn.batch import InputSpec
-from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
 from auxrnn.estimator.labels import class_weights, label_type, labels_of, learn_labels, read_indicator, read_labels
+from auxrnn.sources.dataset import SequenceData
 from auxrnn.targets import ClassesTarget, ClassTarget
 
 

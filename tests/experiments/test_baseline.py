@@ -95,7 +95,7 @@ def test_mini_rocket_and_ridge_where_aeon_is(fake_aeon):
 
 def test_mini_rocket_takes_sequences_padded_to_the_longest_of_training(fake_aeon, monkeypatch):
     from auxrnn.batch import InputSpec
-    from auxrnn.data.dataset import SequenceData
+    from auxrnn.sources.dataset import SequenceData
 
     def of(*lengths):
         parts = [torch.arange(1.0, length + 1).unsqueeze(1) for length in lengths]

@@ -2,10 +2,10 @@
 
 import pytest
 
-from auxrnn.data.presets import MNIST_FILES
 from auxrnn.experiments import doctor
 from auxrnn.experiments.doctor import diagnose
 from auxrnn.runs import environment
+from auxrnn.sources.presets import MNIST_FILES
 
 
 def found(folder):

@@ -8,10 +8,10 @@ from auxrnn.anchors import Segments
 from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
 from auxrnn.config import AuxiliaryConfig, ModelConfig
-from auxrnn.data.dataset import SequenceData
 from auxrnn.decoders import ReconstructionDecoder
 from auxrnn.experiments.memory import remembered_images
 from auxrnn.objectives import Reconstruction
+from auxrnn.sources.dataset import SequenceData
 
 GREY = InputSpec("pixels", 1, levels=7)
 COLOUR = InputSpec("pixels", 3, levels=7)

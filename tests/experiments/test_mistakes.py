@@ -6,10 +6,10 @@ import torch
 from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
 from auxrnn.config import ModelConfig
-from auxrnn.data.dataset import SequenceData
 from auxrnn.experiments import mistakes as module
 from auxrnn.experiments.mistakes import Asked, mistakes
 from auxrnn.persistence import SavedModel
+from auxrnn.sources.dataset import SequenceData
 from auxrnn.targets import ClassesTarget, TagsTarget, ValueTarget
 
 SPEC = InputSpec("values", 1)

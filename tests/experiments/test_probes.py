@@ -7,11 +7,11 @@ import torch
 from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
 from auxrnn.config import AuxiliaryConfig, ModelConfig
-from auxrnn.data.dataset import SequenceData
 from auxrnn.experiments import probes
 from auxrnn.experiments.memory import remembered_images
 from auxrnn.experiments.probes import confusion, evaluating, gradient_norms, memory_probe
 from auxrnn.recurrent import map_state, state_tensors
+from auxrnn.sources.dataset import SequenceData
 
 GREY = InputSpec("pixels", 1, levels=7)
 

@@ -13,7 +13,6 @@ from auxrnn.arguments import parse_run_config
 from auxrnn.batch import InputSpec
 from auxrnn.cli import main
 from auxrnn.config import AuxiliaryConfig
-from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
 from auxrnn.experiments import insides
 from auxrnn.experiments.arms import read_run
@@ -24,6 +23,7 @@ from auxrnn.runs import datasets
 from auxrnn.runs.datasets import load_data
 from auxrnn.runs.early import SHARES
 from auxrnn.runs.folder import RunFolder, read_config, read_json, write_json
+from auxrnn.sources.dataset import SequenceData
 from auxrnn.targets import TagsTarget
 from small_runs import run_small
 

@@ -10,8 +10,8 @@ from tests.own_files import write_csv, write_image
 from auxrnn.errors import InputError
 from auxrnn.experiments import samples
 from auxrnn.experiments.samples import first_of_each, show_files, show_samples
-from auxrnn.own.importing import import_source
 from auxrnn.reading import ReadingOptions
+from auxrnn.sources.importing import import_source
 
 
 def test_the_first_of_each_class_then_the_second():

@@ -10,11 +10,11 @@ import yaml
 from auxrnn.batch import InputSpec
 from auxrnn.cli import main
 from auxrnn.config import RunConfig, with_groups
-from auxrnn.data.dataset import TrainTest
 from auxrnn.errors import InputError
 from auxrnn.experiments import tune as tuning
 from auxrnn.experiments.tune import as_yaml, open_study, suggest, tune
 from auxrnn.runs.datasets import load_data
+from auxrnn.sources.dataset import TrainTest
 from auxrnn.training.module import DivergedError
 from small_runs import SMALL
 from tiny_runs import without_tensorboard

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from auxrnn.batch import InputSpec
-from auxrnn.data.dataset import SequenceData
 from auxrnn.floors import features as room
 from auxrnn.floors.features import CharacterNgrams, UntrainedStates, WindowStatistics, Words, texts_of
+from auxrnn.sources.dataset import SequenceData
 from auxrnn.vocabulary import encode, learn_characters, vocabulary_size
 
 

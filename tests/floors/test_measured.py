@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from auxrnn.batch import InputSpec
-from auxrnn.data.dataset import SequenceData
 from auxrnn.floors import measure_floors
 from auxrnn.floors import measured as room
+from auxrnn.sources.dataset import SequenceData
 from auxrnn.targets import ClassesTarget, ClassTarget, TagsTarget, ValueTarget
 from auxrnn.vocabulary import encode, vocabulary_size
 

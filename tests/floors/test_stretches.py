@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from auxrnn.batch import InputSpec
-from auxrnn.data.dataset import SequenceData
 from auxrnn.floors import stretches as room
 from auxrnn.floors.stretches import cut, read_stretches
+from auxrnn.sources.dataset import SequenceData
 
 
 def slow(sequence, stretches):

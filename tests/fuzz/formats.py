@@ -27,22 +27,21 @@ from auxrnn.arguments import parse_run_config
 from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
 from auxrnn.config import ModelConfig, RunConfig
-from auxrnn.data import archives, cifar, dbpedia, dogs, feeds, idx
-from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
 from auxrnn.experiments.arms import read_run
 from auxrnn.grids.records import record_folder
 from auxrnn.inference import measure, predict_logits
-from auxrnn.own import inputs
-from auxrnn.own.importing import JOURNAL, import_source
-from auxrnn.own.loading import load_files
-from auxrnn.own.stored import META, open_set
-from auxrnn.own.unlabelled import read_unlabelled
 from auxrnn.persistence import SavedModel, load_model, save_model
 from auxrnn.reading import ReadingOptions
 from auxrnn.runs.folder import RunFolder, read_config, read_curve, read_json
 from auxrnn.runs.run import StoppedRunError, resume_run, start_run
 from auxrnn.runs.use import evaluate, predict_file
+from auxrnn.sources import archives, cifar, dbpedia, dogs, feeds, idx, inputs
+from auxrnn.sources.dataset import SequenceData
+from auxrnn.sources.importing import JOURNAL, import_source
+from auxrnn.sources.loading import load_files
+from auxrnn.sources.stored import META, open_set
+from auxrnn.sources.unlabelled import read_unlabelled
 from auxrnn.streaming import Stream
 from auxrnn.training.checkpoints import AtomicCheckpointIO, is_whole
 from auxrnn.training.module import PhaseModule

@@ -17,12 +17,12 @@ from auxrnn.config import ModelConfig
 from auxrnn.experiments import run_report
 from auxrnn.experiments import tune as tuning
 from auxrnn.export import files as exporting
-from auxrnn.own.importing import import_source
 from auxrnn.persistence import SavedModel, load_model, save_model
 from auxrnn.reading import ReadingOptions
 from auxrnn.report.drawing import Drawing
 from auxrnn.report.page import Figure, Section
 from auxrnn.runs.live import Request, follow_sequence
+from auxrnn.sources.importing import import_source
 from auxrnn.streaming import Stream
 from faults import every_fault
 from own_files import write_long_form

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from auxrnn.cli import main
-from auxrnn.own import delimited, media, texts
+from auxrnn.sources import delimited, media, texts
 from own_files import changed, write_csv, write_image, write_wave
 
 

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from auxrnn.cli import main
-from auxrnn.data.published import load
+from auxrnn.sources.published import load
 from own_files import changed
 from small_runs import run_small
 

@@ -22,17 +22,17 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from auxrnn.batch import InputSpec
-from auxrnn.data import cifar, dogs, feeds, idx, inputs, texts
-from auxrnn.data.archives import Limits, unpack
-from auxrnn.data.splits import limit_stratified, stratified_split
 from auxrnn.errors import InputError
 from auxrnn.numbers import MISSING_WORDS, number_of
-from auxrnn.own.importing import import_source, read_source
-from auxrnn.own.loading import load_files
-from auxrnn.own.missing import fill_missing
-from auxrnn.own.recognise import recognise
-from auxrnn.own.stored import open_set
 from auxrnn.reading import ReadingOptions
+from auxrnn.sources import cifar, dogs, feeds, idx, inputs, texts
+from auxrnn.sources.archives import Limits, unpack
+from auxrnn.sources.importing import import_source, read_source
+from auxrnn.sources.loading import load_files
+from auxrnn.sources.missing import fill_missing
+from auxrnn.sources.recognise import recognise
+from auxrnn.sources.splits import limit_stratified, stratified_split
+from auxrnn.sources.stored import open_set
 from auxrnn.targets.labelling import Labelling
 from auxrnn.vocabulary import encode, learn_characters
 from own_files import write_image, write_long_form, write_texts, write_wave

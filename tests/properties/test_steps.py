@@ -7,8 +7,8 @@ from torch import nn
 
 from auxrnn.anchors import prediction_segments, reconstruction_segments, step_generator
 from auxrnn.batch import InputSpec
-from auxrnn.data.dataset import SequenceData
 from auxrnn.inference import batches_by_length
+from auxrnn.sources.dataset import SequenceData
 from auxrnn.training.order import BatchOrder, PlainLoader, ResumableLoader
 from auxrnn.truncation import encode_windows
 from oracles import assert_same, gradients, slow_window

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from auxrnn.batch import InputSpec, SequenceBatch
-from auxrnn.data.dataset import SequenceData
-from auxrnn.data.lazy import LazySequences
 from auxrnn.errors import InputError
 from auxrnn.model import Classifier
 from auxrnn.runs.early import early_scores, first_part
+from auxrnn.sources.dataset import SequenceData
+from auxrnn.sources.lazy import LazySequences
 from auxrnn.targets import ClassTarget, TagsTarget
 
 SPEC = InputSpec("values", 1)

@@ -8,8 +8,8 @@ import torch
 from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
 from auxrnn.config import AuxiliaryConfig, RunConfig
-from auxrnn.data.dataset import SequenceData
 from auxrnn.runs.forecast import describe_run, expected_bytes
+from auxrnn.sources.dataset import SequenceData
 
 CONFIG = RunConfig(
     model="rp-lstm", hidden_size=8, projection_size=None, bptt=5, num_anchors=2, segment_length=6, accelerator="cpu"

@@ -19,7 +19,6 @@ from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
 from auxrnn.config import ModelConfig
 from auxrnn.errors import InputError
-from auxrnn.own.reader import Schema
 from auxrnn.persistence import SavedModel, save_model
 from auxrnn.preprocessing import Preprocessing
 from auxrnn.reading import ReadingOptions
@@ -27,6 +26,7 @@ from auxrnn.runs import live
 from auxrnn.runs.intake import Stops
 from auxrnn.runs.live import Request, follow_sequence
 from auxrnn.runs.use import predict_file
+from auxrnn.sources.reader import Schema
 from auxrnn.streaming import Stream
 
 MODEL = ModelConfig(model="r-lstm", hidden_size=5, projection_size=4, segment_length=3, bptt=3)

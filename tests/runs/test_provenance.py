@@ -9,11 +9,11 @@ import torch
 
 from auxrnn.config import RunConfig
 from auxrnn.errors import InputError
-from auxrnn.own.importing import import_source
 from auxrnn.reading import ReadingOptions
 from auxrnn.runs.datasets import load_data
 from auxrnn.runs.provenance import DATA, as_started, check_same_data, describe_data
 from auxrnn.runs.run import resume_run, start_run
+from auxrnn.sources.importing import import_source
 from own_files import write_long_form, write_texts
 from small_runs import KilledError, at_step, kill, model_bytes
 

@@ -20,9 +20,6 @@ from auxrnn import files
 from auxrnn.arguments import parse_run_config
 from auxrnn.cli import main
 from auxrnn.config import MODELS, AuxiliaryConfig, ModelConfig
-from auxrnn.data.dataset import SequenceData
-from auxrnn.data.options import DataOptions
-from auxrnn.data.published import TrainTest, load
 from auxrnn.errors import InputError
 from auxrnn.model import SequenceClassifier
 from auxrnn.persistence import load_model
@@ -31,6 +28,9 @@ from auxrnn.runs import run as runs
 from auxrnn.runs.folder import RunFolder, read_config, read_curve
 from auxrnn.runs.run import StoppedRunError, resume_run, start_run
 from auxrnn.runs.use import evaluate
+from auxrnn.sources.dataset import SequenceData
+from auxrnn.sources.options import DataOptions
+from auxrnn.sources.published import TrainTest, load
 from auxrnn.training.checkpoints import find_checkpoints
 from small_runs import SMALL, KilledError, as_words, at_step, kill, model_bytes, resume_small, run_small
 

@@ -6,12 +6,12 @@ import pytest
 from auxrnn import LongSequenceClassifier
 from auxrnn.arguments import parse_given
 from auxrnn.errors import InputError
-from auxrnn.own.importing import import_source
 from auxrnn.reading import ReadingOptions
 from auxrnn.runs.datasets import load_data
 from auxrnn.runs.folder import RunFolder, read_config
 from auxrnn.runs.provenance import check_same_data, describe_data
 from auxrnn.runs.run import start_run
+from auxrnn.sources.importing import import_source
 from auxrnn.training import module
 from own_files import write_csv, write_long_form
 

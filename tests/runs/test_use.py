@@ -12,9 +12,6 @@ from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
 from auxrnn.card import wilson_interval
 from auxrnn.config import ModelConfig
-from auxrnn.data.dataset import SequenceData
-from auxrnn.data.options import DataOptions
-from auxrnn.data.published import TrainTest, load
 from auxrnn.errors import InputError
 from auxrnn.inference import predict_logits
 from auxrnn.opening import open_model
@@ -22,6 +19,9 @@ from auxrnn.persistence import SavedModel, load_model, save_model
 from auxrnn.preprocessing import Preprocessing
 from auxrnn.runs import datasets
 from auxrnn.runs.use import Answer, evaluate, predict_file, write_predictions
+from auxrnn.sources.dataset import SequenceData
+from auxrnn.sources.options import DataOptions
+from auxrnn.sources.published import TrainTest, load
 from auxrnn.targets import ClassTarget
 from auxrnn.verdict.judge import lines_of
 from own_files import write_image

@@ -5,8 +5,8 @@ import torch
 
 from auxrnn.anchors import step_generator
 from auxrnn.batch import InputSpec, SequenceBatch
-from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
+from auxrnn.sources.dataset import SequenceData
 from auxrnn.targets import TagsTarget
 from auxrnn.training.augment import NOISE, SCALE, augmented, check_augmentation
 

@@ -7,7 +7,7 @@ import torch
 
 from auxrnn.batch import InputSpec
 from auxrnn.config import RECIPES, RunConfig
-from auxrnn.data.dataset import SequenceData
+from auxrnn.sources.dataset import SequenceData
 from auxrnn.training import candidates as room
 from auxrnn.training.candidates import (
     candidates,

@@ -13,8 +13,8 @@ import torch
 
 from auxrnn.batch import InputSpec
 from auxrnn.config import AuxiliaryConfig
-from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
+from auxrnn.sources.dataset import SequenceData
 from auxrnn.training import fit as fit_module
 from auxrnn.training.checkpoints import Checkpoints
 from auxrnn.training.fit import fit

@@ -7,8 +7,8 @@ import torch
 
 from auxrnn.batch import InputSpec
 from auxrnn.config import RECIPES, RunConfig
-from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
+from auxrnn.sources.dataset import SequenceData
 from auxrnn.targets import TagsTarget
 from auxrnn.training.sensible import sensible_settings
 

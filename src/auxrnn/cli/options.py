@@ -10,10 +10,10 @@ from typing import Any
 
 from auxrnn.cli import verbs
 from auxrnn.cli.parsing import Parser, number, positive
-from auxrnn.data.presets import PRESETS
 from auxrnn.experiments.catalogue import EXPERIMENTS
 from auxrnn.experiments.scales import SCALES
 from auxrnn.reading import NUMBERS, ReadingOptions, option_help
+from auxrnn.sources.presets import PRESETS
 
 
 def build_parser() -> argparse.ArgumentParser:

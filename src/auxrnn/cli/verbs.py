@@ -9,9 +9,9 @@ from dataclasses import fields
 from pathlib import Path
 
 from auxrnn.cli.parsing import BAD_USE, FAILED, Parser, positive
-from auxrnn.data.presets import PRESETS
 from auxrnn.errors import InputError
 from auxrnn.reading import ReadingOptions
+from auxrnn.sources.presets import PRESETS
 
 
 def train(arguments: list[str]) -> int:
@@ -208,8 +208,8 @@ def data(options: argparse.Namespace) -> int:
         return 0
     if options.action == "import":
         return _import(options)
-    from auxrnn.data.presets import path_of
-    from auxrnn.data.published import fetch_files, verify
+    from auxrnn.sources.presets import path_of
+    from auxrnn.sources.published import fetch_files, verify
 
     if options.name is None:
         raise InputError(f"Expected a data set to {options.action}, got none; choose from {', '.join(PRESETS)}.")
@@ -237,7 +237,7 @@ def data(options: argparse.Namespace) -> int:
 
 def _verify_files(path: Path, options: argparse.Namespace) -> int:
     """Read all of a person's own files or imported set, and say what is there."""
-    from auxrnn.own.loading import verify_files
+    from auxrnn.sources.loading import verify_files
 
     for line in verify_files(path, _reading(options)):
         print(line)
@@ -258,8 +258,8 @@ def _reading(options: argparse.Namespace) -> ReadingOptions:
 
 
 def _import(options: argparse.Namespace) -> int:
-    from auxrnn.own.findings import describe_findings
-    from auxrnn.own.importing import import_source
+    from auxrnn.sources.findings import describe_findings
+    from auxrnn.sources.importing import import_source
 
     if not options.name or not options.out:
         raise InputError("Expected auxrnn data import PATH --out SET, the files to read and the folder to write.")

@@ -25,8 +25,6 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from auxrnn.build import build_model
 from auxrnn.config import RunConfig
-from auxrnn.data.dataset import SequenceData
-from auxrnn.data.splits import split_labelled
 from auxrnn.errors import FloorWarning, InputError
 from auxrnn.estimator.parameters import SequenceParameters
 from auxrnn.estimator.settings import AUTO, config_of, parameters_of, remedies
@@ -37,6 +35,8 @@ from auxrnn.opening import open_model
 from auxrnn.persistence import SavedModel, save_model
 from auxrnn.plain_torch import plain_torch
 from auxrnn.preprocessing import Preprocessing, RawSequences, read_sequences
+from auxrnn.sources.dataset import SequenceData
+from auxrnn.sources.splits import split_labelled
 from auxrnn.targets import KINDS, Labels, Target
 from auxrnn.verdict import Verdict, gather_evidence, judge
 from auxrnn.verdict.judge import without_commands

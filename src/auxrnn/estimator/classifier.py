@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import torch
 from sklearn.base import ClassifierMixin
 
-from auxrnn.data.dataset import SequenceData
 from auxrnn.estimator.base import Array, LongSequenceEstimator
 from auxrnn.estimator.labels import (
     class_weights,
@@ -24,6 +23,7 @@ from auxrnn.estimator.settings import and_parameters_of
 from auxrnn.inference import predict_logits
 from auxrnn.persistence import SavedModel
 from auxrnn.preprocessing import RawSequences
+from auxrnn.sources.dataset import SequenceData
 from auxrnn.targets import ClassesTarget, ClassTarget, Labels, Target
 
 

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
 from auxrnn.estimator.base import Array, LongSequenceEstimator
 from auxrnn.estimator.labels import class_weights, label_type, labels_of, learn_labels, place_labels, read_tags
@@ -17,6 +16,7 @@ from auxrnn.estimator.settings import and_parameters_of
 from auxrnn.inference import predict_steps
 from auxrnn.persistence import SavedModel
 from auxrnn.preprocessing import RawSequences
+from auxrnn.sources.dataset import SequenceData
 from auxrnn.targets import UNLABELLED, Labels, TagsTarget, Target
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
-from auxrnn.data.presets import PRESETS
-from auxrnn.data.remote import data_folder
 from auxrnn.runs.environment import describe_environment, installed_version
+from auxrnn.sources.presets import PRESETS
+from auxrnn.sources.remote import data_folder
 
 EXTRAS = {"image": ("pillow",), "tensorboard": ("tensorboard",)}
 

@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from auxrnn.data.dataset import SequenceData
-from auxrnn.data.options import DataOptions
 from auxrnn.errors import InputError
 from auxrnn.experiments.arms import StoredArm, StoredRun
 from auxrnn.experiments.mistakes import Asked, mistakes
@@ -26,6 +24,8 @@ from auxrnn.report.page import Cell, Figure, Section, Table
 from auxrnn.runs.datasets import load_data
 from auxrnn.runs.early import SHARES, early_scores
 from auxrnn.scores import SCORES
+from auxrnn.sources.dataset import SequenceData
+from auxrnn.sources.options import DataOptions
 
 PROBED_STEPS = 2_000_000
 """Steps of test sequences that are looked through for mistakes at most."""

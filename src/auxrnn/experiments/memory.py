@@ -9,9 +9,9 @@ import numpy.typing as npt
 import torch
 
 from auxrnn.anchors import Segments
-from auxrnn.data.dataset import SequenceData
 from auxrnn.model import Classifier, SequenceClassifier
 from auxrnn.objectives import Reconstruction
+from auxrnn.sources.dataset import SequenceData
 
 
 def remembered_images(network: Classifier, data: SequenceData, count: int) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:

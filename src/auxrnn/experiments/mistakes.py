@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from auxrnn.data.dataset import SequenceData
 from auxrnn.experiments.probes import confusion
 from auxrnn.inference import predict_logits, predict_steps
 from auxrnn.persistence import SavedModel
 from auxrnn.report.figures import draw_confusion, draw_scatter
 from auxrnn.report.page import NOTHING, Cell, Figure, Table
+from auxrnn.sources.dataset import SequenceData
 from auxrnn.targets import UNLABELLED
 
 MOST_VALUES = 6

@@ -16,12 +16,12 @@ from torch import Tensor
 
 from auxrnn.anchors import Segments
 from auxrnn.batch import SequenceBatch
-from auxrnn.data.dataset import SequenceData
 from auxrnn.experiments.memory import as_images
 from auxrnn.inference import evaluating
 from auxrnn.model import SequenceClassifier
 from auxrnn.objectives import Reconstruction, Supervised
 from auxrnn.recurrent import Core, State, batch_dim, map_state, state_tensors
+from auxrnn.sources.dataset import SequenceData
 from auxrnn.truncation import encode_windows
 
 ROWS = 512

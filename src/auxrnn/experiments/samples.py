@@ -13,17 +13,17 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from auxrnn.data import dbpedia, dogs
-from auxrnn.data.dataset import SequenceData
-from auxrnn.data.presets import find_preset
-from auxrnn.data.published import load
-from auxrnn.data.remote import data_folder
 from auxrnn.errors import InputError, printable
 from auxrnn.experiments.memory import as_images
 from auxrnn.files import check_outside
-from auxrnn.own.loading import open_source
 from auxrnn.reading import ReadingOptions
 from auxrnn.report.sheets import sheet_of_images, sheet_of_lines, sheet_of_texts
+from auxrnn.sources import dbpedia, dogs
+from auxrnn.sources.dataset import SequenceData
+from auxrnn.sources.loading import open_source
+from auxrnn.sources.presets import find_preset
+from auxrnn.sources.published import load
+from auxrnn.sources.remote import data_folder
 
 COUNT = 20
 DRAWN = (1, 3, 4)

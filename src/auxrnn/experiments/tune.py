@@ -20,11 +20,11 @@ from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
 from auxrnn.card import shown
 from auxrnn.config import OWN_CORE, RunConfig
-from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
 from auxrnn.runs.datasets import load_data
 from auxrnn.runs.folder import FREE, flat_settings
 from auxrnn.runs.run import split_data
+from auxrnn.sources.dataset import SequenceData
 from auxrnn.training.fit import fit
 from auxrnn.training.module import DivergedError
 from auxrnn.training.sensible import sensible_settings

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from auxrnn.data.dataset import SequenceData
 from auxrnn.floors.stretches import MOST_CHANNELS, Stretches, read_stretches
+from auxrnn.sources.dataset import SequenceData
 
 Array = npt.NDArray[Any]
 

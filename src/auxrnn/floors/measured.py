@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from auxrnn.data.dataset import SequenceData
-from auxrnn.data.splits import limit_stratified
 from auxrnn.floors.features import CharacterNgrams, Features, UntrainedStates, WindowStatistics, Words, texts_of
 from auxrnn.floors.linear import LinearModel
 from auxrnn.floors.steps import step_features
+from auxrnn.sources.dataset import SequenceData
+from auxrnn.sources.splits import limit_stratified
 from auxrnn.targets import Target
 
 MOST_TRAINED, MOST_JUDGED = 4_000, 2_000

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from auxrnn.data.dataset import SequenceData
+from auxrnn.sources.dataset import SequenceData
 
 Array = npt.NDArray[Any]
 

@@ -17,7 +17,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from auxrnn.config import RunConfig
-from auxrnn.data.presets import PRESETS
 from auxrnn.errors import InputError
 from auxrnn.grids.claims import is_claimed
 from auxrnn.grids.records import score_told
@@ -25,6 +24,7 @@ from auxrnn.grids.task import Keep, Report, Task, check_same, give_up, tidy
 from auxrnn.grids.workers import Processes, ThisProcess, Workers, default_number
 from auxrnn.runs.folder import RunFolder, read_json
 from auxrnn.runs.run import Say, StoppedRunError
+from auxrnn.sources.presets import PRESETS
 
 ATTEMPTS = 3
 """Processes that may die over one run, killed for memory perhaps, before it counts as failed."""

@@ -10,17 +10,17 @@ from typing import Any
 from torch import Tensor
 
 from auxrnn.config import RunConfig
-from auxrnn.data.dataset import SequenceData, TrainTest
-from auxrnn.data.options import DataOptions
-from auxrnn.data.presets import PRESETS, path_of
-from auxrnn.data.published import load
 from auxrnn.errors import InputError, did_you_mean
-from auxrnn.own.loading import load_files
-from auxrnn.own.reader import Schema
-from auxrnn.own.stored import UNFIT, schema_of
-from auxrnn.own.unlabelled import read_unlabelled, read_without_label
 from auxrnn.preprocessing import Preprocessing
 from auxrnn.reading import ReadingOptions
+from auxrnn.sources.dataset import SequenceData, TrainTest
+from auxrnn.sources.loading import load_files
+from auxrnn.sources.options import DataOptions
+from auxrnn.sources.presets import PRESETS, path_of
+from auxrnn.sources.published import load
+from auxrnn.sources.reader import Schema
+from auxrnn.sources.stored import UNFIT, schema_of
+from auxrnn.sources.unlabelled import read_unlabelled, read_without_label
 from auxrnn.targets import Target
 
 FOR_FILES = ("limit_train", "limit_test")

@@ -6,10 +6,10 @@ import torch
 
 from auxrnn.card import described
 from auxrnn.config import RunConfig, steps_or_none
-from auxrnn.data.dataset import SequenceData
 from auxrnn.heads import FeedForward, StepHead
 from auxrnn.model import Classifier, SequenceClassifier
 from auxrnn.objectives import Objective, Supervised
+from auxrnn.sources.dataset import SequenceData
 from auxrnn.stems import Stem
 from auxrnn.targets import Target
 from auxrnn.training.phases import plan_phases

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from auxrnn.data.feeds import More, Pieces, pieces_of
 from auxrnn.errors import InputError
+from auxrnn.sources.feeds import More, Pieces, pieces_of
 
 PIECE = 4096
 """Bytes read at once: the steps in them are done before the state is saved."""

@@ -17,15 +17,15 @@ from typing import Any, BinaryIO, Literal, TextIO
 import numpy as np
 import torch
 
-from auxrnn.data.feeds import UTF_8, codec_in_words, feed_binary, feed_lines, feed_text, no_more
 from auxrnn.errors import InputError
 from auxrnn.files import check_place
 from auxrnn.moments import is_far
-from auxrnn.own.encodings import codec
 from auxrnn.persistence import SavedModel
 from auxrnn.preprocessing import RawSequences
 from auxrnn.runs.datasets import source_of
 from auxrnn.runs.intake import Intake, Stops
+from auxrnn.sources.encodings import codec
+from auxrnn.sources.feeds import UTF_8, codec_in_words, feed_binary, feed_lines, feed_text, no_more
 from auxrnn.streaming import Stream
 from auxrnn.vocabulary import encode
 

@@ -13,10 +13,10 @@ import numpy.typing as npt
 import torch
 
 from auxrnn.config import RunConfig
-from auxrnn.data.lazy import LazySequences
 from auxrnn.errors import InputError
 from auxrnn.runs.datasets import RunData
 from auxrnn.runs.folder import STARTED_WITH
+from auxrnn.sources.lazy import LazySequences
 from auxrnn.targets import Labels
 
 DATA = "data"

@@ -14,8 +14,6 @@ from safetensors import SafetensorError
 
 from auxrnn.build import build_model
 from auxrnn.config import OWN_CORE, RunConfig
-from auxrnn.data.dataset import SequenceData, TrainTest
-from auxrnn.data.presets import path_of
 from auxrnn.errors import InputError, did_you_mean, is_full_memory
 from auxrnn.files import check_outside, is_left_over, remove
 from auxrnn.inference import measure
@@ -40,6 +38,8 @@ from auxrnn.runs.judging import judge_run
 from auxrnn.runs.launch import launch
 from auxrnn.runs.provenance import DATA, as_started, check_same_data, describe_data
 from auxrnn.scores import SCORES
+from auxrnn.sources.dataset import SequenceData, TrainTest
+from auxrnn.sources.presets import path_of
 from auxrnn.training.candidates import chosen_by_data
 from auxrnn.training.checkpoints import find_checkpoints, is_whole
 from auxrnn.training.fit import Fitted, fit

@@ -12,13 +12,9 @@ from typing import Any, TextIO
 
 from auxrnn.batch import InputSpec
 from auxrnn.card import wilson_interval
-from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
 from auxrnn.inference import measure, predict_logits, predict_steps
 from auxrnn.opening import open_model
-from auxrnn.own.inputs import read_inputs
-from auxrnn.own.reader import Array, Example
-from auxrnn.own.unlabelled import read_unlabelled
 from auxrnn.persistence import SavedModel
 from auxrnn.preprocessing import Preprocessing
 from auxrnn.runs.datasets import load_again, source_of
@@ -26,6 +22,10 @@ from auxrnn.runs.early import early_scores
 from auxrnn.runs.intervals import score_interval
 from auxrnn.runs.judging import judge_stored
 from auxrnn.scores import SCORES
+from auxrnn.sources.dataset import SequenceData
+from auxrnn.sources.inputs import read_inputs
+from auxrnn.sources.reader import Array, Example
+from auxrnn.sources.unlabelled import read_unlabelled
 from auxrnn.targets import Target
 
 BLOCK = 256  # sequences of one's own that are held at once

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from auxrnn.batch import SequenceBatch
-from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
+from auxrnn.sources.dataset import SequenceData
 
 Augmentation = Literal["none", "turn", "noise", "scale"]
 

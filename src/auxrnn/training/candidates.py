@@ -20,7 +20,7 @@ import torch
 from auxrnn.anchors import step_generator
 from auxrnn.build import build_model
 from auxrnn.config import RunConfig, seconds_of
-from auxrnn.data.dataset import SequenceData
+from auxrnn.sources.dataset import SequenceData
 from auxrnn.targets import ClassTarget
 from auxrnn.training.fit import cpu_threads, fit
 from auxrnn.training.module import DivergedError

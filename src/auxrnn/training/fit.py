@@ -15,10 +15,10 @@ from lightning.pytorch.callbacks import Callback
 
 from auxrnn.allocation import prepare_process
 from auxrnn.config import ModelConfig, TrainingConfig
-from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
 from auxrnn.kernels.lstm import use_backend
 from auxrnn.model import Classifier
+from auxrnn.sources.dataset import SequenceData
 from auxrnn.training.augment import check_augmentation
 from auxrnn.training.board import TensorBoardCurve
 from auxrnn.training.checkpoints import AtomicCheckpointIO, Checkpoints

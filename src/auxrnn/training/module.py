@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from auxrnn.anchors import step_generator
 from auxrnn.batch import SequenceBatch
 from auxrnn.config import AuxiliaryConfig, TrainingConfig
-from auxrnn.data.dataset import SequenceData
 from auxrnn.model import Classifier
 from auxrnn.objectives import Loss
+from auxrnn.sources.dataset import SequenceData
 from auxrnn.training.augment import augmented
 from auxrnn.training.optimizers import learning_rate_factor, make_optimizer
 from auxrnn.training.phases import Phase, truth_share

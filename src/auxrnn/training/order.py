@@ -16,8 +16,8 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from auxrnn.anchors import step_generator
 from auxrnn.batch import SequenceBatch
-from auxrnn.data.dataset import SequenceData
 from auxrnn.inference import batches_by_length
+from auxrnn.sources.dataset import SequenceData
 
 BUCKET = 50  # batches that are sorted by length together
 ORDER_KEY = 1  # keeps this generator apart from those of other purposes

@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 from auxrnn.config import RunConfig
-from auxrnn.data.dataset import SequenceData
 from auxrnn.errors import InputError
+from auxrnn.sources.dataset import SequenceData
 
 FLOATS_PER_UNIT = 14
 """Floats that one LSTM unit leaves a step for the backward pass, with its gradients (measured with torch on a CPU)."""

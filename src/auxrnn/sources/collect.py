@@ -1,0 +1,125 @@
+"""Rows of any reader, checked and written one after the other into one flat file of numbers.
+
+Memory holds one row, and for each sequence its end, its label and its split.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any, Protocol
+
+import numpy as np
+
+from auxrnn.errors import InputError
+from auxrnn.reading import ReadingOptions
+from auxrnn.sources.missing import fill_missing, kept_steps
+from auxrnn.sources.reader import Array, Example, Schema
+from auxrnn.targets import KINDS
+
+SPLIT_NUMBERS = {None: 0, "train": 1, "test": 2, "validation": 3}
+MOST_CHARACTERS = 65_536  # different ones; each is kept as uint16
+
+
+class Sink(Protocol):
+    """Takes the numbers of the steps."""
+
+    def write(self, data: Any, /) -> int: ...
+
+
+class Collection:
+    """What was collected: `ends` (steps up to the end of each sequence), `labels` as `keeper` keeps them, `splits`, all
+    arrays; `characters` in that order too; counts of what was missing.
+
+    file: takes the numbers. state: what `state` gave, to go on from there.
+    """
+
+    def __init__(
+        self, schema: Schema, options: ReadingOptions, file: Sink, state: dict[str, Any] | None = None
+    ) -> None:
+        self.schema, self.options, self._file = schema, options, file
+        state = state or {"rows": 0, "steps": 0, "missing": 0, "with_missing": 0, "left_out": 0, "labels": None}
+        self.rows: int = state["rows"]  # read, left out or not
+        self.steps: int = state["steps"]
+        self.missing: int = state["missing"]
+        self.with_missing: int = state["with_missing"]
+        self.left_out: int = state["left_out"]
+        self.keeper = KINDS[schema.target].keeper(schema.labels, options.label_type, state["labels"])
+        self.ends, self.labels, self.splits = array("q"), array(self.keeper.typecode), array("b")
+        self._places = np.full(0x110000, -1, np.int32)  # of each code point
+        self.characters = ""
+        self._learn(state.get("characters", ""))
+
+    def add(self, row: Example) -> None:
+        """Check one row and keep it; InputError with its place where it cannot be used."""
+        self.rows += 1
+        if row.label is None and self.options.no_label != "error":
+            self.left_out += 1
+            return
+        if row.label is None or (isinstance(row.sequence, str) and not row.sequence):
+            what, hint = "a text of at least one character", ""
+            todo = "--missing drop leaves such rows out."
+            if row.label is None:
+                what = "a label"
+                todo = "--missing drop leaves such rows out, --no_label learn lets the auxiliary losses have them."
+                hint = KINDS[self.schema.target].missing_hint
+            if self.options.missing != "drop":
+                raise InputError(f"{row.where}: expected {what}, got none. {todo}{hint}")
+            self.left_out += 1
+            return
+        kept: Array | None = None
+        if isinstance(row.sequence, str):
+            numbers = self._encoded(row)
+        else:
+            numbers = self._checked(row.sequence, row.where)
+            if len(numbers) < len(row.sequence):
+                kept = kept_steps(row.sequence)
+        if not len(numbers):
+            self.left_out += 1
+            return
+        label = self.keeper.numbers(row.label, row.where, kept)
+        self._file.write(np.ascontiguousarray(numbers, dtype=self.schema.dtype).data)
+        self.steps += len(numbers)
+        self.ends.append(self.steps)
+        self.labels.extend(label)  # type: ignore[arg-type]
+        self.splits.append(SPLIT_NUMBERS[row.split])
+
+    def state(self) -> dict[str, Any]:
+        """All but the three arrays, as JSON can hold it."""
+        return {
+            "rows": self.rows,
+            "steps": self.steps,
+            "missing": self.missing,
+            "with_missing": self.with_missing,
+            "left_out": self.left_out,
+            "labels": self.keeper.state(),
+            "characters": self.characters,
+        }
+
+    def _checked(self, values: Array, where: str) -> Array:
+        if values.ndim != 2 or values.shape[1] != self.schema.channels:
+            raise InputError(f"{where}: expected steps of {self.schema.channels} channels, got shape {values.shape}.")
+        if not len(values):
+            raise InputError(f"{where}: expected at least one step, got a sequence of length 0. Leave it out.")
+        filled, number = fill_missing(values, self.options.missing, where, self.schema.channel_names)
+        self.missing += number
+        self.with_missing += number > 0
+        return filled
+
+    def _encoded(self, row: Example) -> Array:
+        """The places (T,) of the characters of a text among those met so far."""
+        assert isinstance(row.sequence, str)
+        if self.schema.kind != "characters":
+            raise InputError(f"{row.where}: expected numbers, got a text.")
+        codes = np.frombuffer(row.sequence.encode("utf-32-le", "surrogatepass"), "<u4")
+        places = self._places[codes]
+        if (places < 0).any():
+            self._learn("".join(map(chr, np.unique(codes[places < 0]).tolist())))
+            if len(self.characters) > MOST_CHARACTERS:
+                raise InputError(f"{row.where}: expected at most {MOST_CHARACTERS:,} different characters, got more.")
+            places = self._places[codes]
+        return places
+
+    def _learn(self, characters: str) -> None:
+        for character in characters:
+            self._places[ord(character)] = len(self.characters)
+            self.characters += character

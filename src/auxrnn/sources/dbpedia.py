@@ -1,0 +1,169 @@
+"""DBpedia's ontology classes as characters: official CSV rows of class 1 to 14, title and content.
+
+The content alone is read, in training and test alike, for some copies lack the titles of one of the two. The paper is
+silent on this, on the vocabulary and on any cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from auxrnn.batch import InputSpec
+from auxrnn.errors import InputError
+from auxrnn.sources.archives import Limits, open_member
+from auxrnn.sources.checks import FileCheck, counted, missing
+from auxrnn.sources.dataset import SequenceData, TrainTest
+from auxrnn.sources.downloads import fetch
+from auxrnn.sources.lines import read_csv
+from auxrnn.sources.options import DataOptions
+from auxrnn.sources.presets import DBPEDIA_ARCHIVE, SPLITS, Preset, PublishedSplit
+from auxrnn.sources.splits import choose
+from auxrnn.vocabulary import encode, learn_characters, vocabulary_size
+
+CLASSES = (
+    "Company",
+    "EducationalInstitution",
+    "Artist",
+    "Athlete",
+    "OfficeHolder",
+    "MeanOfTransportation",
+    "Building",
+    "NaturalPlace",
+    "Village",
+    "Animal",
+    "Plant",
+    "Album",
+    "Film",
+    "WrittenWork",
+)
+ARCHIVE_FOLDER = "dbpedia_csv"
+ARCHIVE_LIMITS = Limits(files=20, bytes=2**30)
+FIELDS = 3
+
+Rows = tuple[list[int], list[str]]  # labels from 0, contents
+
+
+def find_folder(data_folder: Path) -> Path | None:
+    """The folder with both CSV files or the archive, `dbpedia` or the archive's own below it."""
+    top = data_folder / "dbpedia"
+    for folder in (top, top / ARCHIVE_FOLDER):
+        if all((folder / f"{split}.csv").is_file() for split in ("train", "test")):
+            return folder
+    return top if (top / DBPEDIA_ARCHIVE.name).is_file() else None
+
+
+@contextmanager
+def open_split(split: str, data_folder: Path, *, download: bool = True) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """The lines of `train.csv` or `test.csv` and what to call the file in a message.
+
+    They lie in `dbpedia` in the data folder, in `dbpedia_csv` below it, or in the archive there, which is downloaded if
+    need be and read where it lies.
+    """
+    top, name = data_folder / "dbpedia", f"{split}.csv"
+    for path in (top / name, top / ARCHIVE_FOLDER / name):
+        if path.is_file():
+            with path.open("rb") as stream:
+                yield str(path), stream
+            return
+    archive = fetch(DBPEDIA_ARCHIVE, data_folder, "dbpedia", download=download)
+    with open_member(archive, f"{ARCHIVE_FOLDER}/{name}", ARCHIVE_LIMITS) as member:
+        yield f"{archive}, {name}", member
+
+
+def read_split(split: str, data_folder: Path, *, download: bool = True) -> Rows:
+    """Labels 0..13 and contents of one split."""
+    with open_split(split, data_folder, download=download) as (name, lines):
+        labels, contents = [], []
+        for label, content in read_rows(name, lines):
+            labels.append(label)
+            contents.append(content)
+    if not labels:
+        raise InputError(f"{name}: expected rows of class, title and content, found none.")
+    return labels, contents
+
+
+def read_rows(name: str, lines: Iterable[bytes]) -> Iterator[tuple[int, str]]:
+    """(label from 0, content) of each line, one row a line; InputError with file and row for anything else."""
+    classes = {str(number): number - 1 for number in range(1, len(CLASSES) + 1)}
+    for number, row in read_csv(name, lines):
+        where = f"{name}, row {number:,}"
+        if len(row) != FIELDS:
+            raise InputError(f"{where}: expected {FIELDS} fields (class, title, content), found {len(row)}.")
+        label = classes.get(row[0])
+        if label is None:
+            raise InputError(f"{where}: expected a class from 1 to {len(CLASSES)}, found {row[0][:40]!r}.")
+        if not row[2]:
+            raise InputError(f"{where}: expected a content of at least one character, found none.")
+        yield label, row[2]
+
+
+def verify(preset: Preset, folder: Path) -> list[FileCheck]:
+    """Both splits."""
+    checks = []
+    for split, expected in zip(SPLITS, (preset.train, preset.test), strict=True):
+        name, place = f"{split}.csv", folder / preset.folder
+        if find_folder(folder) is None:
+            checks.append(missing(name, place))
+            continue
+        try:
+            labels, _ = read_split(split, folder, download=False)
+        except (InputError, OSError) as error:
+            checks.append(FileCheck(name, place, "damaged", str(error)))
+        else:
+            checks.append(counted(name, place, labels, len(CLASSES), expected, "rows of class, title, content"))
+    return checks
+
+
+def load_dbpedia(train: Rows, test: Rows, options: DataOptions, seed: int) -> TrainTest:
+    """Both splits as sequences of characters.
+
+    The vocabulary is every character of the training contents that are kept, or the most frequent
+    `options.max_vocabulary` of them; any other is unknown. Cuts and unknown characters are told in the remarks.
+    """
+    train = _chosen(train, options, "train", seed)
+    test = _chosen(test, options, "test", seed)
+    remarks = []
+    if options.max_length is not None:
+        longer = [sum(len(text) > options.max_length for text in texts) for _, texts in (train, test)]
+        remarks.append(
+            f"texts longer than {options.max_length:,} characters are cut there: {longer[0]:,} of {len(train[1]):,} "
+            f"to train, {longer[1]:,} of {len(test[1]):,} to test"
+        )
+        train, test = (([*labels], [text[: options.max_length] for text in texts]) for labels, texts in (train, test))
+    characters = learn_characters(train[1], options.max_vocabulary)
+    sets = [_as_set(rows, characters, options) for rows in (train, test)]
+    unknown = [_share_unknown(data) for data in sets]
+    remarks.append(
+        f"{len(characters):,} characters are known; {unknown[0]:.3%} of the training text and {unknown[1]:.3%} of the "
+        "test text are others, all one number"
+    )
+    return TrainTest(sets[0], sets[1], tuple(remarks))
+
+
+def _chosen(rows: Rows, options: DataOptions, split: PublishedSplit, seed: int) -> Rows:
+    labels, texts = rows
+    kept = choose(labels, options.limit_classes, options.limit(split), seed, option=f"--limit_{split}")
+    if kept is None:
+        return rows
+    return [labels[index] for index in kept.tolist()], [texts[index] for index in kept.tolist()]
+
+
+def _as_set(rows: Rows, characters: str, options: DataOptions) -> SequenceData:
+    return SequenceData(
+        name="dbpedia",
+        spec=InputSpec("characters", vocabulary_size(characters)),
+        inputs=[torch.from_numpy(encode(text, characters)) for text in rows[1]],
+        labels=torch.tensor(rows[0], dtype=torch.int64),
+        classes=CLASSES[: options.limit_classes],
+        note="" if options.max_length is None else f"cut at {options.max_length:,} characters",
+        characters=characters,
+    )
+
+
+def _share_unknown(data: SequenceData) -> float:
+    unknown = sum(int((sequence == 0).sum()) for sequence in data.inputs)
+    return unknown / max(int(data.lengths.sum()), 1)

@@ -1,0 +1,269 @@
+"""Stanford Dogs: an image folder of 120 breeds with the official split lists, as square images of any size.
+
+The paper names eight sizes, 40 to 128, and is silent on how they were made. Here the whole photograph is squashed to a
+square by Pillow's box filter (area averaging), grey as Pillow's `convert("L")`. Images are decoded once, into an array
+file that later runs map into memory; its name has size, colours, split, classes and a digest of the list.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from auxrnn.batch import InputSpec
+from auxrnn.errors import InputError
+from auxrnn.sources.archives import Limits, unpack
+from auxrnn.sources.checks import FileCheck, count_labels, counted, missing
+from auxrnn.sources.dataset import SequenceData
+from auxrnn.sources.downloads import fetch
+from auxrnn.sources.matlab import read_names
+from auxrnn.sources.parts import own_part
+from auxrnn.sources.pictures import opened_image
+from auxrnn.sources.presets import DOGS_IMAGES, DOGS_LISTS, SPLITS, Preset
+from auxrnn.sources.resizing import with_note
+
+FOLDERS = ("stanford-dogs", "stanford_dogs")
+SIDE = 128
+SIZES = (40, 48, 56, 72, 80, 96, 112, 128)  # the paper's
+CACHE_FOLDER = "cache"
+IMAGES_LIMITS = Limits(files=30_000, bytes=2**30)
+LISTS_LIMITS = Limits(files=20, bytes=2**26)
+TOLD_EVERY = 2000  # images
+
+BOX = 4  # Pillow's number of its area-averaging filter
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ImageList:
+    """The images of one split in the order of its list.
+
+    source: the list's file, for messages. files: paths below `Images`. rows: of each in the list, from 1. labels: (N,)
+    from 0, by the sorted names of the folders.
+    """
+
+    source: Path
+    files: tuple[str, ...]
+    rows: tuple[int, ...]
+    labels: tuple[int, ...]
+
+    def of_classes(self, number: int | None) -> ImageList:
+        """The images of the first so many classes."""
+        kept = [index for index, label in enumerate(self.labels) if number is None or label < number]
+        return ImageList(
+            self.source,
+            tuple(self.files[index] for index in kept),
+            tuple(self.rows[index] for index in kept),
+            tuple(self.labels[index] for index in kept),
+        )
+
+
+@dataclass(frozen=True)
+class DogsFolder:
+    """The folder of the set, its breeds' names in the order of the labels, and its two lists."""
+
+    path: Path
+    classes: tuple[str, ...]
+    lists: dict[str, ImageList]
+
+
+def find_folder(data_folder: Path) -> Path | None:
+    """The folder that holds `Images` and a list of each split, `.mat` or `.txt`."""
+    for name in FOLDERS:
+        folder = data_folder / name
+        if (folder / "Images").is_dir() and all(_list_path(folder, split) for split in ("train", "test")):
+            return folder
+    return None
+
+
+def provide(data_folder: Path, *, download: bool = True) -> Path:
+    """The folder of the set, unpacked from its archives, which are downloaded first if need be."""
+    folder = find_folder(data_folder)
+    if folder is not None:
+        return folder
+    top = next((data_folder / name for name in FOLDERS if (data_folder / name).is_dir()), data_folder / FOLDERS[0])
+    if not (top / "Images").is_dir():
+        unpack(fetch(DOGS_IMAGES, data_folder, top.name, download=download), top, IMAGES_LIMITS)
+    if not all(_list_path(top, split) for split in ("train", "test")):
+        unpack(fetch(DOGS_LISTS, data_folder, top.name, download=download), top, LISTS_LIMITS)
+    if find_folder(data_folder) is None:
+        raise InputError(f"{top}: expected Images, train_list.mat and test_list.mat (or .txt), found not all of them.")
+    return top
+
+
+def _list_path(folder: Path, split: str) -> Path | None:
+    paths = (folder / f"{split}_list{suffix}" for suffix in (".mat", ".txt"))
+    return next((path for path in paths if path.is_file()), None)
+
+
+def read_folder(folder: Path) -> DogsFolder:
+    """Read both lists; InputError for a row that is no `folder/image` or that names an image twice."""
+    paths = {split: _list_path(folder, split) for split in ("train", "test")}
+    names = {split: read_list(path) for split, path in paths.items() if path is not None}
+    seen: dict[str, str] = {}
+    for split, listed in names.items():
+        for row, name in enumerate(listed, 1):
+            where = f"{paths[split]}, row {row:,}"
+            if len(PurePosixPath(name).parts) != 2 or ".." in PurePosixPath(name).parts or name.startswith("/"):
+                raise InputError(f"{where}: expected folder/image, found {name[:80]!r}.")
+            if name in seen:
+                raise InputError(f"{where}: expected each image once, found {name} again after {seen[name]}.")
+            seen[name] = where
+    breeds = sorted({name.split("/")[0] for listed in names.values() for name in listed})
+    places = {breed: label for label, breed in enumerate(breeds)}
+    lists = {}
+    for split, listed in names.items():
+        path = paths[split]
+        assert path is not None
+        labels = tuple(places[name.split("/")[0]] for name in listed)
+        lists[split] = ImageList(path, tuple(listed), tuple(range(1, len(listed) + 1)), labels)
+    return DogsFolder(folder, tuple(_breed_name(breed) for breed in breeds), lists)
+
+
+def _breed_name(folder: str) -> str:
+    """`Chihuahua` of `n02085620-Chihuahua`."""
+    number, dash, name = folder.partition("-")
+    return name if dash and number[:1] == "n" and number[1:].isdigit() else folder
+
+
+def read_list(path: Path) -> list[str]:
+    """The names in a list: lines of a text file, or the cells `file_list` of a MATLAB file."""
+    if path.suffix == ".mat":
+        names = read_names(path, "file_list")
+    else:
+        try:
+            names = path.read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError as error:
+            raise InputError(f"{path}: expected UTF-8, found the byte at {error.start:,} to be none.") from error
+    if not names:
+        raise InputError(f"{path}: expected a list of images, found none.")
+    return names
+
+
+def load_split(split: str, dogs: DogsFolder, side: int, grey: bool, limit_classes: int | None) -> SequenceData:
+    """One split as (N, side * side, 3 or 1) uint8 mapped from the cache, which is made first if need be."""
+    images = dogs.lists[split].of_classes(limit_classes)
+    channels = 1 if grey else 3
+    path = dogs.path / CACHE_FOLDER / _cache_name(split, dogs.path, images, side, grey)
+    shape = (len(images.files), side, side, channels)
+    if not path.is_file():
+        _make_cache(path, dogs.path, images, shape)
+    array = _open_cache(path, shape).reshape(len(images.files), side * side, channels)
+    return SequenceData(
+        name="stanford-dogs",
+        spec=InputSpec("pixels", size=channels),
+        inputs=torch.from_numpy(array),
+        labels=torch.tensor(images.labels, dtype=torch.int64),
+        classes=dogs.classes[:limit_classes],
+        note=with_note(f"{side}x{side}, squashed to a square", None, grey),
+        image_shape=(side, side),
+    )
+
+
+def _cache_name(split: str, folder: Path, images: ImageList, side: int, grey: bool) -> str:
+    """Another name wherever the images may come out otherwise: the digest is over names and sizes of the files."""
+    digest = hashlib.sha256()
+    for (path, where), label in zip(image_paths(folder, images), images.labels, strict=True):
+        try:
+            size = path.stat().st_size
+        except OSError as error:
+            raise InputError(f"{where}: expected the image {path}, found none.") from error
+        digest.update(f"{path.relative_to(folder)}\0{size}\0{label}\n".encode())
+    classes = len(set(images.labels))
+    return f"{side}x{side}-{'grey' if grey else 'rgb'}-{split}-{classes}-classes-{digest.hexdigest()[:16]}.npy"
+
+
+def image_paths(folder: Path, images: ImageList) -> Iterator[tuple[Path, str]]:
+    """The path of each image, and the list's file and row for messages."""
+    for name, row in zip(images.files, images.rows, strict=True):
+        yield folder / "Images" / name, f"{images.source}, row {row:,}"
+
+
+def _make_cache(path: Path, folder: Path, images: ImageList, shape: tuple[int, ...]) -> None:
+    """Decode into a part file and rename it whole; another process at the same waits and takes what it finds."""
+    try:
+        path.parent.mkdir(exist_ok=True)
+        with own_part(path.with_name(f".{path.name}.part")) as part:
+            if path.is_file():
+                return
+            logger.info("Decoding %s images to %s, once, into %s", f"{shape[0]:,}", path.name, path.parent)
+            try:
+                _decode_all(part, folder, images, shape)
+            except BaseException:
+                part.unlink()
+                raise
+            part.replace(path)
+    except OSError as error:
+        raise InputError(f"{path.parent}: expected a folder that the decoded images can be written to: {error}.") from (
+            error
+        )
+
+
+def _decode_all(part: Path, folder: Path, images: ImageList, shape: tuple[int, ...]) -> None:
+    array: Any = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
+    for index, (image, where) in enumerate(image_paths(folder, images)):
+        if index and index % TOLD_EVERY == 0:
+            logger.info("%s of %s decoded", f"{index:,}", f"{shape[0]:,}")
+        array[index] = decode(image, where, shape[1], grey=shape[3] == 1)
+    array.flush()
+    del array
+    with part.open("rb+") as stream:
+        os.fsync(stream.fileno())
+
+
+def decode(path: Path, where: str, side: int | None, *, grey: bool = False) -> npt.NDArray[np.uint8]:
+    """One image as (side, side, 3 or 1), of its own size where `side` is None; InputError for a broken one."""
+    with opened_image(path, where) as image:
+        plain = image.convert("L" if grey else "RGB")
+        if side is not None:
+            plain = plain.resize((side, side), BOX)
+    return np.asarray(plain).reshape(plain.height, plain.width, 1 if grey else 3)
+
+
+def _open_cache(path: Path, shape: Sequence[int]) -> npt.NDArray[np.uint8]:
+    """The array of the cache, on the disk until it is read; writes to it stay in memory."""
+    try:
+        array = np.load(path, mmap_mode="c", allow_pickle=False)
+        if array.shape != tuple(shape) or array.dtype != np.uint8:
+            raise ValueError(f"{array.shape} of {array.dtype}")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: expected {tuple(shape)} of uint8, found: {error}. Delete the file.") from error
+    return array
+
+
+def verify(preset: Preset, folder: Path) -> list[FileCheck]:
+    """Both lists and every image that they name, decoded."""
+    found = find_folder(folder)
+    if found is None:
+        return [missing(preset.name, folder / preset.folder)]
+    try:
+        read = read_folder(found)
+    except (InputError, OSError) as error:
+        return [FileCheck(preset.name, found, "damaged", str(error))]
+    checks = []
+    for split, expected in zip(SPLITS, (preset.train, preset.test), strict=True):
+        images = read.lists[split]
+        broken = []
+        for path, where in image_paths(found, images):
+            try:
+                decode(path, where, None)
+            except InputError as error:
+                broken.append(str(error))
+        name, number = images.source.name, len(read.classes)
+        if broken:
+            told = f"{len(broken):,} images missing or broken, first {broken[0]}"
+            per_class = count_labels(images.labels, number)
+            checks.append(FileCheck(name, images.source, "damaged", told, count=len(images.files), per_class=per_class))
+        else:
+            checks.append(counted(name, images.source, images.labels, number, expected, "every image can be read"))
+    return checks

@@ -1,0 +1,166 @@
+"""The published sets by name: load them, fetch their files, verify what lies on the disk.
+
+The table itself is in `presets`; each set's own reading is in the module of its kind (`pixels`, `cifar`, `dogs`,
+`dbpedia`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from auxrnn.errors import InputError
+from auxrnn.sources import cifar, dbpedia, dogs, pixels
+from auxrnn.sources.checks import FileCheck
+from auxrnn.sources.dataset import SequenceData, TrainTest
+from auxrnn.sources.downloads import fetch
+from auxrnn.sources.options import DataOptions
+from auxrnn.sources.presets import SPLITS, Preset, PublishedSplit, find_preset
+from auxrnn.sources.remote import RemoteFile, algorithm_of, data_folder, file_hash
+from auxrnn.sources.resizing import fit_images
+from auxrnn.sources.splits import choose
+
+WHOLE = DataOptions()
+
+
+UNPACKED = {"cifar10": cifar.find_folder, "stanford-dogs": dogs.find_folder, "dbpedia": dbpedia.find_folder}
+"""Finds what was unpacked from a set's archives, or an archive that is read where it lies."""
+
+CHECKS: dict[str, Callable[[Preset, Path], list[FileCheck]]] = {
+    "digits": pixels.verify_digits,
+    "cifar10": cifar.verify,
+    "stanford-dogs": dogs.verify,
+    "dbpedia": dbpedia.verify,
+}
+"""Reads what a set's files hold, but for files that are themselves the published ones."""
+
+
+def load(
+    name: str,
+    data_dir: str | Path | None = None,
+    options: DataOptions = WHOLE,
+    *,
+    seed: int = 0,
+    download: bool = True,
+) -> TrainTest:
+    """The data set `name`, its files taken from `data_folder(data_dir)` and downloaded there if need be.
+
+    Classes are limited first, numbers of sequences then (by class, drawn with `seed`), and images made grey and smaller
+    last. What a reader of results must know is in the remarks. InputError for an option that does not fit the set.
+    """
+    preset = find_preset(name)
+    options.check_for(preset)
+    folder = data_folder(data_dir)
+    if preset.kind == "texts":
+        rows = [dbpedia.read_split(split, folder, download=download) for split in SPLITS]
+        numbers = [len(labels) for labels, _ in rows]
+        loaded = dbpedia.load_dbpedia(rows[0], rows[1], options, seed)
+    else:
+        images = [_read_images(name, split, folder, options, download) for split in SPLITS]
+        numbers = [number for _, number in images]
+        train, test = (_fitted(data, options, split, seed) for split, (data, _) in zip(SPLITS, images, strict=True))
+        loaded = TrainTest(train, test)
+    return replace(loaded, remarks=(*_as_published(preset, numbers), *_limits(options, seed), *loaded.remarks))
+
+
+def _read_images(
+    name: str, split: PublishedSplit, folder: Path, options: DataOptions, download: bool
+) -> tuple[SequenceData, int]:
+    """One split of a set of images, and how many it has before any limit."""
+    if name == "stanford-dogs":
+        read = dogs.read_folder(dogs.provide(folder, download=download))
+        side = options.image_size or dogs.SIDE
+        data = dogs.load_split(split, read, side, options.grey, options.limit_classes)
+        return data, len(read.lists[split].files)
+    if name == "digits":
+        data = pixels.load_digits(split)
+    elif name == "cifar10":
+        data = cifar.load_split(split, cifar.provide(folder, download=download))
+    else:
+        data = replace(pixels.load_mnist(split, folder, download=download), name=name)
+    return data, len(data)
+
+
+def _fitted(data: SequenceData, options: DataOptions, split: PublishedSplit, seed: int) -> SequenceData:
+    """A set of images by the options; a permuted one is permuted at its final size."""
+    assert data.labels is not None
+    strata = data.target.strata(data.labels)
+    kept = choose(strata, options.limit_classes, options.limit(split), seed, option=f"--limit_{split}")
+    if kept is not None:
+        data = replace(data.subset(kept), classes=data.classes[: options.limit_classes])
+    if data.name != "stanford-dogs":  # decoded to size and colour
+        data = fit_images(data, image_size=options.image_size, grey=options.grey)
+    return pixels.permuted(data) if data.name == "pmnist" else data
+
+
+def _as_published(preset: Preset, numbers: Sequence[int]) -> list[str]:
+    """A line where the set on the disk is not the published one."""
+    train, test = numbers
+    if (train, test) == (preset.train, preset.test):
+        return []
+    return [
+        f"{preset.name} as it lies here has {train:,} + {test:,} sequences, the published one {preset.train:,} + "
+        f"{preset.test:,}: figures are not comparable"
+    ]
+
+
+def _limits(options: DataOptions, seed: int) -> list[str]:
+    """A line for each limit that changes what is tested."""
+    lines = []
+    if options.limit_classes is not None:
+        lines.append(f"the first {options.limit_classes} classes alone")
+    if options.limit_test is not None:
+        lines.append(f"tested on {options.limit_test:,} sequences, drawn by class with seed {seed}, not on all")
+    return lines
+
+
+def fetch_files(name: str, data_dir: str | Path | None = None) -> list[Path]:
+    """The paths of all files of the data set `name`, downloaded where they are missing; none for an embedded set.
+
+    Nothing is downloaded for a set whose unpacked files lie there.
+    """
+    preset = find_preset(name)
+    folder = data_folder(data_dir)
+    found = UNPACKED[name](folder) if name in UNPACKED else None
+    if found is not None:
+        return [found]
+    return [fetch(file, folder, preset.folder) for file in preset.files]
+
+
+def verify(name: str, data_dir: str | Path | None = None) -> list[FileCheck]:
+    """Read and check each file of the data set `name`; downloads and unpacks nothing, never raises over a file.
+
+    A file whose hash is published is compared with it; the others are read whole, and counts compared.
+    """
+    preset = find_preset(name)
+    folder = data_folder(data_dir)
+    if name in CHECKS:
+        return [*_verify_archives(preset, folder), *CHECKS[name](preset, folder)]
+    return [_verify_file(file, folder / preset.folder / file.name, pixels.mnist_contents) for file in preset.files]
+
+
+def _verify_file(
+    file: RemoteFile, path: Path, contents: Callable[[RemoteFile, Path], tuple[int, tuple[int, ...]]]
+) -> FileCheck:
+    if not path.is_file():
+        message = f"{path} is not there; `auxrnn data fetch` downloads it."
+        return FileCheck(file.name, path, "missing", message, expected_hash=file.hash)
+    found, size = "", 0
+    try:
+        found = file_hash(path, algorithm_of(file.hash))
+        size = path.stat().st_size
+        count, per_class = contents(file, path)
+    except (InputError, OSError) as error:
+        return FileCheck(file.name, path, "damaged", str(error), file.hash, found, size)
+    if found == file.hash:
+        return FileCheck(file.name, path, "ok", "the published file", file.hash, found, size, count, per_class)
+    expected = "" if file.bytes is None else f" and {file.bytes:,} bytes"
+    message = f"{path}: expected {file.hash}{expected}, found {found} and {size:,} bytes."
+    return FileCheck(file.name, path, "different", message, file.hash, found, size, count, per_class)
+
+
+def _verify_archives(preset: Preset, folder: Path) -> list[FileCheck]:
+    """The archives that lie there: they may be deleted once unpacked."""
+    paths = [(file, folder / preset.folder / file.name) for file in preset.files]
+    return [_verify_file(file, path, lambda *_: (0, ())) for file, path in paths if path.is_file()]

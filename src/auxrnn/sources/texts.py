@@ -1,0 +1,99 @@
+"""Tables with one text a row: a column of texts and a column of labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from auxrnn.errors import InputError
+from auxrnn.reading import ReadingOptions
+from auxrnn.sources.columns import (
+    TEXT_NAMES,
+    comma_hint,
+    header_notes,
+    holds_sentences,
+    holds_written_lists,
+    id_column,
+    label_named,
+    named,
+    row_numbers,
+    split_column,
+    text_column,
+    unread_notes,
+)
+from auxrnn.sources.delimited import LARGEST_CELL
+from auxrnn.sources.label_columns import label_columns, with_labels
+from auxrnn.sources.reader import Schema
+from auxrnn.sources.rowwise import RowwiseReader
+from auxrnn.sources.tables import Table
+from auxrnn.targets import KINDS
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextReader(RowwiseReader):
+    """The rows of a table as texts, read by characters.
+
+    Ends of lines of any kind are one character, as in files of texts and in streams.
+    """
+
+    text: str
+
+    @property
+    def uses(self) -> frozenset[str]:
+        return self.table.uses | {"text"}
+
+    @property
+    def schema(self) -> Schema:
+        names = f"text {self.text!r}" + (f", {self.label}" if self.label else "")
+        schema = Schema(
+            f"table of texts ({names}" + (f", split {self.split!r})" if self.split else ")"),
+            "characters",
+            dtype="uint16",
+            columns={"rows": "texts", "text": self.text},
+            notes=self.notes,
+        )
+        return with_labels(schema, self.label)
+
+    def sequence(self, cells: Sequence[Any], where: str) -> str:
+        content = cells[self.table.places[self.text]]
+        if content is None:
+            return ""
+        if not isinstance(content, str):
+            raise InputError(f"{where}: expected a text in {self.text!r}, got {type(content).__name__} {content!r}.")
+        if len(content) > LARGEST_CELL:
+            raise InputError(f"{where}: expected a text of at most {LARGEST_CELL:,} characters, got a longer one.")
+        return content.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def find_text_reader(table: Table, options: ReadingOptions, *, labelled: bool = True) -> TextReader:
+    """Find the columns of a table of texts; InputError naming the option where it cannot be known."""
+    split = split_column(table, options) if labelled else None
+    counting = row_numbers(table)
+    text = options.text or text_column(table)
+    if text is None:
+        known = {*options.label_names, options.label, split, id_column(table), *counting}
+        left = [column for column in table.columns if column not in known]
+        beside = {label_named(table), split, *options.label_names}
+        alone = [column for column in table.columns if column not in beside]  # nothing else can be meant
+        found = [column for column in left if holds_sentences(table, column)]
+        if len(alone) == 1 and alone[0] == named(table, TEXT_NAMES) and not holds_written_lists(table, alone[0]):
+            found = alone
+        if len(found) != 1 or (labelled and options.label is None and len(left) > 2):
+            raise InputError(
+                f"{table.path}: expected --text COLUMN, the column of the texts, among "
+                f"{', '.join(table.columns[:20])}; or --id COLUMN or --window N for a table of one step a row, or "
+                f"--rows series for one of a series a row.{comma_hint(table)}"
+            )
+        text = found[0]
+    table.place(text, "text" if labelled else None)
+    if labelled and KINDS[options.kind].per_step:
+        raise InputError(f"{table.path}: expected one step a row for --target tags, found a table of texts.")
+    aside = [name for name in (id_column(table), *counting) if name and name != text]
+    label = label_columns(table, options, used=[text, *([split] if split else []), *aside]) if labelled else None
+    names = label.names if label else ()
+    if text in names:
+        raise InputError(f"{table.path}: expected different columns as --text and --label, got {text!r} for both.")
+    notes = unread_notes(table, [text, split, *names], counting, "") if labelled else ()
+    notes = (*notes, *header_notes(table, options))
+    return TextReader(table=table, text=text, label=label, split=split, notes=notes)

@@ -1,0 +1,134 @@
+"""Files to predict from, read like those that a model was trained on. Labels are not needed and not looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from auxrnn.errors import InputError
+from auxrnn.reading import ReadingOptions
+from auxrnn.sources.archive import find_ts
+from auxrnn.sources.arrays import find_arrays
+from auxrnn.sources.delimited import Delimited
+from auxrnn.sources.encodings import inner_suffix
+from auxrnn.sources.file_lists import check_regular, known_files
+from auxrnn.sources.media import MEDIA, is_known, kind_of, medium_of
+from auxrnn.sources.missing import fill_missing, kept_steps
+from auxrnn.sources.reader import Example, Schema
+from auxrnn.sources.recognise import UNLABELLED, recognise
+from auxrnn.sources.series import check_as_wide
+from auxrnn.sources.stored import SequenceSet, is_set, open_set
+from auxrnn.sources.tables import TABLE_SUFFIXES, open_table
+
+
+def read_unlabelled(path: Path, schema: Schema, options: ReadingOptions) -> Iterator[Example]:
+    """The sequences of a file, of all files in a folder, or of a stored set, of the schema of training.
+
+    InputError where they differ.
+
+    schema, options: of the source that the model was trained on; columns have the names that they had there.
+    """
+    if not path.exists():
+        raise InputError(f"{path}: expected a file or folder to predict from, found nothing.")
+    if is_set(path):
+        rows = _stored(open_set(path))
+    elif path.is_dir():
+        files = known_files(path)[0]
+        if not files:
+            raise InputError(f"{path}: expected files to predict from, found none of a known kind.")
+        if any(kind_of(file) in MEDIA for file in files):
+            files = [file for file in files if kind_of(file) in MEDIA]
+        rows = _files(files, schema, options)
+    else:
+        check_regular(path)
+        rows = _file(path, schema, options)
+    empty = True
+    for row in rows:
+        empty = False
+        filled = _as_in_training(row, schema, options)
+        if not len(filled.sequence):
+            raise InputError(f"{row.where}: expected at least one step, got a sequence of length 0. Leave it out.")
+        yield filled
+    if empty:
+        raise InputError(f"{path}: expected at least one sequence, found none.")
+
+
+def read_without_label(path: Path, schema: Schema, options: ReadingOptions) -> Iterator[Example]:
+    """The sequences of a labelled source that have no label themselves and are in no test split, empty ones left out.
+
+    InputError where there are none.
+    """
+    empty = True
+    for row in recognise(path, options).rows():
+        if row.label is not None or row.split == "test":
+            continue
+        filled = _as_in_training(row, schema, options)
+        if len(filled.sequence):
+            empty = False
+            yield filled
+    if empty:
+        raise InputError(f"{path}: expected rows without a label for --no_label learn, found none; leave it out.")
+
+
+def _as_in_training(row: Example, schema: Schema, options: ReadingOptions) -> Example:
+    """A row without its label, missing values filled; InputError where it is not of the schema of training."""
+    if isinstance(row.sequence, str) != (schema.kind == "characters"):
+        expected, found = ("a text", "numbers") if schema.kind == "characters" else ("numbers", "a text")
+        raise InputError(f"{row.where}: expected {expected} as in training, found {found}.")
+    if isinstance(row.sequence, str):
+        return replace(row, label=None)
+    if row.sequence.shape[1] != schema.channels:
+        raise InputError(
+            f"{row.where}: expected {schema.channels} channels as in training, found {row.sequence.shape[1]}."
+        )
+    filled, _ = fill_missing(row.sequence, options.missing, row.where, schema.channel_names)
+    kept = kept_steps(row.sequence) if len(filled) < len(row.sequence) else None
+    return replace(row, sequence=filled, label=None, kept=kept)
+
+
+def _file(path: Path, schema: Schema, options: ReadingOptions) -> Iterator[Example]:
+    suffix = inner_suffix(path)
+    find = UNLABELLED.get(schema.columns.get("rows", ""))
+    table = suffix in TABLE_SUFFIXES or (suffix in (".txt", ".arff") and schema.kind == "values")
+    table = table or (
+        suffix == ".txt" and "text" in schema.columns and _is_table(path, options, schema.columns["text"])
+    )
+    if find is not None and table:
+        like = options.with_columns(schema.columns)
+        content = open_table(path, like)
+        if like.rows == "series" and options.features is None:
+            check_as_wide(content, like, labelled=False)
+        return find(content, like, labelled=False).rows()
+    if path.suffix.lower() in (".npz", ".npy") and "NumPy arrays of steps" not in schema.description:
+        return find_arrays(path, labelled=False).rows()
+    if is_known(path):
+        return _files([path], schema, options)
+    if suffix == ".ts":
+        return find_ts([(path, None)], options.encoding, unlabelled=schema.channels).rows()
+    raise InputError(
+        f"{path}: expected a file like those of training ({schema.description}), "
+        f"found one ending in {suffix or 'nothing'}."
+    )
+
+
+def _is_table(path: Path, options: ReadingOptions, text: str) -> bool:
+    """Whether a .txt file is a table of texts: its first row names their column, or there are tabs, as no text has."""
+    try:
+        found = open_table(path, options)
+    except InputError:
+        return False
+    tabs = isinstance(found.source, Delimited) and found.source.dialect.delimiter == "\t"
+    return text in found.places and (found.header or tabs) and len(found.columns) > 1
+
+
+def _stored(content: SequenceSet) -> Iterator[Example]:
+    for index in range(len(content)):
+        sequence = content.text(index) if content.schema.kind == "characters" else content.sequence(index)
+        yield Example(f"{content.source}, sequence {index}", sequence)
+
+
+def _files(paths: list[Path], schema: Schema, options: ReadingOptions) -> Iterator[Example]:
+    medium = medium_of(paths, options, like=schema)
+    for path in paths:
+        yield Example(str(path), medium.read(path))

@@ -1,0 +1,215 @@
+"""Imports: the same as reading at once, whole or absent, taken up where they stopped, in bounded memory."""
+
+import json
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+from auxrnn.errors import InputError
+from auxrnn.reading import ReadingOptions
+from auxrnn.sources import importing
+from auxrnn.sources.importing import import_source, read_source
+from own_files import write_csv, write_long_form, write_texts
+
+OPTIONS = ReadingOptions()
+
+
+def quiet(_):
+    pass
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+@pytest.mark.parametrize("write", [write_texts, write_long_form])
+def test_whatever_the_blocks_the_set_is_the_same(tmp_path, write):
+    path = write(tmp_path, 20)
+    import_source(path, tmp_path / "one", OPTIONS, quiet)
+    import_source(path, tmp_path / "many", OPTIONS, quiet, block=1)
+    assert contents(tmp_path / "one") == contents(tmp_path / "many")
+    assert set(contents(tmp_path / "one")) == {"set.json", "values.bin", "ends.bin", "labels.bin", "splits.bin"}
+    read = read_source(path, OPTIONS)
+    assert (tmp_path / "one" / "values.bin").read_bytes() == read.values.tobytes()
+
+
+class StoppedError(Exception):
+    pass
+
+
+def stop_after(rows):
+    def say(line):
+        if line.startswith(f"{rows} rows"):
+            raise StoppedError
+
+    return say
+
+
+@pytest.mark.parametrize("write", [write_texts, write_long_form])
+def test_a_stopped_import_goes_on_to_the_same_bytes(tmp_path, write):
+    path = write(tmp_path, 20)
+    import_source(path, tmp_path / "whole", OPTIONS, quiet)
+    with pytest.raises(StoppedError):
+        import_source(path, tmp_path / "set", OPTIONS, stop_after(7), block=1)
+    assert not (tmp_path / "set").exists()
+    said = []
+    import_source(path, tmp_path / "set", OPTIONS, said.append, block=1)
+    assert said[0] == "Going on after 7 rows, where an import was stopped."
+    assert contents(tmp_path / "set") == contents(tmp_path / "whole")
+    assert [entry.name for entry in tmp_path.iterdir() if entry.name.startswith(".")] == []
+
+
+def test_what_was_written_after_the_last_entry_is_cut_off(tmp_path):
+    path = write_texts(tmp_path, 20)
+    import_source(path, tmp_path / "whole", OPTIONS, quiet)
+    with pytest.raises(StoppedError):
+        import_source(path, tmp_path / "set", OPTIONS, stop_after(7), block=1)
+    for name in ("values.bin", "ends.bin", "labels.first"):
+        with open(tmp_path / ".set.importing" / name, "ab") as file:
+            file.write(b"half a row")
+    import_source(path, tmp_path / "set", OPTIONS, quiet)
+    assert contents(tmp_path / "set") == contents(tmp_path / "whole")
+
+
+def test_stopped_after_the_labels_were_put_in_order(tmp_path, monkeypatch):
+    path = write_long_form(tmp_path, 20)
+    import_source(path, tmp_path / "whole", OPTIONS, quiet)
+    with monkeypatch.context() as patch:
+        patch.setattr(importing.os, "rename", lambda *_: (_ for _ in ()).throw(StoppedError))
+        with pytest.raises(StoppedError):
+            import_source(path, tmp_path / "set", OPTIONS, quiet)
+    import_source(path, tmp_path / "set", OPTIONS, quiet)
+    assert contents(tmp_path / "set") == contents(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("change", ["source", "options", "journal", "digest", "files"])
+def test_begins_anew_where_something_has_changed(tmp_path, change):
+    path, options = write_texts(tmp_path, 20), OPTIONS
+    with pytest.raises(StoppedError):
+        import_source(path, tmp_path / "set", OPTIONS, stop_after(7), block=1)
+    aside = tmp_path / ".set.importing"
+    if change == "source":
+        write_texts(tmp_path, 22)
+    elif change == "options":
+        options = ReadingOptions(missing="drop")
+    elif change == "journal":
+        (aside / "journal.json").write_text('{"sizes": {')
+    elif change == "digest":
+        entry, digest = json.loads((aside / "journal.json").read_text())
+        entry["collection"]["rows"] = "x"
+        (aside / "journal.json").write_text(json.dumps([entry, digest]))
+    else:
+        (aside / "values.bin").write_bytes(b"")
+    said = []
+    assert len(import_source(path, tmp_path / "set", options, said.append)) == (22 if change == "source" else 20)
+    assert said == []
+
+
+def test_a_refused_source_leaves_nothing(tmp_path):
+    path = write_csv(tmp_path / "in" / "a.csv", "text,label", "a,x", "b,y", "c,")
+    with pytest.raises(InputError, match="row 4: expected a label"):
+        import_source(path, tmp_path / "out" / "set", OPTIONS, quiet)
+    assert list((tmp_path / "out").iterdir()) == []
+    with pytest.raises(InputError, match="row 2: expected at least 2 sequences of class 'x'"):
+        import_source(path, tmp_path / "out" / "set", ReadingOptions(missing="drop"), quiet)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_an_existing_folder_is_left_alone(tmp_path):
+    path = write_texts(tmp_path)
+    (tmp_path / "set").mkdir()
+    with pytest.raises(InputError, match="expected a new folder"):
+        import_source(path, tmp_path / "set", OPTIONS, quiet)
+
+
+def test_a_second_import_at_the_same_time_is_told(tmp_path):
+    path = write_texts(tmp_path)
+
+    def say(line):
+        with pytest.raises(InputError, match="found one at work"):
+            import_source(path, tmp_path / "set", OPTIONS, quiet)
+
+    assert len(import_source(path, tmp_path / "set", OPTIONS, say, block=1)) == 6
+
+
+def test_an_import_that_ended_meanwhile_is_not_written_over(tmp_path, monkeypatch):
+    """The second has found the place free, and waits where the first one ends."""
+    path = write_texts(tmp_path)
+    recognised = importing.recognise
+
+    def first(*arguments):
+        monkeypatch.setattr(importing, "recognise", recognised)
+        import_source(path, tmp_path / "set", OPTIONS, quiet)
+        return recognised(*arguments)
+
+    monkeypatch.setattr(importing, "recognise", first)
+    with pytest.raises(InputError, match="set: expected a new folder for the set"):
+        import_source(path, tmp_path / "set", OPTIONS, quiet)
+    assert len(importing.open_set(tmp_path / "set")) == 6
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["set", "texts.csv"]
+
+
+def test_what_kills_left_is_cleared_away(tmp_path):
+    path = write_texts(tmp_path, 20)
+    import_source(path, tmp_path / "whole", OPTIONS, quiet)
+    with pytest.raises(StoppedError):
+        import_source(path, tmp_path / "set", OPTIONS, stop_after(7), block=1)
+    for name in (".journal.json.1-ab.part", ".set.json.2-cd.part"):
+        (tmp_path / ".set.importing" / name).write_text("half")
+    import_source(path, tmp_path / "set", OPTIONS, quiet)
+    assert contents(tmp_path / "set") == contents(tmp_path / "whole")
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["set", "texts.csv", "whole"]
+
+
+def test_only_the_last_step_is_missing(tmp_path, monkeypatch):
+    """Stopped before the folder gets its name, an import reads nothing again."""
+    path = write_long_form(tmp_path, 20)
+    with monkeypatch.context() as patch:
+        patch.setattr(importing.os, "rename", lambda *_: (_ for _ in ()).throw(StoppedError))
+        with pytest.raises(StoppedError):
+            import_source(path, tmp_path / "set", OPTIONS, quiet)
+    assert set(contents(tmp_path / ".set.importing")) == {
+        "set.json",
+        "values.bin",
+        "ends.bin",
+        "labels.bin",
+        "splits.bin",
+    }
+    monkeypatch.setattr(importing, "_make", None)
+    assert len(import_source(path, tmp_path / "set", OPTIONS, quiet)) == 20
+
+
+PEAK = """
+    import sys
+    from pathlib import Path
+    from auxrnn.sources.importing import import_source
+    from auxrnn.reading import ReadingOptions
+    import_source(Path(sys.argv[1]), Path(sys.argv[2]), ReadingOptions(), lambda _: None, block=2**16)
+    print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads a process's peak memory from /proc")
+def test_memory_does_not_grow_with_the_source(tmp_path):
+    """Peak memory of a process that imports 0.7 MB of numbers, and of one that imports 34 MB: within 8 MB."""
+
+    def peak(number):
+        X = np.lib.format.open_memmap(tmp_path / f"X{number}_X.npy", "w+", "float32", (number, 700, 3))
+        X[:] = np.arange(3)
+        X.flush()
+        np.save(tmp_path / f"X{number}_y.npy", np.arange(number) % 2)
+        finished = subprocess.run(
+            [sys.executable, "-c", textwrap.dedent(PEAK), tmp_path / f"X{number}_X.npy", tmp_path / f"set{number}"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert finished.returncode == 0, finished.stderr
+        return int(finished.stdout) / 1024
+
+    small, large = peak(80), peak(4000)
+    assert (tmp_path / "set4000" / "values.bin").stat().st_size == 4000 * 700 * 3 * 4
+    assert large - small < 8
