@@ -51,7 +51,7 @@ def new_folder():
 
 
 def rows_of(path, **given):
-    return list(recognise(path, ReadingOptions(**given)).rows())
+    return list(recognise(path, ReadingOptions(**given)).examples())
 
 
 def same(one, other):

@@ -17,7 +17,7 @@ def write(path, cases, *, label="@classLabel true up down", header=HEADER):
 
 
 def rows_of(*paths):
-    return list(find_ts([(path, None) for path in paths]).rows())
+    return list(find_ts([(path, None) for path in paths]).examples())
 
 
 def test_univariate_of_unequal_lengths_with_gaps(tmp_path):
@@ -38,8 +38,8 @@ def test_multivariate(tmp_path):
 def test_a_pair_and_skip(tmp_path):
     train, test = write(tmp_path / "a.ts", ["1:up", "2:up"]), write(tmp_path / "b.ts", ["3:down"])
     reader = find_ts([(train, "train"), (test, "test")])
-    assert [row.split for row in reader.rows()] == ["train", "train", "test"]
-    assert [row.sequence.item() for row in reader.rows(skip=2)] == [3]
+    assert [row.split for row in reader.examples()] == ["train", "train", "test"]
+    assert [row.sequence.item() for row in reader.examples(skip=2)] == [3]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from auxrnn.sources.arrays import find_arrays
 
 
 def rows_of(path, skip=0, **options):
-    return list(find_arrays(path, **options).rows(skip))
+    return list(find_arrays(path, **options).examples(skip))
 
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
@@ -224,7 +224,7 @@ def test_validation_arrays_are_a_split(tmp_path):
         np.savez(
             path, **{"X_train": np.zeros((2, 3)), "y_train": [0, 1], f"X_{name}": np.ones((1, 3)), f"y_{name}": [1]}
         )
-        assert [row.split for row in find_arrays(path).rows()] == ["train", "train", "validation"]
+        assert [row.split for row in find_arrays(path).examples()] == ["train", "train", "validation"]
 
 
 @pytest.mark.parametrize(("shape", "warned"), [((4, 3, 100), True), ((4, 100, 3), False), ((4, 10, 79), False)])
@@ -291,5 +291,5 @@ def test_splits_under_any_name(tmp_path, train, test):
     arrays = {name.format(kind): array for name in (train, test) for kind, array in (("X", steps), ("y", labels))}
     np.savez(tmp_path / "a.npz", **arrays)
     reader = find_arrays(tmp_path / "a.npz")
-    assert [row.split for row in reader.rows()] == ["train"] * 4 + ["test"] * 4
+    assert [row.split for row in reader.examples()] == ["train"] * 4 + ["test"] * 4
     assert reader.schema.notes == ()

@@ -12,7 +12,7 @@ OPTIONS = ReadingOptions()
 
 
 def summary(reader):
-    return [(row.sequence[:, 0].tolist(), row.label, row.split) for row in reader.rows()]
+    return [(row.sequence[:, 0].tolist(), row.label, row.split) for row in reader.examples()]
 
 
 def test_one_subfolder_a_class(tmp_path):
@@ -25,7 +25,7 @@ def test_one_subfolder_a_class(tmp_path):
     reader = find_class_folder(tmp_path, ReadingOptions())
     assert summary(reader) == [([3], "down", None), ([2], "up", None), ([1], "up", None)]
     assert reader.schema.notes == ("1 files of other kinds are left out.",)
-    assert [row.where for row in reader.rows(skip=2)] == [str(tmp_path / "up" / "deeper" / "a.wav")]
+    assert [row.where for row in reader.examples(skip=2)] == [str(tmp_path / "up" / "deeper" / "a.wav")]
 
 
 def test_train_and_test_folders(tmp_path):
@@ -63,7 +63,7 @@ def test_folders_of_three_splits(tmp_path, names):
         for name in "ab":
             write_image(tmp_path / split / name / "1.png", np.zeros((2, 2), np.uint8))
     reader = find_class_folder(tmp_path, ReadingOptions())
-    assert sorted((row.split, row.label) for row in reader.rows()) == [
+    assert sorted((row.split, row.label) for row in reader.examples()) == [
         ("test", "a"),
         ("test", "b"),
         ("train", "a"),
@@ -94,7 +94,7 @@ def write_folders(folder, *names):
 )
 def test_splits_under_any_name(tmp_path, names, splits):
     reader = find_class_folder(write_folders(tmp_path, *(f"{name}/{kind}" for name in names for kind in "ab")), OPTIONS)
-    assert {(row.split, row.label) for row in reader.rows()} == {(split, kind) for split in splits for kind in "ab"}
+    assert {(row.split, row.label) for row in reader.examples()} == {(split, kind) for split in splits for kind in "ab"}
     assert reader.schema.description.startswith(f"{' and '.join(names)} folders")
 
 
@@ -102,18 +102,18 @@ def test_splits_with_other_classes_or_deeper(tmp_path):
     """As unpacked archives have them: `seg_train/seg_train/CLASS`, and a class of training alone."""
     names = ("seg_train/seg_train/a", "seg_train/seg_train/b", "seg_train/seg_train/c", "seg_test/seg_test/a")
     reader = find_class_folder(write_folders(tmp_path, *names), OPTIONS)
-    found = sorted((row.split, row.label) for row in reader.rows())
+    found = sorted((row.split, row.label) for row in reader.examples())
     assert found == [("test", "a"), ("train", "a"), ("train", "b"), ("train", "c")]
 
 
 def test_a_class_may_be_called_as_a_split(tmp_path):
     reader = find_class_folder(write_folders(tmp_path, "bus", "car", "train"), OPTIONS)
-    assert [(row.split, row.label) for row in reader.rows()] == [(None, "bus"), (None, "car"), (None, "train")]
+    assert [(row.split, row.label) for row in reader.examples()] == [(None, "bus"), (None, "car"), (None, "train")]
 
 
 def test_splits_within_classes(tmp_path):
     reader = find_class_folder(write_folders(tmp_path, "a/train", "a/test", "b/train", "b/test"), OPTIONS)
-    assert {(row.split, row.label) for row in reader.rows()} == {(s, k) for s in ("train", "test") for k in "ab"}
+    assert {(row.split, row.label) for row in reader.examples()} == {(s, k) for s in ("train", "test") for k in "ab"}
 
 
 @pytest.mark.parametrize("names", [("a/train", "a/test", "b"), ("a/train", "a/test", "b/train", "b/test", "b/others")])
@@ -124,7 +124,7 @@ def test_splits_within_some_classes_are_asked_about(tmp_path, names):
 
 def test_test_data_without_classes_are_to_be_predicted(tmp_path):
     reader = find_class_folder(write_folders(tmp_path, "train/a", "train/b", "test"), OPTIONS)
-    assert [(row.split, row.label) for row in reader.rows()] == [("train", "a"), ("train", "b")]
+    assert [(row.split, row.label) for row in reader.examples()] == [("train", "a"), ("train", "b")]
     assert reader.schema.notes == (
         "test has no folders of classes: it is data to predict (auxrnn predict), and not read here.",
     )
@@ -135,7 +135,7 @@ def test_files_beside_the_classes_of_a_split(tmp_path):
     write_folders(tmp_path, *(f"{split}/{kind}" for split in ("train", "test") for kind in ("neg", "pos")))
     (tmp_path / "train" / "urls_neg.txt").write_text("a list")
     reader = find_class_folder(tmp_path, OPTIONS)
-    assert [(row.split, row.label) for row in reader.rows()] == [
+    assert [(row.split, row.label) for row in reader.examples()] == [
         ("test", "neg"),
         ("test", "pos"),
         ("train", "neg"),
@@ -166,7 +166,7 @@ def test_the_same_folders_in_each_are_asked_about(tmp_path, outer):
     with pytest.raises(InputError, match=f"found the folders cats and dogs in each of {first} and {second}"):
         find_class_folder(tmp_path, OPTIONS)
     write_folders(tmp_path, f"{first}/birds")
-    assert {row.label for row in find_class_folder(tmp_path, OPTIONS).rows()} == set(outer)
+    assert {row.label for row in find_class_folder(tmp_path, OPTIONS).examples()} == set(outer)
 
 
 def test_links_to_folders_are_followed_once(tmp_path):

@@ -10,7 +10,7 @@ from own_files import write_csv, write_wave
 
 
 def summary(reader):
-    return [(row.sequence[:, 0].tolist(), row.label, row.split) for row in reader.rows()]
+    return [(row.sequence[:, 0].tolist(), row.label, row.split) for row in reader.examples()]
 
 
 def list_of(path, **given):
@@ -26,7 +26,7 @@ def test_a_list_of_files_relative_to_itself(tmp_path):
     )
     reader = list_of(path)
     assert summary(reader) == [([2], "x", "train"), ([1], "y", "test")]
-    assert next(iter(reader.rows())).where == f"{path}, row 2 (sounds/b.wav)"
+    assert next(iter(reader.examples())).where == f"{path}, row 2 (sounds/b.wav)"
 
 
 def test_a_list_with_a_file_that_is_not_there(tmp_path):

@@ -12,8 +12,8 @@ from own_files import write_csv, write_long_form, write_texts
 def test_rows_of_both_with_their_split(tmp_path):
     parts = [recognise(write_texts(tmp_path, 3, name), ReadingOptions()) for name in ("a.csv", "b.csv")]
     reader = JoinedReader(((parts[0], "train"), (parts[1], "test")))
-    assert [row.split for row in reader.rows()] == ["train"] * 3 + ["test"] * 3
-    assert [row.split for row in reader.rows(skip=4)] == ["test"] * 2
+    assert [row.split for row in reader.examples()] == ["train"] * 3 + ["test"] * 3
+    assert [row.split for row in reader.examples(skip=4)] == ["test"] * 2
     assert reader.files == [tmp_path / "a.csv", tmp_path / "b.csv"]
 
 

@@ -66,7 +66,7 @@ def test_cells_of_parquet(tmp_path):
         path = tmp_path / "a.parquet"
         pyarrow.parquet.write_table(pyarrow.table({"text": ["a b"] * len(cells), "label": cells}), path)
         options = ReadingOptions(target=kind)
-        return [row.label for row in find_text_reader(open_table(path, options), options).rows()]
+        return [row.label for row in find_text_reader(open_table(path, options), options).examples()]
 
     assert labels("classes", [["red"], ["red", "round", "red"], [], None]) == [("red",), ("red", "round"), (), ()]
     assert labels("class", [True, None]) == ["True", None]

@@ -21,7 +21,7 @@ def reader_of(path, **given):
 
 def test_by_hand_sorted_by_time(tmp_path):
     path = write_csv(tmp_path / "a.csv", "id,t,u,v,label", "7,2,0.5,1,x", "7,1,0.25,2,x", "8,1,,3,y")
-    first, second = reader_of(path).rows()
+    first, second = reader_of(path).examples()
     assert first.sequence.tolist() == [[0.25, 2], [0.5, 1]]
     assert (first.label, second.label) == ("x", "y")
     assert np.isnan(second.sequence[0, 0])
@@ -30,28 +30,28 @@ def test_by_hand_sorted_by_time(tmp_path):
 
 def test_features_keep_the_order_in_which_they_were_named(tmp_path):
     path = write_csv(tmp_path / "a.csv", "id,time,u,v,label", "1,0,5,6,x")
-    (row,) = reader_of(path, features="v,u").rows()
+    (row,) = reader_of(path, features="v,u").examples()
     assert row.sequence.tolist() == [[6, 5]]
 
 
 def test_times_as_dates_and_without_times(tmp_path):
     path = write_csv(tmp_path / "a.csv", "id,time,u,label", "1,2024-01-02,5,x", "1,2024-01-01T23:00:00,6,x")
-    assert next(iter(reader_of(path).rows())).sequence.tolist() == [[6], [5]]
+    assert next(iter(reader_of(path).examples())).sequence.tolist() == [[6], [5]]
     path = write_csv(tmp_path / "b.csv", "id,u,label", "1,5,x", "1,6,x")
-    assert next(iter(reader_of(path).rows())).sequence.tolist() == [[5], [6]]
+    assert next(iter(reader_of(path).examples())).sequence.tolist() == [[5], [6]]
 
 
 def test_skip_leaves_out_whole_sequences(tmp_path):
     reader = reader_of(write_long_form(tmp_path))
-    whole = list(reader.rows())
+    whole = list(reader.examples())
     assert len(whole) == 6
     for skip in range(7):
-        assert [row.where for row in reader.rows(skip)] == [row.where for row in whole[skip:]]
+        assert [row.where for row in reader.examples(skip)] == [row.where for row in whole[skip:]]
 
 
 def test_a_split_of_whole_sequences(tmp_path):
     path = write_csv(tmp_path / "a.csv", "id,u,label,split", "1,5,x,train", "1,6,x,train", "2,6,y,test")
-    assert [row.split for row in reader_of(path).rows()] == ["train", "test"]
+    assert [row.split for row in reader_of(path).examples()] == ["train", "test"]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_split_of_whole_sequences(tmp_path):
 def test_broken_rows(tmp_path, lines, told):
     path = write_csv(tmp_path / "a.csv", "id,time,u,label", *lines)
     with pytest.raises(InputError, match=told):
-        list(reader_of(path, features="u").rows())
+        list(reader_of(path, features="u").examples())
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_broken_rows(tmp_path, lines, told):
 def test_labels_of_one_sequence_that_differ(tmp_path, first, second, target, told):
     path = write_csv(tmp_path / "a.csv", "id,time,u,label", f"1,1,5,{first}", f"1,2,5,{second}")
     with pytest.raises(InputError, match=told):
-        list(reader_of(path, target=target).rows())
+        list(reader_of(path, target=target).examples())
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_words_alone_need_features(tmp_path):
 def test_tags_follow_their_steps_in_time_and_those_left_out(tmp_path):
     lines = ["7,2,0.5,b", "7,1,0.25,", "7,3,,c", "8,1,1,b", "8,2,2,a"]
     path = write_csv(tmp_path / "a.csv", "id,t,u,label", *lines)
-    first, second = reader_of(path, target="tags").rows()
+    first, second = reader_of(path, target="tags").examples()
     assert first.label == (None, "b", "c")
     assert second.label == ("b", "a")
     schema = reader_of(path, target="tags").schema
@@ -126,13 +126,13 @@ def test_tags_follow_their_steps_in_time_and_those_left_out(tmp_path):
 def test_a_label_that_changes_names_the_option(tmp_path):
     path = write_csv(tmp_path / "a.csv", "id,t,u,label", "7,1,0.5,b", "7,2,0.5,c")
     with pytest.raises(InputError, match=r"got 'c' after 'b'. For a class at every step say --target tags\."):
-        list(reader_of(path).rows())
+        list(reader_of(path).examples())
 
 
 def test_several_values_of_a_sequence(tmp_path):
     path = write_csv(tmp_path / "a.csv", "id,t,u,mass,age", "7,1,0.5,2.5,3", "7,2,0.5,2.5,3", "8,1,1,4,5")
     reader = reader_of(path, target="value", label="mass,age")
-    assert [row.label for row in reader.rows()] == [(2.5, 3.0), (4.0, 5.0)]
+    assert [row.label for row in reader.examples()] == [(2.5, 3.0), (4.0, 5.0)]
     assert (reader.features, reader.schema.labels) == (("u",), ("mass", "age"))
 
 
@@ -154,9 +154,9 @@ def test_nanoseconds_keep_their_order(tmp_path):
     first = 1_700_000_000_000_000_000
     rows = (f"1,{first + later},{later},x" for later in (100, 0, 50))
     path = write_csv(tmp_path / "a.csv", "id,time,u,label", *rows)
-    assert next(iter(reader_of(path).rows())).sequence.tolist() == [[0], [50], [100]]
+    assert next(iter(reader_of(path).examples())).sequence.tolist() == [[0], [50], [100]]
     path = write_csv(tmp_path / "b.csv", "id,time,u,label", "1,3,3,x", "1,2.5,2.5,x", "1,-1,-1,x", "1,1e1,10,x")
-    assert next(iter(reader_of(path).rows())).sequence.tolist() == [[-1], [2.5], [3], [10]]
+    assert next(iter(reader_of(path).examples())).sequence.tolist() == [[-1], [2.5], [3], [10]]
 
 
 def test_times_of_parquet_in_nanoseconds(tmp_path):
@@ -166,7 +166,7 @@ def test_times_of_parquet_in_nanoseconds(tmp_path):
     times = pyarrow.array([1_700_000_000_000_000_100, 1_700_000_000_000_000_000], pyarrow.timestamp("ns"))
     table = pyarrow.table({"id": [1, 1], "time": times, "u": [5.0, 6.0], "label": ["x", "x"]})
     pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
-    assert next(iter(reader_of(tmp_path / "a.parquet").rows())).sequence.tolist() == [[6], [5]]
+    assert next(iter(reader_of(tmp_path / "a.parquet").examples())).sequence.tolist() == [[6], [5]]
 
 
 def test_an_index_without_a_name_is_no_channel(tmp_path):
@@ -179,7 +179,7 @@ def test_an_index_without_a_name_is_no_channel(tmp_path):
 def test_a_time_beyond_any_number(tmp_path):
     path = write_csv(tmp_path / "a.csv", "id,time,u,label", "1,1,5,x", f"1,{'9' * 400},6,x")
     with pytest.raises(InputError, match="row 3: expected a finite time"):
-        list(reader_of(path).rows())
+        list(reader_of(path).examples())
 
 
 def many(fmt, sequences=4, steps=5):
@@ -220,8 +220,8 @@ def test_an_id_that_counts_the_rows_is_asked_about(tmp_path):
     path = write_csv(tmp_path / "a.csv", "id,machine,time,u,label", *lines)
     with pytest.raises(InputError, match="expected an id of sequences, got 'id', which counts the rows"):
         reader_of(path)
-    assert [len(row.sequence) for row in reader_of(path, id="machine").rows()] == [5] * 4
-    assert [len(row.sequence) for row in reader_of(path, id="id").rows()] == [1] * 20
+    assert [len(row.sequence) for row in reader_of(path, id="machine").examples()] == [5] * 4
+    assert [len(row.sequence) for row in reader_of(path, id="id").examples()] == [1] * 20
     lines = [f"{row},{row},{row % 7},{'ab'[row // 10]}" for row in range(20)]
     for name in ("id", "sample"):
         schema = reader_of(write_csv(tmp_path / "b.csv", f"{name},time,u,label", *lines), window=5).schema
@@ -281,12 +281,12 @@ def test_times_with_a_unit_and_dates_order_the_rows(tmp_path, name):
     path = write_csv(tmp_path / "a.csv", f"id,{name},u,label", f"1,{times[0]},5,x", f"1,{times[1]},6,x")
     schema = reader_of(path).schema
     assert (schema.columns["time"], schema.channel_names) == (name, ("u",))
-    assert next(iter(reader_of(path).rows())).sequence.tolist() == [[6], [5]]
+    assert next(iter(reader_of(path).examples())).sequence.tolist() == [[6], [5]]
 
 
 def test_a_temperature_is_no_time(tmp_path):
     path = write_csv(tmp_path / "a.csv", "id,T,RH,label", "1,13.6,5,x", "1,11.9,6,x")
-    assert next(iter(reader_of(path).rows())).sequence.tolist() == [[13.6, 5], [11.9, 6]]
+    assert next(iter(reader_of(path).examples())).sequence.tolist() == [[13.6, 5], [11.9, 6]]
 
 
 @pytest.mark.parametrize(("first", "second"), [("03/01/2024", "02/01/2024"), ("2024-01-02", "2024-01-02")])
@@ -296,7 +296,7 @@ def test_dates_that_cannot_order_the_rows_are_not_read(tmp_path, first, second):
     schema = reader_of(path).schema
     assert (schema.columns["time"], schema.channel_names) == ("", ("u",))
     assert schema.notes == ("Columns that are not read: date; --features names those that are.",)
-    assert next(iter(reader_of(path).rows())).sequence.tolist() == [[5], [6]]
+    assert next(iter(reader_of(path).examples())).sequence.tolist() == [[5], [6]]
 
 
 def test_the_order_in_the_file_can_be_asked_for(tmp_path):
@@ -305,8 +305,8 @@ def test_the_order_in_the_file_can_be_asked_for(tmp_path):
         lines = [f"1,{cell},{u},x" for u, cell in enumerate(cells)]
         path = write_csv(tmp_path / f"{name}.csv", "id,time,u,label", *lines)
         with pytest.raises(InputError, match=r"If the rows stand in their order in the file, say --time ''\.$"):
-            list(reader_of(path).rows())
-        assert next(iter(reader_of(path, time="").rows())).sequence.tolist() == [[0], [1]]
+            list(reader_of(path).examples())
+        assert next(iter(reader_of(path, time="").examples())).sequence.tolist() == [[0], [1]]
 
 
 def test_a_file_to_predict_keeps_the_order_of_training(tmp_path):
@@ -320,9 +320,9 @@ def test_a_file_to_predict_keeps_the_order_of_training(tmp_path):
 def test_many_rows_at_once_are_read_as_each_by_itself(tmp_path, monkeypatch):
     rows = [f"{i},{t},{t / 8 - i},{'' if t == 3 else t}e-1,{'ab'[t % 2]}" for i in range(3) for t in range(7)]
     path = write_csv(tmp_path / "a.csv", "id,time,u,v,label", *[row.replace(",e-1", ",") for row in rows])
-    whole = list(reader_of(path, target="tags").rows())
+    whole = list(reader_of(path, target="tags").examples())
     monkeypatch.setattr("auxrnn.sources.longform.WAITING_CELLS", 15)  # three rows of five cells
-    parts = list(reader_of(path, target="tags").rows())
+    parts = list(reader_of(path, target="tags").examples())
     for one, other, i in zip(whole, parts, range(3), strict=True):
         expected = [[t / 8 - i, np.nan if t == 3 else t / 10] for t in range(7)]
         np.testing.assert_array_equal(one.sequence, expected)
@@ -339,7 +339,7 @@ def test_a_counter_within_each_sequence_is_a_channel(tmp_path):
 def test_no_number_among_numbers_is_refused_with_its_row(tmp_path, cell):
     path = write_csv(tmp_path / "a.csv", "id,time,u,label", "1,0,1.5,x", "1,1,2.5,x", f'2,0,"{cell}",y')
     with pytest.raises(InputError, match=rf"row 4: expected a number as u, got '{cell}'"):
-        list(reader_of(path).rows())
+        list(reader_of(path).examples())
 
 
 def test_columns_of_no_numbers_are_not_read(tmp_path):
@@ -353,36 +353,36 @@ def test_decimal_commas_are_asked_about(tmp_path):
     path = write_csv(tmp_path / "a.csv", "id;time;u;v;label", "1;0;1,051;7;x", "2;0;-0,5;8;y")
     with pytest.raises(InputError, match=r"numbers with a point in 'u', got '1,051'.*say --decimal ,; else"):
         reader_of(path)
-    first, second = reader_of(path, decimal=",").rows()
+    first, second = reader_of(path, decimal=",").examples()
     assert (first.sequence.tolist(), second.sequence.tolist()) == ([[1.051, 7]], [[-0.5, 8]])
     broken = write_csv(tmp_path / "b.csv", "id;time;u;label", "1;0;1,5;x", "2;0;2.5;y")
     with pytest.raises(InputError, match=r"row 3: expected a number as u, got '2\.5'.*If \. is the decimal mark"):
-        list(reader_of(broken, decimal=",", features="u").rows())
+        list(reader_of(broken, decimal=",", features="u").examples())
 
 
 def test_words_of_excel_are_missing_values(tmp_path):
     path = write_csv(tmp_path / "a.csv", "id,time,u,label", "1,0,1.5,x", "1,1,#N/A,x", "1,2,#DIV/0!,x")
-    (row,) = reader_of(path).rows()
+    (row,) = reader_of(path).examples()
     assert np.isnan(row.sequence[:, 0]).tolist() == [False, True, True]
 
 
 def test_one_endless_table_is_cut_up(tmp_path):
     lines = many(lambda i, t, row: f"{row},{row * 2},{'aab'[row // 7]}")
     path = write_csv(tmp_path / "a.csv", "time,u,label", *lines)
-    rows = list(reader_of(path, window=4).rows())
+    rows = list(reader_of(path, window=4).examples())
     assert [len(row.sequence) for row in rows] == [4, 4, 4, 2, 4, 2]  # a new one where the label changes, too
     assert [row.label for row in rows] == ["a", "a", "a", "a", "b", "b"]
     assert np.concatenate([row.sequence for row in rows])[:, 0].tolist() == [2 * row for row in range(20)]
     assert rows[1].where == f"{path}, row 6"
-    assert [row.where for row in reader_of(path, window=4).rows(skip=5)] == [rows[5].where]
-    tagged = list(reader_of(path, window=8, target="tags").rows())
+    assert [row.where for row in reader_of(path, window=4).examples(skip=5)] == [rows[5].where]
+    tagged = list(reader_of(path, window=8, target="tags").examples())
     assert [len(row.sequence) for row in tagged] == [8, 8, 4]
     assert tagged[1].label == ("a",) * 6 + ("b",) * 2
 
 
 def test_long_sequences_are_cut_up(tmp_path):
     path = write_csv(tmp_path / "a.csv", "id,time,u,label", *many(lambda i, t, row: f"{i},{t},{row % 7},x"))
-    rows = list(reader_of(path, window=3).rows())
+    rows = list(reader_of(path, window=3).examples())
     assert [row.sequence[:, 0].tolist() for row in rows[:3]] == [[0, 1, 2], [3, 4], [5, 6, 0]]
 
 
@@ -396,7 +396,7 @@ def test_columns_cost_what_they_are(tmp_path):
         lines = [f"{i},{t},{cells},x" for i in range(4) for t in range(3)]
         path = write_csv(tmp_path / "a.csv", f"id,time,{names},label", *lines)
         start = time.process_time()
-        assert len(list(reader_of(path).rows())) == 4
+        assert len(list(reader_of(path).examples())) == 4
         return time.process_time() - start
 
     seconds(100)
@@ -405,6 +405,6 @@ def test_columns_cost_what_they_are(tmp_path):
 
 def test_values_that_change_within_a_window_are_refused(tmp_path):
     path = write_csv(tmp_path / "a.csv", "time,u,label", "0,1,0.5", "1,2,0.5", "2,3,0.75", "3,4,0.75")
-    assert [row.label for row in reader_of(path, window=2, target="value").rows()] == [(0.5,), (0.75,)]
+    assert [row.label for row in reader_of(path, window=2, target="value").examples()] == [(0.5,), (0.75,)]
     with pytest.raises(InputError, match=r"row 4: expected one label for all rows of a sequence, got '0\.75'"):
-        list(reader_of(path, window=3, target="value").rows())
+        list(reader_of(path, window=3, target="value").examples())

@@ -46,7 +46,7 @@ def test_pairs_of_train_and_test(tmp_path):
     write_ts(tmp_path / "u" / "Toy_TEST.ts")
     (tmp_path / "u" / "Toy.txt").write_text("about it")
     for path in (tmp_path / "u", tmp_path / "u" / "Toy_TRAIN.ts"):
-        assert [row.split for row in recognise(path, ReadingOptions()).rows()] == ["train", "train", "test", "test"]
+        assert [row.split for row in recognise(path, ReadingOptions()).examples()] == ["train", "train", "test", "test"]
 
 
 def test_images_in_class_folders(tmp_path):
@@ -75,12 +75,12 @@ def test_several_files_of_a_split(tmp_path):
     for name, number in (("train-0", 3), ("train-1", 2), ("test-0", 1), ("validation-0", 1)):
         write_texts(tmp_path, number, f"{name}.csv")
     reader = recognise(tmp_path, ReadingOptions())
-    assert [row.split for row in reader.rows()] == ["train"] * 5 + ["validation", "test"]
-    assert [row.split for row in reader.rows(5)] == ["validation", "test"]
+    assert [row.split for row in reader.examples()] == ["train"] * 5 + ["validation", "test"]
+    assert [row.split for row in reader.examples(5)] == ["validation", "test"]
     assert reader.schema.description.startswith("train in 2 files, validation and test, each a table of texts")
     write_csv(tmp_path / "train-2.csv", "text,label")
     reader = recognise(tmp_path, ReadingOptions())
-    assert [row.split for row in reader.rows(5)] == ["validation", "test"]
+    assert [row.split for row in reader.examples(5)] == ["validation", "test"]
     assert "train-2.csv has no rows." in reader.schema.notes
     write_csv(tmp_path / "test-0.csv", "text,label")
     with pytest.raises(InputError, match=r"test-0\.csv: expected at least one sequence, found no rows"):
@@ -125,7 +125,7 @@ def test_a_text_beside_an_id_and_a_time(tmp_path):
 def test_roles_come_from_the_training_file(tmp_path):
     write_csv(tmp_path / "train.csv", "text,label", "a b,x", "c d,y")
     write_csv(tmp_path / "test.csv", "label,other,text", "x,1,e f", "y,2,g h")
-    rows = [(row.sequence, row.label, row.split) for row in recognise(tmp_path, ReadingOptions()).rows()]
+    rows = [(row.sequence, row.label, row.split) for row in recognise(tmp_path, ReadingOptions()).examples()]
     assert rows == [("a b", "x", "train"), ("c d", "y", "train"), ("e f", "x", "test"), ("g h", "y", "test")]
 
 
@@ -143,7 +143,7 @@ def test_a_test_file_without_the_label_is_data_to_predict(tmp_path, test):
     write_csv(tmp_path / "test.csv", *test)
     write_csv(tmp_path / "sample_submission.csv", "id,label", "1,0")
     reader = recognise(tmp_path, ReadingOptions())
-    assert [(row.sequence, row.label, row.split) for row in reader.rows()] == [
+    assert [(row.sequence, row.label, row.split) for row in reader.examples()] == [
         ("a b", "0", "train"),
         ("c d", "1", "train"),
     ]
@@ -160,7 +160,7 @@ def test_a_test_file_without_the_label_is_data_to_predict(tmp_path, test):
 def test_features_in_the_order_of_the_training_file(tmp_path):
     write_csv(tmp_path / "train.csv", "id,time,a,b,label", "1,0,1,2,x", "2,0,3,4,y")
     write_csv(tmp_path / "test.csv", "b,a,extra,time,id,label", "6,5,9,0,1,x")
-    assert [row.sequence.tolist() for row in recognise(tmp_path, ReadingOptions()).rows()] == [
+    assert [row.sequence.tolist() for row in recognise(tmp_path, ReadingOptions()).examples()] == [
         [[1, 2]],
         [[3, 4]],
         [[5, 6]],

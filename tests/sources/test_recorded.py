@@ -54,7 +54,7 @@ def test_tables_beside_media_tell_of_them(tmp_path):
         (tmp_path / name / "1.txt").write_text("hello")
         write_csv(tmp_path / name / "notes.csv", "u", "1")
     reader = find_class_folder(tmp_path, ReadingOptions())
-    assert [row.sequence for row in reader.rows()] == ["hello"] * 2
+    assert [row.sequence for row in reader.examples()] == ["hello"] * 2
     assert reader.schema.notes == ("2 files of other kinds are left out.",)
 
 

@@ -15,7 +15,9 @@ from own_files import write_csv
 
 
 def read(path, **given):
-    return [(row.sequence.tolist(), row.label, row.split) for row in recognise(path, ReadingOptions(**given)).rows()]
+    return [
+        (row.sequence.tolist(), row.label, row.split) for row in recognise(path, ReadingOptions(**given)).examples()
+    ]
 
 
 @pytest.mark.parametrize(("suffix", "mark"), [(".tsv", "\t"), (".txt", "  "), (".csv", ",")])
@@ -96,10 +98,10 @@ def test_lists_in_parquet_beside_each_other(tmp_path):
     reader = recognise(tmp_path / "a.parquet", ReadingOptions())
     assert isinstance(reader, SeriesReader)
     assert reader.schema.channels == 2
-    assert [row.sequence.tolist() for row in reader.rows()] == [[[1, 5], [2, 6]], [[3, 7]]]
+    assert [row.sequence.tolist() for row in reader.examples()] == [[[1, 5], [2, 6]], [[3, 7]]]
     parquet.write_table(pa.table({"u": [[1.0, 2.0]], "v": [[5]], "label": ["a"]}), tmp_path / "b.parquet")
     with pytest.raises(InputError, match=r"row 1: expected lists of one length, got \[1, 2\]"):
-        list(recognise(tmp_path / "b.parquet", ReadingOptions()).rows())
+        list(recognise(tmp_path / "b.parquet", ReadingOptions()).examples())
 
 
 def test_predicting_with_labels_and_without(tmp_path):

@@ -17,9 +17,9 @@ def reader_of(path, **given):
 
 def test_named_columns_and_a_split(tmp_path):
     path = write_csv(tmp_path / "a.csv", "label,split,text", "x,train,one two", "y,test,three")
-    found = [(row.sequence, row.label, row.split) for row in reader_of(path).rows()]
+    found = [(row.sequence, row.label, row.split) for row in reader_of(path).examples()]
     assert found == [("one two", "x", "train"), ("three", "y", "test")]
-    assert [row.where for row in reader_of(path).rows(skip=1)] == [f"{path}, row 3"]
+    assert [row.where for row in reader_of(path).examples(skip=1)] == [f"{path}, row 3"]
 
 
 def test_two_columns_of_which_one_holds_texts(tmp_path):
@@ -29,7 +29,7 @@ def test_two_columns_of_which_one_holds_texts(tmp_path):
 
 def test_without_a_header(tmp_path):
     path = write_csv(tmp_path / "a.csv", "3,title,some long text", "4,title,some other text")
-    assert [row.label for row in reader_of(path, text="3", label="1").rows()] == ["3", "4"]
+    assert [row.label for row in reader_of(path, text="3", label="1").examples()] == ["3", "4"]
 
 
 @pytest.mark.parametrize(
@@ -52,12 +52,12 @@ def test_numbers_in_parquet_are_no_texts(tmp_path):
 
     parquet.write_table(pa.table({"text": [1, 2], "label": ["a", "b"]}), tmp_path / "a.parquet")
     with pytest.raises(InputError, match="row 1: expected a text in 'text', got int"):
-        list(reader_of(tmp_path / "a.parquet").rows())
+        list(reader_of(tmp_path / "a.parquet").examples())
 
 
 def test_numbers_are_texts_where_nothing_else_can_be_meant(tmp_path):
     reader = reader_of(write_csv(tmp_path / "a.csv", "text,label", "12,x", "7,y"))
-    assert [row.sequence for row in reader.rows()] == ["12", "7"]
+    assert [row.sequence for row in reader.examples()] == ["12", "7"]
     with pytest.raises(InputError, match="expected --text COLUMN"):
         reader_of(write_csv(tmp_path / "b.csv", "text,load,label", "12,1,x", "7,2,y"))
 
@@ -68,7 +68,7 @@ def test_lists_of_numbers_are_asked_about(tmp_path, cells):
         path = write_csv(tmp_path / "a.csv", f"{name},label", *(f'"{cell}",x' for cell in cells))
         with pytest.raises(InputError, match=r"expected --text COLUMN.*or --rows series"):
             recognise(path, ReadingOptions())
-    assert [row.sequence for row in reader_of(path, text="sequence").rows()] == list(cells)
+    assert [row.sequence for row in reader_of(path, text="sequence").examples()] == list(cells)
 
 
 def test_dates_are_no_texts(tmp_path):
@@ -80,4 +80,4 @@ def test_dates_are_no_texts(tmp_path):
 def test_ends_of_lines_are_those_of_files_of_texts(tmp_path):
     path = tmp_path / "a.csv"
     path.write_bytes(b'text,label\r\n"a\r\nb\rc\n",x\r\n')
-    assert [row.sequence for row in reader_of(path).rows()] == ["a\nb\nc\n"]
+    assert [row.sequence for row in reader_of(path).examples()] == ["a\nb\nc\n"]

@@ -40,7 +40,7 @@ class TsFile:
     value: bool = False
     labelled: bool = True
 
-    def rows(self) -> Iterator[Example]:
+    def examples(self) -> Iterator[Example]:
         for number, line in _lines(self.path, self.encoding):
             if number < self.first:
                 continue
@@ -83,9 +83,9 @@ class TsReader:
     def uses(self) -> frozenset[str]:
         return frozenset({"encoding"})
 
-    def rows(self, skip: int = 0) -> Iterator[Example]:
+    def examples(self, skip: int = 0) -> Iterator[Example]:
         for part in self.parts:
-            for row in part.rows():
+            for row in part.examples():
                 if skip:
                     skip -= 1
                     continue

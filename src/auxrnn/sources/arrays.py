@@ -84,7 +84,7 @@ class ArrayReader:
     def uses(self) -> frozenset[str]:
         return frozenset()
 
-    def rows(self, skip: int = 0) -> Iterator[Example]:
+    def examples(self, skip: int = 0) -> Iterator[Example]:
         target = KINDS[self.kind]
         for part in self.parts:
             number = part.inputs.shape[0]

@@ -1,6 +1,6 @@
 """Rows of any reader, checked and written one after the other into one flat file of numbers.
 
-Memory holds one row, and for each sequence its end, its label and its split.
+Memory holds one example, and for each sequence its end, its label and its split.
 """
 
 from __future__ import annotations
@@ -49,39 +49,39 @@ class Collection:
         self.characters = ""
         self._learn(state.get("characters", ""))
 
-    def add(self, row: Example) -> None:
-        """Check one row and keep it; InputError with its place where it cannot be used."""
+    def add(self, example: Example) -> None:
+        """Check one example and keep it; InputError with its place where it cannot be used."""
         self.rows += 1
-        if row.label is None and self.options.no_label != "error":
+        if example.label is None and self.options.no_label != "error":
             self.left_out += 1
             return
-        if row.label is None or (isinstance(row.sequence, str) and not row.sequence):
+        if example.label is None or (isinstance(example.sequence, str) and not example.sequence):
             what, hint = "a text of at least one character", ""
             todo = "--missing drop leaves such rows out."
-            if row.label is None:
+            if example.label is None:
                 what = "a label"
                 todo = "--missing drop leaves such rows out, --no_label learn lets the auxiliary losses have them."
                 hint = KINDS[self.schema.target].missing_hint
             if self.options.missing != "drop":
-                raise InputError(f"{row.where}: expected {what}, got none. {todo}{hint}")
+                raise InputError(f"{example.where}: expected {what}, got none. {todo}{hint}")
             self.left_out += 1
             return
         kept: Array | None = None
-        if isinstance(row.sequence, str):
-            numbers = self._encoded(row)
+        if isinstance(example.sequence, str):
+            numbers = self._encoded(example)
         else:
-            numbers = self._checked(row.sequence, row.where)
-            if len(numbers) < len(row.sequence):
-                kept = kept_steps(row.sequence)
+            numbers = self._checked(example.sequence, example.where)
+            if len(numbers) < len(example.sequence):
+                kept = kept_steps(example.sequence)
         if not len(numbers):
             self.left_out += 1
             return
-        label = self.keeper.numbers(row.label, row.where, kept)
+        label = self.keeper.numbers(example.label, example.where, kept)
         self._file.write(np.ascontiguousarray(numbers, dtype=self.schema.dtype).data)
         self.steps += len(numbers)
         self.ends.append(self.steps)
         self.labels.extend(label)  # type: ignore[arg-type]
-        self.splits.append(SPLIT_NUMBERS[row.split])
+        self.splits.append(SPLIT_NUMBERS[example.split])
 
     def state(self) -> dict[str, Any]:
         """All but the three arrays, as JSON can hold it."""
@@ -105,17 +105,19 @@ class Collection:
         self.with_missing += number > 0
         return filled
 
-    def _encoded(self, row: Example) -> Array:
+    def _encoded(self, example: Example) -> Array:
         """The places (T,) of the characters of a text among those met so far."""
-        assert isinstance(row.sequence, str)
+        assert isinstance(example.sequence, str)
         if self.schema.kind != "characters":
-            raise InputError(f"{row.where}: expected numbers, got a text.")
-        codes = np.frombuffer(row.sequence.encode("utf-32-le", "surrogatepass"), "<u4")
+            raise InputError(f"{example.where}: expected numbers, got a text.")
+        codes = np.frombuffer(example.sequence.encode("utf-32-le", "surrogatepass"), "<u4")
         places = self._places[codes]
         if (places < 0).any():
             self._learn("".join(map(chr, np.unique(codes[places < 0]).tolist())))
             if len(self.characters) > MOST_CHARACTERS:
-                raise InputError(f"{row.where}: expected at most {MOST_CHARACTERS:,} different characters, got more.")
+                raise InputError(
+                    f"{example.where}: expected at most {MOST_CHARACTERS:,} different characters, got more."
+                )
             places = self._places[codes]
         return places
 

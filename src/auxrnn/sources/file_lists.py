@@ -62,7 +62,7 @@ class FileReader:
     def uses(self) -> frozenset[str]:
         return self.medium.uses if self.table is None else self.medium.uses | self.table.uses
 
-    def rows(self, skip: int = 0) -> Iterator[Example]:
+    def examples(self, skip: int = 0) -> Iterator[Example]:
         for entry in self.entries[skip:]:
             yield Example(entry.where or str(entry.path), self.medium.read(entry.path), entry.label, entry.split)
 

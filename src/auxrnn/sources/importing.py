@@ -60,8 +60,8 @@ def read_source(path: Path, options: ReadingOptions, *, like: bool = False) -> S
         check_used(path, reader, options)
     numbers = BytesIO()
     collection = Collection(reader.schema, options, numbers)
-    for row in reader.rows():
-        collection.add(row)
+    for example in reader.examples():
+        collection.add(example)
     values = np.frombuffer(numbers.getbuffer(), reader.schema.dtype).reshape(-1, *flat_shape(reader.schema))
     labels, ends, splits = (np.array(part) for part in (collection.labels, collection.ends, collection.splits))
     return set_of(collection, str(path), values, labels, ends, splits)
@@ -113,8 +113,8 @@ def _make(
         with _Import(aside, reader, options, origin) as work:
             if work.collection.rows:
                 say(f"Going on after {work.collection.rows:,} rows, where an import was stopped.")
-            for row in reader.rows(work.collection.rows):
-                work.collection.add(row)
+            for example in reader.examples(work.collection.rows):
+                work.collection.add(example)
                 if work.is_block_full(block):
                     work.record()
                     say(f"{work.collection.rows:,} rows, {work.collection.steps:,} steps")

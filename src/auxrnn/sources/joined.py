@@ -42,13 +42,13 @@ class JoinedReader:
     def uses(self) -> frozenset[str]:
         return frozenset().union(*(reader.uses for reader, _ in self._parts))
 
-    def rows(self, skip: int = 0) -> Iterator[Example]:
+    def examples(self, skip: int = 0) -> Iterator[Example]:
         index = 0
         for reader, split in self._parts:
-            for row in reader.rows():
+            for example in reader.examples():
                 index += 1
                 if index > skip:
-                    yield replace(row, split=split)
+                    yield replace(example, split=split)
 
 
 def _counted(parts: tuple[tuple[Reader, Split], ...]) -> str:

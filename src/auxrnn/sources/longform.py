@@ -78,7 +78,7 @@ class LongFormReader:
     def uses(self) -> frozenset[str]:
         return self.table.uses | {"id", "time", "features", "window"}
 
-    def rows(self, skip: int = 0) -> Iterator[Example]:
+    def examples(self, skip: int = 0) -> Iterator[Example]:
         for found, steps in enumerate(self._sequences(), 1):
             if found > skip:
                 yield steps.row()

@@ -58,7 +58,7 @@ class Schema:
 
 
 class Reader(Protocol):
-    """A recognised source. `rows` gives the same examples in the same order each time, but for `skip` at the beginning.
+    """A recognised source. `examples` gives the same ones in the same order each time; `skip` leaves out the first.
 
     files: all that is read, for telling whether something has changed since. uses: the options that count for it
     beside those that count everywhere.
@@ -73,4 +73,4 @@ class Reader(Protocol):
     @property
     def uses(self) -> frozenset[str]: ...
 
-    def rows(self, skip: int = 0) -> Iterator[Example]: ...
+    def examples(self, skip: int = 0) -> Iterator[Example]: ...

@@ -38,7 +38,7 @@ class StepTables:
 
     def read(self, path: Path) -> Array:
         reader = find_long_form_reader(open_table(path, self._options), self._options, labelled=False, whole=True)
-        found = [*islice(reader.rows(), 2)]
+        found = [*islice(reader.examples(), 2)]
         if len(found) != 1:
             raise InputError(f"{path}: expected one recording, found {'several' if found else 'a table without rows'}.")
         assert isinstance(found[0].sequence, np.ndarray)

@@ -28,7 +28,7 @@ class RowwiseReader(ABC):
     def files(self) -> list[Path]:
         return [self.table.path]
 
-    def rows(self, skip: int = 0) -> Iterator[Example]:
+    def examples(self, skip: int = 0) -> Iterator[Example]:
         place = None if self.split is None else self.table.places[self.split]
         for number, cells in self.table.rows(skip):
             where = f"{self.table.path}, row {number}"

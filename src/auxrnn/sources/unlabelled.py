@@ -32,23 +32,23 @@ def read_unlabelled(path: Path, schema: Schema, options: ReadingOptions) -> Iter
     if not path.exists():
         raise InputError(f"{path}: expected a file or folder to predict from, found nothing.")
     if is_set(path):
-        rows = _stored(open_set(path))
+        examples = _stored(open_set(path))
     elif path.is_dir():
         files = known_files(path)[0]
         if not files:
             raise InputError(f"{path}: expected files to predict from, found none of a known kind.")
         if any(kind_of(file) in MEDIA for file in files):
             files = [file for file in files if kind_of(file) in MEDIA]
-        rows = _files(files, schema, options)
+        examples = _files(files, schema, options)
     else:
         check_regular(path)
-        rows = _file(path, schema, options)
+        examples = _file(path, schema, options)
     empty = True
-    for row in rows:
+    for example in examples:
         empty = False
-        filled = _as_in_training(row, schema, options)
+        filled = _as_in_training(example, schema, options)
         if not len(filled.sequence):
-            raise InputError(f"{row.where}: expected at least one step, got a sequence of length 0. Leave it out.")
+            raise InputError(f"{example.where}: expected at least one step, got a sequence of length 0. Leave it out.")
         yield filled
     if empty:
         raise InputError(f"{path}: expected at least one sequence, found none.")
@@ -60,10 +60,10 @@ def read_without_label(path: Path, schema: Schema, options: ReadingOptions) -> I
     InputError where there are none.
     """
     empty = True
-    for row in recognise(path, options).rows():
-        if row.label is not None or row.split == "test":
+    for example in recognise(path, options).examples():
+        if example.label is not None or example.split == "test":
             continue
-        filled = _as_in_training(row, schema, options)
+        filled = _as_in_training(example, schema, options)
         if len(filled.sequence):
             empty = False
             yield filled
@@ -71,20 +71,20 @@ def read_without_label(path: Path, schema: Schema, options: ReadingOptions) -> I
         raise InputError(f"{path}: expected rows without a label for --no_label learn, found none; leave it out.")
 
 
-def _as_in_training(row: Example, schema: Schema, options: ReadingOptions) -> Example:
-    """A row without its label, missing values filled; InputError where it is not of the schema of training."""
-    if isinstance(row.sequence, str) != (schema.kind == "characters"):
+def _as_in_training(example: Example, schema: Schema, options: ReadingOptions) -> Example:
+    """An example without its label, missing values filled; InputError where it is not of the schema of training."""
+    if isinstance(example.sequence, str) != (schema.kind == "characters"):
         expected, found = ("a text", "numbers") if schema.kind == "characters" else ("numbers", "a text")
-        raise InputError(f"{row.where}: expected {expected} as in training, found {found}.")
-    if isinstance(row.sequence, str):
-        return replace(row, label=None)
-    if row.sequence.shape[1] != schema.channels:
+        raise InputError(f"{example.where}: expected {expected} as in training, found {found}.")
+    if isinstance(example.sequence, str):
+        return replace(example, label=None)
+    if example.sequence.shape[1] != schema.channels:
         raise InputError(
-            f"{row.where}: expected {schema.channels} channels as in training, found {row.sequence.shape[1]}."
+            f"{example.where}: expected {schema.channels} channels as in training, found {example.sequence.shape[1]}."
         )
-    filled, _ = fill_missing(row.sequence, options.missing, row.where, schema.channel_names)
-    kept = kept_steps(row.sequence) if len(filled) < len(row.sequence) else None
-    return replace(row, sequence=filled, label=None, kept=kept)
+    filled, _ = fill_missing(example.sequence, options.missing, example.where, schema.channel_names)
+    kept = kept_steps(example.sequence) if len(filled) < len(example.sequence) else None
+    return replace(example, sequence=filled, label=None, kept=kept)
 
 
 def _file(path: Path, schema: Schema, options: ReadingOptions) -> Iterator[Example]:
@@ -99,13 +99,13 @@ def _file(path: Path, schema: Schema, options: ReadingOptions) -> Iterator[Examp
         content = open_table(path, like)
         if like.rows == "series" and options.features is None:
             check_as_wide(content, like, labelled=False)
-        return find(content, like, labelled=False).rows()
+        return find(content, like, labelled=False).examples()
     if path.suffix.lower() in (".npz", ".npy") and "NumPy arrays of steps" not in schema.description:
-        return find_arrays(path, labelled=False).rows()
+        return find_arrays(path, labelled=False).examples()
     if is_known(path):
         return _files([path], schema, options)
     if suffix == ".ts":
-        return find_ts([(path, None)], options.encoding, unlabelled=schema.channels).rows()
+        return find_ts([(path, None)], options.encoding, unlabelled=schema.channels).examples()
     raise InputError(
         f"{path}: expected a file like those of training ({schema.description}), "
         f"found one ending in {suffix or 'nothing'}."
