@@ -232,11 +232,11 @@ def write_package(folder: Path, files: Mapping[str, str]) -> Path:
 def test_checker_accepts_downward_imports(tmp_path: Path) -> None:
     files = {
         "__init__.py": "from auxrnn.model import Net as Net",
-        "model.py": "import torch\nfrom auxrnn import losses\nfrom auxrnn.data import pixels, load",
+        "model.py": "import torch\nfrom auxrnn import losses\nfrom auxrnn.sources import pixels, load",
         "losses.py": "from .errors import Wrong",
-        "data/__init__.py": "from auxrnn.data.pixels import load as load",
-        "data/pixels.py": "from ..errors import Wrong\nfrom . import hashes",
-        "data/hashes.py": "",
+        "sources/__init__.py": "from auxrnn.sources.pixels import load as load",
+        "sources/pixels.py": "from ..errors import Wrong\nfrom . import hashes",
+        "sources/hashes.py": "",
         "errors.py": "class Wrong(Exception): ...",
     }
     assert find_violations(write_package(tmp_path, files)) == []
@@ -268,13 +268,13 @@ def test_checker_finds_an_import_between_peers(tmp_path: Path) -> None:
 
 def test_checker_finds_a_cycle_inside_a_room(tmp_path: Path) -> None:
     files = {
-        "data/__init__.py": "",
-        "data/text.py": "from .pixels import a",
-        "data/pixels.py": "def f():\n    from . import text",
+        "sources/__init__.py": "",
+        "sources/text.py": "from .pixels import a",
+        "sources/pixels.py": "def f():\n    from . import text",
     }
     (violation,) = find_violations(write_package(tmp_path, files))
     assert violation.startswith("cycle:")
-    assert {"auxrnn.data.text", "auxrnn.data.pixels"} <= set(violation.split())
+    assert {"auxrnn.sources.text", "auxrnn.sources.pixels"} <= set(violation.split())
 
 
 @pytest.mark.parametrize("statement", ["import auxrnn", "from auxrnn import Net", "from . import Net"])

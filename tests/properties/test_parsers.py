@@ -25,7 +25,7 @@ from auxrnn.batch import InputSpec
 from auxrnn.errors import InputError
 from auxrnn.numbers import MISSING_WORDS, number_of
 from auxrnn.reading import ReadingOptions
-from auxrnn.sources import cifar, dogs, feeds, idx, inputs, texts
+from auxrnn.sources import cifar, dbpedia, dogs, feeds, idx, inputs
 from auxrnn.sources.archives import Limits, unpack
 from auxrnn.sources.importing import import_source, read_source
 from auxrnn.sources.loading import load_files
@@ -176,8 +176,9 @@ def test_arrays(array, packed):
                 assert row.sequence.dtype == array.dtype
                 assert same(row.sequence, item)
         if array.dtype == np.uint8:
-            read = inputs.read_inputs(folder / "X.npy", InputSpec("pixels", array[0, 0].size)).data
-            assert np.array_equal(read.inputs.numpy(), array.reshape(*array.shape[:2], -1))
+            read = inputs.read_inputs(folder / "X.npy", InputSpec("pixels", array[0, 0].size))
+            sequences = np.stack([example.sequence for example in read])
+            assert np.array_equal(sequences, array.reshape(*array.shape[:2], -1))
 
 
 # Files in folders -----------------------------------------------------------------------------------------------------
@@ -369,7 +370,7 @@ def test_rows_of_dbpedia(rows):
     file = io.StringIO(newline="")
     csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n").writerows(rows)
     lines = file.getvalue().encode().split(b"\n")[:-1]
-    assert list(texts.read_rows("file", lines)) == [(label - 1, content) for label, _, content in rows]
+    assert list(dbpedia.read_rows("file", lines)) == [(label - 1, content) for label, _, content in rows]
 
 
 @given(known=st.lists(text, min_size=1), new=text)
