@@ -122,8 +122,8 @@ def _as_images(data: SequenceData) -> npt.NDArray[Any]:
 def _dogs(data_dir: str | None, count: int) -> tuple[Forms, list[str], int]:
     """Only what is shown is decoded."""
     folder = dogs.read_folder(dogs.provide(data_folder(data_dir)))
-    listed = folder.lists["train"]
-    places = list(dogs.image_paths(folder.path, listed))
-    chosen = first_of_each(listed.labels, count)
-    images = [dogs.decode(*places[index], dogs.SIDE) for index in chosen]
-    return {"": np.stack(images)}, [folder.classes[listed.labels[index]] for index in chosen], 256
+    entries = folder.lists["train"]
+    labels = folder.labels(entries)
+    chosen = first_of_each(labels, count)
+    images = [dogs.decode(entries[index].path, entries[index].where, dogs.SIDE) for index in chosen]
+    return {"": np.stack(images)}, [folder.classes[labels[index]] for index in chosen], 256

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -25,10 +25,11 @@ from auxrnn.sources.archives import Limits, unpack
 from auxrnn.sources.checks import FileCheck, count_labels, counted, missing
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.sources.downloads import fetch
+from auxrnn.sources.file_lists import Entry
 from auxrnn.sources.matlab import read_names
 from auxrnn.sources.parts import own_part
 from auxrnn.sources.pictures import opened_image
-from auxrnn.sources.presets import DOGS_IMAGES, DOGS_LISTS, SPLITS, Preset
+from auxrnn.sources.presets import DOGS_IMAGES, DOGS_LISTS, SPLITS, Preset, PublishedSplit
 from auxrnn.sources.resizing import with_note
 
 FOLDERS = ("stanford-dogs", "stanford_dogs")
@@ -45,43 +46,31 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class ImageList:
-    """The images of one split in the order of its list.
+class DogsFolder:
+    """The folder of the set, those of its breeds below `Images`, sorted, and the images of its two lists.
 
-    source: the list's file, for messages. files: paths below `Images`. rows: of each in the list, from 1. labels: (N,)
-    from 0, by the sorted names of the folders.
+    The label of an entry is the folder of its breed.
     """
 
-    source: Path
-    files: tuple[str, ...]
-    rows: tuple[int, ...]
-    labels: tuple[int, ...]
-
-    def of_classes(self, number: int | None) -> ImageList:
-        """The images of the first so many classes."""
-        kept = [index for index, label in enumerate(self.labels) if number is None or label < number]
-        return ImageList(
-            self.source,
-            tuple(self.files[index] for index in kept),
-            tuple(self.rows[index] for index in kept),
-            tuple(self.labels[index] for index in kept),
-        )
-
-
-@dataclass(frozen=True)
-class DogsFolder:
-    """The folder of the set, its breeds' names in the order of the labels, and its two lists."""
-
     path: Path
-    classes: tuple[str, ...]
-    lists: dict[str, ImageList]
+    breeds: tuple[str, ...]
+    lists: dict[PublishedSplit, tuple[Entry, ...]]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return tuple(_breed_name(breed) for breed in self.breeds)
+
+    def labels(self, entries: Sequence[Entry]) -> list[int]:
+        """The place of each image's breed."""
+        places = {breed: label for label, breed in enumerate(self.breeds)}
+        return [places[str(entry.label)] for entry in entries]
 
 
 def find_folder(data_folder: Path) -> Path | None:
     """The folder that holds `Images` and a list of each split, `.mat` or `.txt`."""
     for name in FOLDERS:
         folder = data_folder / name
-        if (folder / "Images").is_dir() and all(_list_path(folder, split) for split in ("train", "test")):
+        if (folder / "Images").is_dir() and all(_list_path(folder, split) for split in SPLITS):
             return folder
     return None
 
@@ -94,40 +83,37 @@ def provide(data_folder: Path, *, download: bool = True) -> Path:
     top = next((data_folder / name for name in FOLDERS if (data_folder / name).is_dir()), data_folder / FOLDERS[0])
     if not (top / "Images").is_dir():
         unpack(fetch(DOGS_IMAGES, data_folder, top.name, download=download), top, IMAGES_LIMITS)
-    if not all(_list_path(top, split) for split in ("train", "test")):
+    if not all(_list_path(top, split) for split in SPLITS):
         unpack(fetch(DOGS_LISTS, data_folder, top.name, download=download), top, LISTS_LIMITS)
     if find_folder(data_folder) is None:
         raise InputError(f"{top}: expected Images, train_list.mat and test_list.mat (or .txt), found not all of them.")
     return top
 
 
-def _list_path(folder: Path, split: str) -> Path | None:
+def _list_path(folder: Path, split: PublishedSplit) -> Path | None:
     paths = (folder / f"{split}_list{suffix}" for suffix in (".mat", ".txt"))
     return next((path for path in paths if path.is_file()), None)
 
 
 def read_folder(folder: Path) -> DogsFolder:
     """Read both lists; InputError for a row that is no `folder/image` or that names an image twice."""
-    paths = {split: _list_path(folder, split) for split in ("train", "test")}
-    names = {split: read_list(path) for split, path in paths.items() if path is not None}
+    lists: dict[PublishedSplit, tuple[Entry, ...]] = {}
     seen: dict[str, str] = {}
-    for split, listed in names.items():
-        for row, name in enumerate(listed, 1):
-            where = f"{paths[split]}, row {row:,}"
+    for split in SPLITS:
+        path = _list_path(folder, split)
+        if path is None:
+            continue
+        entries = []
+        for row, name in enumerate(read_list(path), 1):
+            where = f"{path}, row {row:,}"
             if len(PurePosixPath(name).parts) != 2 or ".." in PurePosixPath(name).parts or name.startswith("/"):
                 raise InputError(f"{where}: expected folder/image, found {name[:80]!r}.")
             if name in seen:
                 raise InputError(f"{where}: expected each image once, found {name} again after {seen[name]}.")
             seen[name] = where
-    breeds = sorted({name.split("/")[0] for listed in names.values() for name in listed})
-    places = {breed: label for label, breed in enumerate(breeds)}
-    lists = {}
-    for split, listed in names.items():
-        path = paths[split]
-        assert path is not None
-        labels = tuple(places[name.split("/")[0]] for name in listed)
-        lists[split] = ImageList(path, tuple(listed), tuple(range(1, len(listed) + 1)), labels)
-    return DogsFolder(folder, tuple(_breed_name(breed) for breed in breeds), lists)
+            entries.append(Entry(folder / "Images" / name, name.split("/")[0], split, where))
+        lists[split] = tuple(entries)
+    return DogsFolder(folder, tuple(sorted({name.split("/")[0] for name in seen})), lists)
 
 
 def _breed_name(folder: str) -> str:
@@ -150,46 +136,43 @@ def read_list(path: Path) -> list[str]:
     return names
 
 
-def load_split(split: str, dogs: DogsFolder, side: int, grey: bool, limit_classes: int | None) -> SequenceData:
+def load_split(
+    split: PublishedSplit, dogs: DogsFolder, side: int, grey: bool, limit_classes: int | None
+) -> SequenceData:
     """One split as (N, side * side, 3 or 1) uint8 mapped from the cache, which is made first if need be."""
-    images = dogs.lists[split].of_classes(limit_classes)
+    breeds = dogs.breeds[:limit_classes]
+    entries = [entry for entry in dogs.lists[split] if entry.label in breeds]
+    labels = dogs.labels(entries)
     channels = 1 if grey else 3
-    path = dogs.path / CACHE_FOLDER / _cache_name(split, dogs.path, images, side, grey)
-    shape = (len(images.files), side, side, channels)
+    shape = (len(entries), side, side, channels)
+    kind = f"{side}x{side}-{'grey' if grey else 'rgb'}-{split}-{len(set(labels))}-classes"
+    path = dogs.path / CACHE_FOLDER / f"{kind}-{_digest(dogs.path, entries, labels)[:16]}.npy"
     if not path.is_file():
-        _make_cache(path, dogs.path, images, shape)
-    array = _open_cache(path, shape).reshape(len(images.files), side * side, channels)
+        _make_cache(path, entries, shape)
     return SequenceData(
         name="stanford-dogs",
         spec=InputSpec("pixels", size=channels),
-        inputs=torch.from_numpy(array),
-        labels=torch.tensor(images.labels, dtype=torch.int64),
+        inputs=torch.from_numpy(_open_cache(path, shape).reshape(len(entries), side * side, channels)),
+        labels=torch.tensor(labels, dtype=torch.int64),
         classes=dogs.classes[:limit_classes],
         note=with_note(f"{side}x{side}, squashed to a square", None, grey),
         image_shape=(side, side),
     )
 
 
-def _cache_name(split: str, folder: Path, images: ImageList, side: int, grey: bool) -> str:
-    """Another name wherever the images may come out otherwise: the digest is over names and sizes of the files."""
+def _digest(folder: Path, entries: Sequence[Entry], labels: Sequence[int]) -> str:
+    """Another one wherever the images may come out otherwise: over names, sizes and labels of the files."""
     digest = hashlib.sha256()
-    for (path, where), label in zip(image_paths(folder, images), images.labels, strict=True):
+    for entry, label in zip(entries, labels, strict=True):
         try:
-            size = path.stat().st_size
+            size = entry.path.stat().st_size
         except OSError as error:
-            raise InputError(f"{where}: expected the image {path}, found none.") from error
-        digest.update(f"{path.relative_to(folder)}\0{size}\0{label}\n".encode())
-    classes = len(set(images.labels))
-    return f"{side}x{side}-{'grey' if grey else 'rgb'}-{split}-{classes}-classes-{digest.hexdigest()[:16]}.npy"
+            raise InputError(f"{entry.where}: expected the image {entry.path}, found none.") from error
+        digest.update(f"{entry.path.relative_to(folder)}\0{size}\0{label}\n".encode())
+    return digest.hexdigest()
 
 
-def image_paths(folder: Path, images: ImageList) -> Iterator[tuple[Path, str]]:
-    """The path of each image, and the list's file and row for messages."""
-    for name, row in zip(images.files, images.rows, strict=True):
-        yield folder / "Images" / name, f"{images.source}, row {row:,}"
-
-
-def _make_cache(path: Path, folder: Path, images: ImageList, shape: tuple[int, ...]) -> None:
+def _make_cache(path: Path, entries: Sequence[Entry], shape: tuple[int, ...]) -> None:
     """Decode into a part file and rename it whole; another process at the same waits and takes what it finds."""
     try:
         path.parent.mkdir(exist_ok=True)
@@ -198,7 +181,7 @@ def _make_cache(path: Path, folder: Path, images: ImageList, shape: tuple[int, .
                 return
             logger.info("Decoding %s images to %s, once, into %s", f"{shape[0]:,}", path.name, path.parent)
             try:
-                _decode_all(part, folder, images, shape)
+                _decode_all(part, entries, shape)
             except BaseException:
                 part.unlink()
                 raise
@@ -209,12 +192,12 @@ def _make_cache(path: Path, folder: Path, images: ImageList, shape: tuple[int, .
         )
 
 
-def _decode_all(part: Path, folder: Path, images: ImageList, shape: tuple[int, ...]) -> None:
+def _decode_all(part: Path, entries: Sequence[Entry], shape: tuple[int, ...]) -> None:
     array: Any = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
-    for index, (image, where) in enumerate(image_paths(folder, images)):
+    for index, entry in enumerate(entries):
         if index and index % TOLD_EVERY == 0:
             logger.info("%s of %s decoded", f"{index:,}", f"{shape[0]:,}")
-        array[index] = decode(image, where, shape[1], grey=shape[3] == 1)
+        array[index] = decode(entry.path, entry.where, shape[1], grey=shape[3] == 1)
     array.flush()
     del array
     with part.open("rb+") as stream:
@@ -252,18 +235,19 @@ def verify(preset: Preset, folder: Path) -> list[FileCheck]:
         return [FileCheck(preset.name, found, "damaged", str(error))]
     checks = []
     for split, expected in zip(SPLITS, (preset.train, preset.test), strict=True):
-        images = read.lists[split]
-        broken = []
-        for path, where in image_paths(found, images):
+        entries, source = read.lists[split], _list_path(found, split)
+        assert source is not None
+        labels, broken = read.labels(entries), []
+        for entry in entries:
             try:
-                decode(path, where, None)
+                decode(entry.path, entry.where, None)
             except InputError as error:
                 broken.append(str(error))
-        name, number = images.source.name, len(read.classes)
+        number = len(read.breeds)
         if broken:
             told = f"{len(broken):,} images missing or broken, first {broken[0]}"
-            per_class = count_labels(images.labels, number)
-            checks.append(FileCheck(name, images.source, "damaged", told, count=len(images.files), per_class=per_class))
+            per_class = count_labels(labels, number)
+            checks.append(FileCheck(source.name, source, "damaged", told, count=len(labels), per_class=per_class))
         else:
-            checks.append(counted(name, images.source, images.labels, number, expected, "every image can be read"))
+            checks.append(counted(source.name, source, labels, number, expected, "every image can be read"))
     return checks

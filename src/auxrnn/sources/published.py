@@ -72,7 +72,7 @@ def _read_images(
         read = dogs.read_folder(dogs.provide(folder, download=download))
         side = options.image_size or dogs.SIDE
         data = dogs.load_split(split, read, side, options.grey, options.limit_classes)
-        return data, len(read.lists[split].files)
+        return data, len(read.lists[split])
     if name == "digits":
         data = pixels.load_digits(split)
     elif name == "cifar10":
