@@ -1,8 +1,11 @@
 """Targets come back from config.json, and what stood there before there were any is a class a sequence."""
 
+from typing import get_args
+
 import pytest
 
 from auxrnn.errors import InputError
+from auxrnn.reading import TargetKind
 from auxrnn.scores import SCORES
 from auxrnn.targets import KINDS, ClassTarget, as_target, target_of
 
@@ -17,6 +20,10 @@ def test_there_and_back(kind):
     assert target.scores_told[0] == target.score
     assert set(target.scores_told) <= set(SCORES)
     assert target.named(("c", "d")).names == ("c", "d")
+
+
+def test_the_choices_of_the_command_line_are_the_kinds():
+    assert set(get_args(TargetKind)) == {"auto", *KINDS}
 
 
 def test_nothing_said_is_a_class_a_sequence():
