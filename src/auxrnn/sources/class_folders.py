@@ -144,8 +144,8 @@ def _class_entries(classes: Sequence[Folder], split: Split | None) -> tuple[list
         found, other = class_files(one.path)
         ignored += other
         for file in found:
-            own = split_named(file.relative_to(one.path).parts[0]) if within else split
-            entries.append(Entry(file, one.name, own))
+            part = split_named(file.relative_to(one.path).parts[0]) if within else split
+            entries.append(Entry(file, one.name, part))
     return entries, ignored
 
 

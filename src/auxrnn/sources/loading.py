@@ -107,11 +107,11 @@ def verify_files(path: Path, options: ReadingOptions) -> tuple[str, ...]:
     """Read every sequence as a training would, and say what is there; InputError at the first that cannot be used."""
     if is_set(path):
         verify_values(path)
-    own = load_files(path, options)
-    for part in (own.train, own.test):
+    loaded = load_files(path, options)
+    for part in (loaded.train, loaded.test):
         for index in range(len(part)):
             part.inputs[index]
-    return own.findings
+    return loaded.findings
 
 
 def _split(stored: SequenceSet, options: ReadingOptions) -> tuple[Indices, Indices, str]:
