@@ -191,9 +191,12 @@ def join_names(names: Iterable[str]) -> str:
     return ",".join('"' + name.replace('"', '""') + '"' if set(name) & set(',"') else name for name in names)
 
 
-def option_help(name: str) -> str:
-    """What the list above says of an option, in one line, for a command's help."""
-    words = re.search(
-        rf"^        {name}: (.*?)(?=^        \w+: |\Z)", ReadingOptions.__doc__ or "", re.DOTALL | re.MULTILINE
-    )
-    return "" if words is None else " ".join(words[1].split()).replace("%", "%%")
+def option_help(owner: type, name: str) -> str:
+    """What the docstring of a dataclass, or of one that it inherits from, says of a setting; in one line."""
+    for declared in owner.__mro__:
+        words = re.search(
+            rf"^        {name}: (.*?)(?=^        \w+: |\Z)", declared.__doc__ or "", re.DOTALL | re.MULTILINE
+        )
+        if words is not None:
+            return " ".join(words[1].split()).replace("%", "%%")
+    return ""

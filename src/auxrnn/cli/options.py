@@ -115,7 +115,9 @@ def build_parser() -> argparse.ArgumentParser:
     for item in fields(ReadingOptions):
         kind = NUMBERS.get(item.name, str)
         read = number if kind is float else kind
-        reading.add_argument(f"--{item.name}", type=read, default=item.default, help=option_help(item.name))
+        reading.add_argument(
+            f"--{item.name}", type=read, default=item.default, help=option_help(ReadingOptions, item.name)
+        )
 
     doctor = verb("doctor", verbs.doctor, "versions, devices, threads, data folder, missing extras")
     doctor.add_argument("--data_dir", help="folder of the data")
