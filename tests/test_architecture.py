@@ -50,7 +50,8 @@ ROOMS: tuple[tuple[str, ...], ...] = (
     ("batch", "config"),
     ("reading",),
     ("folders",),
-    ("files", "processes", "fingerprint", "lock", "moments", "arrays", "plain_torch", "numbers"),
+    ("files", "processes", "fingerprint", "lock", "moments", "arrays", "plain_torch"),
+    ("numbers",),
     ("errors",),
 )
 

@@ -19,14 +19,13 @@ from typing import Any
 from safetensors import SafetensorError
 
 from auxrnn.errors import InputError, is_text
+from auxrnn.numbers import NUMBER
 
 ASIDE = re.compile(r"\..+\.(\d+)-([0-9a-f]{6})-[0-9a-f]{8}\.part")
 """The names that `aside_of` gives."""
 LARGEST_DESCRIPTION = 2**28  # bytes of a file of settings or results
 LONGEST_NUMBER = 100  # characters
-WHOLE = re.compile(r"[+-]?(?:0|[1-9][0-9]*)$")
-NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?$")
-"""Numbers in a file of settings; 010 is none, for it is 8 to some."""
+PLAIN = r"(?![+-]?0[0-9])"  # 010 is no number in a file of settings, for it is 8 to some
 
 
 Write = Callable[[Path], Any]
@@ -216,6 +215,8 @@ def parse_yaml(text: str) -> Any:
                 kind = str(node.tag).rsplit(":", 1)[-1]
                 raise yaml.YAMLError(f"{str(getattr(node, 'value', ''))[:40]!r}, which is no {kind}") from error
 
-    for kind, form in (("int", WHOLE), ("float", NUMBER)):
-        PlainLoader.add_implicit_resolver(f"tag:yaml.org,2002:{kind}", form, list("+-.0123456789"))
+    for kind, form in (("int", "[+-]?[0-9]+"), ("float", NUMBER)):
+        PlainLoader.add_implicit_resolver(
+            f"tag:yaml.org,2002:{kind}", re.compile(f"{PLAIN}{form}$"), list("+-.0123456789")
+        )
     return yaml.load(text, PlainLoader)  # a SafeLoader with less

@@ -1,4 +1,4 @@
-"""Numbers as files write them: one grammar for tables, streams and labels, that of CSV tools.
+"""Numbers as files write them: one grammar for tables, streams, labels and settings, that of CSV tools.
 
 Python's own `float` and `int` also take underscores (`3_1` is 31 to them) and the digits of every script.
 """
@@ -25,7 +25,10 @@ MISSING_WORDS = frozenset((*_PANDAS, *_WINDOWS, *_EXCEL, "?"))
 
 INFINITE_WORDS = frozenset({"inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"})
 
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+"""The grammar as a regular expression."""
+
+_NUMBER = re.compile(NUMBER)
 _LISTED = re.compile(r"[\s,;|\[\](){}]+")  # what stands between numbers of a list that is a text
 _WHOLE = re.compile(r"(?:\+(?!-)|-(?=0+(?:\.|$)))?(-?[0-9]+)(?:\.0*)?")  # +1 is 1, and -0 is 0
 
