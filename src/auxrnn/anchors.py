@@ -7,14 +7,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor
 
-Placement = Literal["near", "distant"]
-Direction = Literal["past", "future"]
-Anchors = Literal["uniform", "end", "late", "stratified"]
+from auxrnn.config.choices import Anchors, Direction, Placement
 
 
 @dataclass(frozen=True)

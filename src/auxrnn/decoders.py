@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
 
 from auxrnn.batch import InputSpec
+from auxrnn.config.choices import Regulariser, StepTarget, Unfed
 from auxrnn.encoder import StepFeatures, check_cell, make_cell, top_state
-from auxrnn.heads import Regulariser, StepHead, StepTarget
+from auxrnn.heads import StepHead
 from auxrnn.recurrent import State
-
-Unfed = Literal["model", "blank"]
 
 
 class ReconstructionDecoder(nn.Module):

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from auxrnn.batch import InputSpec
+from auxrnn.config.choices import Regulariser, StepTarget
 from auxrnn.losses import pixel_loss, softmax_loss, squared_loss
-
-Regulariser = Literal["dropconnect", "dropout", "none"]
-StepTarget = Literal["softmax", "squared"]
 
 
 class DropConnectLinear(nn.Linear):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from auxrnn.anchors import step_generator
 from auxrnn.batch import SequenceBatch
+from auxrnn.config.choices import ReadoutKind
 from auxrnn.encoder import Encoder, core_sizes
 from auxrnn.errors import InputError
 from auxrnn.objectives import (
@@ -23,7 +24,7 @@ from auxrnn.objectives import (
     objective_losses,
     output_head,
 )
-from auxrnn.readouts import Moments, Readout, ReadoutKind
+from auxrnn.readouts import Moments, Readout
 from auxrnn.recurrent import detach_state
 from auxrnn.targets import Target, as_target
 from auxrnn.truncation import MAX_CHUNK, encode_plans, run_prefix

@@ -7,14 +7,13 @@ steps; `stats-max` adds the greatest output of each unit. Both end in layer norm
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
 
+from auxrnn.config.choices import ReadoutKind
 from auxrnn.totals import Totals
-
-ReadoutKind = Literal["last", "stats", "stats-max"]
 
 LEAST_VARIANCE = 1e-8
 """Smaller variances count as this: the root of a variance has no bounded slope at zero."""

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 
 from auxrnn.batch import InputSpec, SequenceBatch
+from auxrnn.config.choices import PositionKind
 from auxrnn.encoder import StepFeatures
 from auxrnn.errors import InputError
 from auxrnn.heads import FeedForward
 from auxrnn.model import Classifier
 from auxrnn.objectives import Loss
 from auxrnn.targets import Target, as_target
-
-PositionKind = Literal["learned", "sinusoidal"]
 
 
 class Positions(nn.Module):

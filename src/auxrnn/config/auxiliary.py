@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from auxrnn.config.checks import MOST_LAYERS, MOST_NUMBERED, at_least, at_most, check_types, within
+from auxrnn.config.choices import Anchors, Bptt, Direction, Order, Placement, Reach, StepTarget, TruthSchedule, Unfed
 
 AUXILIARY_DEFAULTS: dict[str, Any] = {
     "anchors": "uniform",
@@ -55,17 +56,17 @@ class AuxiliaryConfig:
 
     weight: float = 1.0
     joint: bool | None = None
-    bptt: int | Literal["full"] | None = None
-    anchors: Literal["uniform", "end", "late", "stratified"] | None = None
-    direction: Literal["past", "future"] = "past"
-    placement: Literal["near", "distant"] = "near"
-    order: Literal["forward", "reversed"] = "forward"
-    reach: Literal["segment", "bptt", "shared"] | None = None
-    target: Literal["softmax", "squared"] | None = None
-    unfed: Literal["model", "blank"] = "model"
+    bptt: Bptt | None = None
+    anchors: Anchors | None = None
+    direction: Direction = "past"
+    placement: Placement = "near"
+    order: Order = "forward"
+    reach: Reach | None = None
+    target: StepTarget | None = None
+    unfed: Unfed = "model"
     truth_start: float = 1.0
     truth_end: float = 0.0
-    truth_schedule: Literal["linear", "inverse_sigmoid", "exponential", "constant"] | None = None
+    truth_schedule: TruthSchedule | None = None
     decoder_layers: int | None = None
     prediction_layers: int | None = None
     decoder_hidden_size: int | None = None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Literal
 
 from auxrnn.config.auxiliary import AuxiliaryConfig
 from auxrnn.config.checks import MOST_LAYERS, MOST_NUMBERED, at_least, at_most, check_types, within
+from auxrnn.config.choices import Bptt, Cell, Initialisation, Model, PositionKind, ReadoutKind, Regulariser, StemKind
 from auxrnn.errors import InputError
 
-MODELS: dict[str, tuple[str, ...]] = {
+MODELS: dict[Model, tuple[str, ...]] = {
     "lstm": (),
     "r-lstm": ("reconstruct",),
     "p-lstm": ("predict",),
@@ -49,7 +49,7 @@ class TransformerConfig:
     width: int = 64
     heads: int = 4
     feed_forward: int = 256
-    positions: Literal["learned", "sinusoidal"] = "sinusoidal"
+    positions: PositionKind = "sinusoidal"
     causal: bool = False
     dropout: float = 0.1
 
@@ -106,27 +106,25 @@ class ModelConfig:
         transformer: sizes of a transformer.
     """
 
-    model: Literal["lstm", "r-lstm", "p-lstm", "rp-lstm", "sa-lstm", "lm-lstm", "transformer", "irnn", "urnn"] = (
-        "r-lstm"
-    )
-    bptt: int | Literal["full"] = 300
-    cell: Literal["lstm", "gru", "rnn"] = "lstm"
+    model: Model = "r-lstm"
+    bptt: Bptt = 300
+    cell: Cell = "lstm"
     hidden_size: int = 128
     projection_size: int | None = 128
     num_layers: int = 1
-    stem: Literal["none", "conv", "logmel"] = "none"
+    stem: StemKind = "none"
     stride: int = 1
     sample_rate: int | None = None
     kernel: int = 4
-    readout: Literal["last", "stats", "stats-max"] = "last"
+    readout: ReadoutKind = "last"
     num_windows: int = 5
     top_windows: int = 3
     anchor_labels: float = 0.0
-    initialisation: Literal["tensorflow", "torch", "forget", "chrono", "tensorflow-chrono"] = "tensorflow"
+    initialisation: Initialisation = "tensorflow"
     identity_scale: float = 1.0
     num_anchors: int = 1
     segment_length: int = 600
-    regulariser: Literal["dropconnect", "dropout", "none"] = "dropconnect"
+    regulariser: Regulariser = "dropconnect"
     dropout: float = 0.5
     aux: AuxiliaryConfig = field(default_factory=AuxiliaryConfig)
     transformer: TransformerConfig = field(default_factory=TransformerConfig)
@@ -193,6 +191,6 @@ class ModelConfig:
         return ModelConfig(**{item.name: getattr(self, item.name) for item in fields(ModelConfig)})
 
 
-def steps_or_none(bptt: int | Literal["full"]) -> int | None:
+def steps_or_none(bptt: Bptt) -> int | None:
     """A truncation length as the components take it: None for "full"."""
     return None if bptt == "full" else bptt

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from typing import Any
 
 from auxrnn.config.auxiliary import AuxiliaryConfig
 from auxrnn.config.checks import at_least, check_types
+from auxrnn.config.choices import Recipe
 from auxrnn.config.model import ModelConfig, TransformerConfig
 from auxrnn.config.training import TrainingConfig
 from auxrnn.errors import InputError, did_you_mean, is_text
@@ -41,7 +42,7 @@ class RunConfig(TrainingConfig, ModelConfig):
         reading: how files of one's own are read; `--text NAME` is short for `--reading.text NAME`, and so for all.
     """
 
-    recipe: Literal["paper", "modern"] = "paper"
+    recipe: Recipe = "paper"
     candidates: int | None = None
     budget: str | None = None
     data: str = "digits"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from auxrnn.config.checks import MOST_AT_ONCE, MOST_NUMBERED, at_least, at_most, check_types, within
+from auxrnn.config.choices import Augmentation, Backend, ClassWeights, Keep, MatmulPrecision, Optimizer, RateSchedule
 from auxrnn.errors import InputError
 
 
@@ -56,18 +56,18 @@ class TrainingConfig:
     pretrain_epochs: int = 5
     max_epochs: int = 20
     batch_size: int = 128
-    optimizer: Literal["rmsprop_tf", "rmsprop", "adam", "adamw", "sgd"] = "rmsprop_tf"
+    optimizer: Optimizer = "rmsprop_tf"
     lr: float = 1e-3
-    lr_schedule: Literal["constant", "step", "cosine", "one_cycle"] = "constant"
+    lr_schedule: RateSchedule = "constant"
     lr_warmup: float | None = None
     weight_decay: float | None = None
-    augment: Literal["none", "turn", "noise", "scale"] = "none"
+    augment: Augmentation = "none"
     sort_batches: bool = True
     epoch_passes: int = 1
-    keep: Literal["best", "last"] = "best"
+    keep: Keep = "best"
     gradient_clip: float | None = 1.0
     patience: int | None = None
-    class_weights: Literal["none", "balanced"] = "none"
+    class_weights: ClassWeights = "none"
     validation_fraction: float = 0.1
     seed: int = 0
     accelerator: str = "auto"
@@ -75,8 +75,8 @@ class TrainingConfig:
     num_nodes: int = 1
     strategy: str = "auto"
     precision: str = "32-true"
-    matmul_precision: Literal["highest", "high", "medium"] = "highest"
-    lstm_backend: Literal["auto", "cudnn", "persistent"] = "auto"
+    matmul_precision: MatmulPrecision = "highest"
+    lstm_backend: Backend = "auto"
     num_threads: int | None = 1
     num_workers: int = 0
     checkpoint_steps: int | None = 500

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import torch
 import yaml
@@ -20,6 +20,7 @@ from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
 from auxrnn.card import shown
 from auxrnn.config import OWN_CORE, RunConfig
+from auxrnn.config.choices import Initialisation
 from auxrnn.errors import InputError
 from auxrnn.runs.datasets import load_data
 from auxrnn.runs.folder import FREE, flat_settings
@@ -87,9 +88,6 @@ def tune(
     return suggest(_replayed(study.best_trial), config, train.spec, longest)
 
 
-INITIALISATIONS = ["tensorflow", "torch", "forget", "chrono", "tensorflow-chrono"]
-
-
 def suggest(trial: Any, config: RunConfig, spec: InputSpec, longest: int) -> RunConfig:
     """The configuration of a trial: what is searched for drawn anew, all else as in `config`.
 
@@ -101,7 +99,7 @@ def suggest(trial: Any, config: RunConfig, spec: InputSpec, longest: int) -> Run
     if config.bptt != "full" and config.model != "transformer":
         chosen["bptt"] = _whole(trial, "bptt", 8, min(longest, MOST_STEPS))
     if config.cell != "rnn" and config.model not in OWN_CORE:
-        chosen["initialisation"] = trial.suggest_categorical("initialisation", INITIALISATIONS)
+        chosen["initialisation"] = trial.suggest_categorical("initialisation", get_args(Initialisation))
     if config.auxiliaries:
         chosen["num_anchors"] = _whole(trial, "num_anchors", 1, MOST_ANCHORS)
         longest = max(longest, config.shortest_segment)

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import get_args
 
 import torch
 
+from auxrnn.config.choices import Backend
 from auxrnn.errors import InputError, did_you_mean
-
-BACKENDS = ("auto", "cudnn", "persistent")
 
 LARGEST_HIDDEN = {"fp16": 128, "bf16": 128, "tf32": 64, "fp32": 64}
 """Operands of the recurrent product, and the largest hidden size whose weights in them fit one multiprocessor."""
@@ -82,7 +82,10 @@ def choose_backend(
 
 def check_names(backend: str, operands: str) -> None:
     """InputError for a backend or operands of another name."""
-    for what, name, choices in (("a backend", backend, BACKENDS), ("operands", operands, tuple(LARGEST_HIDDEN))):
+    for what, name, choices in (
+        ("a backend", backend, get_args(Backend)),
+        ("operands", operands, tuple(LARGEST_HIDDEN)),
+    ):
         if name not in choices:
             near = did_you_mean(str(name), choices)
             raise InputError(f"Expected {what} of {', '.join(choices)}, got {name!r}.{near}")

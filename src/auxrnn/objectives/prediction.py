@@ -7,8 +7,9 @@ from typing import Any, get_args
 import torch
 from torch import Tensor, nn
 
-from auxrnn.anchors import Anchors, prediction_segments
+from auxrnn.anchors import prediction_segments
 from auxrnn.batch import InputSpec, SequenceBatch
+from auxrnn.config.choices import Anchors
 from auxrnn.decoders import PredictionDecoder
 from auxrnn.encoder import core_sizes
 from auxrnn.losses import Loss

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 
-from auxrnn.anchors import Anchors, Direction, Placement, Segments, reconstruction_segments
+from auxrnn.anchors import Segments, reconstruction_segments
 from auxrnn.batch import InputSpec, SequenceBatch
+from auxrnn.config.choices import Anchors, Direction, Order, Placement, Reach
 from auxrnn.decoders import ReconstructionDecoder
 from auxrnn.encoder import core_sizes
 from auxrnn.losses import Loss
@@ -16,9 +17,6 @@ from auxrnn.objectives.base import Draw, Objective, checked_bptt, spec_and_examp
 from auxrnn.objectives.tokens import cell_of, no_tokens, steps_at, token_loss
 from auxrnn.recurrent import Core
 from auxrnn.truncation import WindowPlan, Windows, encode_plans
-
-Order = Literal["forward", "reversed"]
-Reach = Literal["segment", "bptt", "shared"]
 
 
 class Reconstruction(Objective):

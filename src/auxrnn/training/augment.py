@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor
 
 from auxrnn.batch import SequenceBatch
+from auxrnn.config.choices import Augmentation
 from auxrnn.errors import InputError
 from auxrnn.sources.dataset import SequenceData
-
-Augmentation = Literal["none", "turn", "noise", "scale"]
 
 NOISE = 0.3
 """Standard deviation of the noise, in standard deviations of a channel."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 from auxrnn.config import ModelConfig, TrainingConfig
-
-TruthSchedule = Literal["linear", "inverse_sigmoid", "exponential", "constant"]
+from auxrnn.config.choices import TruthSchedule
 
 
 @dataclass(frozen=True)
