@@ -15,6 +15,9 @@ from auxrnn.experiments.scales import SCALES
 from auxrnn.reading import NUMBERS, ReadingOptions, option_help
 from auxrnn.sources.presets import PRESETS
 
+AddVerb = Callable[[str, Callable[[argparse.Namespace], int], str], argparse.ArgumentParser]
+"""(name, what it does, help) -> the parser of the verb."""
+
 
 def build_parser() -> argparse.ArgumentParser:
     about = "Recurrent networks on sequences too long to back-propagate through."
@@ -27,6 +30,16 @@ def build_parser() -> argparse.ArgumentParser:
         made.set_defaults(verb=function, parser=made)
         return made
 
+    _add_training(verb)
+    _add_use(verb)
+    _add_experiments(verb)
+    _add_data(verb)
+    doctor = verb("doctor", verbs.doctor, "versions, devices, threads, data folder, missing extras")
+    doctor.add_argument("--data_dir", help="folder of the data")
+    return parser
+
+
+def _add_training(verb: AddVerb) -> None:
     demo = verb("demo", verbs.demo, "learn a long made task, with and without auxiliary losses; measure memory; stream")
     demo.add_argument("--seeds", type=positive, default=1, help="runs of each model (default: 1)")
     demo.add_argument("--out", default="runs/demo", help="where data, runs and pictures go (default: runs/demo)")
@@ -47,6 +60,8 @@ def build_parser() -> argparse.ArgumentParser:
         "what costs a second on the same data: the scores that a trained network must beat",
     )
 
+
+def _add_use(verb: AddVerb) -> None:
     evaluate = verb("evaluate", verbs.evaluate, "scores of a trained model on a test set, as its target has them")
     evaluate.add_argument("run", help="a run folder or a model folder")
     evaluate.add_argument("--data", help="a data set, a file or a folder; the model's own when left out")
@@ -79,6 +94,8 @@ def build_parser() -> argparse.ArgumentParser:
     export.add_argument("--format", choices=("onnx",), default="onnx", help="default: onnx (extra: export)")
     export.add_argument("--out", help="folder of the files (default: RUN/onnx)")
 
+
+def _add_experiments(verb: AddVerb) -> None:
     reproduce = verb("reproduce", verbs.reproduce, "make a table or figure of the paper: its runs, then its page")
     reproduce.add_argument("experiment", choices=tuple(EXPERIMENTS), help="which table or figure")
     reproduce.add_argument("--scale", choices=tuple(SCALES), default="laptop", help="default: laptop")
@@ -101,6 +118,8 @@ def build_parser() -> argparse.ArgumentParser:
     report.add_argument("--out", help="the page (default: report.html in the run's folder; of several, in this folder)")
     report.add_argument("--data_dir", help="folder of the data")
 
+
+def _add_data(verb: AddVerb) -> None:
     data = verb("data", verbs.data, "list, fetch, verify and show data sets; import files of your own")
     data.add_argument("action", choices=("list", "fetch", "verify", "show", "import"))
     data.add_argument("name", nargs="?", help=f"one of {', '.join(PRESETS)}; verify, show, import: files of your own")
@@ -118,10 +137,6 @@ def build_parser() -> argparse.ArgumentParser:
         reading.add_argument(
             f"--{item.name}", type=read, default=item.default, help=option_help(ReadingOptions, item.name)
         )
-
-    doctor = verb("doctor", verbs.doctor, "versions, devices, threads, data folder, missing extras")
-    doctor.add_argument("--data_dir", help="folder of the data")
-    return parser
 
 
 def _version() -> Any:
