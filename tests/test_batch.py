@@ -6,9 +6,6 @@ from auxrnn.batch import InputSpec, SequenceBatch, as_batch
 
 
 def test_spec_says_what_a_step_is() -> None:
-    assert InputSpec("pixels", 3).step_dims == 1
-    assert InputSpec("values", 3).step_dims == 1
-    assert InputSpec("characters", 90).step_dims == 0
     spec = InputSpec("pixels", 3, levels=17)
     assert InputSpec(**spec.to_dict()) == spec
 

@@ -43,11 +43,6 @@ class InputSpec:
         if self.group < 1 or (self.group > 1 and self.kind != "characters"):
             raise InputError(f"Expected a group of 1, of characters of at least 1, got {self.group} {self.kind}.")
 
-    @property
-    def step_dims(self) -> int:
-        """Dimensions of one step: 1 for channels or a group of characters, 0 for a single one."""
-        return 0 if self.kind == "characters" and self.group == 1 else 1
-
     def of_tokens(self, stride: int) -> InputSpec:
         """What `stride` raw steps are when they are one step."""
         if self.kind == "characters":

@@ -9,9 +9,9 @@ from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
 from auxrnn.config import AuxiliaryConfig, ModelConfig
 from auxrnn.decoders import ReconstructionDecoder
-from auxrnn.experiments.memory import remembered_images
 from auxrnn.objectives import Reconstruction
 from auxrnn.sources.dataset import SequenceData
+from remembered import remembered_images
 
 GREY = InputSpec("pixels", 1, levels=7)
 COLOUR = InputSpec("pixels", 3, levels=7)

@@ -8,10 +8,10 @@ from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
 from auxrnn.config import AuxiliaryConfig, ModelConfig
 from auxrnn.experiments import probes
-from auxrnn.experiments.memory import remembered_images
 from auxrnn.experiments.probes import confusion, evaluating, gradient_norms, memory_probe
 from auxrnn.recurrent import map_state, state_tensors
 from auxrnn.sources.dataset import SequenceData
+from remembered import remembered_images
 
 GREY = InputSpec("pixels", 1, levels=7)
 

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from auxrnn.anchors import Segments
 from auxrnn.batch import SequenceBatch
-from auxrnn.experiments.memory import as_images
 from auxrnn.inference import evaluating
 from auxrnn.model import SequenceClassifier
 from auxrnn.objectives import Reconstruction, Supervised
@@ -231,3 +230,16 @@ def _states_before_steps(core: Core, chunk: Tensor, state: State) -> list[tuple[
         found.append((step, state))
         _, state = core(step, state)
     return found
+
+
+def as_images(steps: torch.Tensor, data: SequenceData) -> npt.NDArray[Any]:
+    """Images (N, rows, columns) or with channels last from their steps (N, T, C), or their tokens' own steps
+    (N, tokens, stride * C); a tail is left out.
+    """
+    assert data.image_shape is not None
+    rows, columns = data.image_shape
+    flat = steps.reshape(len(steps), -1, data.spec.size)[:, : rows * columns].numpy()
+    if data.pixel_order is not None:
+        flat = flat[:, np.argsort(data.pixel_order.numpy())]
+    images = flat.reshape(len(flat), rows, columns, -1)
+    return images[..., 0] if images.shape[-1] == 1 else images

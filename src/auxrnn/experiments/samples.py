@@ -14,7 +14,7 @@ import numpy.typing as npt
 import torch
 
 from auxrnn.errors import InputError, printable
-from auxrnn.experiments.memory import as_images
+from auxrnn.experiments.probes import as_images
 from auxrnn.files import check_outside
 from auxrnn.reading import ReadingOptions
 from auxrnn.report.sheets import sheet_of_images, sheet_of_lines, sheet_of_texts
