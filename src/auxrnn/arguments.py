@@ -15,7 +15,6 @@ from auxrnn.config import GROUPS, MODELS, RunConfig, recipe_settings
 from auxrnn.config.checks import checked_setting
 from auxrnn.errors import InputError, did_you_mean
 from auxrnn.files import parse_yaml, read_description
-from auxrnn.grids.records import find_record
 from auxrnn.reading import ReadingOptions, option_help
 from auxrnn.sources.presets import path_of
 
@@ -151,6 +150,8 @@ def _completed(said: dict[str, Any]) -> RunConfig:
 def _read_file(place: str) -> dict[str, Any]:
     """The settings in a YAML file, or of a recorded run, by their whole names."""
     if "#" in place and not Path(place).exists():
+        from auxrnn.grids.records import find_record  # brings torch with it
+
         content: Any = find_record(place).config.to_dict()
     else:
         content = _parsed(Path(place))
