@@ -17,7 +17,13 @@ from auxrnn.config.choices import Anchors, Direction, Placement
 
 @dataclass(frozen=True)
 class Segments:
-    """Anchors and the segments they are trained on, all (B, n) int64: the segment is `[start, start + length)`."""
+    """Anchors, and the segments `[start, start + length)` that they are trained on.
+
+    Attributes
+    ----------
+    anchor, start, length : Tensor
+        (B, n) int64. Anchor a means "after a steps": its state has read the steps 0..a-1.
+    """
 
     anchor: Tensor
     start: Tensor
@@ -29,7 +35,18 @@ class Segments:
 
 
 def step_generator(*key: int) -> torch.Generator:
-    """A generator that is a function of its key alone, for example (seed, phase, step, rank)."""
+    """Make a generator that is a function of its key alone.
+
+    Parameters
+    ----------
+    *key : int
+        For example (seed, phase, step, rank).
+
+    Returns
+    -------
+    torch.Generator
+        On the CPU.
+    """
     digest = hashlib.blake2b(repr(tuple(map(int, key))).encode(), digest_size=8).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
 
@@ -44,12 +61,42 @@ def reconstruction_segments(
     direction: Direction = "past",
     anchors: Anchors = "uniform",
 ) -> Segments:
-    """Segments that lie wholly before their anchor, or wholly behind it, for sequences of `lengths` (B,).
+    """Draw anchors, each with a segment wholly before or wholly behind it.
 
-    "past": the anchor lies in `l..T`, and a segment longer than its sequence is shortened to it. "future": in
-    `1..T-l`, for a state that has read nothing holds nothing, and a segment is shortened to T - 1. "near": the segment
-    touches its anchor; "distant": its start is uniform over all that fits on its side. anchors: how they are spread
-    over the positions that fit, see `_anchors`. The paper is silent on the distribution of both.
+    Parameters
+    ----------
+    lengths : Tensor
+        Steps of each sequence, (B,) integers, at least 1.
+    num_anchors : int
+        Anchors of each sequence (n), at least 1.
+    segment_length : int
+        Steps of a segment (l), at least 1. A segment that does not fit is shortened to T steps ("past") or T - 1
+        ("future").
+    generator : torch.Generator
+        On the CPU.
+    placement : {"near", "distant"}
+        The segment touches its anchor, or starts anywhere that fits on its side, each place as likely.
+    direction : {"past", "future"}
+        The segment lies before its anchor, which is in `l..T`, or behind it, with the anchor in `1..T-l`: a state that
+        has read nothing holds nothing.
+    anchors : {"uniform", "end", "late", "stratified"}
+        How anchors spread over the positions that fit: evenly; all at the last; with a density that rises linearly from
+        0, so that three in four lie in the later half; or one in each of n equal stretches.
+
+    Returns
+    -------
+    Segments
+        All (B, n).
+
+    Raises
+    ------
+    ValueError
+        For values outside these ranges or names.
+
+    References
+    ----------
+    Trinh, Dai, Luong & Le (2018), section 3. The paper is silent on the distribution of anchors and segments; we chose
+    uniform anchors and segments that touch them.
     """
     _check(lengths, num_anchors, segment_length)
     for name, value, allowed in (("placement", placement, Placement), ("direction", direction, Direction)):
@@ -75,10 +122,29 @@ def prediction_segments(
     *,
     anchors: Anchors = "uniform",
 ) -> Segments:
-    """Segments that begin at their anchor, with one more step behind them to predict, for sequences of `lengths` (B,).
+    """Draw anchors, each with a segment that begins there and has one more step behind it to predict.
 
-    The anchor lies in `0..T-1-l`; a segment that does not fit is shortened to T - 1 (which is 0, nothing to predict, in
-    a sequence of one step). anchors: how they are spread over the positions that fit, see `_anchors`.
+    The anchor lies in `0..T-1-l`. A segment that does not fit is shortened to T - 1 steps, which is 0, nothing to
+    predict, in a sequence of one step.
+
+    Parameters
+    ----------
+    lengths, num_anchors, segment_length, generator, anchors
+        As for `reconstruction_segments`.
+
+    Returns
+    -------
+    Segments
+        All (B, n); start equals anchor.
+
+    Raises
+    ------
+    ValueError
+        For values outside these ranges or names.
+
+    References
+    ----------
+    Trinh, Dai, Luong & Le (2018), section 3. The paper is silent on the distribution of anchors; we chose uniform.
     """
     _check(lengths, num_anchors, segment_length)
     length = (lengths - 1).clamp(max=segment_length).unsqueeze(1).expand(-1, num_anchors)  # (B, n)
@@ -87,11 +153,7 @@ def prediction_segments(
 
 
 def _anchors(bound: Tensor, generator: torch.Generator, anchors: Anchors) -> Tensor:
-    """n integers in 0..bound-1 for each sequence, bound (B, n).
-
-    "uniform": evenly. "end": the last. "late": with a density that rises linearly from 0, so that three in four lie in
-    the later half. "stratified": the i-th evenly within the i-th of n equal stretches.
-    """
+    """Draw n integers in 0..bound-1 for each sequence, bound (B, n); see `reconstruction_segments`."""
     if anchors not in get_args(Anchors):
         raise ValueError(f"Expected anchors of {', '.join(get_args(Anchors))}, got {anchors!r}.")
     if anchors == "end":

@@ -24,8 +24,21 @@ MOST_CHANNELS = 2**24  # or characters: beyond any memory
 class InputSpec:
     """What one step of a sequence is.
 
-    kind: "pixels" (uint8 levels `0..levels-1`, `size` channels), "values" (floats, `size` channels) or "characters"
-    (integers `0..size-1`, `size` is the vocabulary; `group` of them in one step).
+    Parameters
+    ----------
+    kind : {"pixels", "values", "characters"}
+        uint8 levels `0..levels-1`; floats; or integers `0..size-1`.
+    size : int
+        Channels of a step, or the size of the vocabulary; 1 to 2**24.
+    levels : int
+        Levels of a pixel, 2 to 256.
+    group : int
+        Characters in one step, at least 1; 1 for pixels and values.
+
+    Raises
+    ------
+    InputError
+        For a value outside these ranges.
     """
 
     kind: InputKind
@@ -44,7 +57,7 @@ class InputSpec:
             raise InputError(f"Expected a group of 1, of characters of at least 1, got {self.group} {self.kind}.")
 
     def of_tokens(self, stride: int) -> InputSpec:
-        """What `stride` raw steps are when they are one step."""
+        """Describe `stride` raw steps as one step."""
         if self.kind == "characters":
             return replace(self, group=stride)
         return replace(self, size=self.size * stride)
@@ -55,15 +68,29 @@ class InputSpec:
 
 @dataclass(frozen=True)
 class SequenceBatch:
-    """Sequences padded to a common length.
+    """A batch of sequences, padded to a common length.
 
-    inputs: (B, T, C) uint8 pixels or float values, or (B, T) int64 characters; what lies past a sequence's own length
-    never changes a value or a gradient. lengths: (B,) int64 in 1..T, on the CPU. labels: as the target has them, (B,)
-    or (B, size), or (B, T) where every step has one; or None. weights: of each label in the supervised loss, (B,) or
-    (B, T), all 1 where None. Lists and arrays of numbers become tensors.
+    Lists and arrays of numbers become tensors. What lies past a sequence's own length never changes a value or a
+    gradient.
 
-    Cut into tokens (`stems`), T counts tokens, inputs have what a token sees in one more dimension, and `own` (B, T,
-    ...) holds the raw steps that are each token's own.
+    Parameters
+    ----------
+    inputs : Tensor
+        (B, T, C) uint8 pixels or float values, or (B, T) int64 characters.
+    lengths : Tensor
+        Steps of each sequence, (B,) int64 in 1..T, on the CPU.
+    labels : Tensor, optional
+        As the target has them: (B,), (B, size), or (B, T) where every step has a label.
+    weights : Tensor, optional
+        Weight of each label in the supervised loss, (B,) or (B, T); all 1 where None.
+    own : Tensor, optional
+        The raw steps that are each token's own, (B, T, ...), in a batch that was cut into tokens (see `stems`). There T
+        counts tokens, and inputs have one more dimension: the raw steps that a token sees.
+
+    Raises
+    ------
+    ValueError
+        For shapes or types that do not fit each other.
     """
 
     inputs: Tensor
@@ -95,7 +122,7 @@ class SequenceBatch:
 
     @property
     def steps(self) -> Tensor:
-        """What auxiliary losses reproduce of each step, (B, T, ...): the inputs, of tokens their own raw steps."""
+        """The raw steps that auxiliary losses reproduce, (B, T, ...): the inputs, or of tokens their own raw steps."""
         return self.inputs if self.own is None else self.own
 
     def of(self, sequences: slice) -> SequenceBatch:
@@ -106,7 +133,7 @@ class SequenceBatch:
         return SequenceBatch(self.inputs[sequences], self.lengths[sequences], labels, weights, own)
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> SequenceBatch:
-        """Inputs in their compact type and labels on `device`; lengths stay on the CPU, where windows are planned."""
+        """Move inputs and labels to `device`; lengths stay on the CPU, where windows are planned."""
         labels, weights, own = (
             None if part is None else part.to(device, non_blocking=non_blocking)
             for part in (self.labels, self.weights, self.own)
@@ -125,7 +152,7 @@ def as_tensor(name: str, value: Any) -> Any:
 
 
 def as_batch(inputs: Tensor | SequenceBatch, lengths: Tensor | None = None) -> SequenceBatch:
-    """A batch of inputs (B, T, ...); without `lengths` every sequence has all T steps."""
+    """Make a batch of inputs (B, T, ...); without `lengths` every sequence has all T steps."""
     if isinstance(inputs, SequenceBatch):
         return inputs
     steps: Tensor = as_tensor("inputs", inputs)

@@ -15,18 +15,38 @@ from auxrnn.recurrent import State
 
 
 class ReconstructionDecoder(nn.Module):
-    """Reproduces a segment from the state at an anchor (Trinh et al. 2018, figure 1 and section 3).
+    """A recurrent net that reproduces a segment from the state at an anchor.
 
-    A recurrent net of 1 or more layers (the paper: 2). The bottom layer starts from the state at the anchor (its top
-    layer where it has several), through a learned linear map where sizes or kinds differ; upper layers start from
-    zeros. The first step of the segment is given and the decoder outputs the second; later inputs are fed or not.
+    The bottom layer starts from the state at the anchor (its top layer where it has several), through a learned linear
+    map where sizes or kinds differ; upper layers start from zeros. The first step of the segment is given, and the
+    decoder outputs the second. Later inputs are the true steps or withheld, as scheduled sampling decides.
 
-    state_sizes: sizes of the anchor state's tensors, as `encoder.core_sizes` gives them. unfed: what stands where the
-    true input is withheld: "model", the decoder's own most likely step, or "blank", nothing (zeros, and a flag among
-    the inputs that tells them from a true zero). The paper says "optionally fed"; which is meant is unknown.
+    Parameters
+    ----------
+    spec : InputSpec
+        What a raw step is.
+    state_sizes : list of int
+        Sizes of the anchor state's tensors, as `encoder.core_sizes` gives them.
+    cell : {"lstm", "gru", "rnn"}
+        Cell of the decoder.
+    hidden_size, num_layers : int
+        Units and layers of the decoder, at least 1.
+    unfed : {"model", "blank"}
+        What stands where the true input is withheld: the decoder's own most likely step, or zeros, with a flag among
+        the inputs that tells them from a true zero.
+    target, regulariser, rate
+        As for `StepHead`.
 
-    "model" is the two-pass parallel form of scheduled sampling (Mihaylova & Martins 2019): a first pass over the true
-    inputs, without gradient, gives the steps that stand in for withheld ones in the second.
+    Raises
+    ------
+    ValueError
+        For values outside these ranges or names.
+
+    References
+    ----------
+    Trinh, Dai, Luong & Le (2018), figure 1 and section 3: two layers. The paper says "optionally fed"; we chose
+    "model", the two-pass parallel form of scheduled sampling of Mihaylova & Martins (2019): a first pass over the true
+    inputs, without gradient, gives the steps that replace withheld ones in the second.
     """
 
     def __init__(
@@ -64,11 +84,25 @@ class ReconstructionDecoder(nn.Module):
         *,
         chances: Tensor | None = None,
     ) -> Tensor:
-        """What the decoder says of the steps 1..l-1 of each segment.
+        """Give the decoder's outputs for the steps 1..l-1 of each segment.
 
-        segment: raw steps (R, l, ...), l >= 2. anchor_state: R rows. truth_share: the share of inputs after the first
-        that are fed as they are, in [0, 1]. chances: uniform numbers (R, l - 1) that decide which, where they were
-        drawn beforehand. Returns the head's outputs, (R, l - 1, ...).
+        Parameters
+        ----------
+        segment : Tensor
+            Raw steps (R, l, ...), l at least 2.
+        anchor_state : State
+            The state at each anchor, R rows.
+        truth_share : float
+            Share of inputs after the first that are fed as they are, in [0, 1].
+        generator : torch.Generator, optional
+            On the CPU; torch's global generator where None.
+        chances : Tensor, optional
+            Uniform numbers (R, l - 1) that decide which inputs are fed, where they were drawn beforehand.
+
+        Returns
+        -------
+        Tensor
+            The head's outputs, (R, l - 1, ...).
         """
         state = self.start_state(anchor_state)
         given = segment[:, :-1]  # (R, l - 1, ...)
@@ -86,9 +120,9 @@ class ReconstructionDecoder(nn.Module):
 
     @torch.no_grad()
     def _own_steps(self, given: Tensor, withheld: Tensor, state: State) -> Tensor:
-        """The inputs (R, l - 1, ...) with the decoder's own most likely step where they are `withheld` (R, l - 1).
+        """Replace `withheld` (R, l - 1) inputs (R, l - 1, ...) by the decoder's own most likely steps.
 
-        The head says those steps alone, and the core runs no farther than to the last of them.
+        The head runs on those steps alone, and the core no farther than to the last of them.
         """
         row, step = withheld.cpu().nonzero(as_tuple=True)  # found on the CPU, so that a GPU never waits
         hidden = self.core(self.features(given[:, : int(step.max())]), state)[0]  # what step s - 1 says stands at s
@@ -100,9 +134,21 @@ class ReconstructionDecoder(nn.Module):
 
     @torch.no_grad()
     def generate(self, first: Tensor, anchor_state: State, steps: int) -> Tensor:
-        """The segment as remembered: after its first step (R, 1, ...), `steps` more, one by one -> (R, steps, ...).
+        """Reproduce a segment step by step, given its first step alone.
 
-        No other true input is fed: after the first step stands what `unfed` says.
+        Parameters
+        ----------
+        first : Tensor
+            The first step of each segment, (R, 1, ...). Every later input is what `unfed` says.
+        anchor_state : State
+            The state at each anchor, R rows.
+        steps : int
+            How many steps follow.
+
+        Returns
+        -------
+        Tensor
+            (R, steps, ...).
         """
         state, given, said = self.start_state(anchor_state), first, []
         for index in range(steps):
@@ -121,7 +167,7 @@ class ReconstructionDecoder(nn.Module):
         return torch.cat([features * flag, flag], dim=-1)
 
     def start_state(self, anchor_state: State) -> State:
-        """The decoder's first state: the anchor's at the bottom, zeros above."""
+        """Give the decoder's first state: the anchor's at the bottom, zeros above."""
         parts = top_state(anchor_state)  # each (R, F)
         if self.state_map is not None:
             parts = list(self.state_map(torch.cat(parts, dim=1)).split(self.core.hidden_size, dim=1))
@@ -131,11 +177,35 @@ class ReconstructionDecoder(nn.Module):
 
 
 class PredictionDecoder(nn.Module):
-    """A recurrent net stacked on the main network's outputs that predicts the next step (Trinh et al. 2018, figure 1).
+    """A recurrent net on the main network's outputs that predicts the next step.
 
-    It starts from zeros at the anchor; the main network below it carries the anchor's state. The paper is silent on its
-    layers: one by default. With none the head reads the outputs themselves, which makes the main network a language
-    model (Dai & Le 2015).
+    It starts from zeros at the anchor; the main network below it carries the anchor's state.
+
+    Parameters
+    ----------
+    spec : InputSpec
+        What a raw step is.
+    in_features : int
+        Units of the main network (H).
+    cell : {"lstm", "gru", "rnn"}
+        Cell of the decoder.
+    hidden_size : int
+        Units of the decoder, at least 1.
+    num_layers : int
+        Layers, at least 0. With none the head reads the main network's outputs, which makes that network a language
+        model.
+    target, regulariser, rate
+        As for `StepHead`.
+
+    Raises
+    ------
+    ValueError
+        For values outside these ranges or names.
+
+    References
+    ----------
+    Trinh, Dai, Luong & Le (2018), figure 1 and section 3. The paper is silent on the number of layers; we chose 1. With
+    none: Dai & Le (2015).
     """
 
     def __init__(
@@ -160,5 +230,5 @@ class PredictionDecoder(nn.Module):
         )
 
     def forward(self, outputs: Tensor) -> Tensor:
-        """outputs of the main network on the segment (R, l, H) -> what follows each step, (R, l, ...)."""
+        """Map the main network's outputs on a segment (R, l, H) to predictions of each next step, (R, l, ...)."""
         return self.head(outputs if self.core is None else self.core(outputs)[0])

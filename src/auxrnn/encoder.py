@@ -1,7 +1,7 @@
 """From raw steps to hidden states: features of a step, a linear projection, a recurrent core. Knows nothing of losses.
 
-An `Encoder` is itself a core over raw inputs (uint8 pixels, float values, characters), so that truncation moves every
-chunk in its compact type and only the chunk at hand is ever turned into floats.
+An `Encoder` is itself a core over raw inputs (uint8 pixels, float values, characters). So truncation cuts sequences in
+their compact type, and only the chunk at hand becomes floats.
 """
 
 from __future__ import annotations
@@ -24,7 +24,25 @@ CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 
 
 def make_cell(name: str, input_size: int, hidden_size: int, num_layers: int = 1) -> nn.RNNBase:
-    """A core of torch's by its name; an LSTM is one that may run on the persistent kernel. ValueError for others."""
+    """Make one of torch's cores by its name; an LSTM may run on the persistent kernel.
+
+    Parameters
+    ----------
+    name : {"lstm", "gru", "rnn"}
+        Kind of cell.
+    input_size, hidden_size, num_layers : int
+        Sizes, at least 1.
+
+    Returns
+    -------
+    nn.RNNBase
+        Batch first.
+
+    Raises
+    ------
+    ValueError
+        For another name, with the nearest right one.
+    """
     check_cell(name)
     if name == "lstm":
         return PersistentLSTM(input_size, hidden_size, num_layers)
@@ -38,9 +56,16 @@ def check_cell(name: str) -> None:
 
 
 class StepFeatures(nn.Module):
-    """One raw step as float features: pixels scaled to 0..1, values as they are, characters embedded.
+    """Turn one raw step into float features: pixels scaled to 0..1, values as they are, characters embedded.
 
-    inputs (B, T, C) or (B, T) -> features (B, T, F); F is `C`, or `embedding_size` a character of the step.
+    Maps inputs (B, T, C) or (B, T) to features (B, T, F).
+
+    Parameters
+    ----------
+    spec : InputSpec
+        What a raw step is.
+    embedding_size : int
+        Features of one character; F is so many for each character of a step, and C for pixels and values.
     """
 
     divisible = True  # each row by itself
@@ -65,15 +90,36 @@ class StepFeatures(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Step features, a linear projection to `projection_size` (none for None), and a recurrent core.
+    """A recurrent core over raw inputs: step features, a linear projection, and the core itself.
 
-    The paper projects the input to 128 and uses one LSTM layer of 128 cells (section on the model, restated by a
-    reader). With torch's own cells the projection is folded into the core's input map: two linear maps in a row are
-    one, `W_ih @ W_project`, computed once a call, exactly and with gradients to both.
+    With torch's own cells the projection is folded into the core's input map: two linear maps in a row are one,
+    `W_ih @ W_project`, computed once a call, exactly and with gradients to both factors.
 
-    cell: "lstm", "gru", "rnn", or a core of your own whose input size is `projection_size` (or the features' size).
-    stem: turns raw steps into tokens, in place of step features and projection; the core then reads tokens, and its
-    input size is the stem's. `cut` a batch first.
+    Parameters
+    ----------
+    spec : InputSpec
+        What a raw step is.
+    cell : {"lstm", "gru", "rnn"} or Module
+        One of torch's cells, or a core of your own whose input size is `projection_size` (or that of the features).
+    hidden_size : int
+        Units of one of torch's cells (H), at least 1.
+    projection_size : int or None
+        Size to which a step is projected, at least 1; None for no projection. Of characters, size of the embedding.
+    num_layers : int
+        Layers of one of torch's cells, at least 1.
+    stem : Stem, optional
+        Turns raw steps into tokens, in place of step features and projection. The core then reads tokens, and its input
+        size is the stem's; `cut` a batch first.
+
+    Raises
+    ------
+    ValueError
+        For an unknown cell, or one of torch's modules that is not batch first or reads backward.
+
+    References
+    ----------
+    Trinh, Dai, Luong & Le (2018), section on the model: inputs projected to 128, one LSTM layer of 128 cells. The stem
+    is ours.
     """
 
     def __init__(
@@ -99,7 +145,22 @@ class Encoder(nn.Module):
         check_core(self.core)
 
     def forward(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """inputs (B, T, C) or (B, T), in their compact type, or tokens -> outputs (B, T, H), state."""
+        """Run the core over raw steps or tokens.
+
+        Parameters
+        ----------
+        inputs : Tensor
+            (B, T, C) or (B, T) in their compact type, or tokens as `cut` gives them.
+        state : State, optional
+            The state before the first step; the core's first state where None.
+
+        Returns
+        -------
+        outputs : Tensor
+            (B, T, H).
+        state : State
+            After the last step.
+        """
         features = self.features(inputs)  # (B, T, F)
         if self.projection is None:
             return self.core(features, state)
@@ -108,7 +169,7 @@ class Encoder(nn.Module):
         return self.core(self.projection(features), state)
 
     def settled(self) -> Core:
-        """The same core for calls without gradient while the weights stay: what is folded is folded once."""
+        """Give the same core for calls without gradient while the weights stay: the projection is folded once."""
         core, projection = self.core, self.projection
         if projection is None or not (isinstance(core, nn.RNNBase) and core.bias):
             return self
@@ -121,7 +182,7 @@ class Encoder(nn.Module):
         return run
 
     def ragged(self, rows: int, device: torch.device) -> RaggedCore | None:
-        """The same core where rows stop at lengths of their own, if the kernel that can is what runs so many of them.
+        """Give the core as a function in which rows stop at lengths of their own; None where the kernel does not run.
 
         See `recurrent.ragged`.
         """
@@ -150,7 +211,7 @@ class Encoder(nn.Module):
         return 1 if self.grid is None else self.grid.stride
 
     def cut(self, batch: SequenceBatch) -> SequenceBatch:
-        """A batch of raw steps as the core reads it: tokens where there is a stem."""
+        """Cut a batch of raw steps into what the core reads: tokens where there is a stem, else the batch as it is."""
         return batch if self.grid is None else self.grid.cut(batch, self.spec)
 
     @property
@@ -159,7 +220,7 @@ class Encoder(nn.Module):
         return is_divisible(self.core)
 
     def initial_state(self, inputs: Tensor) -> State:
-        """The core's state before the first step, one row a sequence."""
+        """Give the core's state before the first step of inputs (B, T, ...), one row a sequence."""
         projected = self.features(inputs[:, :1])
         return initial_state(self.core, projected if self.projection is None else self.projection(projected))
 
@@ -174,7 +235,7 @@ class Encoder(nn.Module):
 
 
 def top_state(state: State) -> list[Tensor]:
-    """The state of a core's top layer as tensors (R, F), one a state tensor.
+    """Give the state of a core's top layer as tensors (R, F), one for each tensor of the state.
 
     A tensor with the layers in front (layers, R, H) gives its last layer; a smaller one is flattened behind its rows.
     """
@@ -182,7 +243,7 @@ def top_state(state: State) -> list[Tensor]:
 
 
 def core_sizes(core: Core, example: Tensor) -> tuple[int, list[int]]:
-    """The sizes of what a core gives on inputs like `example` (1, 1, ...): outputs, and each top state tensor."""
+    """Find the sizes of a core's outputs and of each top state tensor, on inputs like `example` (1, 1, ...)."""
     with torch.no_grad():
         outputs, state = core(example, None)
     return outputs.shape[-1], [part.shape[1] for part in top_state(state)]
@@ -229,7 +290,7 @@ def _run(core: nn.RNNBase, weights: list[Tensor], features: Tensor, state: State
 
 @contextmanager
 def _scattered_weights() -> Iterator[None]:
-    """Within it cuDNN does not tell of weights in several places: those folded anew it gathers by itself."""
+    """Silence cuDNN's warning of weights in several places: it gathers those that were folded anew by itself."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="RNN module weights are not part of single contiguous chunk")
         yield

@@ -29,7 +29,7 @@ class InputError(ValueError):
 
 
 class FloorWarning(UserWarning):
-    """A trained model that is not better than what costs a second; the message says how much, and what to try."""
+    """Warns that a trained model is no better than what costs a second; says by how much, and what to try."""
 
 
 def is_full_memory(error: BaseException) -> bool:

@@ -16,10 +16,21 @@ from auxrnn.losses import pixel_loss, softmax_loss, squared_loss
 
 
 class DropConnectLinear(nn.Linear):
-    """A linear layer whose single weights are dropped in training (Wan et al. 2013), one mask a call.
+    """A linear layer whose single weights are dropped in training, one mask a call.
 
-    Kept weights are scaled by 1 / (1 - rate), so that evaluation uses all weights as they are. The bias is never
-    dropped. `one_mask` holds one mask for several calls.
+    Kept weights are scaled by 1 / (1 - rate), so evaluation uses all weights as they are. The bias is never dropped.
+    `one_mask` holds one mask for several calls.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+        Sizes, at least 1.
+    rate : float
+        Share of weights that is dropped, in [0, 1).
+
+    References
+    ----------
+    Wan, Zeiler, Zhang, LeCun & Fergus (2013), DropConnect.
     """
 
     def __init__(self, in_features: int, out_features: int, rate: float) -> None:
@@ -37,7 +48,7 @@ class DropConnectLinear(nn.Linear):
 
 @contextmanager
 def one_mask(modules: Iterable[nn.Module]) -> Iterator[None]:
-    """Within it every DropConnect layer in training keeps the same weights in all calls, drawn at the beginning."""
+    """Hold one DropConnect mask, drawn at the beginning, for all calls of these modules within the context."""
     layers = [layer for module in modules for layer in module.modules() if isinstance(layer, DropConnectLinear)]
     for layer in layers:
         if layer.training and layer.rate > 0:
@@ -50,10 +61,28 @@ def one_mask(modules: Iterable[nn.Module]) -> Iterator[None]:
 
 
 class FeedForward(nn.Module):
-    """(..., F) -> 256 ReLU units -> (..., outputs), regularised on the second layer.
+    """Map a hidden state (..., F) to outputs (..., outputs) through one layer of ReLU units.
 
-    256 units with 0.5 on the second layer are the paper's; sources differ on dropout or DropConnect: "dropconnect" by
-    default.
+    Parameters
+    ----------
+    in_features, out_features : int
+        Sizes, at least 1.
+    hidden_units : int
+        ReLU units, at least 1.
+    regulariser : {"dropconnect", "dropout", "none"}
+        What is dropped on the second layer: its weights, its inputs, or nothing.
+    rate : float
+        Share that is dropped, in [0, 1).
+
+    Raises
+    ------
+    ValueError
+        For another regulariser or rate.
+
+    References
+    ----------
+    Trinh, Dai, Luong & Le (2018): 256 units and a rate of 0.5 on the second layer. Sources differ on dropout or
+    DropConnect; we chose DropConnect.
     """
 
     def __init__(
@@ -83,10 +112,28 @@ class FeedForward(nn.Module):
 
 
 class StepHead(nn.Module):
-    """What a decoder says of a raw step: levels of each pixel channel, real values, or a character.
+    """The output net of a decoder: levels of each pixel channel, real values, or a character.
 
-    target: "softmax" (pixels: over the levels of each channel; characters: over the vocabulary) or "squared" (pixels
-    scaled to 0..1, values as they are). None picks softmax where it is defined. The paper is silent on it for pixels.
+    Parameters
+    ----------
+    in_features : int
+        Size of a hidden state (H).
+    spec : InputSpec
+        What a raw step is.
+    target : {"softmax", "squared"}, optional
+        Softmax over the levels of each channel or over the vocabulary, or squared error on pixels scaled to 0..1 and on
+        values as they are. None picks softmax where it is defined.
+    regulariser, rate
+        As for `FeedForward`.
+
+    Raises
+    ------
+    ValueError
+        For softmax over values, or squared error on characters.
+
+    References
+    ----------
+    The paper is silent on the target of pixels; we chose softmax.
     """
 
     def __init__(
@@ -111,7 +158,7 @@ class StepHead(nn.Module):
         self.net = FeedForward(in_features, size, regulariser=regulariser, rate=rate)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """hidden (..., H) -> (..., C, levels), (..., C), (..., V), or (..., group, V)."""
+        """Map hidden (..., H) to outputs (..., C, levels), (..., C), (..., V), or (..., group, V)."""
         outputs = self.net(hidden)
         if self.spec.kind == "pixels" and self.target == "softmax":
             return outputs.unflatten(-1, (self.spec.size, self.spec.levels))
@@ -120,7 +167,9 @@ class StepHead(nn.Module):
         return outputs
 
     def loss(self, outputs: Tensor, steps: Tensor) -> Tensor:
-        """Token loss of each step: outputs of `forward`, raw steps (..., C) or (...) -> (...)."""
+        """Give the loss of each step in nats, or squared error: outputs of `forward` and raw steps (..., C) or (...) ->
+        (...).
+        """
         if self.spec.kind != "values" and steps.is_floating_point():
             raise ValueError(
                 f"Expected {self.spec.kind} as whole numbers, got {steps.dtype}; wrap the core in an Encoder, which "
@@ -137,7 +186,7 @@ class StepHead(nn.Module):
         return said.sum(-1)
 
     def best(self, outputs: Tensor) -> Tensor:
-        """The most likely raw step in the inputs' own type: (..., C) or (...)."""
+        """Give the most likely raw step in the inputs' own type, (..., C) or (...)."""
         if self.target == "softmax":
             return outputs.argmax(-1).to(torch.uint8 if self.spec.kind == "pixels" else torch.int64)
         if self.spec.kind == "pixels":

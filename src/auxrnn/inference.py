@@ -1,4 +1,4 @@
-"""What a trained network says of a whole set of sequences, and how well, in bounded memory. Knows no training."""
+"""The answers and scores of a trained network on a whole set of sequences, in bounded memory. Knows no training."""
 
 from __future__ import annotations
 
@@ -15,13 +15,41 @@ BATCH_SIZE = 256
 
 
 def batches_by_length(lengths: Tensor, batch_size: int) -> list[Tensor]:
-    """Indices (b,) of each batch: sequences of like length side by side, so that padding stays low."""
+    """Group sequences of like length into batches, so that padding stays low.
+
+    Parameters
+    ----------
+    lengths : Tensor
+        (N,) steps of each sequence.
+    batch_size : int
+        Sequences a batch, at least 1.
+
+    Returns
+    -------
+    list of Tensor
+        Indices (b,) of each batch.
+    """
     return list(torch.argsort(lengths, stable=True).split(batch_size))
 
 
 @torch.no_grad()
 def predict_logits(network: Classifier, data: SequenceData, batch_size: int = BATCH_SIZE) -> Tensor:
-    """Outputs (N, size) on the CPU, of a class the logits, in the order of `data`; the network in evaluation mode."""
+    """Compute the outputs for each sequence of a set.
+
+    Parameters
+    ----------
+    network : Classifier
+        Put into evaluation mode meanwhile.
+    data : SequenceData
+        N sequences.
+    batch_size : int
+        Sequences a batch, at least 1.
+
+    Returns
+    -------
+    Tensor
+        (N, size) float32 on the CPU, in the order of `data`; of a class the logits.
+    """
     found = torch.empty(len(data), network.target.size)
     with evaluating(network) as device:
         for indices in batches_by_length(data.lengths, batch_size):
@@ -33,9 +61,21 @@ def predict_logits(network: Classifier, data: SequenceData, batch_size: int = BA
 def predict_steps(
     network: Classifier, data: SequenceData, read: Callable[[Tensor], Tensor], batch_size: int = BATCH_SIZE
 ) -> list[Tensor]:
-    """What `read` makes of the outputs (..., size) of every step, (T_i, ...) for each sequence, on the CPU.
+    """Compute an answer for every step of each sequence; for a label a step.
 
-    For a label a step. Memory holds what `read` gives, and the outputs of one piece.
+    Memory holds the answers, and the outputs of one piece.
+
+    Parameters
+    ----------
+    network, data, batch_size
+        As for `predict_logits`.
+    read : callable
+        Turns outputs (..., size) into the answer of each step.
+
+    Returns
+    -------
+    list of Tensor
+        (T_i, ...) for each sequence, on the CPU.
     """
     found: list[Tensor] = [torch.empty(0)] * len(data)
     with evaluating(network) as device:
@@ -51,9 +91,21 @@ def predict_steps(
 def measure(
     network: Classifier, data: SequenceData, batch_size: int = BATCH_SIZE
 ) -> tuple[float, dict[str, float], Tensor]:
-    """The mean loss on a labelled set, the target's scores, and the tally of each sequence, (N, sums), in their order.
+    """Measure a network on a labelled set.
 
-    The scores are those of the tallies' sum.
+    Parameters
+    ----------
+    network, data, batch_size
+        As for `predict_logits`; with labels.
+
+    Returns
+    -------
+    loss : float
+        Mean over all labels.
+    scores : dict of str to float
+        The target's scores, of the sum of all tallies.
+    tallies : Tensor
+        The tally of each sequence, (N, sums) float64, in the order of `data`.
     """
     total, count = 0.0, 0
     tallies: Tensor | None = None
@@ -71,7 +123,7 @@ def measure(
 
 @contextmanager
 def evaluating(network: nn.Module) -> Iterator[torch.device]:
-    """The network in evaluation mode, as before afterwards; where its weights are."""
+    """Put a network into evaluation mode for a while; give the device of its weights."""
     was_training = network.training
     network.eval()
     try:

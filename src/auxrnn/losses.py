@@ -10,7 +10,17 @@ from torch.nn import functional
 
 @dataclass(frozen=True)
 class Loss:
-    """A summed loss (scalar), over how many tokens or labels, and the sums that scores need (None without labels)."""
+    """A summed loss, and what it is over.
+
+    Attributes
+    ----------
+    total : Tensor
+        Scalar sum.
+    count : int
+        Tokens or labels that it is over.
+    tally : Tensor, optional
+        Sums from which the target's scores follow; None without labels.
+    """
 
     total: Tensor
     count: int
@@ -18,7 +28,7 @@ class Loss:
 
     @property
     def mean(self) -> Tensor:
-        """`sum_i L_i / sum_i l_i`; 0 for a batch whose sequences are too short to have a token to say."""
+        """The mean, `sum_i L_i / sum_i l_i`; 0 for a batch whose sequences are too short to have a token."""
         return self.total / max(self.count, 1)
 
     def __add__(self, other: Loss) -> Loss:

@@ -33,8 +33,12 @@ from auxrnn.truncation import MAX_CHUNK, encode_plans, run_prefix
 class Classifier(nn.Module, ABC):
     """A network that answers each sequence, or each step: `forward(batch) -> outputs (B, size)`, or (B, T, size).
 
-    target: what the outputs stand for, of a class the logits. longest: steps of the longest sequence that it can read;
-    None where any can be read.
+    Attributes
+    ----------
+    target : Target
+        What the outputs stand for; of a class the logits.
+    longest : int or None
+        Steps of the longest sequence that it can read; None where any can be read.
     """
 
     target: Target
@@ -42,23 +46,23 @@ class Classifier(nn.Module, ABC):
 
     @property
     def num_classes(self) -> int:
-        """How many outputs it has, for a class a sequence that of the classes."""
+        """Outputs of the network; for one class a sequence the number of classes."""
         return self.target.size
 
     @abstractmethod
     def forward(self, batch: SequenceBatch) -> Tensor:
-        """Outputs (B, size), or (B, T, size) where every step has a label."""
+        """Give outputs (B, size), or (B, T, size) where every step has a label."""
 
     @abstractmethod
     def pieces(self, batch: SequenceBatch) -> Iterator[Tensor]:
-        """The outputs of consecutive steps, (B, t, size) each, together (B, T, size): for a label a step alone."""
+        """Yield the outputs of consecutive steps, (B, t, size) each, together (B, T, size), of a label a step."""
 
     def measured(self, batch: SequenceBatch) -> Loss:
-        """The supervised loss on all labels of a batch, in memory that does not depend on its length."""
+        """Compute the supervised loss on all labels of a batch, in memory that does not depend on its length."""
         return reduce(operator.add, (self.target.loss(*part) for part in self.labelled(batch)))
 
     def labelled(self, batch: SequenceBatch) -> Iterator[tuple[Tensor, Tensor, Tensor | None]]:
-        """Outputs, labels and weights (None: all 1) of all labels of a batch, of those of steps piece by piece."""
+        """Yield outputs, labels and weights (None: all 1) of all labels; those of steps come piece by piece."""
         if batch.labels is None:
             raise ValueError("Expected a batch with labels to measure the answers by, got none.")
         if not self.target.per_step:
@@ -74,24 +78,46 @@ class Classifier(nn.Module, ABC):
     def losses(
         self, batch: SequenceBatch, names: Sequence[str], truth_share: float, generator: torch.Generator
     ) -> dict[str, Loss]:
-        """The losses of the objectives `names` ("supervised" or an auxiliary's), from one walk over the batch."""
+        """Compute the losses of the named objectives with one walk over the batch; see `SequenceClassifier.losses`."""
 
     @abstractmethod
     def parts(self, names: Sequence[str]) -> list[nn.Module]:
-        """The modules that the losses of the objectives `names` train."""
+        """List the modules that the losses of the named objectives train."""
 
     def classifier_parameters(self) -> int:
-        """How many weights take part in `forward`; auxiliary decoders are left out."""
+        """Count the weights that take part in `forward`; auxiliary decoders do not."""
         return sum(weight.numel() for part in self.parts(["supervised"]) for weight in part.parameters())
 
 
 class SequenceClassifier(Classifier):
-    """Encoder + head + auxiliary decoders: `forward(batch) -> logits (B, classes)`.
+    """A recurrent network: encoder, head and auxiliary decoders.
 
-    num_classes: so many classes, one a sequence; or a `targets.Target`, for values, several classes, or a class a step.
-    auxiliaries: objectives by name, for example `{"reconstruct": Reconstruction(encoder)}`; they take part in `losses`
-    alone. bptt: truncation of the supervised loss, None for full. readout: what the head reads; see `readouts`.
-    windows: options of `objectives.Supervised` for a readout of all steps. head: options of `heads.FeedForward`.
+    Parameters
+    ----------
+    encoder : Encoder
+        From raw steps to hidden states.
+    num_classes : int or Target
+        So many classes, one a sequence; or a `targets.Target` for values, several classes, or a class a step.
+    auxiliaries : dict of str to Objective, optional
+        Auxiliary losses by name, for example `{"reconstruct": Reconstruction(encoder)}`. They take part in `losses`
+        alone.
+    bptt : int or None
+        Truncation length (K) of the supervised loss, in steps of the core, at least 0; None for full back-propagation.
+    readout : {"last", "stats", "stats-max"}
+        What the head reads; see `readouts.Readout`.
+    windows : dict, optional
+        Options of `objectives.Supervised` for a readout of all steps.
+    **head
+        Options of `heads.FeedForward`.
+
+    Raises
+    ------
+    InputError
+        For a stem of several raw steps where every step has a label.
+
+    References
+    ----------
+    Trinh, Dai, Luong & Le (2018), figure 1 and section 3.
     """
 
     def __init__(
@@ -121,10 +147,19 @@ class SequenceClassifier(Classifier):
         self.auxiliaries = nn.ModuleDict(auxiliaries or {})
 
     def forward(self, batch: SequenceBatch) -> Tensor:
-        """Outputs (B, size), with gradient over the last `bptt` steps; of a readout of all steps to the head alone.
+        """Answer each sequence, or each step.
 
-        Of a label a step (B, T, size), with gradient within stretches of `bptt` steps one after the other; what lies
-        past a sequence's end means nothing.
+        Parameters
+        ----------
+        batch : SequenceBatch
+            Raw steps; labels are not read.
+
+        Returns
+        -------
+        Tensor
+            Outputs (B, size), with gradient over the last `bptt` steps; of a readout of all steps the gradient stops at
+            the head. Of a label a step (B, T, size), with gradient within stretches of `bptt` steps; what lies past a
+            sequence's end means nothing.
         """
         if isinstance(self.supervised, SupervisedSteps):
             steps = self.encoder.cut(batch).inputs.shape[1]
@@ -144,7 +179,7 @@ class SequenceClassifier(Classifier):
         return self._stretches(batch, MAX_CHUNK)
 
     def _stretches(self, batch: SequenceBatch, steps: int) -> Iterator[Tensor]:
-        """Outputs (B, t, size) of stretches of `steps` steps; no gradient goes from one to another."""
+        """Yield outputs (B, t, size) of stretches of `steps` steps; no gradient goes from one to another."""
         state, batch = None, self.encoder.cut(batch)
         for inputs in batch.inputs[:, : int(batch.lengths.max())].split(steps, dim=1):
             hidden, state = self.encoder(inputs, state)
@@ -154,13 +189,30 @@ class SequenceClassifier(Classifier):
     def losses(
         self, batch: SequenceBatch, names: Sequence[str], truth_share: float, generator: torch.Generator
     ) -> dict[str, Loss]:
-        """The losses of the objectives `names` ("supervised" or an auxiliary's), from one walk over the batch."""
+        """Compute the losses of the named objectives with one walk over the batch.
+
+        Parameters
+        ----------
+        batch : SequenceBatch
+            With labels where "supervised" is asked for.
+        names : sequence of str
+            "supervised", or names of `auxiliaries`.
+        truth_share : float
+            Share of true inputs that a reconstruction decoder is fed, in [0, 1].
+        generator : torch.Generator
+            On the CPU; see `anchors.step_generator`.
+
+        Returns
+        -------
+        dict of str to Loss
+            By name; `.mean` of each is what a training loop adds up.
+        """
         objectives = [self._objective(name) for name in names]
         found = objective_losses(self.encoder, batch, objectives, truth_share, generator)
         return dict(zip(names, found, strict=True))
 
     def parts(self, names: Sequence[str]) -> list[nn.Module]:
-        """The encoder, and the heads and decoders of the objectives `names`."""
+        """List the encoder, and the heads and decoders of the named objectives."""
         return [self.encoder, *(self._objective(name) for name in names)]
 
     def _objective(self, name: str) -> Objective:

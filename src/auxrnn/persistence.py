@@ -1,6 +1,6 @@
 """A trained model as a folder: config.json, model.safetensors and README.md. Nothing in it is ever executed.
 
-The layout is the one that model hubs use. Reading it needs nothing but these files; pickles are not read.
+The layout is the one that model hubs use. Reading needs these files alone; pickles are not read.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ ENTRIES = {
 USED = ("data", "data_options", "own", "seed")
 """The facts by which the model's own data are read again: the test set of `evaluate` follows from them."""
 READ = re.compile(f"{'|'.join(USED)}|best_epoch|floors|verdict|(test|validation)_.*")
-"""All facts that are read: what is told of a model is taken from them, and none may come later."""
+"""All facts that are read. None may be added later, for what is told of a model comes from them."""
 COVERED = "covered"
-"""The entry with the names of the facts that were saved; older versions, whose digest covers USED alone, have none."""
+"""The entry with the names of the facts that were saved. Older versions have none: their digest covers USED alone."""
 
 DIGEST = "facts:"
 """What a digest begins with that covers the facts in use."""
@@ -66,10 +66,27 @@ class UnfitError(InputError):
 class SavedModel:
     """A network with what is needed to use it on raw input.
 
-    classes: the name of each output. image_shape: (rows, columns) where a sequence is an image; pixel_order: step t
-    reads pixel pixel_order[t], row by row where None. facts: what the model card tells (data, accuracy, ...).
-    preprocessing: what is done to raw sequences first; nothing where None. label_type: what a class name stands for: a
-    text ("str", or "object" in numpy's sense), or a whole number of that numpy type.
+    Attributes
+    ----------
+    network : Classifier
+        The trained network.
+    config : ModelConfig
+        What it was built from.
+    spec : InputSpec
+        What a raw step is.
+    classes : tuple of str
+        The name of each output.
+    image_shape : tuple of int, optional
+        (rows, columns) where a sequence is an image.
+    pixel_order : tuple of int, optional
+        Step t reads pixel `pixel_order[t]`; row by row where None.
+    facts : dict
+        What the model card tells: data, scores, settings of training.
+    preprocessing : Preprocessing, optional
+        What is done to raw sequences first; nothing where None.
+    label_type : str
+        What a class name stands for: a text ("str", or "object" in numpy's sense), or a whole number of that numpy
+        type.
     """
 
     network: Classifier
@@ -89,7 +106,20 @@ class SavedModel:
 
 
 def save_model(folder: Path, saved: SavedModel) -> None:
-    """Write the three files, all at once where the system can do that, else each whole; OSError where it fails."""
+    """Write a model folder, all three files at once where the system can do that, else each file whole.
+
+    Parameters
+    ----------
+    folder : Path
+        Made where it is missing; an older model in it is replaced.
+    saved : SavedModel
+        What is written.
+
+    Raises
+    ------
+    OSError
+        Where the folder cannot be written.
+    """
     content = {
         "format": FORMAT,
         "version": VERSION,
@@ -120,9 +150,22 @@ def save_model(folder: Path, saved: SavedModel) -> None:
 
 
 def load_model(folder: Path) -> SavedModel:
-    """Read a model folder; InputError where a file is missing, damaged, of another format, or does not fit the rest.
+    """Read a model folder. A folder that is replaced meanwhile is read again.
 
-    A folder that is replaced meanwhile is read again.
+    Parameters
+    ----------
+    folder : Path
+        A folder of `save_model`.
+
+    Returns
+    -------
+    SavedModel
+        The network in evaluation mode, on the CPU.
+
+    Raises
+    ------
+    InputError
+        Where a file is missing, damaged, of another format, or does not fit the others.
     """
     while True:
         with ExitStack() as opened:  # while a file is open, its number belongs to no other
@@ -136,7 +179,7 @@ def load_model(folder: Path) -> SavedModel:
 
 
 def _identity(folder: Path, opened: ExitStack) -> tuple[int, ...]:
-    """What another save changes, held open until `opened` is closed; empty where there is no model."""
+    """Identify the files of a model, held open until `opened` is closed; empty where there is no model."""
     try:
         files = [opened.enter_context((folder / name).open("rb")) for name in (CONFIG, WEIGHTS)]
     except OSError:
@@ -204,9 +247,9 @@ def _load(folder: Path) -> SavedModel:
 
 
 def _digest(content: dict[str, Any], weights: dict[str, torch.Tensor], *, of_facts: bool = True) -> str:
-    """Of the weights, of all that says how they are used and of the facts that were saved; a person may add others.
+    """Digest the weights, all that says how they are used, and the facts that were saved. A person may add other facts.
 
-    of_facts: False for the digest of older versions, which left out all facts.
+    `of_facts=False` gives the digest of older versions, which left out all facts.
     """
     told = {name: entry for name, entry in content.items() if name not in ("digest", "facts")}
     if not of_facts:

@@ -21,9 +21,16 @@ LEAST_VARIANCE = 1e-8
 
 @dataclass(frozen=True)
 class Moments:
-    """Mean and mean square of each unit's outputs, and its greatest output (None where not read), all (B, H).
+    """Statistics of each unit's outputs over a sequence, all (B, H).
 
-    Those of a whole sequence are float64: a variance is a small difference of the two.
+    Of a whole sequence they are float64, because a variance is a small difference of `square` and `mean` squared.
+
+    Attributes
+    ----------
+    mean, square : Tensor
+        Mean of the outputs and of their squares.
+    greatest : Tensor, optional
+        Greatest output; None where it is not read.
     """
 
     mean: Tensor
@@ -32,13 +39,25 @@ class Moments:
 
     @classmethod
     def of(cls, totals: Totals) -> Moments:
-        """Those of all steps of each sequence."""
+        """Give the moments of all steps of each sequence."""
         count = totals.count.to(totals.total.device).unsqueeze(1)
         return cls(totals.total / count, totals.squares / count, totals.greatest)
 
 
 class Readout(nn.Module):
-    """Moments (B, H) of a sequence -> what the head reads, (B, size)."""
+    """Turn the moments (B, H) of a sequence into what the head reads, (B, size).
+
+    Parameters
+    ----------
+    kind : {"last", "stats", "stats-max"}
+        Last output; mean and deviation over all steps; the greatest output of each unit too.
+    hidden_size : int
+        Units of the core (H); `size` is H, 2 H or 3 H.
+
+    References
+    ----------
+    Trinh, Dai, Luong & Le (2018) read the last output. `stats` and `stats-max` are ours.
+    """
 
     divisible = True  # each row by itself
 

@@ -1,10 +1,16 @@
 """What a recurrent core is, and the few operations on its state. Knows nothing of truncation, losses or data.
 
-A core is any module `forward(inputs (B, T, F), state=None) -> (outputs (B, T, H), state)`; `nn.LSTM`, `nn.GRU` and
-`nn.RNN` with `batch_first=True` are cores as they are. The state is a tensor or a nested tuple, list or dict of
-tensors. The batch is dimension 1 of a state tensor with three or more dimensions (torch's (layers, B, H)) and dimension
-0 of a smaller one. `state=None` means zeros, unless the core has a method `initial_state(inputs) -> state` that says
-otherwise.
+A core is any module `forward(inputs (B, T, F), state=None) -> (outputs (B, T, H), state)`. `nn.LSTM`, `nn.GRU` and
+`nn.RNN` with `batch_first=True` are cores as they are. The state is a tensor, or a nested tuple, list or dict of
+tensors. A state tensor with three or more dimensions has the batch in dimension 1 (torch's (layers, B, H)), a smaller
+one in dimension 0.
+
+A core may have more, each optional:
+
+- `initial_state(inputs) -> state`: the state before the first step. Without it, `state=None` means zeros.
+- `divisible`: True where parts of a batch give by themselves what the whole gives.
+- `settled()`: the core for many calls without gradient, with work that these calls share done once.
+- `ragged(rows, device)`: a function in which every row stops at its own step; see `ragged`.
 """
 
 from __future__ import annotations
@@ -82,9 +88,9 @@ def join_rows(states: Sequence[State]) -> State:
 
 
 def is_divisible(core: Core) -> bool:
-    """Whether parts of a batch may run by themselves, at the same time, and give what the whole would give.
+    """Say whether parts of a batch may run by themselves, at the same time, and give what the whole would give.
 
-    So it is with torch's own cells, unless they drop something at random; a core of one's own says so with an attribute
+    True for torch's own cells, unless they drop something at random; a core of your own says so with an attribute
     `divisible`.
     """
     if isinstance(core, nn.RNNBase):
@@ -93,29 +99,47 @@ def is_divisible(core: Core) -> bool:
 
 
 def settled(core: Core) -> Core:
-    """The core for many calls without gradient while its weights stay, with what they have in common done once.
+    """Prepare a core for many calls without gradient while its weights stay: shared work is done once.
 
-    That is what `core.settled()` gives, or the core itself where it has no such method.
+    Returns `core.settled()`, or the core itself where it has no such method.
     """
     own = getattr(core, "settled", None)
     return core if own is None else own()
 
 
 def ragged(core: Core, rows: int, device: torch.device) -> RaggedCore | None:
-    """The core as a function in which each of `rows` stops at a length of its own, in one call; None if it has none.
+    """Give the core as a function in which every row stops at its own step, in one call.
 
-    That is what `core.ragged(rows, device)` gives: a function of inputs (R, T, ...), state, lengths (R,) and whether
-    outputs are wanted (without them and without gradient there are none), to the outputs, zero past each row's own end,
-    and the state at that end.
+    Parameters
+    ----------
+    core : Core
+        Asked for `core.ragged(rows, device)`.
+    rows : int
+        Rows of the call.
+    device : torch.device
+        Where it runs.
+
+    Returns
+    -------
+    RaggedCore or None
+        A function of inputs (R, T, ...), state, lengths (R,) and whether outputs are wanted, to outputs (R, T, H), zero
+        past each row's own end, and the state at that end. Where outputs are not wanted and there is no gradient, it
+        gives none. None where the core has no such ability.
     """
     own = getattr(core, "ragged", None)
     return None if own is None else own(rows, device)
 
 
 def initial_state(core: Core, inputs: Tensor) -> State:
-    """The state before the first step of inputs (B, T, ...), one row a sequence.
+    """Give the state before the first step of inputs (B, T, ...), one row a sequence.
 
-    Zeros of the structure that the core itself returns, or what `core.initial_state(inputs)` gives.
+    Returns `core.initial_state(inputs)` where the core has it, else zeros of the structure that the core itself
+    returns.
+
+    Raises
+    ------
+    ValueError
+        For state tensors whose batch stands in another dimension than torch's.
     """
     own = getattr(core, "initial_state", None)
     if own is not None:

@@ -31,7 +31,15 @@ def no_step(spec: InputSpec) -> int:
 
 @dataclass(frozen=True)
 class TokenGrid:
-    """How raw steps are cut: `stride` raw steps a token, of which each token sees the last `window`."""
+    """How raw steps are cut into tokens.
+
+    Parameters
+    ----------
+    stride : int
+        Raw steps a token, at least 1.
+    window : int
+        Raw steps that a token sees, the last of them its own `stride`; at least `stride`.
+    """
 
     stride: int
     window: int
@@ -46,13 +54,17 @@ class TokenGrid:
         return self.window - self.stride
 
     def count(self, lengths: Tensor) -> Tensor:
-        """Tokens of sequences of so many raw steps."""
+        """Count the tokens of sequences of so many raw steps."""
         return (lengths + self.stride - 1) // self.stride
 
     def cut(self, batch: SequenceBatch, spec: InputSpec) -> SequenceBatch:
-        """The batch as tokens: inputs (B, N, C, window), or (B, N, window) characters; lengths in tokens.
+        """Cut a batch into tokens.
 
-        What auxiliary losses reproduce, the raw steps of each token, lies beside them as `batch.own`.
+        Returns
+        -------
+        SequenceBatch
+            Inputs (B, N, C, window), or (B, N, window) characters; lengths in tokens. The raw steps of each token,
+            which auxiliary losses reproduce, lie beside them as `batch.own`.
         """
         raw, empty = batch.inputs, no_step(spec)
         inside = torch.arange(raw.shape[1]) < batch.lengths.unsqueeze(1)
@@ -68,14 +80,21 @@ class TokenGrid:
         return replace(batch, inputs=tokens, lengths=self.count(batch.lengths), own=own)
 
     def before(self, token: Tensor, spec: InputSpec) -> Tensor:
-        """What stands for the last `window - 1` raw steps where there are none yet, (B, window - 1, ...), of sequences
-        with tokens like token (B, ..., window).
+        """Give what stands for the last `window - 1` raw steps before the beginning, (B, window - 1, ...).
+
+        Of sequences with tokens like token (B, ..., window).
         """
         return token.new_full((len(token), self.window - 1, *token.shape[1:-1]), no_step(spec))
 
     def finished(self, raw: Tensor, begun: int) -> Tensor:
-        """The tokens (B, n, ..., window) that raw steps (B, window - 1 + t, ...) finish: the last `window - 1` of those
-        that were read before, of which the last `begun` belong to an unfinished token, and t more.
+        """Give the tokens (B, n, ..., window) that raw steps finish.
+
+        Parameters
+        ----------
+        raw : Tensor
+            (B, window - 1 + t, ...): the last `window - 1` raw steps that were read before, and t new ones.
+        begun : int
+            How many of those before belong to an unfinished token.
         """
         number = (raw.shape[1] - self.window + 1 + begun) // self.stride
         if number == 0:
@@ -83,16 +102,26 @@ class TokenGrid:
         return raw[:, self.stride - 1 - begun :].unfold(1, self.window, self.stride)
 
     def completed(self, raw: Tensor, begun: int, spec: InputSpec) -> Tensor:
-        """The unfinished token (B, 1, ..., window) behind the last `window - 1` raw steps, `begun` of them its own."""
+        """Complete the unfinished token (B, 1, ..., window) as if the sequence ended here.
+
+        Parameters
+        ----------
+        raw : Tensor
+            The last `window - 1` raw steps, (B, window - 1, ...).
+        begun : int
+            How many of them belong to the unfinished token.
+        spec : InputSpec
+            What a raw step is.
+        """
         own = raw[:, self.stride - 1 - begun :]
         sides = (0, 0) * (raw.dim() - 2)
         return functional.pad(own, (*sides, 0, self.stride - begun), value=no_step(spec)).movedim(1, -1).unsqueeze(1)
 
 
 class Stem(nn.Module):
-    """Numbers of a token -> a linear map, layer norm, GELU: `size` features.
+    """Turn the numbers of a token into `size` features: a linear map, layer norm, GELU.
 
-    Layer norm, for batch norm misleads where batches are made of sequences of like length.
+    Layer norm, because batch norm misleads where batches are made of sequences of like length.
     """
 
     divisible = True  # each row by itself
@@ -104,11 +133,11 @@ class Stem(nn.Module):
         self.norm = nn.LayerNorm(size)
 
     def numbers(self, tokens: Tensor) -> Tensor:
-        """tokens (B, N, C, window), or (B, N, window) characters -> what the linear map reads, (B, N, numbers)."""
+        """Turn tokens (B, N, C, window), or (B, N, window) characters, into what the linear map reads."""
         raise NotImplementedError
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """tokens (B, N, C, window), or (B, N, window) characters -> features (B, N, size)."""
+        """Map tokens (B, N, C, window), or (B, N, window) characters, to features (B, N, size)."""
         return functional.gelu(self.norm(self.convolution(self.numbers(tokens))))
 
     def _as_float(self, tokens: Tensor) -> Tensor:
@@ -118,20 +147,20 @@ class Stem(nn.Module):
 
 
 class ConvStem(Stem):
-    """A strided convolution over raw steps: `kernel` strides wide. Characters are embedded first.
+    """A strided convolution over raw steps, `kernel` strides wide. Characters are embedded first.
 
     Parameters
     ----------
     spec : InputSpec
         What a raw step is. Pixels are scaled to 0..1.
     size : int
-        Features of a token.
+        Features of a token, at least 1.
     stride : int
-        Raw steps a token.
+        Raw steps a token, at least 1.
     kernel : int
         Width of the convolution in strides, at least 1: a token sees `kernel * stride` raw steps.
     embedding_size : int
-        Features of an embedded character.
+        Features of an embedded character, at least 1.
     """
 
     def __init__(self, spec: InputSpec, size: int, *, stride: int, kernel: int = 4, embedding_size: int = 16) -> None:
@@ -148,24 +177,33 @@ class ConvStem(Stem):
 
 
 class LogMelStem(Stem):
-    """The logarithm of the power in bands of the mel scale, a frame a token: what speech recognisers read.
+    """The logarithm of the power in bands of the mel scale, a frame a token, as speech recognisers read sound.
 
-    A frame is the last `frame` seconds of sound, under a Hann window, every `hop` seconds. The bands are triangles on
-    Slaney's mel scale, each of unit area, as `librosa.filters.mel` has them by default. They are fixed; the linear map
-    behind them learns.
+    Every `hop` seconds a frame holds the last `frame` seconds of sound under a Hann window. The bands are triangles on
+    Slaney's mel scale, each of unit area, as `librosa.filters.mel` has them by default. The bands are fixed; the linear
+    map behind them learns.
 
     Parameters
     ----------
     spec : InputSpec
         Values; each channel has bands of its own.
     size : int
-        Features of a token.
+        Features of a token, at least 1.
     rate : int
-        Raw steps a second, in Hz.
+        Sampling rate: raw steps a second, in Hz.
     bands : int
-        Of a channel.
+        Mel bands of a channel, at least 1.
     frame, hop : float
-        Seconds.
+        Seconds of a frame, and from one frame to the next.
+
+    Raises
+    ------
+    ValueError
+        For pixels or characters.
+
+    References
+    ----------
+    Slaney (1998), Auditory Toolbox, technical report 1998-010, Interval Research.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
-"""Constant-memory inference: feed a sequence as it comes, in pieces of any size, and ask what it looks like so far.
+"""Constant-memory inference: read a sequence as it comes, in pieces of any size, and answer at any moment.
 
-A stream keeps the state of the network and, of what it has read, the few raw steps that the next token reads, so it
-never ends for want of memory; its answer is that of the network on the whole. It keeps a copy of the weights as they
-are when it is made. Knows nothing of files of input, labels or preprocessing.
+A stream keeps the state of the network and the few raw steps that the next token reads. Memory does not grow with what
+was read, and an answer is that of the network on the whole. The stream keeps a copy of the weights as they are when it
+is made. Knows nothing of files of input, labels or preprocessing.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ MAX_PIECE = 128
 """Tokens read at once, so that a long piece takes no more memory than a short one."""
 
 MOST_STEPS = 2**62
-"""Of a stream, which are counted in 64 bits: at a billion a second those of 146 years."""
+"""Most steps of a stream, which are counted in 64 bits: 146 years at a billion a second."""
 
 FLOATS = (*KNOWN_FLOATS, torch.bfloat16)
 
@@ -57,10 +57,19 @@ TOLD = {
 
 
 class Stream:
-    """`batch_size` sequences that are read side by side, each step once.
+    """Several sequences that are read side by side, each step once.
 
-    network: a recurrent classifier; InputError for one that has to see a sequence as a whole. Its training mode does
-    not matter: nothing is dropped here.
+    Parameters
+    ----------
+    network : Classifier
+        A recurrent network. Its training mode does not matter: nothing is dropped here.
+    batch_size : int
+        Sequences (B), at least 1.
+
+    Raises
+    ------
+    InputError
+        For a network that has to see a sequence as a whole.
     """
 
     def __init__(self, network: Classifier, batch_size: int = 1) -> None:
@@ -91,11 +100,23 @@ class Stream:
             self._standing = replace(beginning, state=map_state(Tensor.clone, beginning.state))
 
     def push(self, chunk: Tensor) -> Tensor:
-        """Read a chunk (B, t, C), or (B, t) characters, and say what the network says so far, (B, size).
+        """Read a chunk and answer on all that was read.
 
-        Probabilities or values, as `target.shares` has them. Of a label a step, of each of the chunk: (B, t, size).
-        t may be 0. In the compact type of the inputs: uint8 pixels, finite float values, integers for characters.
-        InputError for anything else, and for a question before the first step; the stream then stands where it stood.
+        Parameters
+        ----------
+        chunk : Tensor
+            (B, t, C), or (B, t) characters, t at least 0, in the compact type of the inputs: uint8 pixels, finite
+            floats, integers for characters.
+
+        Returns
+        -------
+        Tensor
+            Probabilities or values, (B, size); of a label a step those of each step of the chunk, (B, t, size).
+
+        Raises
+        ------
+        InputError
+            For another chunk, or a question before the first step. The stream then stands where it stood.
         """
         self._check(chunk)
         with torch.inference_mode(), self._whole_or_not_at_all():
@@ -107,7 +128,7 @@ class Stream:
             return torch.cat(parts, dim=1) if parts else torch.empty(self.batch_size, 0, self.target.size)
 
     def advance(self, chunk: Tensor) -> None:
-        """Read a chunk without asking for an answer."""
+        """Read a chunk without an answer; see `push`."""
         self._check(chunk)
         with torch.inference_mode(), self._whole_or_not_at_all():
             for _ in self._read(chunk):
@@ -124,15 +145,25 @@ class Stream:
             raise
 
     def _read(self, chunk: Tensor) -> Iterator[Tensor]:
-        """The outputs (B, t, H) of the pieces of a chunk, one after the other."""
+        """Yield the outputs (B, t, H) of the pieces of a chunk, one after the other."""
         for piece in chunk.split(MAX_PIECE * self._encoder.stride, dim=1) if chunk.shape[1] else ():
             outputs, self._standing = self._reader.read(piece, self._standing)
             if outputs is not None:
                 yield outputs
 
     def probabilities(self) -> Tensor:
-        """After what has been read, (B, size): of each class, where each row sums to 1; or the values. Of the last step
-        where every step has a label.
+        """Answer on what has been read.
+
+        Returns
+        -------
+        Tensor
+            (B, size): probabilities, where each row sums to 1 for one class a sequence; or values. Of the last step
+            where every step has a label.
+
+        Raises
+        ------
+        InputError
+            Before the first step.
         """
         if self.steps == 0:
             raise InputError("Expected at least one step before a question, got none since the stream began.")
@@ -140,13 +171,30 @@ class Stream:
             return self.target.shares(self._reader.answer(self._standing))
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Where the stream stands, as tensors: to go on from there in another process with the same network."""
+        """Give where the stream stands, as tensors, to go on in another process with the same network.
+
+        Returns
+        -------
+        dict of str to Tensor
+            Copies; `steps` is how many steps have been read.
+        """
         found = {name: tensor.clone() for name, tensor in _named(self._standing).items()}
         found["steps"] = torch.tensor(self.steps)
         return found
 
     def load_state_dict(self, content: Mapping[str, Tensor]) -> None:
-        """Go on from where `state_dict` was taken; InputError for that of another network or batch."""
+        """Go on from where `state_dict` was taken.
+
+        Parameters
+        ----------
+        content : mapping of str to Tensor
+            As `state_dict` gave it.
+
+        Raises
+        ------
+        InputError
+            For the state of another network or batch, or one that is not finite.
+        """
         if not isinstance(content, Mapping):
             raise InputError(f"Expected the state of a stream as tensors by name, got {type(content).__name__}.")
         for name, tensor in content.items():
@@ -199,7 +247,20 @@ class Stream:
             return self._encoder(example, self._encoder.initial_state(example))[0][:, -1]
 
     def save(self, path: str | Path, notes: Mapping[str, str] | None = None) -> None:
-        """Write where the stream stands to a safetensors file, whole or as it was; no pickle. notes: kept beside it."""
+        """Write where the stream stands to a safetensors file, whole or not at all; no pickle.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file; an older one is replaced.
+        notes : mapping of str to str, optional
+            Kept beside the state; `load` gives them back.
+
+        Raises
+        ------
+        OSError
+            Where the file cannot be written.
+        """
         about = {
             "format": FORMAT,
             "input": json.dumps(self.spec.to_dict()),
@@ -212,8 +273,22 @@ class Stream:
         write_atomically(Path(path), lambda aside: safetensors.torch.save_file(tensors, aside, about))
 
     def load(self, path: str | Path) -> dict[str, str]:
-        """Go on from where a file of `save` stands, and return its notes; InputError where it is missing, damaged,
-        changed, or of another network.
+        """Go on from where a file of `save` stands.
+
+        Parameters
+        ----------
+        path : str or Path
+            A file of `save`.
+
+        Returns
+        -------
+        dict of str to str
+            Its notes.
+
+        Raises
+        ------
+        InputError
+            Where the file is missing, damaged, changed, or of another network.
         """
         if not Path(path).is_file():
             raise InputError(f"{path}: expected the state of a stream, found nothing.")
@@ -245,7 +320,7 @@ class Stream:
 
     @cached_property
     def _fingerprint(self) -> str:
-        """Of the weights, which stay as they are."""
+        """The fingerprint of the weights, which stay as they are."""
         parts: dict[str, nn.Module] = {"encoder": self._encoder, "head": self._supervised.head}
         if isinstance(self._supervised, Supervised) and self._supervised.readout is not None:
             parts["readout"] = self._supervised.readout
@@ -278,7 +353,7 @@ class Stream:
 
 
 def _named(standing: Standing) -> dict[str, Tensor]:
-    """The tensors of where a stream stands, by name."""
+    """Name the tensors of where a stream stands."""
     found: dict[str, Tensor | None] = {
         f"state.{index}": tensor for index, tensor in enumerate(state_tensors(standing.state))
     }
@@ -289,7 +364,7 @@ def _named(standing: Standing) -> dict[str, Tensor]:
 
 
 def _digest(tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> str:
-    """Of a state and all that is kept beside it."""
+    """Digest a state and all that is kept beside it."""
     return fingerprint(tensors, json.dumps({k: v for k, v in about.items() if k != "digest"}, sort_keys=True))
 
 

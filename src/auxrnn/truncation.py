@@ -1,10 +1,10 @@
 """Exact truncation: run long sequences, but let only chosen windows carry gradient.
 
-A window is the stretch `[start, stop)` of steps that may carry gradient. `encode_windows` runs every sequence once
-without gradient, in chunks, keeping only the states at the window starts, and then all windows of all sequences as one
-batched pass with gradient. Where a core lets every row stop at its own step (`recurrent.ragged`), each window walks its
-own way to its start instead, all in one call. Memory does not depend on the length of the sequences. Knows nothing of
-losses or models.
+A window is the stretch `[start, stop)` of steps that may carry gradient. `encode_windows` first runs every sequence
+without gradient, in chunks, and keeps only the states at the window starts. It then runs all windows of all sequences
+as one batched pass with gradient. Where a core lets every row stop at its own step (`recurrent.ragged`), each window
+walks its own way to its start instead, all in one call. Memory does not depend on the length of the sequences. Knows
+nothing of losses or models.
 """
 
 from __future__ import annotations
@@ -39,23 +39,27 @@ MAX_CHUNK = 128
 """Longest chunk of the prefix: the largest power of two whose outputs stay small beside one window's graph."""
 
 CHUNK_SIZE = 2**18
-"""Rows times steps of a chunk of the prefix where every row stops at its own step: what is kept of it is its features,
-of which there may be as many as a step has gates."""
+"""Rows times steps of a chunk of the prefix where every row stops at its own step. Such a chunk holds only projected
+inputs, at most 4 H a step."""
 
 MOST_ROWS = 4096
-"""Up to so many windows each walks a prefix of its own, all in one call, where a core lets rows stop at their own step;
-more of them share the sequences' prefix. An estimate: a card that holds 1,000 rows at once needs four turns for these.
-"""
+"""Most windows that each walk a prefix of their own, in one call, where a core lets rows stop at their own step. More
+windows share the sequences' prefix. An estimate: a card that holds 1,000 rows at once needs four turns for these."""
 
 CALL_COST = 2.5
-"""What one call of a core costs beside its steps, in steps of the batch (measured on a CPU, LSTM 128, batch 32)."""
+"""Fixed cost of one call of a core, in steps of the batch (measured on a CPU, LSTM 128, batch 32)."""
 
 
 @dataclass(frozen=True)
 class WindowPlan:
-    """The windows that one loss asks for: `[start, stop)` of every sequence, both (B, W) int64.
+    """The windows that one loss asks for.
 
-    outputs: whether the loss reads the outputs of the steps, or only the state at the end.
+    Parameters
+    ----------
+    start, stop : Tensor
+        First step of each window and the step behind its last, (B, W) int64 on the CPU, `0 <= start <= stop <= T`.
+    outputs : bool
+        Whether the loss reads the outputs of the steps, or only the state at the end.
     """
 
     start: Tensor
@@ -69,11 +73,17 @@ class WindowPlan:
 
 @dataclass(frozen=True)
 class Windows:
-    """What a core gave on windows `[start, stop)`.
+    """The outputs and final states of a core on windows `[start, stop)`.
 
-    outputs: (B, W, L, H), zero past each window's own end; L = 0 where the plan asks for none. state: after each
-    window's last step, R = B * W rows in the core's own layout, row b * W + w; of an empty window, the state before it.
-    totals: of all steps of each sequence, where the loss asked for them.
+    Attributes
+    ----------
+    outputs : Tensor
+        (B, W, L, H), zero past each window's own end. L is the longest window; 0 where the plan asks for no outputs.
+    state : State
+        After each window's last step, in the core's own layout, R = B * W rows; row b * W + w is window w of sequence
+        b. Of an empty window, the state before it.
+    totals : Totals, optional
+        Sums over all steps of each sequence, where the loss asked for them.
     """
 
     outputs: Tensor
@@ -83,39 +93,101 @@ class Windows:
 
 @dataclass(frozen=True)
 class Prefix:
-    """What one pass without gradient found: the states before the windows of each plan, and totals where asked for."""
+    """The result of one pass without gradient.
+
+    Attributes
+    ----------
+    states : list of State
+        The states before the windows of each plan, B * W rows each.
+    totals : Totals, optional
+        Sums over all steps of each sequence, where asked for.
+    """
 
     states: list[State]
     totals: Totals | None = None
 
 
 def encode_windows(core: Core, inputs: Tensor, start: Tensor, stop: Tensor) -> Windows:
-    """Outputs and final states on the windows `[start, stop)` of inputs (B, T, ...), each as in one uninterrupted pass.
+    """Run a core over long sequences, with gradient in chosen windows alone.
 
-    The gradient of a window never crosses its start; windows never share a graph, overlapping ones included. Inputs may
-    be whatever the core takes, (B, T, F) for torch's own; each chunk is moved through the core as it is.
+    The values are those of one uninterrupted pass. A gradient never crosses a window's start. Windows never share a
+    graph, overlapping ones included. Memory depends on the windows, not on T.
 
-    start, stop: (B, W) int64 with `0 <= start <= stop <= T`. Raises ValueError for anything else.
+    Parameters
+    ----------
+    core : Module
+        `nn.LSTM`, `nn.GRU` or `nn.RNN` with `batch_first=True`, an `Encoder`, or a core of your own (see `recurrent`).
+    inputs : Tensor
+        (B, T, F) for torch's own cores; (B, T, ...) as the core takes them. They stay in their compact type; each chunk
+        goes through the core as it is.
+    start, stop : Tensor
+        The windows `[start, stop)`, (B, W) int64, `0 <= start <= stop <= T`.
+
+    Returns
+    -------
+    Windows
+        Outputs (B, W, L, H) and the final state of each window.
+
+    Raises
+    ------
+    ValueError
+        For windows outside the sequences, or of another shape or type.
+
+    References
+    ----------
+    Williams & Peng (1990), truncated back-propagation through time. Trinh, Dai, Luong & Le (2018), section 3, truncate
+    the supervised and the auxiliary losses; they are silent on windows that overlap, which we keep apart.
     """
     plan = WindowPlan(as_tensor("start", start), as_tensor("stop", stop))
     return encode_plans(core, as_tensor("inputs", inputs), [plan])[0]
 
 
 def encode_plans(core: Core, inputs: Tensor, plans: Sequence[WindowPlan]) -> list[Windows]:
-    """`encode_windows` for several losses at once: one prefix and one batched pass serve them all."""
+    """Serve the windows of several losses with one prefix and one batched pass.
+
+    Parameters
+    ----------
+    core, inputs
+        As for `encode_windows`.
+    plans : sequence of WindowPlan
+        One a loss.
+
+    Returns
+    -------
+    list of Windows
+        One a plan.
+    """
     return encode_from(core, inputs, plans, states_before(core, inputs, plans))
 
 
 def states_before(core: Core, inputs: Tensor, plans: Sequence[WindowPlan]) -> list[State]:
-    """The states before the windows of each plan, without gradient, from one prefix for them all; B * W rows each.
+    """Find the states before the windows of each plan, without gradient, with one prefix for them all.
 
     On the CPU, parts of the batch run at the same time where there are several threads and the core allows it.
+
+    Returns
+    -------
+    list of State
+        One a plan, B * W rows each.
     """
     return run_prefix(core, inputs, plans).states
 
 
 def run_prefix(core: Core, inputs: Tensor, plans: Sequence[WindowPlan], totals: TotalsPlan | None = None) -> Prefix:
-    """`states_before`, and on the same way the totals over all steps of each sequence that a readout asks for."""
+    """Find the states before all windows, and sum up what a readout needs of all steps on the same way.
+
+    Parameters
+    ----------
+    core, inputs, plans
+        As for `encode_plans`.
+    totals : TotalsPlan, optional
+        What the readout asks for; None for no sums.
+
+    Returns
+    -------
+    Prefix
+        States and totals, without gradient.
+    """
     check_core(core)
     plans = [_checked(inputs, plan) for plan in plans]
     parts = even_parts(len(inputs), torch.get_num_threads() if _shared_out(core, inputs) else 1)
@@ -145,7 +217,20 @@ def run_prefix(core: Core, inputs: Tensor, plans: Sequence[WindowPlan], totals: 
 
 
 def encode_from(core: Core, inputs: Tensor, plans: Sequence[WindowPlan], before: Sequence[State]) -> list[Windows]:
-    """`encode_plans` where the states before the windows are known: the batched pass alone."""
+    """Run the batched pass of `encode_plans` alone, from known states before the windows.
+
+    Parameters
+    ----------
+    core, inputs, plans
+        As for `encode_plans`.
+    before : sequence of State
+        As `states_before` gives them.
+
+    Returns
+    -------
+    list of Windows
+        One a plan.
+    """
     plans = [_checked(inputs, plan) for plan in plans]
     sequence = _sequences([plan.start for plan in plans])  # (R,)
     start = torch.cat([plan.start.flatten() for plan in plans])
@@ -200,11 +285,12 @@ def _checked(inputs: Tensor, plan: WindowPlan) -> WindowPlan:
 def _states_at(
     core: Core, fixed: Core, inputs: Tensor, sequence: Tensor, start: Tensor, keeper: TotalsKeeper | None = None
 ) -> State:
-    """The state before step `start` of each row (R,), without gradient; fixed: the core with its weights settled.
+    """Find the state before step `start` of each row (R,), without gradient.
 
-    The sequences run once over a grid of points; a row leaves the grid at the last point before its start and goes the
-    rest of the way among the other rows. A keeper sees all steps of every sequence on the way. Without one, where rows
-    may stop at their own step and are not too many, all go all the way.
+    The sequences run once over a grid of points. A row leaves the grid at the last point before its start and goes the
+    rest of the way among the other rows. A keeper sees all steps of every sequence on the way. Without a keeper, where
+    rows may stop at their own step and are not too many, every row goes all the way by itself. `fixed` is the core with
+    its weights settled.
     """
     current = initial_state(core, inputs)  # one row a sequence
     state = select_rows(current, sequence)
@@ -299,7 +385,7 @@ def _advance_at_once(
     *,
     told: bool,
 ) -> tuple[Tensor, State]:
-    """Of `_advance`, some rows in one call of a core that lets each stop at its own length: outputs where `told`."""
+    """Advance some rows in one call of a core that lets each stop at its own length; keep outputs where `told`."""
     own = length[rows]
     piece = _stretch(inputs, sequence[rows], start[rows], int(own.max()))
     if len(rows) == len(length):
@@ -309,7 +395,7 @@ def _advance_at_once(
 
 
 def _alike(length: Tensor) -> list[Tensor]:
-    """The rows that have steps, put together where none is twice as long as another: what is kept is padded to it."""
+    """Group the rows that have steps so that none in a group is twice as long as another, which bounds the padding."""
     bits = torch.frexp(length.double()).exponent  # 0 for no steps, 1 for one, 2 for two and three, ...
     return [(bits == size).nonzero().squeeze(1) for size in bits.unique().tolist() if size > 0]
 
@@ -317,7 +403,7 @@ def _alike(length: Tensor) -> list[Tensor]:
 def _pieces(length: Tensor) -> Iterator[tuple[Tensor, int]]:
     """Cut rows of unequal length into calls `(rows, steps)` that together take each row exactly `length[row]` steps.
 
-    Rows of few distinct lengths run together until the shortest ends, and so on. Otherwise all run to the shortest end
+    Rows of few distinct lengths run together until the shortest ends, and so on. Otherwise all run to the shortest end,
     and the rest in powers of two, long ones first: at most log2(longest) more calls, and no step is wasted.
     """
     lengths = length[length > 0].unique()

@@ -1,7 +1,7 @@
 """What the estimators share: parameters, training, folders. Arrays in; each says for itself what comes out.
 
-Everything is done by the rooms below: `preprocessing` reads the sequences, `training` trains, `inference` predicts,
-`persistence` keeps. Lightning loads when something is trained, not before.
+The rooms below do the work: `preprocessing` reads the sequences, `training` trains, `inference` predicts, `persistence`
+keeps. Lightning loads when something is trained, not before.
 """
 
 from __future__ import annotations
@@ -56,14 +56,38 @@ class LongSequenceEstimator(SequenceParameters, ABC):
     """Of the targets that this estimator learns."""
 
     def fit(self, X: Any, y: Any, eval_set: tuple[Any, Any] | None = None, unlabelled: Any = None) -> Self:
-        """Train on N sequences `X` and their labels `y`, as the class says.
+        """Train on N sequences.
 
-        eval_set: (X, y) to choose the best epoch by, in place of a share of the training data. unlabelled: further
-        sequences, in a form that X may have, which the auxiliary loss alone learns from; `aux` is "predict" then where
-        it is left to the recipe. Raises InputError (a
-        ValueError) for input or parameters that cannot be used, and `training.module.DivergedError` where the loss is
-        no longer finite; an estimator that was fitted before stays as it was then. Several threads that fit take turns,
-        for torch's random numbers are the whole process's.
+        Several threads that fit take turns, because torch's random numbers belong to the whole process.
+
+        Parameters
+        ----------
+        X : array, table or list
+            N sequences, in a form that the class describes.
+        y : array or list
+            Their labels, as the class describes.
+        eval_set : tuple (X, y), optional
+            Chooses the best epoch, in place of a share of the training data.
+        unlabelled : array, table or list, optional
+            Further sequences in a form of `X`, which the auxiliary loss alone learns from. `aux` is then "predict"
+            where the recipe would choose it.
+
+        Returns
+        -------
+        self
+            Fitted; an estimator whose `fit` fails stays as it was.
+
+        Raises
+        ------
+        InputError
+            A ValueError: for input or parameters that cannot be used.
+        DivergedError
+            Where the loss is no longer finite (`auxrnn.training.module`).
+
+        Warns
+        -----
+        FloorWarning
+            Where at least 20 validation sequences say that the model is no better than what costs a second.
         """
         fitted = copy.copy(self)  # what is learned becomes this estimator's own when all is done
         with _one_fit, plain_torch():
@@ -149,19 +173,37 @@ class LongSequenceEstimator(SequenceParameters, ABC):
         )
 
     def stream(self) -> SequenceStream:
-        """Read one sequence as it comes, in pieces of any size, at constant memory: `stream.push(chunk)`.
+        """Read one sequence as it comes, in pieces of any size, at constant memory.
 
-        With the weights as they are now. Raises InputError for a network that has to see a sequence as a whole.
+        Returns
+        -------
+        SequenceStream
+            With the weights as they are now.
+
+        Raises
+        ------
+        InputError
+            For a network that has to see a sequence as a whole.
         """
         check_is_fitted(self)
         with plain_torch():
             return SequenceStream(self.model_)
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write config.json, model.safetensors and README.md into `folder`; no pickle.
+        """Write config.json, model.safetensors and README.md into a folder; no pickle.
 
-        Keeps the network, the preprocessing and the classes; not the settings of training, of which README.md tells.
-        Raises InputError for labels other than texts and whole numbers, and where the folder cannot be written to.
+        The folder keeps the network, the preprocessing and the classes. The settings of training stand in README.md
+        alone.
+
+        Parameters
+        ----------
+        folder : str or Path
+            Made where it is missing; an older model in it is replaced.
+
+        Raises
+        ------
+        InputError
+            For labels other than texts and whole numbers, and for a folder that cannot be written to.
         """
         check_is_fitted(self)
         saved = replace(self.model_, label_type=self._label_type())
@@ -172,11 +214,25 @@ class LongSequenceEstimator(SequenceParameters, ABC):
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> Self:
-        """A fitted estimator from a folder of `save_pretrained` or a run of `auxrnn train`; nothing is executed.
+        """Open a folder of `save_pretrained` or a run of `auxrnn train`; nothing in it is executed.
 
-        The settings of training are at their defaults. A network of `auxrnn train` reads images as they are in their
-        files: their pixels row by row as uint8 steps, whatever order it was trained on. Raises InputError for a folder
-        that is missing, damaged, of another format, or of a model that another estimator is for.
+        A network of `auxrnn train` reads images as they are in their files: pixels row by row as uint8 steps, whatever
+        order it was trained on.
+
+        Parameters
+        ----------
+        folder : str or Path
+            A model folder or a run folder.
+
+        Returns
+        -------
+        LongSequenceEstimator
+            Fitted, with the settings of training at their defaults.
+
+        Raises
+        ------
+        InputError
+            For a folder that is missing, damaged, of another format, or of a model that another estimator is for.
         """
         saved = open_model(Path(folder))
         if saved.target.kind not in cls.kinds:
@@ -207,7 +263,7 @@ class LongSequenceEstimator(SequenceParameters, ABC):
     def _judge(
         self, train: SequenceData, validation: SequenceData, tallies: torch.Tensor, config: RunConfig
     ) -> tuple[dict[str, Any], Verdict]:
-        """The floors of the data and the verdict on the network by its answers to the validation sequences."""
+        """Measure the floors, and judge the network by its answers to the validation sequences."""
         floors = measure_floors(train, validation, seed=config.seed)
         evidence = gather_evidence(floors, tallies, "validation", self.history_, len(validation))
         verdict = judge(evidence, remedies(config))
@@ -216,14 +272,14 @@ class LongSequenceEstimator(SequenceParameters, ABC):
         return floors.to_dict(), verdict
 
     def _tell_duration(self, words: str) -> None:
-        """Before a search and a training that take long."""
+        """Tell how long a search and a training will take, before they begin."""
         if self.verbose:
             print(f"Time        {words}")
         else:
             logging.getLogger("auxrnn").warning("fit will take %s; verbose=1 shows its progress.", words)
 
     def _warn_of_floor(self) -> None:
-        """Where the network makes mistakes and is not better than the floor, and there are enough sequences to tell."""
+        """Warn where a network with mistakes is not better than the floor, and there are enough sequences to tell."""
         verdict, facts = self.verdict_, self.model_.facts
         flawless = facts.get(f"validation_{self.model_.target.score}") == 1
         if verdict is None or verdict.better or flawless or facts["validation_sequences"] < FEWEST_TO_WARN:

@@ -28,17 +28,17 @@ from auxrnn.targets import ClassesTarget, ClassTarget, Labels, Target
 
 
 class LongSequenceClassifier(ClassifierMixin, LongSequenceEstimator):
-    """Recurrent classifier of sequences that are too long to back-propagate through.
+    """Classify sequences that are too long to back-propagate through.
 
-    `y` is (N,), labels of any type that can be sorted, at least two classes; or (N, K) of 0 and 1, where a sequence may
-    be of several classes (multi-label, as scikit-learn has it: `predict` gives such a matrix, and `score` is the share
-    of sequences of which every class is right). `X` and the parameters are those of `LongSequenceEstimator`, and
+    `y` is (N,) with labels of any type that can be sorted, at least two classes; or (N, K) of 0 and 1, where a sequence
+    may have several classes (multi-label, as in scikit-learn: `predict` gives such a matrix, and `score` is the share
+    of sequences of which every class is right). `X` and all other parameters are those of `LongSequenceEstimator`.
 
     Parameters
     ----------
     class_weight : None, "balanced" or dict
-        How much each class counts in the loss: all alike; so that every class counts as much as any other; or by label,
-        1 where one is left out. For one class a sequence.
+        Weight of each class in the loss, for one class a sequence: all alike; so that every class counts as much as any
+        other; or by label, at least 0, 1 where a label is left out.
 
     Attributes
     ----------
@@ -47,8 +47,7 @@ class LongSequenceClassifier(ClassifierMixin, LongSequenceEstimator):
 
     Notes
     -----
-    Every check of scikit-learn's `check_estimator` applies and holds; all of them are on tables, none knows input of
-    three dimensions, lists or texts.
+    All of scikit-learn's `check_estimator` passes, on tables; it knows no input of three dimensions, lists or texts.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ("class", "classes")
@@ -59,12 +58,44 @@ class LongSequenceClassifier(ClassifierMixin, LongSequenceEstimator):
         self.class_weight = class_weight
 
     def predict(self, X: Any) -> Array:
-        """The most likely class of each sequence, (N,), of the type of `classes_`; of several 0 and 1, (N, K)."""
+        """Predict the most likely class of each sequence.
+
+        Parameters
+        ----------
+        X : array, table or list
+            N sequences, in a form of training.
+
+        Returns
+        -------
+        array
+            (N,) of the type of `classes_`; of several classes a sequence (N, K) of 0 and 1.
+
+        Raises
+        ------
+        InputError
+            For sequences unlike those of training.
+        """
         answers = self._target.answers(self._logits(X)).numpy()
         return answers if answers.ndim == 2 else self.classes_[answers]
 
     def predict_proba(self, X: Any) -> Array:
-        """Probabilities (N, classes), in the order of `classes_`; each row sums to 1, but for several a sequence."""
+        """Predict the probability of each class.
+
+        Parameters
+        ----------
+        X : array, table or list
+            N sequences, in a form of training.
+
+        Returns
+        -------
+        array
+            (N, classes) in the order of `classes_`, each in 0..1; each row sums to 1 for one class a sequence.
+
+        Raises
+        ------
+        InputError
+            For sequences unlike those of training.
+        """
         return self._target.shares(self._logits(X).double()).numpy()
 
     def __sklearn_tags__(self) -> Any:

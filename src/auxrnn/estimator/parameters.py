@@ -13,23 +13,22 @@ from auxrnn.estimator.settings import AUTO, with_hint
 class SequenceParameters(BaseEstimator):
     """A recurrent network on sequences that are too long to back-propagate through.
 
-    Truncated back-propagation with auxiliary losses at random anchors (Trinh, Dai, Luong and Le, ICML 2018); memory
-    does not grow with the length.
+    Memory does not grow with the length. Auxiliary losses at random anchors are options.
 
     What `X` may be:
 
     - an array (N, T, C): N sequences of T steps of C channels;
-    - an array (N, T), a table or nested lists of one length: T steps of one channel. As for scikit-learn's other
-      estimators each column is a feature then, so a table to predict from needs the same columns as the table of
-      training. Sequences of other lengths go in as (N, T, 1) or as a list;
+    - an array (N, T), a table or nested lists of one length: T steps of one channel. Each column is then a feature, as
+      for scikit-learn's other estimators: a table to predict from needs the columns of training. Sequences of other
+      lengths go in as (N, T, 1) or as a list;
     - a list of arrays (T_i, C) or (T_i,) of any lengths;
-    - a list of texts of any lengths, read by characters. Those unknown from training are all one.
+    - a list of texts of any lengths, read by characters; all characters unknown from training are one.
 
     Arrays of uint8 are pixels (levels 0 to 255); other numbers are values, standardised by channel as the training
     split was.
 
-    Whatever is "auto" comes from the recipe, or from the data by the rules of `auxrnn train` (`training.sensible`,
-    `training.candidates`); what was taken is in `config_` afterwards.
+    "auto" settings come from the recipe, or from the data by the rules of `auxrnn train` (`training.sensible`,
+    `training.candidates`). `config_` says afterwards what was taken.
 
     Parameters
     ----------
@@ -37,14 +36,14 @@ class SequenceParameters(BaseEstimator):
         Where "auto" settings come from: `auxrnn.config.RECIPES`. "modern" learns raw long sequences in seconds to
         minutes; "paper" is the published network and training.
     candidates : int or "auto"
-        Sets of settings that are tried shortly on a held-out part of the training data before `fit` trains with the
-        best; 1 takes the first. "auto": 6 for "modern", or 1 where `max_epochs` is given.
+        How many sets of settings `fit` tries shortly on a held-out part of the training data, at least 1, before it
+        trains with the best; 1 takes the first. "auto": 6 for "modern", or 1 where `max_epochs` is given.
     budget : str or None
-        Train for about so long ("90s", "10m", "1h") in place of the recipe's number of steps.
+        Train for about this long ("90s", "10m", "1h") in place of the recipe's number of steps.
     cell : {"lstm", "gru", "rnn"}
         Recurrent cell of the main network and the decoders.
     hidden_size : int or "auto"
-        Cells of the main network.
+        Units of the main network, at least 1.
     aux : {"reconstruct", "predict", "both", None} or "auto"
         Auxiliary loss: r-LSTM, p-LSTM, both together, or none.
     stem : {"conv", "logmel", "none"} or "auto"
@@ -52,66 +51,68 @@ class SequenceParameters(BaseEstimator):
     sample_rate : int or None
         Raw steps a second, in Hz, for the stem "logmel".
     stride, kernel : int or "auto"
-        Raw steps of a token; width of the stem's convolution in strides.
+        Raw steps of a token; width of the stem's convolution in strides. At least 1.
     readout : {"last", "stats", "stats-max"} or "auto"
         What the head reads: the last output, mean and deviation over all tokens, or the greatest outputs too.
     num_windows, top_windows : int or "auto"
-        Windows through which a readout of all tokens has its gradient.
+        Windows a sequence and step, at least 1, through which a readout of all tokens has its gradient.
     anchor_labels : float or "auto"
-        Weight of the label asked at the end of each of those windows too.
+        Weight, at least 0, of the label asked at the end of each of those windows too.
     bptt : int, "full" or "auto"
-        Truncation of the losses in tokens; "full" is full back-propagation, 0 trains the classifier only.
+        Truncation of the losses in tokens, at least 0; "full" is full back-propagation, 0 trains the head alone.
     num_anchors, segment_length : int or "auto"
-        Random anchors a sequence and step, and tokens reconstructed or predicted at each.
+        Random anchors a sequence and step (at least 1), and tokens reconstructed (at least 2) or predicted (at least
+        1) at each.
     pretrain_epochs, max_epochs : int or "auto"
-        Epochs on the auxiliary loss alone, and then on the labels and it.
+        Epochs on the auxiliary loss alone, and then on the labels and it; at least 0.
     batch_size, epoch_passes : int or "auto"
-        Sequences a step; how often an epoch reads the training data.
+        Sequences a step; how often an epoch reads the training data. At least 1.
     sort_batches : bool or "auto"
         Whether sequences of like length meet in one batch, which saves padding, or at random.
     lr : float or "auto"
-        Learning rate.
+        Learning rate, above 0.
     random_state : int, RandomState or None
-        Seed of everything random; None draws a fresh one. The caller's own random numbers are never used nor changed,
-        but one of a RandomState given here.
+        Seed of everything random; None draws a fresh one. `fit` draws none of the caller's own random numbers, but one
+        of a RandomState given here.
     projection_size : int, None or "auto"
-        Size to which a step is projected; of a stem, its features, the hidden size for None.
+        Size to which a step is projected, at least 1; None for no projection. Of a stem, the features of a token; None
+        for the hidden size.
     num_layers : int
-        Layers of the main network.
+        Layers of the main network, at least 1.
     initialisation : {"tensorflow", "torch", "forget", "chrono", "tensorflow-chrono"} or "auto"
         TensorFlow 1's (the paper's), torch's own, with a forget bias of 1, or with chrono gates (Tallec & Ollivier
         2018) over the longest training sequence.
     regulariser : {"dropconnect", "dropout", "none"} or "auto"
         What is dropped on the second layer of the output nets.
     dropout : float or "auto"
-        The share dropped there.
+        The share dropped there, 0 to 0.95.
     aux_options : dict or None
         Finer options of the auxiliary losses: fields of `auxrnn.config.AuxiliaryConfig`, e.g. `{"weight": 0.5}`.
     model : str or None
         Another model by name, in place of the one that `aux` gives: "sa-lstm", "lm-lstm", "transformer", "irnn",
-        "urnn"; `auxrnn.config.MODELS` has all. `aux` must be at its default then, or None.
+        "urnn" (`auxrnn.config.MODELS` lists all). Leave `aux` at its default then, or None.
     transformer : dict or None
         Sizes of a transformer: fields of `auxrnn.config.TransformerConfig`, e.g. `{"layers": 2}`.
     identity_scale : float
-        Of an irnn: the recurrent weights begin as so many times the identity.
+        Of an irnn: the recurrent weights begin as the identity times this, at least 0.
     optimizer : {"rmsprop_tf", "rmsprop", "adam", "adamw", "sgd"} or "auto"
-        By name.
+        Optimiser; "rmsprop_tf" is TensorFlow 1's RMSProp, "rmsprop" torch's.
     lr_schedule : {"constant", "step", "cosine", "one_cycle"} or "auto"
-        Over the steps of each phase.
+        Schedule of the learning rate over the steps of each phase.
     lr_warmup : float, None or "auto"
-        Share of a phase's steps on which the learning rate rises.
+        Share of a phase's steps on which the learning rate rises, in 0..1.
     weight_decay : float, None or "auto"
-        Of adamw, on matrices alone.
+        Decoupled decay of adamw on matrices alone, at least 0.
     augment : {"none", "turn", "noise", "scale"} or "auto"
         How training sequences are changed at random at every step.
     keep : {"best", "last"} or "auto"
         The weights that are kept: those of the best validated epoch, or the last.
     gradient_clip : float, None or "auto"
-        Largest norm of the gradient.
+        Largest norm of the gradient, above 0; None for no clipping.
     patience : int or None
-        Stop when the validation score has not risen for so many epochs.
+        Stop when the validation score has not risen for this many epochs, at least 1; None for never.
     validation_fraction : float
-        Share of the training data kept for validation, stratified; unused where `eval_set` is given.
+        Share of the training data kept for validation, stratified, 0 to 0.9; unused where `eval_set` is given.
     precision, accelerator : str
         Lightning's names, e.g. "bf16-mixed"; "auto", "cpu" or "gpu".
     lstm_backend : {"auto", "cudnn", "persistent"}
@@ -127,23 +128,28 @@ class SequenceParameters(BaseEstimator):
         Only where X was a table whose columns have names.
     history_ : list of dict
         The learning curve, one row an epoch: phase, epoch, step, loss, one loss for each objective (supervised,
-        reconstruct, predict), train_SCORE, validation_loss, validation_SCORE, gradient_norm, lr, seconds. What
-        does not apply to an epoch is left out. SCORE is accuracy, micro_f1, r2 or step_accuracy. Empty after
-        `from_pretrained`.
+        reconstruct, predict), train_SCORE, validation_loss, validation_SCORE, gradient_norm, lr, seconds. A row has
+        only what applies to its epoch. SCORE is accuracy, micro_f1, r2 or step_accuracy. Empty after `from_pretrained`.
     best_epoch_ : int
-        The epoch of the training phase whose weights are used, from 1; 0 where none was validated: then the last is.
+        The epoch of the training phase whose weights are used, from 1. 0 where no epoch was validated; then the last
+        epoch's weights are used.
     floors_ : dict
-        Scores on the validation sequences of what costs a second, by name; empty where there were none. After
-        `from_pretrained` those of the training.
+        Scores of the floors, which cost a second, on the validation sequences, by name. Empty without such sequences.
+        After `from_pretrained` those of the training.
     verdict_ : auxrnn.verdict.Verdict or None
-        Whether the model is any good, by its validation sequences; `verdict_.lines` says it in words. None where there
-        were none, and after `from_pretrained`.
+        Whether the model is any good, by its validation sequences; `verdict_.lines` says it in words. None without such
+        sequences, and after `from_pretrained`.
     config_ : auxrnn.config.RunConfig
-        Every setting that was taken; not there after `from_pretrained`.
+        Every setting that was taken; missing after `from_pretrained`.
     tried_ : list of str
         What the data chose and which candidates were tried, a line each.
     model_ : auxrnn.persistence.SavedModel
-        The network and what its input goes through.
+        The network and its preprocessing.
+
+    References
+    ----------
+    Trinh, Dai, Luong & Le (2018), Learning longer-term dependencies in RNNs with auxiliary losses, ICML, arXiv
+    1803.00144: the recipe "paper" and the auxiliary losses. The recipe "modern" is ours.
     """
 
     @with_hint
@@ -245,7 +251,13 @@ class SequenceParameters(BaseEstimator):
         self.verbose = verbose
 
     def set_params(self, **params: Any) -> Self:
-        """As scikit-learn has it; InputError (a ValueError) for a parameter that there is not, with the nearest."""
+        """Set parameters, as scikit-learn has it.
+
+        Raises
+        ------
+        InputError
+            A ValueError: for a parameter that there is not, with the nearest right name.
+        """
         names = self.get_params(deep=False)
         for name in params:
             if name not in names:

@@ -19,21 +19,37 @@ ALONE = "value"
 
 
 class LongSequenceRegressor(RegressorMixin, LongSequenceEstimator):
-    """Recurrent regressor on sequences that are too long to back-propagate through.
+    """Predict one or several numbers of sequences that are too long to back-propagate through.
 
-    `y` is (N,) or (N, K) of finite numbers, which are learned standardised as the training split was; `predict` answers
-    in their own units and in the same form. The loss is the squared error; `score` is R2. `X` and the parameters are
-    those of `LongSequenceEstimator`.
+    `y` is (N,) or (N, K) of finite numbers. They are learned standardised as the training split was; `predict` answers
+    in their own units. The loss is the squared error; `score` is R2. `X` and the parameters are those of
+    `LongSequenceEstimator`.
 
     Notes
     -----
-    Every check of scikit-learn's `check_estimator` applies and holds, on tables.
+    All of scikit-learn's `check_estimator` passes, on tables.
     """
 
     kinds: ClassVar[tuple[str, ...]] = ("value",)
 
     def predict(self, X: Any) -> Array:
-        """The values of each sequence, (N,) or (N, K) as in training."""
+        """Predict the values of each sequence.
+
+        Parameters
+        ----------
+        X : array, table or list
+            N sequences, in a form of training.
+
+        Returns
+        -------
+        array
+            (N,) or (N, K) as in training, in the units of `y`.
+
+        Raises
+        ------
+        InputError
+            For sequences unlike those of training.
+        """
         data = self._read(X)
         with self._network() as network:
             outputs = predict_logits(network, data)

@@ -19,9 +19,19 @@ Array = npt.NDArray[Any]
 
 
 class SequenceStream:
-    """What a fitted estimator says of a sequence while it comes; the same as it says of the whole at once.
+    """Read one sequence as it comes, and answer as the fitted estimator answers on the whole.
 
-    Copies and pickles go on from where it stands.
+    Copies and pickles go on from where it stands. Made by `LongSequenceEstimator.stream`.
+
+    Parameters
+    ----------
+    saved : SavedModel
+        A recurrent network with its preprocessing.
+
+    Raises
+    ------
+    InputError
+        For a network that needs whole sequences or images.
     """
 
     def __init__(self, saved: SavedModel) -> None:
@@ -36,11 +46,23 @@ class SequenceStream:
         return self._stream.steps
 
     def push(self, chunk: Any) -> Array:
-        """Read a chunk of one sequence, (t, C), (t,) of one channel, or a text, and answer on all that was read.
+        """Read a chunk and answer on all that was read.
 
-        A leading dimension of one sequence is taken too. Returns probabilities (1, classes), or values (1, size), as
-        `predict_proba` and `predict` give them for that one sequence; of a tagger those of each step of the chunk,
-        (1, t, classes). Raises InputError for a chunk unlike the training data.
+        Parameters
+        ----------
+        chunk : array or str
+            (t, C), (1, t, C), (t,) of one channel, or a text.
+
+        Returns
+        -------
+        array
+            Probabilities (1, classes) or values (1, size), as `predict_proba` and `predict` give them for that one
+            sequence; of a tagger those of each step of the chunk, (1, t, classes).
+
+        Raises
+        ------
+        InputError
+            For a chunk unlike the training data; the stream then stands where it stood.
         """
         with plain_torch():
             return self._stream.push(self._prepared(chunk)).double().numpy()

@@ -21,19 +21,19 @@ from auxrnn.targets import UNLABELLED, Labels, TagsTarget, Target
 
 
 class LongSequenceTagger(LongSequenceEstimator):
-    """Recurrent tagger of sequences that are too long to back-propagate through: a class for every step.
+    """Predict a class for every step of sequences that are too long to back-propagate through.
 
-    `y` is (N, T), or a list of (T_i,), labels of any type that can be sorted; a step has none where there is -1 among
-    whole numbers, or None or an empty text among texts. Such steps are neither learned from nor counted. A tag follows
-    from its step and those before it. The loss of an update is that of a random stretch of `bptt` steps of each
-    sequence, so that its cost does not depend on the length. `X` and the parameters are those of
-    `LongSequenceEstimator`, and
+    `y` is (N, T), or a list of (T_i,), with labels of any type that can be sorted. A step has none where there is -1
+    among whole numbers, or None or an empty text among texts; such steps are neither learned from nor counted. A tag
+    follows from its step and those before it. An update takes the loss of one random stretch of `bptt` steps of each
+    sequence, so its cost does not depend on the length. `X` and all other parameters are those of
+    `LongSequenceEstimator`.
 
     Parameters
     ----------
     class_weight : None, "balanced" or dict
-        How much each class counts in the loss: all alike; so that every class counts as much as any other; or by label,
-        1 where one is left out.
+        Weight of each class in the loss: all alike; so that every class counts as much as any other; or by label, at
+        least 0, 1 where a label is left out.
 
     Attributes
     ----------
@@ -49,15 +49,65 @@ class LongSequenceTagger(LongSequenceEstimator):
         self.class_weight = class_weight
 
     def predict(self, X: Any) -> Any:
-        """The most likely class of each step, (N, T) for an array and a list of (T_i,) for a list."""
+        """Predict the most likely class of each step.
+
+        Parameters
+        ----------
+        X : array or list
+            N sequences, in a form of training.
+
+        Returns
+        -------
+        array or list of array
+            (N, T) for an array, a list of (T_i,) for a list; of the type of `classes_`.
+
+        Raises
+        ------
+        InputError
+            For sequences unlike those of training.
+        """
         return self._steps(X, lambda places: self.classes_[places.numpy()], self._target.answers)
 
     def predict_proba(self, X: Any) -> Any:
-        """Probabilities (N, T, classes) for an array and a list of (T_i, classes) for a list."""
+        """Predict the probability of each class at each step.
+
+        Parameters
+        ----------
+        X : array or list
+            N sequences, in a form of training.
+
+        Returns
+        -------
+        array or list of array
+            (N, T, classes) for an array, a list of (T_i, classes) for a list; each in 0..1.
+
+        Raises
+        ------
+        InputError
+            For sequences unlike those of training.
+        """
         return self._steps(X, lambda shares: shares.numpy(), lambda outputs: self._target.shares(outputs.double()))
 
     def score(self, X: Any, y: Any) -> float:
-        """The share of right answers among the steps that have a tag; InputError where none has."""
+        """Measure the step accuracy.
+
+        Parameters
+        ----------
+        X : array or list
+            N sequences, in a form of training.
+        y : array or list
+            Tags, in the form of training.
+
+        Returns
+        -------
+        float
+            Share of right answers among the steps that have a tag, in 0..1.
+
+        Raises
+        ------
+        InputError
+            Where no step has a tag.
+        """
         tags = self._known_labels(y, self._read(X), "y")
         if not any(bool((part != UNLABELLED).any()) for part in tags):
             raise InputError("y: expected at least one step with a tag, got none.")

@@ -34,15 +34,25 @@ ABOUT = "auxrnn"
 """The entry of a file's own notes that holds `served.description` as JSON."""
 
 LARGEST_DIFFERENCE = 1e-4
-"""Of an answer or a state, from the model's own; more is taken for a fault, and nothing is written."""
+"""Largest difference of an answer or a state from the model's own; more is a fault, and nothing is written."""
 
 CASES = ((1, 1), (3, 2), (2, 33), (5, 150))
-"""Batch and length of what is compared; none of them is that of the export's own example."""
+"""Batch and length of each comparison; none is that of the export's own example."""
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written, and the largest difference from the model's own answers and states."""
+    """What an export has written.
+
+    Attributes
+    ----------
+    model : Path
+        The ONNX file.
+    files : tuple of Path
+        All files.
+    difference : float
+        Largest difference from the model's own answers and states.
+    """
 
     model: Path
     files: tuple[Path, ...]
@@ -50,9 +60,26 @@ class Exported:
 
 
 def export_model(saved: SavedModel, folder: Path) -> Exported:
-    """Write `model.onnx`, `example.py` and `README.md` into `folder`, all at once.
+    """Write `model.onnx`, `example.py` and `README.md` into a folder, all at once.
 
-    Raises InputError where a library is missing, and where the exported file does not say what the model says.
+    The file is first compared with the model on random input of other lengths and batch sizes.
+
+    Parameters
+    ----------
+    saved : SavedModel
+        A model with one of torch's cells, a uRNN or a transformer.
+    folder : Path
+        Made where it is missing; an older export in it is replaced.
+
+    Returns
+    -------
+    Exported
+        The files and the largest difference, at most 1e-4.
+
+    Raises
+    ------
+    InputError
+        Where a library is missing, for a core of your own, and where the file does not say what the model says.
     """
     missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
     if missing:
@@ -88,14 +115,12 @@ def export_model(saved: SavedModel, folder: Path) -> Exported:
 
 
 def largest_difference(run: Run, served: Served) -> float:
-    """Between `run(inputs, *state)` and the model, over `CASES`: from the first state and from a later one.
+    """Find the largest difference between `run(inputs, *state)` and the model, from the first state and a later one.
 
-    Of answers or a state that go beyond 1 in size, relative to its largest entry. Values are drawn around the mean of
+    Answers or a state beyond 1 in size count relative to their largest entry. Values are drawn around the mean of
     training in float64, and handed over in the type that the file takes; answers that are values are compared in
-    deviations.
-
-    From the first state the answers are compared with the network's own, which plans its windows for unequal
-    lengths and shares nothing with the export.
+    deviations. From the first state the answers are compared with the network's own, which plans its windows for
+    unequal lengths and shares nothing with the export.
     """
     generator = torch.Generator().manual_seed(0)
     worst = 0.0

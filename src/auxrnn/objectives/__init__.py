@@ -1,4 +1,4 @@
-"""What is learned: the supervised loss and the auxiliary ones, each naming the windows it needs; and their one walk."""
+"""The supervised and the auxiliary losses, each with the windows that it needs, and their one walk over a batch."""
 
 from auxrnn.losses import Loss as Loss
 from auxrnn.objectives.base import Draw as Draw

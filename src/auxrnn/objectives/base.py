@@ -1,8 +1,8 @@
-"""What an objective is, and the one walk over a batch that serves them all.
+"""What an objective is, and the one walk over a batch that serves all objectives.
 
 ```
-SequenceBatch -> draw anchors -> windows that the losses need -> prefix without gradient -> all windows in one batched
-pass with gradient -> decoders on the anchor states -> token losses
+SequenceBatch -> each objective draws its windows -> prefix without gradient -> all windows in one batched pass with
+gradient -> heads and decoders -> losses
 ```
 
 `bptt` is the truncation length K in steps of the main network; None is full back-propagation. Knows nothing of phases,
@@ -32,10 +32,18 @@ from auxrnn.truncation import WindowPlan, Windows, encode_from, run_prefix
 
 @dataclass(frozen=True)
 class Draw:
-    """What an objective asks of one batch: its windows, and the segments that it drew (None where it draws none).
+    """What an objective asks of one batch.
 
-    chances: the uniform numbers that its loss needs, (R, ...), drawn for the whole batch before parts of it are run.
-    totals: what it needs of all steps (None: nothing).
+    Parameters
+    ----------
+    windows : WindowPlan
+        Where the core runs with gradient.
+    segments : Segments, optional
+        Anchors and segments that were drawn; None where the objective has none.
+    chances : Tensor, optional
+        Uniform numbers that its loss needs, (R, ...), drawn for the whole batch before parts of it are run.
+    totals : TotalsPlan, optional
+        What it needs of all steps; None for nothing.
     """
 
     windows: WindowPlan
@@ -45,13 +53,13 @@ class Draw:
 
     @property
     def steps_each(self) -> int:
-        """Steps of a sequence, over all of its windows or all of its segments, whichever are more; at most."""
+        """Steps of a sequence over all its windows or over all its segments, whichever are more; at most."""
         windows = self.windows.start.shape[1] * int((self.windows.stop - self.windows.start).max())
         segments = 0 if self.segments is None else self.segments.length.shape[1] * int(self.segments.length.max())
         return max(windows, segments)
 
     def of(self, sequences: slice) -> Draw:
-        """What it asks of some of the sequences."""
+        """The draw for some of the sequences."""
         rows = slice(*(bound * self.windows.start.shape[1] for bound in (sequences.start, sequences.stop)))
         return Draw(
             self.windows.of(sequences),
@@ -61,7 +69,7 @@ class Draw:
         )
 
     def beside(self, more: WindowPlan, before: State, before_more: State) -> tuple[Draw, State]:
-        """With more windows behind its own, and the states before them all."""
+        """Add more windows behind its own; give the new draw and the states before all its windows."""
         own = self.windows
         plan = replace(own, start=torch.cat([own.start, more.start], 1), stop=torch.cat([own.stop, more.stop], 1))
         sequences, first, second = len(own.start), own.start.shape[1], more.start.shape[1]
@@ -72,23 +80,58 @@ class Draw:
 
 
 class Objective(nn.Module, ABC):
-    """A loss on chosen windows of a core's run over a batch."""
+    """A loss on chosen windows of a core's run over a batch.
+
+    To make one, write `draw` and `loss`. `draw` names the windows; the walk (`objective_losses`) runs the core there;
+    `loss` turns what the core gave into a loss. Call an objective in a loop of your own, or hand it to a
+    `SequenceClassifier` as an auxiliary.
+    """
 
     @abstractmethod
     def draw(self, lengths: Tensor, generator: torch.Generator) -> Draw:
-        """The windows needed for sequences of `lengths` (B,)."""
+        """Draw the windows, and the segments if any.
+
+        Parameters
+        ----------
+        lengths : Tensor
+            Steps of each sequence, (B,) int64 on the CPU.
+        generator : torch.Generator
+            On the CPU; every random number of the objective comes from it.
+
+        Returns
+        -------
+        Draw
+            At least the windows.
+        """
 
     def chances(self, draw: Draw, generator: torch.Generator) -> Tensor | None:
-        """The uniform numbers that the loss on `draw` needs, (R, ...); none by default."""
+        """Draw the uniform numbers that the loss on `draw` needs, (R, ...); None, the default, for none."""
         return None
 
     def completed(self, draw: Draw, before: State, totals: Totals | None) -> tuple[Draw, State]:
-        """The draw and the states before its windows, with further windows that the totals ask for; none by default."""
+        """Add windows that only the totals can name, and the states before them; none by default."""
         return draw, before
 
     @abstractmethod
     def loss(self, batch: SequenceBatch, draw: Draw, windows: Windows, truth_share: float) -> Loss:
-        """The loss from what the core gave on those windows."""
+        """Compute the loss from what the core gave on the windows.
+
+        Parameters
+        ----------
+        batch : SequenceBatch
+            The sequences and labels.
+        draw : Draw
+            As `draw` gave it.
+        windows : Windows
+            Outputs and states of the core on `draw.windows`.
+        truth_share : float
+            Share of true inputs that a reconstruction decoder is fed, in [0, 1].
+
+        Returns
+        -------
+        Loss
+            The summed loss, and how many tokens or labels it is over.
+        """
 
     def forward(
         self,
@@ -99,10 +142,25 @@ class Objective(nn.Module, ABC):
         truth_share: float = 0.0,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """The loss in a loop of your own: inputs (B, T, ...) as the core takes them, lengths (B,) where they differ.
+        """Compute the mean loss of one batch, in a loop of your own.
 
-        truth_share: share of true inputs that a reconstruction decoder is fed. generator: on the CPU; one drawn from
-        torch's global generator where none is given.
+        Parameters
+        ----------
+        core : Module
+            A core, or an `Encoder`.
+        inputs : Tensor or SequenceBatch
+            (B, T, ...) as the core takes them.
+        lengths : Tensor, optional
+            Steps of each sequence, (B,) int64 in 1..T; T where None.
+        truth_share : float
+            Share of true inputs that a reconstruction decoder is fed, in [0, 1].
+        generator : torch.Generator, optional
+            On the CPU; seeded from torch's global generator where None.
+
+        Returns
+        -------
+        Tensor
+            Scalar, with a gradient to the core and to the objective's own weights.
         """
         if generator is None:
             generator = step_generator(int(torch.randint(2**62, ())))
@@ -112,9 +170,27 @@ class Objective(nn.Module, ABC):
 def objective_losses(
     core: Core, batch: SequenceBatch, objectives: Sequence[Objective], truth_share: float, generator: torch.Generator
 ) -> list[Loss]:
-    """One loss an objective, from one prefix over the batch that serves them all.
+    """Compute one loss an objective, with one prefix over the batch that serves them all.
 
-    The windows run in one batched pass; on the CPU in tiles where nothing speaks against it.
+    The windows run in one batched pass; on the CPU they run in tiles where no layer looks at several rows at once.
+
+    Parameters
+    ----------
+    core : Module
+        A core, or an `Encoder`.
+    batch : SequenceBatch
+        Raw steps; an `Encoder` with a stem cuts them into tokens.
+    objectives : sequence of Objective
+        For example a `Supervised` and a `Reconstruction`.
+    truth_share : float
+        Share of true inputs that a reconstruction decoder is fed, in [0, 1].
+    generator : torch.Generator
+        On the CPU; every random number of the step comes from it.
+
+    Returns
+    -------
+    list of Loss
+        In the order of `objectives`.
     """
     batch = cut_into_tokens(core, batch)
     draws = [objective.draw(batch.lengths, generator) for objective in objectives]
@@ -129,7 +205,7 @@ def losses_of_draws(
     truth_share: float,
     generator: torch.Generator,
 ) -> list[Loss]:
-    """`objective_losses` where the windows and segments are given, and the batch is one of tokens where it must be."""
+    """Compute `objective_losses` where windows and segments are given, and the batch is cut into tokens already."""
     draws = [
         replace(draw, chances=objective.chances(draw, generator))
         for objective, draw in zip(objectives, draws, strict=True)
@@ -152,12 +228,15 @@ def losses_of_draws(
 
 
 def cut_into_tokens(core: Core, batch: SequenceBatch) -> SequenceBatch:
-    """A batch of raw steps as an `Encoder` with a stem reads it; as it is for any other core."""
+    """Cut a batch of raw steps as an `Encoder` with a stem reads it; leave it as it is for any other core."""
     return core.cut(batch) if isinstance(core, Encoder) else batch
 
 
 def _can_be_tiled(core: Core, batch: SequenceBatch, objectives: Sequence[Objective]) -> bool:
-    """On the CPU, with nothing in play that looks at several rows or drops some at random; on a GPU rows are free."""
+    """Say whether a batch may run in tiles: on the CPU, where no layer looks at several rows or drops some at random.
+
+    On a GPU rows are free.
+    """
     return (
         batch.inputs.device.type == "cpu"
         and torch.is_grad_enabled()
@@ -176,7 +255,7 @@ def _tiled_losses(
     totals: Totals | None,
     truth_share: float,
 ) -> list[Loss]:
-    """The losses from tiles of each objective's windows, with their gradients computed already."""
+    """Compute the losses from tiles of each objective's windows, with their gradients."""
     threads = torch.get_num_threads()
 
     def part(index: int, sequences: range) -> Loss:
@@ -196,7 +275,7 @@ def _tiled_losses(
 
 
 def _weights(core: Core, objective: Objective) -> list[nn.Parameter]:
-    """What takes a gradient, each once."""
+    """List the weights that take a gradient, each once."""
     modules = [core, objective] if isinstance(core, nn.Module) else [objective]
     found = {id(weight): weight for module in modules for weight in module.parameters() if weight.requires_grad}
     return list(found.values())

@@ -19,12 +19,36 @@ from auxrnn.truncation import WindowPlan, Windows
 
 
 class Prediction(Objective):
-    """p-LSTM: from random anchors on, a net on the outputs predicts each next step (Trinh et al. 2018, section 3).
+    """The auxiliary loss of the p-LSTM: from random anchors on, a net on the core's outputs predicts each next step.
 
     The gradient stops at the anchor. No gradient path through the core is longer than `bptt`: a longer segment is cut
-    into pieces of `bptt` steps with the state carried on as a constant. With bptt = 0 only the predictor learns.
-    anchors: see `anchors.prediction_segments`. Everything else goes to `PredictionDecoder`; core and spec as in
-    `Reconstruction`.
+    into pieces of `bptt` steps, with the state carried on as a constant.
+
+    Parameters
+    ----------
+    core : Module
+        Whose outputs are read; only its sizes are taken here, it is not kept.
+    spec : InputSpec, optional
+        What the core's inputs are; an `Encoder` knows.
+    num_anchors : int
+        Anchors a sequence and training step (n), at least 1.
+    segment_length : int
+        Steps that are predicted at each anchor (l), at least 1.
+    bptt : int or None
+        Truncation length (K) in steps of the core, at least 0; None for no truncation. At 0 only the predictor learns.
+    anchors : {"uniform", "end", "late", "stratified"}
+        Where anchors lie; see `anchors.prediction_segments`.
+    **decoder
+        Options of `decoders.PredictionDecoder`.
+
+    Raises
+    ------
+    ValueError
+        For values outside these ranges or names, or a core without a known input.
+
+    References
+    ----------
+    Trinh, Dai, Luong & Le (2018), section 3. The paper is silent on the distribution of anchors; we chose uniform.
     """
 
     def __init__(

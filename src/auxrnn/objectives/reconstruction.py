@@ -20,15 +20,42 @@ from auxrnn.truncation import WindowPlan, Windows, encode_plans
 
 
 class Reconstruction(Objective):
-    """r-LSTM: from the state at random anchors, reproduce a segment that came before (Trinh et al. 2018, section 3).
+    """The auxiliary loss of the r-LSTM: the state at random anchors has to reproduce an earlier segment.
 
-    core: what the states come from, to learn its sizes (it is not kept). spec: what its inputs are; an `Encoder` knows.
-    The gradient goes `min(bptt, segment_length)` steps of the core back from the anchor: the decoder's own steps are a
-    separate, constant cost, and n segments cost n * l in all ("fixed BPTT cost"). reach="bptt" lets it go `bptt` steps
-    back; "shared" counts the decoder's steps too and leaves `max(bptt - l, 0)`. order: the segment is reproduced
-    forward (the paper) or reversed. placement, direction, anchors: where segments and anchors lie, see
-    `anchors.reconstruction_segments`. Everything else goes to `ReconstructionDecoder`. The paper is silent on the count
-    of K and on the distribution of anchors.
+    The gradient goes `min(bptt, segment_length)` steps of the core back from the anchor. The decoder's own steps are a
+    separate, constant cost; n segments cost n * l in all.
+
+    Parameters
+    ----------
+    core : Module
+        Whose states are read; only its sizes are taken here, it is not kept.
+    spec : InputSpec, optional
+        What the core's inputs are; an `Encoder` knows.
+    num_anchors : int
+        Anchors a sequence and training step (n), at least 1.
+    segment_length : int
+        Steps of each segment (l), at least 2 to have a loss: the first is given.
+    bptt : int or None
+        Truncation length (K) in steps of the core, at least 0; None for no truncation.
+    placement, direction, anchors
+        Where segments and anchors lie; see `anchors.reconstruction_segments`.
+    order : {"forward", "reversed"}
+        Order in which a segment is reproduced.
+    reach : {"segment", "bptt", "shared"}
+        How far the gradient goes back through the core: min(K, l) steps, K steps, or what the decoder's own steps leave
+        of K, `max(K - l, 0)`.
+    **decoder
+        Options of `decoders.ReconstructionDecoder`.
+
+    Raises
+    ------
+    ValueError
+        For values outside these ranges or names, or a core without a known input.
+
+    References
+    ----------
+    Trinh, Dai, Luong & Le (2018), section 3: past segments, in forward order. The paper is silent on whether the
+    decoder's steps count for K and on the distribution of anchors; we chose `reach="segment"` and uniform anchors.
     """
 
     def __init__(
@@ -76,7 +103,7 @@ class Reconstruction(Objective):
         return Draw(WindowPlan(found.anchor - self._back(found), found.anchor, outputs=False), found)
 
     def _back(self, found: Segments) -> Tensor:
-        """How many steps of the core before each anchor carry gradient, (B, n)."""
+        """Count the steps of the core before each anchor that carry gradient, (B, n)."""
         back = torch.minimum(found.length, found.anchor) if self.reach == "segment" else found.anchor
         if self.bptt is None:
             return back
@@ -100,7 +127,7 @@ class Reconstruction(Objective):
         return token_loss(self.decoder.head, outputs, segment[:, 1:], (length - 1).clamp(min=0))
 
     def segment(self, batch: SequenceBatch, draw: Draw) -> Tensor:
-        """The raw steps of each segment in the order in which they are reproduced, (R, l, ...)."""
+        """Give the raw steps of each segment in the order of reproduction, (R, l, ...)."""
         assert draw.segments is not None
         found, steps = draw.segments, torch.arange(int(draw.segments.length.max()))
         if self.order == "reversed":
@@ -109,10 +136,21 @@ class Reconstruction(Objective):
 
     @torch.no_grad()
     def recall(self, core: Core, batch: SequenceBatch, segments: Segments) -> Tensor:
-        """What the state at each anchor still holds of its segment: raw steps (R, l, ...), the first one given.
+        """Reproduce each segment from the state at its anchor, to see what the state still holds.
 
-        Segments of one length, at least 2 steps; in the order in which they are reproduced. Use the modules in
-        evaluation mode.
+        Parameters
+        ----------
+        core : Module
+            In evaluation mode, as this objective.
+        batch : SequenceBatch
+            As the core reads it: tokens where there is a stem.
+        segments : Segments
+            Of one length, at least 2 steps.
+
+        Returns
+        -------
+        Tensor
+            Raw steps (R, l, ...) in the order of reproduction; the first is the true one.
         """
         windows = WindowPlan(segments.anchor, segments.anchor, outputs=False)
         state = encode_plans(core, batch.inputs, [windows])[0].state

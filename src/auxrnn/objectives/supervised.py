@@ -1,4 +1,4 @@
-"""The supervised loss of a label a sequence: a head on the last output of each, or on statistics of all of them."""
+"""The supervised loss of a label a sequence: a head on the last output, or on statistics of all outputs."""
 
 from __future__ import annotations
 
@@ -24,31 +24,40 @@ UNBOUNDED = 2**62
 
 
 class Supervised(Objective):
-    """The target's loss of a head on what a readout gives of each sequence.
+    """The supervised loss of one label a sequence: a head on what a readout gives.
 
-    Readout `last` (Trinh et al. 2018): the last output, with gradient over the last `bptt` steps.
+    Readout `last`: the last output, with gradient over the last `bptt` steps.
 
-    Readouts of all steps (ours): a sequence is cut into blocks of `bptt` steps. The value is that of all steps, exact.
-    The gradient goes through `num_windows` blocks drawn without replacement, or through all where there are no more;
-    each step counts 1 / P(its block is drawn), so that over the draws the gradient is that of the plain readout with
-    every step's graph cut at its block's start. The greatest outputs have their gradient through the `top_windows`
-    blocks in which most units are greatest.
+    Readouts of all steps: a sequence is cut into blocks of `bptt` steps. The value is exact, over all steps. The
+    gradient goes through `num_windows` blocks drawn without replacement, or through all where there are no more; each
+    step counts 1 / P(its block is drawn). On average over the draws the gradient is that of the plain readout with
+    every graph cut at its block's start. The greatest outputs have their gradient through the `top_windows` blocks in
+    which most units are greatest.
 
     Parameters
     ----------
     head : Module
         What the readout gives (B, size) -> (B, outputs).
     bptt : int, optional
-        Truncation length in steps of the core. None: all of them. 0 trains the head alone.
+        Truncation length (K) in steps of the core, at least 0. None: all of them. 0 trains the head alone.
     target : Target, optional
-        What the labels say; one class a sequence, and so cross-entropy, where none is given.
+        What the labels say; one class a sequence, and so cross-entropy, where None.
     readout : Readout, optional
-        `last` where none is given.
+        `last` where None.
     num_windows, top_windows : int
-        Windows a sequence, at least 1, for readouts of all steps.
+        Blocks a sequence, at least 1, for readouts of all steps.
     anchor_weight : float
-        The label is asked at the end of each drawn window too, of what that window alone gives; that loss, a mean over
-        the windows of each sequence, counts so much beside the other (ours).
+        Weight, at least 0, of a second loss: the label asked at the end of each drawn window, of what that window alone
+        gives, as a mean over the windows of each sequence.
+
+    Raises
+    ------
+    ValueError
+        For a negative `bptt`.
+
+    References
+    ----------
+    Trinh, Dai, Luong & Le (2018), section 3, for `last`. Readouts of all steps and labels at anchors are ours.
     """
 
     def __init__(
@@ -77,7 +86,7 @@ class Supervised(Objective):
         return self.bptt or UNBOUNDED
 
     def totals(self, lengths: Tensor) -> TotalsPlan | None:
-        """What is needed of all steps of sequences of `lengths` (B,)."""
+        """Say what is needed of all steps of sequences of `lengths` (B,); None for nothing."""
         if self.readout is None or not self.readout.reads_all:
             return None
         return TotalsPlan(lengths, self.block, self.top_windows if self.readout.reads_greatest else 0)
@@ -90,7 +99,7 @@ class Supervised(Objective):
         return Draw(WindowPlan(stop - reach.unsqueeze(1), stop))
 
     def _blocks(self, lengths: Tensor, generator: torch.Generator) -> WindowPlan:
-        """`num_windows` of the blocks of each sequence, each as likely; empty windows where there are fewer."""
+        """Draw `num_windows` blocks of each sequence, each as likely; empty windows where there are fewer."""
         if self.bptt == 0:
             return WindowPlan(lengths.new_zeros(len(lengths), 1), lengths.new_zeros(len(lengths), 1))
         number = self._number(lengths)
@@ -104,17 +113,17 @@ class Supervised(Objective):
         return self._windows(chosen, lengths, chosen < number.unsqueeze(1))
 
     def _windows(self, blocks: Tensor, lengths: Tensor, there: Tensor) -> WindowPlan:
-        """The windows of blocks (B, W), empty where they are not there."""
+        """Give the windows of blocks (B, W), empty where they are not `there`."""
         first = torch.where(there, blocks, 0) * self.block
         stop = torch.minimum(first + self.block, lengths.unsqueeze(1))
         return WindowPlan(first, torch.where(there, stop, first))
 
     def _number(self, lengths: Tensor) -> Tensor:
-        """Blocks of each sequence, (B,)."""
+        """Count the blocks of each sequence, (B,)."""
         return (lengths + (self.block - 1)) // self.block
 
     def completed(self, draw: Draw, before: State, totals: Totals | None) -> tuple[Draw, State]:
-        """With the windows that hold the greatest outputs, which are known once a sequence has run."""
+        """Add the windows that hold the greatest outputs, which are known once a sequence has run."""
         if totals is None or totals.blocks is None or self.bptt == 0:
             return draw, before
         assert draw.totals is not None
@@ -122,7 +131,7 @@ class Supervised(Objective):
         return draw.beside(plan, before, totals.states)
 
     def logits(self, draw: Draw, windows: Windows) -> Tensor:
-        """(B, outputs)."""
+        """Give the head's outputs, (B, outputs)."""
         if self.reads_all:
             return self.answer(self._moments(draw, windows))
         last = (draw.windows.stop - draw.windows.start - 1).squeeze(1).to(windows.outputs.device)  # (B,)
@@ -130,7 +139,7 @@ class Supervised(Objective):
         return self.head(hidden.detach() if self.bptt == 0 else hidden)
 
     def answer(self, moments: Moments) -> Tensor:
-        """(B, outputs) of a readout of all steps."""
+        """Give the head's outputs (B, outputs) for the moments of all steps."""
         assert self.readout is not None
         return self.head(self.readout(moments))
 
@@ -142,7 +151,7 @@ class Supervised(Objective):
         return found
 
     def _moments(self, draw: Draw, windows: Windows) -> Moments:
-        """Those of all steps, whose value is known, with the gradient of the windows."""
+        """Join the known values of all steps with the gradient of the windows."""
         totals = windows.totals
         assert totals is not None
         outputs = windows.outputs  # (B, W, L, H), zero where there is no step
@@ -160,11 +169,11 @@ class Supervised(Objective):
         return Moments(known.mean + mean - mean.detach(), known.square + square - square.detach(), greatest)
 
     def _drawn(self, totals: Totals, outputs: Tensor) -> int:
-        """How many of the windows of outputs (B, W, L, H) were drawn; the rest hold the greatest outputs."""
+        """Count the windows of outputs (B, W, L, H) that were drawn; the rest hold the greatest outputs."""
         return outputs.shape[1] - (self.top_windows if totals.blocks is not None else 0)
 
     def _greatest_gradient(self, draw: Draw, totals: Totals, outputs: Tensor) -> Tensor:
-        """Zero, with the gradient of the greatest outputs that lie in the last windows, outputs (B, top, L, H)."""
+        """Give zero, with the gradient of the greatest outputs in the last windows, outputs (B, top, L, H)."""
         assert totals.blocks is not None
         assert totals.block_of is not None
         length = (draw.windows.stop - draw.windows.start)[:, -self.top_windows :].to(outputs.device)  # (B, top)
@@ -173,7 +182,9 @@ class Supervised(Objective):
         return torch.where(mine, own - own.detach(), 0.0).sum(1)
 
     def _loss_at_anchors(self, batch: SequenceBatch, draw: Draw, windows: Windows) -> Loss:
-        """The label asked at the end of every drawn window, of what it alone gives; the mean over each sequence's."""
+        """Ask the label at the end of every drawn window, of what it alone gives; take the mean over each sequence's
+        windows.
+        """
         totals, outputs = windows.totals, windows.outputs
         assert totals is not None
         assert batch.labels is not None
@@ -194,15 +205,32 @@ class Supervised(Objective):
 
 
 def _greatest(outputs: Tensor, length: Tensor) -> Tensor:
-    """The greatest output of each unit over the first `length` (...) steps of outputs (..., L, H): (..., H)."""
+    """Find each unit's greatest output (..., H) over the first `length` (...) steps of (..., L, H)."""
     outside = torch.arange(outputs.shape[-2], device=outputs.device) >= length.unsqueeze(-1)
     return outputs.masked_fill(outside.unsqueeze(-1), LOWEST).amax(-2)
 
 
 def label_loss(outputs: Tensor, batch: SequenceBatch, target: Target | None = None) -> Loss:
-    """The summed loss of outputs (B, outputs), or (B, T, outputs) where every step has a label, each by its weight.
+    """Sum the loss over all labels of a batch, each by its weight.
 
-    Cross-entropy where no target is given. ValueError without labels.
+    Parameters
+    ----------
+    outputs : Tensor
+        (B, outputs), or (B, T, outputs) where every step has a label.
+    batch : SequenceBatch
+        With labels.
+    target : Target, optional
+        One class a sequence, and so cross-entropy, where None.
+
+    Returns
+    -------
+    Loss
+        The sum, and the number of labels.
+
+    Raises
+    ------
+    ValueError
+        Without labels.
     """
     if batch.labels is None:
         raise ValueError("Expected a batch with labels for the supervised loss, got none.")
@@ -211,6 +239,23 @@ def label_loss(outputs: Tensor, batch: SequenceBatch, target: Target | None = No
 
 
 def output_head(core: nn.Module, outputs: int, readout: Readout | None = None, **options: Any) -> FeedForward:
-    """The paper's feed-forward head on a core that knows its inputs (an `Encoder`); options go to `FeedForward`."""
+    """Make the paper's feed-forward head on a core that knows its inputs (an `Encoder`).
+
+    Parameters
+    ----------
+    core : Module
+        An `Encoder`.
+    outputs : int
+        Outputs of the head.
+    readout : Readout, optional
+        What the head reads; the last output where None.
+    **options
+        Of `heads.FeedForward`.
+
+    Returns
+    -------
+    FeedForward
+        (B, size of the readout) -> (B, outputs).
+    """
     hidden = core_sizes(core, spec_and_example(core, None)[1])[0]
     return FeedForward(hidden if readout is None else readout.size, outputs, **options)

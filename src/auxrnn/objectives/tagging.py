@@ -13,13 +13,25 @@ from auxrnn.truncation import WindowPlan, Windows
 
 
 class SupervisedSteps(Objective):
-    """The target's loss of a head on the outputs of a random window of at most `bptt` steps, one a sequence and update.
+    """The supervised loss of a label a step: a head on every output of one random window a sequence.
 
-    The paper is silent on labels for every step. A window lies at any place that overlaps the sequence, its ends cut
-    off, each place as likely as the others: so every step is in K of T + K - 1 windows, and the windows' sums count
-    (T + K - 1) / K times. Over the draws the loss is then the mean over all labelled steps of the batch, and its cost
-    does not depend on T. Values are exact; the gradient goes back to the window's start. None, or K >= T: all steps. 0
-    trains the head alone, on one step. head: a module (..., H) -> (..., outputs). Labels (B, T), -1 for none.
+    A window of K = `bptt` steps lies at any place that overlaps the sequence, each as likely, and its ends are cut off.
+    So every step is in K of T + K - 1 windows, and a window's sum counts (T + K - 1) / K times: on average over the
+    draws the loss is the mean over all labelled steps of the batch. Its cost does not depend on T. Values are exact;
+    the gradient goes back to the window's start.
+
+    Parameters
+    ----------
+    head : Module
+        (..., H) -> (..., outputs).
+    bptt : int or None
+        Steps of the longest window, at least 0. None, or K >= T: all steps. 0 trains the head alone, on one step.
+    target : Target, optional
+        What the labels (B, T) say, -1 for none; one class a step where None.
+
+    References
+    ----------
+    The paper is silent on labels for every step; we chose one random window, which costs the same at any length.
     """
 
     def __init__(self, head: nn.Module, *, bptt: int | None = 300, target: Target | None = None) -> None:
@@ -53,10 +65,10 @@ class SupervisedSteps(Objective):
         return Loss(found.total, int((batch.labels != UNLABELLED).sum()), found.tally)
 
     def _steps(self, lengths: Tensor) -> Tensor:
-        """The longest window of each sequence, (B,)."""
+        """Give the steps of each sequence's longest window, (B,)."""
         return lengths if self.bptt is None else torch.full_like(lengths, max(self.bptt, 1))
 
     def _factor(self, lengths: Tensor) -> Tensor:
-        """One over the chance of each step to be in the window, (B,)."""
+        """Give one over the chance of each step to be in the window, (B,)."""
         steps = self._steps(lengths)
         return torch.where(steps >= lengths, 1.0, (lengths + steps - 1).double() / steps)

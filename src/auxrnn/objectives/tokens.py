@@ -1,4 +1,4 @@
-"""What the auxiliary objectives share: the raw steps they speak of, and the sum of their token losses."""
+"""What the auxiliary objectives share: the raw steps that they reproduce, and the sum of their token losses."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ def cell_of(core: nn.Module) -> str:
 
 
 def steps_at(batch: SequenceBatch, at: Tensor) -> Tensor:
-    """The raw steps at positions (B, n, l) as (B * n, l, ...); positions past the end give the last step, to be masked.
+    """Take the raw steps at positions (B, n, l), as (B * n, l, ...).
 
-    The padding is never read: whatever stands there, NaN included, changes no gradient.
+    Positions past a sequence's end give its last step, to be masked. The padding is never read: whatever stands there,
+    NaN included, changes no gradient.
     """
     at = torch.minimum(at, batch.lengths.view(-1, 1, 1) - 1).to(batch.steps.device)
     rows = torch.arange(len(at), device=at.device).view(-1, 1, 1)
@@ -28,12 +29,12 @@ def steps_at(batch: SequenceBatch, at: Tensor) -> Tensor:
 
 
 def token_loss(head: StepHead, outputs: Tensor, targets: Tensor, length: Tensor) -> Loss:
-    """The summed token loss over all rows; what lies past a row's length (R,) is left out."""
+    """Sum the token loss over all rows, up to each row's length (R,)."""
     losses = head.loss(outputs, targets)  # (R, l)
     inside = torch.arange(losses.shape[1]) < length.unsqueeze(1)
     return Loss(losses.masked_fill(~inside.to(losses.device), 0.0).sum(), int(length.sum()))
 
 
 def no_tokens(module: nn.Module) -> Loss:
-    """No tokens, and a zero that reaches every parameter, so that a step of the optimiser still works."""
+    """Give a loss over no tokens: a zero that reaches every parameter, so that a step of the optimiser still works."""
     return Loss(torch.stack([parameter.sum() for parameter in module.parameters()]).sum() * 0.0, 0)

@@ -48,9 +48,16 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """summary: the score beside the trivial answer's and the floor's. findings: the first says how good the model is.
+    """Whether a model is any good, in words.
 
-    better: whether the score is above that of the floor at all, sure or not.
+    Attributes
+    ----------
+    summary : str
+        The score beside the trivial answer's and the floor's.
+    findings : tuple of Finding
+        The first says how good the model is, the others what its learning curve says.
+    better : bool
+        Whether the score is above that of the floor at all, sure or not.
     """
 
     summary: str
@@ -59,11 +66,12 @@ class Verdict:
 
     @property
     def state(self) -> str:
+        """The first finding's state, for example "useful"."""
         return self.findings[0].state
 
     @property
     def lines(self) -> list[str]:
-        """For a terminal, in the form of the first lines of a run."""
+        """The verdict as lines for a terminal."""
         return lines_of(self.to_dict())
 
     def to_dict(self) -> dict[str, Any]:
