@@ -15,7 +15,7 @@ myst_heading_anchors = 3
 
 default_role = "code"  # docstrings write `name`
 autodoc_member_order = "bysource"
-autodoc_typehints = "signature"
+autodoc_typehints = "both"
 python_maximum_signature_line_length = 88  # one parameter a line, with its default
 napoleon_use_ivar = True
 

@@ -107,11 +107,8 @@ def test_to_dict_is_plain_and_complete() -> None:
 def test_every_setting_is_documented_in_order(kind: type) -> None:
     """The command line shows these lines as its help."""
     fields = list(vars(kind)["__annotations__"])
-    documented = [
-        line.strip().split(":")[0]
-        for line in (kind.__doc__ or "").split("Args:")[1].splitlines()
-        if line.startswith("        ") and not line.startswith("         ")
-    ]
+    lines = (kind.__doc__ or "").split("    Parameters\n    ----------\n")[1].rstrip().splitlines()
+    documented = [line.strip() for line in lines if not line.startswith("        ")]
     assert documented == fields
 
 

@@ -34,36 +34,57 @@ Rows = Literal["auto", "steps", "series", "texts", "files"]
 class ReadingOptions:
     """How a path is to be read. Columns are named as in the first row, or counted from 1 where there is no header.
 
-    Args:
-        text: column of the texts.
-        label: column of the labels; several, separated by commas, for values or classes.
-        target: what the labels say: one class a sequence ("class"), several ("classes", separated by | or ;, or a
-            column of 0 and 1 for each), numbers ("value") or one class a step ("tags", in long-form tables and
-            arrays). Class when left out, but for a format that says otherwise.
-        rows: what a row of a table is: one step of a sequence ("steps"), a whole series ("series", a column a step or a
-            list in a cell), a text ("texts") or the path of a file ("files"); found when left out.
-        id: column that says which sequence a row of a long-form table belongs to.
-        time: column that orders the rows of one sequence; one named so when left out, else their order in the file,
-            which "" asks for.
-        features: columns of the channels of a long-form table, separated by commas (in double quotes where a name has
-            one); all other numbers when left out.
-        window: cut a table of steps into sequences of so many rows, each sequence by itself, or all of it where there
-            is no id; the last may be shorter, and with one class a sequence a new one begins where the class changes.
-        split: column that says "train", "validation" or "test"; "none" where none does, though one looks like it.
-        missing: what is done with missing values: refuse them, put 0, leave out the step, or draw a straight line
-            between the neighbours. A row without a label, or a text without characters, is left out by "drop" alone.
-        no_label: what is done with rows without a label: refuse them (but for missing "drop"), leave them out
-            ("drop"), or keep them for the auxiliary losses alone ("learn"), but for those of a test split.
-        size: images are scaled to COLUMNSxROWS, for example 32x32; as they are when left out.
-        rate: sound is read at so many samples a second (Hz), resampled where a recording has another rate; the
-            commonest rate of the recordings when left out.
-        header: whether the first row of a table names the columns.
-        skip: lines before the first row of a table that are none of it.
-        label_type: "text" takes every label as it stands, also numbers among words.
-        encoding: of text files, by Python's name.
-        delimiter: between the cells of a table; found in the first rows when left out.
-        decimal: the mark before the fraction of a number, a point or a comma.
-        test_fraction: share of the sequences of each class kept for the test where the files name none.
+    Parameters
+    ----------
+    text
+        column of the texts.
+    label
+        column of the labels; several, separated by commas, for values or classes.
+    target
+        what the labels say: one class a sequence ("class"), several ("classes", separated by | or ;, or a
+        column of 0 and 1 for each), numbers ("value") or one class a step ("tags", in long-form tables and
+        arrays). Class when left out, but for a format that says otherwise.
+    rows
+        what a row of a table is: one step of a sequence ("steps"), a whole series ("series", a column a step or a
+        list in a cell), a text ("texts") or the path of a file ("files"); found when left out.
+    id
+        column that says which sequence a row of a long-form table belongs to.
+    time
+        column that orders the rows of one sequence; one named so when left out, else their order in the file,
+        which "" asks for.
+    features
+        columns of the channels of a long-form table, separated by commas (in double quotes where a name has
+        one); all other numbers when left out.
+    window
+        cut a table of steps into sequences of so many rows, each sequence by itself, or all of it where there
+        is no id; the last may be shorter, and with one class a sequence a new one begins where the class changes.
+    split
+        column that says "train", "validation" or "test"; "none" where none does, though one looks like it.
+    missing
+        what is done with missing values: refuse them, put 0, leave out the step, or draw a straight line
+        between the neighbours. A row without a label, or a text without characters, is left out by "drop" alone.
+    no_label
+        what is done with rows without a label: refuse them (but for missing "drop"), leave them out
+        ("drop"), or keep them for the auxiliary losses alone ("learn"), but for those of a test split.
+    size
+        images are scaled to COLUMNSxROWS, for example 32x32; as they are when left out.
+    rate
+        sound is read at so many samples a second (Hz), resampled where a recording has another rate; the
+        commonest rate of the recordings when left out.
+    header
+        whether the first row of a table names the columns.
+    skip
+        lines before the first row of a table that are none of it.
+    label_type
+        "text" takes every label as it stands, also numbers among words.
+    encoding
+        of text files, by Python's name.
+    delimiter
+        between the cells of a table; found in the first rows when left out.
+    decimal
+        the mark before the fraction of a number, a point or a comma.
+    test_fraction
+        share of the sequences of each class kept for the test where the files name none.
     """
 
     text: str | None = None
@@ -194,9 +215,7 @@ def join_names(names: Iterable[str]) -> str:
 def option_help(owner: type, name: str) -> str:
     """What the docstring of a dataclass, or of one that it inherits from, says of a setting; in one line."""
     for declared in owner.__mro__:
-        words = re.search(
-            rf"^        {name}: (.*?)(?=^        \w+: |\Z)", declared.__doc__ or "", re.DOTALL | re.MULTILINE
-        )
+        words = re.search(rf"^    {name}\n        (.*?)(?=^    \w+$|\Z)", declared.__doc__ or "", re.DOTALL | re.MULTILINE)
         if words is not None:
             return " ".join(words[1].split()).replace("%", "%%")
     return ""

@@ -27,31 +27,48 @@ MODEL_DEFAULTS: dict[str, dict[str, Any]] = {
 class AuxiliaryConfig:
     """The finer options of the auxiliary losses. The paper is silent on every one marked (?).
 
-    Where "left out" has two answers, the second is that of sa-lstm or lm-lstm, as Dai & Le (2015) have it.
+    Where an option has two defaults, the second is that of sa-lstm or lm-lstm (Dai & Le 2015).
 
-    Args:
-        weight: factor of the auxiliary loss in the sum (the paper: 1).
-        joint: whether the auxiliary losses go on after pretraining, beside the labels (the paper: yes); yes when left
-            out, no for sa-lstm and lm-lstm.
-        bptt: truncation of the auxiliary losses; the model's own `bptt` when left out.
-        anchors: where anchors lie among the positions that fit: "uniform"; "end", all at the last; "late", the later
-            the likelier; "stratified", one in each of `num_anchors` equal stretches. Uniform when left out, end for
-            sa-lstm (?).
-        direction: whether a reconstructed segment lies before its anchor ("past") or behind it ("future").
-        placement: where a reconstructed segment lies: it touches the anchor, or anywhere on that side of it (?).
-        order: the order in which a segment is reproduced.
-        reach: how far the reconstruction gradient goes back: min(bptt, segment) steps ("segment"), bptt steps, or what
-            the decoder's own steps leave of bptt ("shared"). Segment when left out, bptt for sa-lstm (?).
-        target: softmax over levels or characters, or squared error; softmax where defined when left out (?).
-        unfed: what stands where a true input is withheld: the decoder's own step ("model"), or nothing ("blank") (?).
-        truth_start: share of true inputs fed to the reconstruction decoder at the start of training (?).
-        truth_end: the share at the end (?).
-        truth_schedule: how it moves in between (Bengio et al. 2015): linear, inverse_sigmoid, exponential, or constant
-            at its start. Linear when left out, constant for sa-lstm (?).
-        decoder_layers: layers of the reconstruction decoder; 2 (the paper) when left out, 1 for sa-lstm.
-        prediction_layers: layers of the net that predicts; at 0 its head reads the main network itself. 1 when left
-            out, 0 for lm-lstm (?).
-        decoder_hidden_size: cells of the decoders; the model's own hidden size when left out.
+    Parameters
+    ----------
+    weight
+        factor of the auxiliary loss in the sum, at least 0 (the paper: 1).
+    joint
+        whether the auxiliary losses go on after pretraining, beside the labels (the paper: yes); yes when left
+        out, no for sa-lstm and lm-lstm.
+    bptt
+        truncation of the auxiliary losses in steps of the core, at least 0; the model's own `bptt` when left out.
+    anchors
+        where anchors lie among the positions that fit: "uniform"; "end", all at the last; "late", the later
+        the likelier; "stratified", one in each of `num_anchors` equal stretches. Uniform when left out, end for
+        sa-lstm (?).
+    direction
+        whether a reconstructed segment lies before its anchor ("past") or behind it ("future").
+    placement
+        where a reconstructed segment lies: it touches the anchor, or anywhere on that side of it (?).
+    order
+        the order in which a segment is reproduced.
+    reach
+        how far the reconstruction gradient goes back: min(bptt, segment) steps ("segment"), bptt steps, or what
+        the decoder's own steps leave of bptt ("shared"). Segment when left out, bptt for sa-lstm (?).
+    target
+        softmax over levels or characters, or squared error; softmax where defined when left out (?).
+    unfed
+        what stands where a true input is withheld: the decoder's own step ("model"), or nothing ("blank") (?).
+    truth_start
+        share of true inputs fed to the reconstruction decoder at the start of training, 0 to 1 (?).
+    truth_end
+        the share at the end, 0 to 1 (?).
+    truth_schedule
+        how it moves in between (Bengio et al. 2015): linear, inverse_sigmoid, exponential, or constant
+        at its start. Linear when left out, constant for sa-lstm (?).
+    decoder_layers
+        layers of the reconstruction decoder, at least 1; 2 (the paper) when left out, 1 for sa-lstm.
+    prediction_layers
+        layers of the net that predicts; at 0 its head reads the main network itself. 1 when left
+        out, 0 for lm-lstm (?).
+    decoder_hidden_size
+        units of the decoders, at least 1; the model's own hidden size when left out.
     """
 
     weight: float = 1.0

@@ -35,14 +35,22 @@ class TransformerConfig:
 
     The defaults have about the weights of an LSTM of 128 cells with its projection to 128.
 
-    Args:
-        layers: encoder layers.
-        width: size of a step within it.
-        heads: attention heads; they share the width.
-        feed_forward: units of each layer's feed-forward net.
-        positions: sinusoidal, for any length; or learned, up to the longest training sequence.
-        causal: whether a step sees only those before it; the last step answers then, else the mean of all.
-        dropout: the share dropped behind attention and feed-forward nets, and of the inputs.
+    Parameters
+    ----------
+    layers
+        encoder layers, at least 1.
+    width
+        size of a step within it, at least 1; even with sinusoidal positions.
+    heads
+        attention heads, at least 1; they share the width.
+    feed_forward
+        units of each layer's feed-forward net, at least 1.
+    positions
+        sinusoidal, for any length; or learned, up to the longest training sequence.
+    causal
+        whether a step sees only those before it; the last step answers then, else the mean of all.
+    dropout
+        the share dropped behind attention and feed-forward nets, and of the inputs, 0 to 0.95.
     """
 
     layers: int = 3
@@ -73,37 +81,60 @@ class TransformerConfig:
 class ModelConfig:
     """What the network is.
 
-    Args:
-        model: lstm, or with reconstruction (r-lstm), prediction (p-lstm) or both (rp-lstm); pretrained as a sequence
-            autoencoder (sa-lstm) or a language model (lm-lstm) and then trained on the labels alone (Dai & Le 2015);
-            transformer; irnn (Le et al. 2015); urnn (Arjovsky et al. 2016).
-        bptt: truncation of the supervised loss in steps; "full" for all of them, 0 trains the classifier only. A
-            transformer always reads all of them.
-        cell: recurrent cell of the main network and the decoders; transformer, irnn and urnn have their own.
-        hidden_size: cells of the main network; a urnn's are complex. A transformer's size is its `width`.
-        projection_size: size to which a step is projected; none when null.
-        num_layers: layers of the main network.
-        stem: what turns raw steps into tokens, which the recurrent network then reads; bptt, segment_length and
-            anchors count tokens. A strided convolution with layer norm ("conv"), the logarithm of mel bands of sound
-            in frames of 25 ms every 10 ms ("logmel"), or nothing ("none", the paper's).
-        stride: raw steps of a token; of logmel the rate decides.
-        sample_rate: raw steps a second, in Hz, for logmel; that of the recordings when left out.
-        kernel: width of the stem's convolution in strides.
-        readout: what the head reads: the last output ("last", the paper's), mean and deviation of the outputs over
-            all tokens ("stats"), or the greatest output of each unit too ("stats-max"). A class a step has its own.
-        num_windows: windows of bptt tokens a sequence and step through which a readout of all tokens has its gradient.
-        top_windows: further windows, where the greatest outputs lie, for stats-max.
-        anchor_labels: weight of the label asked at the end of each of those windows too, of what it alone gives.
-        initialisation: TensorFlow 1's default, which the paper's authors had; torch's own; torch's with a forget bias
-            of 1 ("forget") or with chrono gates (Tallec & Ollivier 2018) over the longest training sequence; or
-            TensorFlow's with chrono gates (?).
-        identity_scale: of an irnn: the recurrent weights begin as so many times the identity.
-        num_anchors: random anchors a sequence and step (n).
-        segment_length: steps reconstructed or predicted at each anchor (l); at least 2 to reconstruct.
-        regulariser: what is dropped on the second layer of the output nets.
-        dropout: the share dropped there.
-        aux: finer options of the auxiliary losses.
-        transformer: sizes of a transformer.
+    Parameters
+    ----------
+    model
+        lstm, or with reconstruction (r-lstm), prediction (p-lstm) or both (rp-lstm); pretrained as a sequence
+        autoencoder (sa-lstm) or a language model (lm-lstm) and then trained on the labels alone (Dai & Le 2015);
+        transformer; irnn (Le et al. 2015); urnn (Arjovsky et al. 2016).
+    bptt
+        truncation of the supervised loss in steps of the core, at least 0; "full" for all of them, 0 trains the head
+        alone. A transformer always reads all steps.
+    cell
+        recurrent cell of the main network and the decoders; transformer, irnn and urnn have their own.
+    hidden_size
+        units of the main network, at least 1; a urnn's are complex. A transformer's size is its `width`.
+    projection_size
+        size to which a step is projected, at least 1; null for no projection.
+    num_layers
+        layers of the main network, at least 1.
+    stem
+        what turns raw steps into tokens, which the recurrent network then reads; bptt, segment_length and
+        anchors count tokens. A strided convolution with layer norm ("conv"), the logarithm of mel bands of sound
+        in frames of 25 ms every 10 ms ("logmel"), or nothing ("none", the paper's).
+    stride
+        raw steps of a token, at least 1; of logmel the rate decides.
+    sample_rate
+        raw steps a second, in Hz, for logmel; that of the recordings when left out.
+    kernel
+        width of the stem's convolution in strides, at least 1.
+    readout
+        what the head reads: the last output ("last", the paper's), mean and deviation of the outputs over
+        all tokens ("stats"), or the greatest output of each unit too ("stats-max"). A class a step has its own.
+    num_windows
+        windows of bptt tokens a sequence and step, at least 1, through which a readout of all tokens has its gradient.
+    top_windows
+        further windows, at least 1, where the greatest outputs lie, for stats-max.
+    anchor_labels
+        weight, at least 0, of the label asked at the end of each of those windows too, of what it alone gives.
+    initialisation
+        TensorFlow 1's default, which the paper's authors had; torch's own; torch's with a forget bias
+        of 1 ("forget") or with chrono gates (Tallec & Ollivier 2018) over the longest training sequence; or
+        TensorFlow's with chrono gates (?).
+    identity_scale
+        of an irnn: the recurrent weights begin as the identity times this, at least 0.
+    num_anchors
+        random anchors a sequence and step (n), at least 1.
+    segment_length
+        steps reconstructed (at least 2) or predicted (at least 1) at each anchor (l).
+    regulariser
+        what is dropped on the second layer of the output nets.
+    dropout
+        the share dropped there, 0 to 0.95.
+    aux
+        finer options of the auxiliary losses.
+    transformer
+        sizes of a transformer.
     """
 
     model: Model = "r-lstm"

@@ -20,26 +20,42 @@ from auxrnn.reading import ReadingOptions
 class RunConfig(TrainingConfig, ModelConfig):
     """Everything of one run: the data, the network, the training.
 
-    Args:
-        recipe: the named set of settings that stands where nothing else is said: "paper", the published network and
-            training, for the presets; "modern", for files of one's own. `--print_config` shows it whole.
-        candidates: of the recipe modern: so many sets of settings are tried shortly and compared on validation data
-            before training; 1 takes the first. Left out: 6, or 1 where max_epochs is said.
-        budget: train for about so long ("90s", "10m", "1h"), by the time that a step takes here; the recipe's own
-            number of steps when left out.
-        data: a preset, as `auxrnn data list` shows them, or the path of a file, a folder or an imported set.
-        data_dir: folder of the data; else $AUXRNN_DATA_DIR, else the user's cache folder.
-        unlabelled: files or a folder of further sequences like those of `data`, which the auxiliary losses alone learn
-            from; labels in them are not looked at. The model is p-lstm then where none is said.
-        limit_train: use only so many training sequences, stratified and seeded.
-        out: the run folder; runs/DATA-MODEL-SEED when left out.
-        limit_test: test on so many sequences only, stratified and seeded.
-        limit_classes: the first so many classes only, to train and to test.
-        image_size: side of square images in pixels, made by area averaging; as they are when null.
-        grey: colour images as one channel of luminance.
-        max_length: texts: cut longer ones at so many characters (the run says how many it touches).
-        max_vocabulary: texts: know the most frequent so many characters of the training texts; all when null.
-        reading: how files of one's own are read; `--text NAME` is short for `--reading.text NAME`, and so for all.
+    Parameters
+    ----------
+    recipe
+        the named set of settings that stands where nothing else is said: "paper", the published network and
+        training, for the presets; "modern", for files of one's own. `--print_config` shows it whole.
+    candidates
+        of the recipe modern: so many sets of settings are tried shortly and compared on validation data
+        before training; 1 takes the first. Left out: 6, or 1 where max_epochs is said.
+    budget
+        train for about so long ("90s", "10m", "1h"), by the time that a step takes here; the recipe's own
+        number of steps when left out.
+    data
+        a preset, as `auxrnn data list` shows them, or the path of a file, a folder or an imported set.
+    data_dir
+        folder of the data; else $AUXRNN_DATA_DIR, else the user's cache folder.
+    unlabelled
+        files or a folder of further sequences like those of `data`, which the auxiliary losses alone learn
+        from; labels in them are not looked at. The model is p-lstm then where none is said.
+    limit_train
+        use only so many training sequences, stratified and seeded.
+    out
+        the run folder; runs/DATA-MODEL-SEED when left out.
+    limit_test
+        test on so many sequences only, stratified and seeded.
+    limit_classes
+        the first so many classes only, to train and to test.
+    image_size
+        side of square images in pixels, made by area averaging; as they are when null.
+    grey
+        colour images as one channel of luminance.
+    max_length
+        texts: cut longer ones at so many characters (the run says how many it touches).
+    max_vocabulary
+        texts: know the most frequent so many characters of the training texts; all when null.
+    reading
+        how files of one's own are read; `--text NAME` is short for `--reading.text NAME`, and so for all.
     """
 
     recipe: Recipe = "paper"

@@ -13,44 +13,73 @@ from auxrnn.errors import InputError
 class TrainingConfig:
     """How a network is trained.
 
-    Args:
-        pretrain_epochs: epochs on the auxiliary losses alone, before training (0 for a model without).
-        max_epochs: epochs on the labels and the auxiliary losses together.
-        batch_size: sequences a step (a device).
-        optimizer: by name. The paper's RMSProp is TensorFlow's ("rmsprop_tf"), which differs from torch's ("rmsprop").
-        lr: learning rate (the paper: 0.001).
-        lr_schedule: constant, step (divided by 10 after each third), cosine (to 0) or one_cycle (up as a cosine during
-            the warm-up, then down to 0; Smith & Topin 2018), over the steps of each phase (?).
-        lr_warmup: share of a phase's steps on which the learning rate rises to `lr`; when left out 0.3 for one_cycle,
-            none for the others (?).
-        weight_decay: decoupled decay of adamw on matrices alone, biases and norms left out; torch's own of everything
-            when left out.
-        augment: how training sequences are changed at random at every step: not, turned round their end ("turn"), by
-            noise, or by a factor ("scale"). Labels of single steps allow none.
-        sort_batches: put sequences of like length into one batch, which saves padding; else they meet at random.
-        epoch_passes: how often an epoch reads the training data; more than once for few sequences, so that validation
-            costs less than training.
-        keep: the weights that are kept: those of the best validated epoch, or the last.
-        gradient_clip: largest norm of the gradient; none when null (?).
-        patience: stop when the validation score has not risen for so many epochs; never when null.
-        class_weights: "balanced" makes every class count as much as any other in the supervised loss.
-        validation_fraction: share of the training data kept for choosing the best epoch, stratified; at 0 the last is.
-        seed: of everything random.
-        accelerator: auto, cpu, gpu.
-        devices: how many.
-        num_nodes: machines.
-        strategy: Lightning's name, for example ddp.
-        precision: Lightning's name, for example 32-true or bf16-mixed.
-        matmul_precision: of float32 matrix products on a GPU, as `torch.set_float32_matmul_precision` has it: "highest"
-            for all digits, "high" for tf32, several times faster, "medium" for bf16. cuDNN's LSTM takes tf32 anyway.
-        lstm_backend: what runs an LSTM on a GPU: torch's own code ("cudnn"), the kernel of this package that keeps the
-            recurrent weights in one multiprocessor ("persistent"; products of fp16, sums of float32), or that kernel
-            where it was measured to be equal and faster on this card ("auto").
-        num_threads: CPU threads of a process; torch's own choice when null. One is the default, for two beside a busy
-            neighbour can slow a step many times over, and the same bits come out on every machine of one kind.
-        num_workers: loader processes.
-        checkpoint_steps: save every so many steps; never when null.
-        checkpoint_minutes: and every so many minutes; never when null.
+    Parameters
+    ----------
+    pretrain_epochs
+        epochs on the auxiliary losses alone, before training, at least 0; 0 for a model without such losses.
+    max_epochs
+        epochs on the labels and the auxiliary losses together, at least 0.
+    batch_size
+        sequences a step and device, at least 1.
+    optimizer
+        by name. The paper's RMSProp is TensorFlow's ("rmsprop_tf"), which differs from torch's ("rmsprop").
+    lr
+        learning rate, above 0 (the paper: 0.001).
+    lr_schedule
+        constant, step (divided by 10 after each third), cosine (to 0) or one_cycle (up as a cosine during
+        the warm-up, then down to 0; Smith & Topin 2018), over the steps of each phase (?).
+    lr_warmup
+        share of a phase's steps on which the learning rate rises to `lr`; when left out 0.3 for one_cycle,
+        none for the others (?).
+    weight_decay
+        decoupled decay of adamw on matrices alone, biases and norms left out; torch's own of everything
+        when left out.
+    augment
+        how training sequences are changed at random at every step: not, turned round their end ("turn"), by
+        noise, or by a factor ("scale"). Labels of single steps allow none.
+    sort_batches
+        put sequences of like length into one batch, which saves padding; else they meet at random.
+    epoch_passes
+        how often an epoch reads the training data; more than once for few sequences, so that validation
+        costs less than training.
+    keep
+        the weights that are kept: those of the best validated epoch, or the last.
+    gradient_clip
+        largest norm of the gradient, above 0; null for no clipping (?).
+    patience
+        stop when the validation score has not risen for this many epochs, at least 1; null for never.
+    class_weights
+        "balanced" makes every class count as much as any other in the supervised loss.
+    validation_fraction
+        share of the training data, 0 to 0.9, stratified, that chooses the best epoch; at 0 the last epoch is kept.
+    seed
+        seed of everything random, at least 0.
+    accelerator
+        auto, cpu, gpu.
+    devices
+        devices on each machine, at least 1.
+    num_nodes
+        machines, at least 1.
+    strategy
+        Lightning's name, for example ddp.
+    precision
+        Lightning's name, for example 32-true or bf16-mixed.
+    matmul_precision
+        of float32 matrix products on a GPU, as `torch.set_float32_matmul_precision` has it: "highest"
+        for all digits, "high" for tf32, several times faster, "medium" for bf16. cuDNN's LSTM takes tf32 anyway.
+    lstm_backend
+        what runs an LSTM on a GPU: torch's own code ("cudnn"), the kernel of this package that keeps the
+        recurrent weights in one multiprocessor ("persistent"; products of fp16, sums of float32), or that kernel
+        where it was measured to be equal and faster on this card ("auto").
+    num_threads
+        CPU threads of a process; torch's own choice when null. One is the default, for two beside a busy
+        neighbour can slow a step many times over, and the same bits come out on every machine of one kind.
+    num_workers
+        loader processes, at least 0.
+    checkpoint_steps
+        save every so many steps, at least 1; null for never.
+    checkpoint_minutes
+        and every so many minutes, above 0; null for never.
     """
 
     pretrain_epochs: int = 5
