@@ -26,12 +26,31 @@ MODEST = 2**28
 
 
 def build_model(config: ModelConfig, spec: InputSpec, target: Target | int, longest: int | None = None) -> Classifier:
-    """The network, freshly initialised from torch's global generator.
+    """Build the network, freshly initialised from torch's global generator.
 
-    target: what its outputs stand for; a number is so many classes, one a sequence.
-    longest: steps of the longest training sequence, for the chrono initialisation and for learned positions; where
-    weights are loaded afterwards, what the network's own `longest` was. InputError for sizes beyond any memory;
-    torch's own error where they are modest and the memory does not hold them all the same.
+    Parameters
+    ----------
+    config : ModelConfig
+        What the network is.
+    spec : InputSpec
+        What a raw step is.
+    target : Target or int
+        What the outputs stand for; a number is so many classes, one a sequence.
+    longest : int, optional
+        Steps of the longest training sequence, for the chrono initialisation and for learned positions. For a saved
+        model, its network's own `longest`.
+
+    Returns
+    -------
+    Classifier
+        On the CPU, in training mode.
+
+    Raises
+    ------
+    InputError
+        For sizes beyond any memory.
+    RuntimeError
+        Torch's own, where the sizes are modest and the memory does not hold them all the same.
     """
     try:
         return _network(config, spec, target, longest)
@@ -86,7 +105,7 @@ def _network(config: ModelConfig, spec: InputSpec, target: Target | int, longest
 
 
 def _initialise(network: Classifier, config: ModelConfig, longest: int | None) -> None:
-    """As `config.initialisation` says, over torch's own; an irnn and a urnn keep the core that their paper gives."""
+    """Initialise as `config.initialisation` says, over torch's own; an irnn and a urnn keep the core of their paper."""
     core, stride = None, 1
     if isinstance(network, SequenceClassifier):
         core, stride = network.encoder.core, network.encoder.stride

@@ -60,16 +60,25 @@ def _tensorflow_core_(core: nn.RNNBase) -> None:
 
 
 def _glorot_(weight: Tensor, fans: int) -> None:
-    """Uniform within sqrt(6 / fans), where `fans` counts inputs and outputs together."""
+    """Draw uniformly within sqrt(6 / fans), where `fans` counts inputs and outputs together."""
     bound = math.sqrt(6 / fans)
     weight.uniform_(-bound, bound)
 
 
 @torch.no_grad()
 def forget_bias_(core: nn.Module, value: float = 1.0) -> None:
-    """Let every gate that keeps the state begin with bias `value`, in place (Gers et al. 2000; Jozefowicz et al. 2015).
+    """Let every gate that keeps the state begin with bias `value`, in place.
 
-    LSTM: the forget gate. GRU: the update gate. Raises ValueError for a core without gates.
+    LSTM: the forget gate. GRU: the update gate.
+
+    Raises
+    ------
+    ValueError
+        For a core without gates.
+
+    References
+    ----------
+    Gers, Schmidhuber & Cummins (2000). Jozefowicz, Zaremba & Sutskever (2015).
     """
     for inputs, recurrent, keep, _ in _gates(core):
         inputs[keep], recurrent[keep] = value, 0.0
@@ -77,11 +86,26 @@ def forget_bias_(core: nn.Module, value: float = 1.0) -> None:
 
 @torch.no_grad()
 def chrono_(core: nn.Module, steps: int) -> None:
-    """Chrono initialisation in place (Tallec & Ollivier 2018, arXiv 1804.11188, section 3).
+    """Initialise the gates for long dependencies, in place.
 
-    LSTM: forget bias log U(1, T - 1), input bias its negative. GRU: the gate that keeps the state, likewise. `steps` is
-    T, the longest dependency expected, at least 3. Draws from torch's global generator. Raises ValueError for a core
-    without gates.
+    LSTM: forget bias log U(1, T - 1), input bias its negative. GRU: the gate that keeps the state, likewise. Draws from
+    torch's global generator.
+
+    Parameters
+    ----------
+    core : Module
+        With LSTM or GRU gates.
+    steps : int
+        The longest dependency expected (T), at least 3.
+
+    Raises
+    ------
+    ValueError
+        For a core without gates.
+
+    References
+    ----------
+    Tallec & Ollivier (2018), arXiv 1804.11188, section 3.
     """
     if steps < 3:
         raise ValueError(f"Expected chrono initialisation over at least 3 steps, got {steps}.")
@@ -93,7 +117,8 @@ def chrono_(core: nn.Module, steps: int) -> None:
 
 
 def _gates(core: nn.Module) -> Iterator[tuple[Tensor, Tensor, slice, slice | None]]:
-    """A layer each: input bias, recurrent bias, the stretch of the gate that keeps the state, of the one that writes.
+    """Give each layer's input bias, recurrent bias, and stretches of the gate that keeps the state and of the one that
+    writes.
 
     Torch's order: input, forget, cell, output (LSTM); reset, update, new (GRU, whose update gate does both).
     """

@@ -1,8 +1,8 @@
-"""Sequences that are read in pieces: what is kept of them between two pieces, and what the network says so far.
+"""Sequences read in pieces: the state between two pieces, and the answer so far.
 
-Kept is a state of bounded size: the core's, the raw steps that the next token still reads, and the sums that the
-readout needs. An unfinished token takes part in an answer as if the sequence ended there, completed with zeros, and
-changes nothing that is kept. Knows nothing of files, checks or preprocessing.
+The state has a bounded size: the core's state, the raw steps that the next token still reads, and the sums that the
+readout needs. An answer in the middle of a token completes it with zeros, as if the sequence ended there; the state
+does not change. Knows nothing of files, checks or preprocessing.
 """
 
 from __future__ import annotations
@@ -34,9 +34,18 @@ CELLS: dict[str, Callable[..., Any]] = {
 class Standing:
     """Where sequences that are read side by side stand between two pieces.
 
-    steps: raw steps read. state: the core's, after the last finished token. recent: the last raw steps that a token may
-    read, (B, window - 1, ...); None without a stem. totals: of the finished tokens, for a readout of all of them. last:
-    the last output (B, H), for other heads; None before the first.
+    Attributes
+    ----------
+    steps : int
+        Raw steps read.
+    state : State
+        The core's, after the last finished token.
+    recent : Tensor, optional
+        The last raw steps that a token may read, (B, window - 1, ...); None without a stem.
+    totals : Totals, optional
+        Of the finished tokens, for a readout of all of them.
+    last : Tensor, optional
+        The last output (B, H), for other heads; None before the first.
     """
 
     steps: int
@@ -47,7 +56,7 @@ class Standing:
 
 
 class Reader:
-    """Reads pieces with an encoder and the head on it; their weights stay as they are."""
+    """Read pieces with an encoder and the head on it; their weights stay as they are."""
 
     def __init__(self, encoder: Encoder, supervised: Supervised | SupervisedSteps) -> None:
         self.encoder, self.supervised = encoder, supervised
@@ -63,7 +72,7 @@ class Reader:
             self._one_step = one_step(self.encoder)
 
     def beginning(self, batch: int) -> Standing:
-        """Of so many sequences of which nothing has been read."""
+        """Give where `batch` sequences stand before their first step."""
         encoder = self.encoder
         example = encoder.example()
         example = example.expand(batch, *example.shape[1:])
@@ -77,8 +86,14 @@ class Reader:
         return Standing(0, state, recent, no_totals(batch, outputs, greatest=self.supervised.readout.reads_greatest))
 
     def read(self, piece: Tensor, standing: Standing) -> tuple[Tensor | None, Standing]:
-        """Read raw steps (B, t, ...), t >= 1: the outputs (B, n, H) of the tokens that they finish, None where they
-        finish none; and where the sequences stand then.
+        """Read raw steps (B, t, ...), t at least 1.
+
+        Returns
+        -------
+        outputs : Tensor or None
+            (B, n, H) of the tokens that these steps finish; None where they finish none.
+        standing : Standing
+            Where the sequences stand then.
         """
         grid, steps, recent = self.encoder.grid, standing.steps + piece.shape[1], None
         if grid is not None:
@@ -117,9 +132,10 @@ class Reader:
 
 
 def one_step(encoder: Encoder) -> OneStep | None:
-    """Features (B, F) of one step and a state -> the output (B, H) and the new state; None for a core of one's own.
+    """Give a function of features (B, F) of one step and a state to the output (B, H) and the new state.
 
-    One call of torch's cell a layer: a fifth of the time that a call of the whole module takes for one step and row.
+    One call of torch's cell a layer takes a fifth of the time of a call of the whole module, for one step and row. None
+    for a core of your own.
     """
     core = encoder.core
     if not isinstance(core, nn.RNNBase) or core.proj_size or not core.bias:

@@ -1,9 +1,9 @@
-"""Sums whose parts do not need each other: forward and backward part by part, so that each stays in the cache.
+"""Sums of independent parts: forward and backward part by part, so that each part stays in the cache.
 
-A loss is a sum over sequences. Run whole, the activations of a long window leave the cache before the way back needs
-them; run in tiles of some sequences, each with its own way back, they do not, and only one tile's graph is ever held.
-The gradients lie ready when the sum is returned; `backward` hands them on, scaled. The values are those of the whole up
-to rounding. Knows nothing of windows or objectives.
+A loss is a sum over sequences. Run whole, the activations of a long window leave the cache before the backward pass
+needs them. Run in tiles of some sequences, each with its own backward pass, they stay, and only one tile's graph is
+ever held. The gradients are ready when the sum is returned; `backward` hands them on, scaled. The values are those of
+the whole up to rounding. Knows nothing of windows or objectives.
 """
 
 from __future__ import annotations
@@ -29,19 +29,27 @@ LEAST_ROWS = 8
 CONTAINERS = (nn.Sequential, nn.ModuleList, nn.ModuleDict)
 
 INDEPENDENT = (nn.Linear, nn.Embedding, nn.LSTM, nn.GRU, nn.RNN, nn.ReLU, nn.Dropout, nn.LayerNorm, nn.Identity)
-"""Layers that treat each row by itself; a layer of one's own says so with an attribute `divisible`."""
+"""Layers that treat each row by itself; a layer of your own says so with an attribute `divisible`."""
 
 
 @dataclass(frozen=True)
 class PartedLoss:
-    """A loss over parts, each a call that gives its own. weights: what the gradient is wanted for."""
+    """A loss that is a sum over parts.
+
+    Parameters
+    ----------
+    parts : sequence of callable
+        Each gives the loss of its part.
+    weights : sequence of Parameter
+        What the gradient is wanted for.
+    """
 
     parts: Sequence[Callable[[], Loss]]
     weights: Sequence[nn.Parameter]
 
 
 def sum_parts(losses: Sequence[PartedLoss], threads: int) -> list[Loss]:
-    """The whole losses, with their gradients; the parts of all of them spread over so many threads."""
+    """Add up the losses with their gradients, the parts of all of them spread over `threads` threads."""
     parts = [(index, part) for index, loss in enumerate(losses) for part in loss.parts]
     shares = [parts[first::threads] for first in range(min(threads, len(parts)))]
     sums = in_threads([partial(_add_up, share, losses) for share in shares])
@@ -57,9 +65,9 @@ def sum_parts(losses: Sequence[PartedLoss], threads: int) -> list[Loss]:
 
 
 def treats_rows_alone(modules: Sequence[nn.Module]) -> bool:
-    """Whether every layer is known to treat each row by itself, without chance: then a batch may be cut anywhere.
+    """Say whether every layer treats each row by itself, without chance, so that a batch may be cut anywhere.
 
-    Dropout draws anew for every row, so that cutting the batch would change what is dropped; DropConnect does not.
+    Dropout draws anew for every row, so cutting the batch would change what is dropped; DropConnect does not.
     """
     for module in modules:
         for layer in module.modules():
@@ -77,10 +85,23 @@ def treats_rows_alone(modules: Sequence[nn.Module]) -> bool:
 
 
 def tiles(sequences: int, rows_each: int, steps_each: int, threads: int) -> list[range]:
-    """Stretches of sequences of about TILE_STEPS steps and at least LEAST_ROWS rows, enough to keep all threads busy.
+    """Cut a batch into tiles of about TILE_STEPS steps and at least LEAST_ROWS rows.
 
-    rows_each, steps_each: what the loss takes of a sequence, the steps over all of its rows. The number of tiles is a
-    multiple of the threads, so that none waits for another's last tile.
+    The number of tiles is a multiple of the threads, so that no thread waits for another's last tile.
+
+    Parameters
+    ----------
+    sequences : int
+        Sequences of the batch.
+    rows_each, steps_each : int
+        Rows that the loss takes of a sequence, and steps over all of them.
+    threads : int
+        Threads to keep busy, at least 1.
+
+    Returns
+    -------
+    list of range
+        The sequences of each tile.
     """
     wanted = -(-sequences * steps_each // TILE_STEPS)
     wanted = min(wanted, -(-sequences * rows_each // LEAST_ROWS))

@@ -1,8 +1,8 @@
-"""What a readout takes of all steps of a sequence: count, sum, sum of squares, and the greatest output of each unit.
+"""What a readout needs of all steps of a sequence: count, sum, sum of squares, and the greatest output of each unit.
 
-Kept while the sequence runs without gradient, piece by piece, in memory that does not depend on its length. A *block*
-is one of the equal stretches of `block` steps into which a readout cuts every sequence, from its first step on. Knows
-nothing of losses or heads.
+A keeper adds them up while the sequence runs without gradient, piece by piece, in memory that does not depend on its
+length. A *block* is one of the equal stretches of `block` steps into which a readout cuts every sequence, from its
+first step on. Knows nothing of losses or heads.
 """
 
 from __future__ import annotations
@@ -21,10 +21,17 @@ LOWEST = float("-inf")
 
 @dataclass(frozen=True)
 class TotalsPlan:
-    """Totals over the first `lengths` (B,) steps of each sequence, int64 on the CPU.
+    """Which totals are wanted.
 
-    block: steps of a block. top: so many blocks of each sequence are named, those where most units are greatest; at 0
-    the greatest outputs are not kept.
+    Parameters
+    ----------
+    lengths : Tensor
+        Steps of each sequence that count, (B,) int64 on the CPU.
+    block : int
+        Steps of a block, at least 1.
+    top : int
+        How many blocks of each sequence to name, those where most units are greatest. At 0 no greatest outputs are
+        kept.
     """
 
     lengths: Tensor
@@ -32,11 +39,11 @@ class TotalsPlan:
     top: int = 0
 
     def of(self, sequences: slice) -> TotalsPlan:
-        """Those of some of the sequences."""
+        """The plan for some of the sequences."""
         return TotalsPlan(self.lengths[sequences], self.block, self.top)
 
     def points(self, longest: int) -> Tensor:
-        """Where pieces begin: at every block, and within a block after every `longest` steps."""
+        """Give where pieces begin: at every block, and within a block after every `longest` steps."""
         last = int(self.lengths.max())
         block = min(self.block, last)
         within = torch.arange(0, block, longest)
@@ -46,12 +53,22 @@ class TotalsPlan:
 
 @dataclass(frozen=True)
 class Totals:
-    """What was seen of each sequence.
+    """Sums over the steps of each sequence.
 
-    count: (B,). total, squares: sums of the outputs and of their squares, (B, H) float64. greatest: (B, H), and the
-    block where it lies (its first, where several have it), `block_of` (B, H). blocks: the blocks where most units are
-    greatest, (B, top), -1 for none; states: the core's state before each, row b * top + i. The last four are None where
-    the plan asks for no top.
+    Attributes
+    ----------
+    count : Tensor
+        Steps, (B,).
+    total, squares : Tensor
+        Sums of the outputs and of their squares, (B, H) float64.
+    greatest : Tensor, optional
+        Greatest output of each unit, (B, H). This and what follows are None where the plan asks for no top.
+    block_of : Tensor, optional
+        The first block where that output lies, (B, H).
+    blocks : Tensor, optional
+        The blocks where most units are greatest, (B, top), -1 for none.
+    states : State, optional
+        The core's state before each of these blocks, row b * top + i.
     """
 
     count: Tensor
@@ -63,34 +80,34 @@ class Totals:
     states: State | None = None
 
     def of(self, sequences: slice) -> Totals:
-        """Those of some of the sequences, without states."""
+        """The totals of some of the sequences, without states."""
         greatest, block_of, blocks = (
             None if part is None else part[sequences] for part in (self.greatest, self.block_of, self.blocks)
         )
         return Totals(self.count[sequences], self.total[sequences], self.squares[sequences], greatest, block_of, blocks)
 
     def after(self, outputs: Tensor) -> Totals:
-        """Those of count, sums and greatest outputs when every sequence has run further steps, outputs (B, t, H)."""
+        """Add further steps of every sequence, outputs (B, t, H), to count, sums and greatest outputs."""
         total, squares = _sums(outputs)
         greatest = None if self.greatest is None else torch.maximum(self.greatest, outputs.amax(1))
         return Totals(self.count + outputs.shape[1], self.total + total, self.squares + squares, greatest)
 
 
 def no_totals(batch: int, outputs: Tensor, *, greatest: bool) -> Totals:
-    """Those before the first step of so many sequences, whose outputs have the type and units of outputs (..., H)."""
+    """Give the totals before the first step of `batch` sequences, in the type of outputs (..., H)."""
     zeros = outputs.new_zeros((batch, outputs.shape[-1]), dtype=torch.float64)
     least = outputs.new_full(zeros.shape, torch.finfo(outputs.dtype).min) if greatest else None
     return Totals(torch.zeros(batch, dtype=torch.int64), zeros, zeros.clone(), least)
 
 
 def _sums(outputs: Tensor) -> tuple[Tensor, Tensor]:
-    """Sums over the steps of outputs (B, t, H) and of their squares, (B, H) float64."""
+    """Sum outputs (B, t, H) and their squares over the steps, (B, H) float64."""
     outputs = outputs.double()
     return outputs.sum(1), outputs.square().sum(1)
 
 
 def join_totals(parts: Sequence[Totals]) -> Totals:
-    """Those of several groups of sequences, in order."""
+    """Join the totals of several groups of sequences, in order."""
     if len(parts) == 1:
         return parts[0]
 
@@ -118,12 +135,12 @@ class TotalsKeeper:
         self._states: dict[int, State] = {}  # before the blocks that have a unit's greatest output, and the one at hand
 
     def enter(self, first: int, state: State) -> None:
-        """A piece begins at step `first`, where the core's state is `state`, one row a sequence."""
+        """Note that a piece begins at step `first` from the core's state, one row a sequence."""
         if self.plan.top and first % self.plan.block == 0:
             self._states[first // self.plan.block] = state
 
     def see(self, first: int, active: Tensor, outputs: Tensor) -> None:
-        """The sequences `active` (A,) have run a piece from step `first` on, with outputs (A, t, H)."""
+        """Add outputs (A, t, H) of the sequences `active` (A,), which ran a piece from step `first` on."""
         if self._totals is None:
             self._totals = self._nothing(outputs)
         found, rows = self._totals, active.to(outputs.device)
@@ -144,7 +161,7 @@ class TotalsKeeper:
         self._states = {index: state for index, state in self._states.items() if index in needed}
 
     def totals(self) -> Totals:
-        """What was seen."""
+        """Give the totals of all steps seen."""
         found = self._totals
         assert found is not None
         if found.block_of is None:
@@ -163,7 +180,7 @@ class TotalsKeeper:
         return Totals(self.plan.lengths, zeros, zeros.clone(), greatest, block_of)
 
     def _most_greatest(self, block_of: Tensor) -> Tensor:
-        """(B, top): of each sequence the blocks with most units' greatest outputs, -1 where there are no more."""
+        """Name the blocks of each sequence with most units' greatest outputs, (B, top), -1 for none."""
         known = torch.tensor(sorted(self._states))
         own = block_of.cpu()
         units = torch.stack([(own == block).sum(1) for block in known.tolist()], dim=1)  # (B, known)
@@ -172,7 +189,7 @@ class TotalsKeeper:
         return torch.nn.functional.pad(blocks, (0, self.plan.top - blocks.shape[1]), value=-1)
 
     def _before(self, blocks: Tensor) -> State:
-        """The states before `blocks` (B, top), row b * top + i; before none, that of any."""
+        """Give the states before `blocks` (B, top), row b * top + i; any state where there is no block."""
         known = sorted(self._states)
         every = join_rows([self._states[block] for block in known])  # row i * B + b
         at = torch.searchsorted(torch.tensor(known), blocks.clamp(min=0)).clamp(max=len(known) - 1)

@@ -8,10 +8,20 @@ from torch import nn
 
 @torch.no_grad()
 def identity_rnn(input_size: int, hidden_size: int, num_layers: int = 1, *, scale: float = 1.0) -> nn.RNN:
-    """An `nn.RNN` with ReLU, initialised as Le, Jaitly and Hinton (2015, arXiv 1504.00941, section 2).
+    """Make an `nn.RNN` with ReLU whose recurrent weights begin as the identity.
 
-    Recurrent weights: `scale` times the identity (0.01 forgets on purpose, for tasks with short dependencies). Input
-    weights: normal with standard deviation 0.001. Biases: zero.
+    Input weights are normal with standard deviation 0.001, biases zero.
+
+    Parameters
+    ----------
+    input_size, hidden_size, num_layers : int
+        Sizes, at least 1.
+    scale : float
+        Times the identity; 0.01 forgets on purpose, for tasks with short dependencies.
+
+    References
+    ----------
+    Le, Jaitly & Hinton (2015), arXiv 1504.00941, section 2.
     """
     core = nn.RNN(input_size, hidden_size, num_layers, nonlinearity="relu", batch_first=True)
     for name, weight in core.named_parameters():

@@ -50,16 +50,36 @@ class Positions(nn.Module):
 
 
 class TransformerClassifier(Classifier):
-    """Step features -> width, plus positions -> layers -> mean over the steps, or the last -> head.
+    """A Transformer encoder as a classifier: step features, positions, layers, a mean over the steps, a head.
 
-    The paper compares with a transformer "of comparable size" and says no more. Here: `nn.TransformerEncoderLayer`, the
-    norm before each part (pre-norm trains without warm-up), GELU, a norm at the end. Attention is torch's
-    scaled-dot-product attention, and its weights are not dropped, so that no (T, T) matrix has to be kept. Not causal:
-    the head reads the mean over each sequence's own steps. causal: a step sees only those before it, and the head reads
-    the last; of a label a step it reads every step. num_classes: as of `SequenceClassifier`. longest: steps of the
-    longest sequence, for learned positions. head: options of `heads.FeedForward`.
+    It has the supervised loss alone, over all steps: truncation means nothing here. Attention weights are not dropped,
+    so no (T, T) matrix is kept.
 
-    It has the supervised loss alone, over all steps: truncation means nothing here.
+    Parameters
+    ----------
+    spec : InputSpec
+        What a raw step is.
+    num_classes : int or Target
+        As for `SequenceClassifier`.
+    layers, width, heads, feed_forward : int
+        Layers, size of a step (a multiple of `heads`), attention heads, units of each feed-forward net; at least 1.
+    positions : {"sinusoidal", "learned"}
+        For any length (Vaswani et al. 2017), or up to `longest` steps.
+    causal : bool
+        Whether a step sees only those before it. The head then reads the last step, else the mean over each sequence's
+        own steps; of a label a step it reads every step.
+    dropout : float
+        Share dropped behind attention and feed-forward nets, and of the inputs, in [0, 1).
+    longest : int, optional
+        Steps of the longest sequence, for learned positions.
+    **head
+        Options of `heads.FeedForward`.
+
+    References
+    ----------
+    Trinh, Dai, Luong & Le (2018) compare with a Transformer "of comparable size" and are silent on the rest; we chose
+    `nn.TransformerEncoderLayer` with the norm before each part, which trains without warm-up, GELU, and a norm at the
+    end.
     """
 
     def __init__(
@@ -97,7 +117,7 @@ class TransformerClassifier(Classifier):
         self.head = FeedForward(width, self.target.size, **head)
 
     def forward(self, batch: SequenceBatch) -> Tensor:
-        """Outputs (B, size), or (B, T, size) where every step has a label."""
+        """Give outputs (B, size), or (B, T, size) where every step has a label."""
         device = batch.inputs.device
         steps = int(batch.lengths.max())  # padding beyond the longest is not looked at
         lengths = batch.lengths.to(device)

@@ -12,18 +12,26 @@ SMALLEST = 1e-6
 
 
 class UnitaryRNN(nn.Module):
-    """Arjovsky, Shah and Bengio (2016, arXiv 1511.06464): `h = modReLU(W h + V x)`, h complex, with
+    """A recurrent core with a unitary recurrent map, `h = modReLU(W h + V x)` with complex h.
 
     `W = D3 R2 F^-1 D2 P R1 F D1`: D diagonal of modulus 1, R reflections, F the Fourier transform, P a fixed
-    permutation. Each factor keeps the norm, so W does.
+    permutation. Each factor keeps the norm, so W does. Outputs are (B, T, 2H) and the state is (B, 2H): real parts
+    first, imaginary parts behind. The first state is learned.
 
-    forward(inputs (B, T, F), state) -> outputs (B, T, 2H), state (B, 2H): real parts first, imaginary parts behind. The
-    first state is learned. Initialisations are the paper's (section 4.2): angles of D from U(-pi, pi), reflections from
-    U(-1, 1), V as Glorot and Bengio, biases zero, the first state of expected norm 1.
+    Parameters
+    ----------
+    input_size : int
+        Features of a step (F), at least 1.
+    hidden_size : int
+        Complex units (H), at least 1.
 
-    The paper multiplies by the factors one after the other, in O(H log H). Here W is made once a call, in float64, and
-    each step is one real matrix product of size 2H: at H of some hundred that is faster, and the rounding of the
-    factors does not add up over the steps.
+    References
+    ----------
+    Arjovsky, Shah & Bengio (2016), arXiv 1511.06464; initialisations of section 4.2: angles of D from U(-pi, pi),
+    reflections from U(-1, 1), V as Glorot & Bengio, biases zero, the first state of expected norm 1. The paper
+    multiplies by the factors one after the other, in O(H log H). We make W once a call, in float64, and one real
+    product of size 2H a step: faster at some hundred units, and the rounding of the factors does not add up over the
+    steps.
     """
 
     permutation: Tensor
@@ -60,19 +68,19 @@ class UnitaryRNN(nn.Module):
         return torch.stack(outputs, dim=1), hidden
 
     def _shrunk(self, units: Tensor) -> Tensor:
-        """modReLU: the bias is added to each unit's modulus, which stays at least 0; its angle stays. (B, 2H)."""
+        """Apply modReLU: add the bias to each unit's modulus, at least 0, and keep its angle. (B, 2H)."""
         parts = units.unflatten(1, (2, self.hidden_size))
         modulus = torch.linalg.vector_norm(parts, dim=1, keepdim=True)  # (B, 1, H)
         return (parts * ((modulus + self.bias).relu() / (modulus + SMALLEST))).flatten(1)
 
     def matrix(self) -> Tensor:
-        """W on the right of a state: `state @ matrix` is W applied to what the state stands for. (2H, 2H), float64."""
+        """Give W for a state's right-hand side, (2H, 2H) float64: `state @ matrix` applies W."""
         columns = self.mapped(torch.eye(self.hidden_size, dtype=torch.complex128, device=self.angles.device))
         real, imaginary = columns.real, columns.imag  # row k is W applied to the k-th unit vector
         return torch.cat([torch.cat([real, imaginary], dim=1), torch.cat([-imaginary, real], dim=1)])
 
     def mapped(self, vectors: Tensor) -> Tensor:
-        """W applied to each complex vector (..., H), factor by factor."""
+        """Apply W to each complex vector (..., H), factor by factor."""
         turns = torch.polar(torch.ones_like(self.angles, dtype=torch.float64), self.angles.double())  # (3, H)
         vectors = torch.fft.fft(vectors * turns[0], norm="ortho")
         vectors = _reflected(vectors, self.reflections[0])[..., self.permutation]

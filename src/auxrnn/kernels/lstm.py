@@ -19,12 +19,23 @@ LSTMState = tuple[Tensor, Tensor]
 
 
 class PersistentLSTM(nn.LSTM):
-    """`nn.LSTM(..., batch_first=True)` with a choice of backend: same parameters, names, initialisation and state.
+    """An `nn.LSTM` with batch first and a choice of backend: same parameters, names, initialisation and state.
 
-    backend: "cudnn" for torch's own code, "persistent" for the kernel of this package, "auto" for the kernel where it
-    was measured to be equal and faster on this card, torch elsewhere. operands: what the kernel multiplies in the
-    recurrent product, "fp16" (as many digits as tf32 in half the room), "bf16", "tf32" or "fp32"; sums are float32.
-    Raises InputError for other names, and at the first call where "persistent" cannot run.
+    Parameters
+    ----------
+    input_size, hidden_size, num_layers : int
+        Sizes, at least 1.
+    backend : {"auto", "cudnn", "persistent"}
+        Torch's own code ("cudnn"), the kernel of this package ("persistent"), or the kernel where it was measured to be
+        equal and faster on this card, else torch ("auto").
+    operands : {"fp16", "bf16", "tf32", "fp32"}
+        What the kernel multiplies in the recurrent product; sums are float32. fp16 has as many digits as tf32 in half
+        the room.
+
+    Raises
+    ------
+    InputError
+        For other names, and at the first call where "persistent" cannot run.
     """
 
     def __init__(
@@ -44,10 +55,29 @@ class PersistentLSTM(nn.LSTM):
     def forward(  # type: ignore[override]  # a core's forward: no packed sequences, lengths in their place
         self, inputs: Tensor, state: LSTMState | None = None, lengths: Tensor | None = None
     ) -> tuple[Tensor, LSTMState]:
-        """inputs (B, T, F) -> outputs (B, T, H), state: hidden and cell, each (layers, B, H).
+        """Run over inputs (B, T, F).
 
-        lengths: (B,) int64 in 0..T; a row stops after its own: outputs are zero from there on, the state is as it was
-        at the stop (of a row of no steps, the one given). Raises InputError for other shapes or lengths.
+        Parameters
+        ----------
+        inputs : Tensor
+            (B, T, F).
+        state : tuple of Tensor, optional
+            Hidden and cell state, each (layers, B, H); zeros where None.
+        lengths : Tensor, optional
+            (B,) int64 in 0..T. A row stops after its own length: its outputs are zero from there on, and its state is
+            that at the stop (for 0 steps the given one).
+
+        Returns
+        -------
+        outputs : Tensor
+            (B, T, H).
+        state : tuple of Tensor
+            Hidden and cell state, each (layers, B, H).
+
+        Raises
+        ------
+        InputError
+            For other shapes or lengths.
         """
         _check(inputs, (*inputs.shape[:2], self.input_size), lengths)
         if self.chosen(len(inputs), inputs.device) == "persistent":
@@ -65,7 +95,7 @@ class PersistentLSTM(nn.LSTM):
         return outputs * (steps < lengths[:, None]).unsqueeze(2), (hidden, cell)
 
     def chosen(self, rows: int, device: torch.device) -> str:
-        """ "cudnn" or "persistent": what runs so many rows there. "auto" was measured against float32, not autocast."""
+        """Name what runs so many rows there, "cudnn" or "persistent". "auto" was measured in float32 alone."""
         if self.backend == "auto" and device.type == "cuda" and torch.is_autocast_enabled("cuda"):
             return "cudnn"
         weight = self.all_weights[0][1]
