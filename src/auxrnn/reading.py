@@ -215,7 +215,9 @@ def join_names(names: Iterable[str]) -> str:
 def option_help(owner: type, name: str) -> str:
     """What the docstring of a dataclass, or of one that it inherits from, says of a setting; in one line."""
     for declared in owner.__mro__:
-        words = re.search(rf"^    {name}\n        (.*?)(?=^    \w+$|\Z)", declared.__doc__ or "", re.DOTALL | re.MULTILINE)
+        words = re.search(
+            rf"^    {name}\n        (.*?)(?=^    \w+$|\Z)", declared.__doc__ or "", re.DOTALL | re.MULTILINE
+        )
         if words is not None:
             return " ".join(words[1].split()).replace("%", "%%")
     return ""
