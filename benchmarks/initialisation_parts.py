@@ -37,8 +37,8 @@ from auxrnn.runs.datasets import load_data
 from auxrnn.runs.environment import describe_environment
 from auxrnn.runs.run import split_data
 from auxrnn.sources.dataset import SequenceData
-from auxrnn.training.fit import fit
 from auxrnn.training.history import columns
+from auxrnn.training.loop import fit
 
 ARM = "LSTM Truncate300"
 SHOWN = 200  # test images that the untrained networks read

@@ -58,7 +58,7 @@ def main() -> int:
     options = parse()
     if not options.table:
         os.environ.update({f"{library}_NUM_THREADS": "1" for library in THREADS})
-        FORKED.set_forkserver_preload(["peer_models", "auxrnn.training.fit", *(["aeon.classification"] * options.aeon)])
+        FORKED.set_forkserver_preload(["peer_models", "auxrnn.training.loop", *["aeon.classification"] * options.aeon])
         records = read(options.out)
         for name in planned(options):
             if due(records.get(name), options):

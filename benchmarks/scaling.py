@@ -23,8 +23,8 @@ from auxrnn.batch import InputSpec
 from auxrnn.build import build_model
 from auxrnn.config import ModelConfig, TrainingConfig
 from auxrnn.sources.dataset import SequenceData
-from auxrnn.training.fit import fit
-from auxrnn.training.module import PhaseModule
+from auxrnn.training.loop import fit
+from auxrnn.training.step import StepLosses, TrainingStep
 
 STEPS = 4
 CASES = [(length, ranks) for length in (256, 1024, 4096) for ranks in (1, 2)]
@@ -75,13 +75,13 @@ def train(length: int, ranks: int, rank: int, port: int, queue: Any) -> None:
         pretrain_epochs=0, max_epochs=1, batch_size=BATCH // ranks, accelerator="cpu", devices=ranks, strategy="auto"
     )
     moments: list[tuple[float, float]] = []
-    plain = PhaseModule.training_step
+    plain = TrainingStep.losses
 
-    def step(self: PhaseModule, *given: Any) -> Any:
+    def step(self: TrainingStep, *given: Any) -> StepLosses:
         moments.append((time.process_time(), time.perf_counter()))
         return plain(self, *given)
 
-    PhaseModule.training_step = step  # type: ignore[method-assign]
+    TrainingStep.losses = step  # type: ignore[method-assign]
     torch.manual_seed(0)
     model = build_model(MODEL, spec, 2)
     fit(model, data, None, MODEL, training, quiet=True)

@@ -28,7 +28,7 @@ from auxrnn.runs.environment import describe_environment
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.sources.lazy import LazySequences
 from auxrnn.streaming import Stream
-from auxrnn.training.fit import fit
+from auxrnn.training.loop import fit
 
 SPEC = InputSpec("values", 2)
 MODEL = ModelConfig(

@@ -26,7 +26,7 @@ settings.load_profile("same")
 def seeded() -> None:
     """Give every test the same global random numbers, alone or among others."""
     random.seed(0)
-    np.random.seed(0)  # scikit-learn and Lightning's workers draw from the global generator
+    np.random.seed(0)  # scikit-learn draws from the global generator
     torch.manual_seed(0)
 
 

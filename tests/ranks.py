@@ -10,10 +10,10 @@ import torch
 
 from auxrnn.errors import InputError
 from auxrnn.objectives import Reconstruction
-from auxrnn.training.checkpoints import AtomicCheckpointIO
+from auxrnn.training.checkpoints import Checkpoints
 from auxrnn.training.interrupt import InterruptedRun
-from auxrnn.training.module import DivergedError, PhaseModule
 from auxrnn.training.ranks import LostRankError
+from auxrnn.training.step import DivergedError, TrainingStep
 from tiny_runs import newest, resume_tiny, start_child, train_tiny
 
 ERRORS = (LostRankError, DivergedError, InterruptedRun, InputError)
@@ -116,15 +116,15 @@ def child_rank(folder, jobs, fault, environment):
 
 def watch(seen):
     """Note anchors, the seed that dropout draws from, and checkpoints written by this process."""
-    draw, step, save = Reconstruction.draw, PhaseModule.training_step, AtomicCheckpointIO.save_checkpoint
+    draw, step, save = Reconstruction.draw, TrainingStep.losses, Checkpoints.save
 
     def drawing(self, lengths, generator):
         drawn = draw(self, lengths, generator)
         seen["anchors"].append(drawn.segments.anchor.flatten().tolist())
         return drawn
 
-    def stepping(self, batch, index):
-        found = step(self, batch, index)
+    def stepping(self, batch):
+        found = step(self, batch)
         seen["seeds"].append(torch.initial_seed())
         return found
 
@@ -132,15 +132,15 @@ def watch(seen):
         seen["written"] += 1
         return save(self, *given, **named)
 
-    Reconstruction.draw, PhaseModule.training_step = drawing, stepping
-    AtomicCheckpointIO.save_checkpoint = saving
+    Reconstruction.draw, TrainingStep.losses = drawing, stepping
+    Checkpoints.save = saving
 
 
 def go_wrong(what, at):
     """In the step of that number (from 0): "die", "hang" (SIGSTOP), "stop" (SIGTERM), or "diverge"."""
-    step, steps = PhaseModule.training_step, iter(range(10**6))
+    step, steps = TrainingStep.losses, iter(range(10**6))
 
-    def stepping(self, batch, index):
+    def stepping(self, batch):
         if next(steps) == at:
             if what == "diverge":
                 with torch.no_grad():
@@ -148,6 +148,6 @@ def go_wrong(what, at):
             else:
                 signals = {"die": signal.SIGKILL, "hang": signal.SIGSTOP, "stop": signal.SIGTERM}
                 os.kill(os.getpid(), signals[what])
-        return step(self, batch, index)
+        return step(self, batch)
 
-    PhaseModule.training_step = stepping
+    TrainingStep.losses = stepping

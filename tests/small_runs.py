@@ -8,7 +8,7 @@ import torch
 from auxrnn.config import RunConfig
 from auxrnn.runs.run import resume_run, start_run
 from auxrnn.training.checkpoints import find_checkpoints
-from auxrnn.training.module import PhaseModule
+from auxrnn.training.step import TrainingStep
 
 SMALL = RunConfig(
     data="digits",
@@ -51,14 +51,14 @@ def resume_small(folder, say=lambda line: None):
 
 def at_step(monkeypatch, number, action):
     """Call `action` before the optimiser step of that number, counted from 0 over all phases of one process."""
-    plain, steps = PhaseModule.training_step, iter(range(10**6))
+    plain, steps = TrainingStep.losses, iter(range(10**6))
 
-    def step(self, batch, index):
+    def step(self, batch):
         if next(steps) == number:
             action()
-        return plain(self, batch, index)
+        return plain(self, batch)
 
-    monkeypatch.setattr(PhaseModule, "training_step", step)
+    monkeypatch.setattr(TrainingStep, "losses", step)
 
 
 def kill():

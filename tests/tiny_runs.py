@@ -17,12 +17,12 @@ from auxrnn.build import build_model
 from auxrnn.config import AuxiliaryConfig, ModelConfig, TrainingConfig
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.targets import ClassesTarget, ClassTarget, TagsTarget, ValueTarget
-from auxrnn.training.board import TensorBoardCurve
 from auxrnn.training.checkpoints import find_checkpoints, is_whole
-from auxrnn.training.fit import fit
 from auxrnn.training.interrupt import InterruptedRun
-from auxrnn.training.module import STEP_KEY
+from auxrnn.training.loop import fit
 from auxrnn.training.order import BatchOrder
+from auxrnn.training.step import STEP_KEY
+from auxrnn.training.watcher import TensorBoardCurve
 
 SPEC = InputSpec("pixels", size=1, levels=4)
 STEPS = 8
@@ -174,7 +174,7 @@ def start_child(function, *arguments):
     The server that children are forked from has imported everything already, so that each starts at once.
     """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["auxrnn.training.fit"])
+    context.set_forkserver_preload(["auxrnn.training.loop"])
     child = context.Process(target=function, args=arguments)
     child.start()
     return child

@@ -8,7 +8,8 @@ step can slow it a hundredfold.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from typing import TypeVar
 
@@ -61,3 +62,14 @@ def even_parts(count: int, parts: int) -> list[range]:
     parts = max(min(parts, count), 1)
     ends = [count * index // parts for index in range(parts + 1)]
     return [range(start, stop) for start, stop in pairwise(ends)]
+
+
+@contextmanager
+def cpu_threads(number: int | None) -> Iterator[None]:
+    """Compute with `number` CPU threads, torch's own choice for None; as before afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(before if number is None else number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

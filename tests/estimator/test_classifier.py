@@ -15,7 +15,7 @@ from auxrnn.estimator import LongSequenceClassifier
 from auxrnn.estimator.settings import config_of
 from auxrnn.sources.splits import stratified_split
 from auxrnn.training import candidates as room
-from auxrnn.training.module import PhaseModule
+from auxrnn.training.step import TrainingStep
 from small_estimators import rising_or_falling, tiny
 
 
@@ -170,7 +170,7 @@ def test_ctrl_c_is_a_keyboard_interrupt_and_works_again(monkeypatch: pytest.Monk
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(PhaseModule, "training_step", interrupt)
+    monkeypatch.setattr(TrainingStep, "losses", interrupt)
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         tiny().fit(*rising_or_falling(20))

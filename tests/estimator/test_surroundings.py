@@ -17,7 +17,7 @@ import torch
 
 from auxrnn.errors import InputError
 from auxrnn.estimator import LongSequenceClassifier, LongSequenceRegressor, LongSequenceTagger
-from auxrnn.training.module import DivergedError, PhaseModule
+from auxrnn.training.step import DivergedError, TrainingStep
 from small_estimators import Frame, rising_or_falling, tiny
 
 
@@ -85,12 +85,12 @@ def broken_inputs(X: Any, y: Any, patched: pytest.MonkeyPatch) -> tuple[Any, Any
 
 
 def diverges(X: Any, y: Any, patched: pytest.MonkeyPatch) -> tuple[Any, Any, Any]:
-    patched.setattr(PhaseModule, "training_step", lambda *given: raise_(DivergedError("no longer finite")))
+    patched.setattr(TrainingStep, "losses", lambda *given: raise_(DivergedError("no longer finite")))
     return X[:, :5], np.where(y, "p", "q"), DivergedError
 
 
 def interrupted(X: Any, y: Any, patched: pytest.MonkeyPatch) -> tuple[Any, Any, Any]:
-    patched.setattr(PhaseModule, "training_step", lambda *given: raise_(KeyboardInterrupt()))
+    patched.setattr(TrainingStep, "losses", lambda *given: raise_(KeyboardInterrupt()))
     return X[:, :5], np.where(y, "p", "q"), KeyboardInterrupt
 
 

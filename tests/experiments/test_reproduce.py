@@ -16,8 +16,8 @@ from auxrnn.errors import InputError
 from auxrnn.experiments.catalogue import find_experiment
 from auxrnn.experiments.reproduce import Request, reproduce
 from auxrnn.runs.run import StoppedRunError
-from auxrnn.training.fit import fit
-from auxrnn.training.module import DivergedError
+from auxrnn.training.loop import fit
+from auxrnn.training.step import DivergedError
 
 ARMS = ("LSTM Truncate300", "r-LSTM 20x30 Truncate300", "Transformer")
 

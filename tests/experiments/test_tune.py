@@ -15,7 +15,7 @@ from auxrnn.experiments import tune as tuning
 from auxrnn.experiments.tune import as_yaml, open_study, suggest, tune
 from auxrnn.runs.datasets import load_data
 from auxrnn.sources.dataset import TrainTest
-from auxrnn.training.module import DivergedError
+from auxrnn.training.step import DivergedError
 from small_runs import SMALL
 from tiny_runs import without_tensorboard
 

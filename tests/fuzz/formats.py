@@ -43,8 +43,8 @@ from auxrnn.sources.loading import load_files
 from auxrnn.sources.stored import META, open_set
 from auxrnn.sources.unlabelled import read_unlabelled
 from auxrnn.streaming import Stream
-from auxrnn.training.checkpoints import AtomicCheckpointIO, is_whole
-from auxrnn.training.module import PhaseModule
+from auxrnn.training.checkpoints import FORMAT, VERSION, is_whole, load_checkpoint
+from auxrnn.training.step import TrainingStep
 from fuzz.mutations import Wrapping, in_digest, in_gzip, in_json, in_safetensors, in_zip
 from small_runs import KilledError
 
@@ -576,7 +576,7 @@ def read_state(folder: Path) -> None:
 def checkpoints() -> list[Files]:
     found = io.BytesIO()
     content = {
-        "pytorch-lightning_version": "2.6",
+        FORMAT: VERSION,
         "epoch": 1,
         "state_dict": small_network().state_dict(),
         "x": [1, "a"],
@@ -589,7 +589,7 @@ def read_checkpoint(folder: Path) -> None:
     (path,) = folder.iterdir()
     if not is_whole(path):
         raise InputError("damaged")
-    AtomicCheckpointIO().load_checkpoint(path)
+    load_checkpoint(path)
 
 
 def run_folders() -> list[Files]:
@@ -627,15 +627,15 @@ def trained(last: int | None = None) -> list[Files]:
     """A run on the first table of steps, with that table; killed before its training step `last`, or finished."""
     steps = iter(range(10**6))
 
-    def counted(self: Any, batch: Any, index: int) -> Any:
+    def counted(self: Any, batch: Any) -> Any:
         if next(steps) == last:
             raise KilledError
-        return plain(self, batch, index)
+        return plain(self, batch)
 
-    plain = PhaseModule.training_step
+    plain = TrainingStep.losses
     with tempfile.TemporaryDirectory() as place, chdir(place), redirect_stdout(io.StringIO()):
         write(Path(), step_tables()[0])
-        with patch.object(PhaseModule, "training_step", counted), suppress(KilledError):
+        with patch.object(TrainingStep, "losses", counted), suppress(KilledError):
             start_run(TRAINED, lambda line: None)
         return [{str(path): path.read_bytes() for path in sorted(Path().rglob("*")) if path.is_file()}]
 

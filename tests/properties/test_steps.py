@@ -9,7 +9,7 @@ from auxrnn.anchors import prediction_segments, reconstruction_segments, step_ge
 from auxrnn.batch import InputSpec
 from auxrnn.inference import batches_by_length
 from auxrnn.sources.dataset import SequenceData
-from auxrnn.training.order import BatchOrder, PlainLoader, ResumableLoader
+from auxrnn.training.order import BatchOrder, PlainLoader, TrainingLoader
 from auxrnn.truncation import encode_windows
 from oracles import assert_same, gradients, slow_window
 
@@ -149,17 +149,16 @@ def test_a_loader_goes_on_where_it_was_stopped(lengths, batch_size, stopped):
     data = data_of(lengths)
 
     def loader():
-        return ResumableLoader(data, BatchOrder(len(data), batch_size, seed=1, phase=0, lengths=data.lengths))
+        return TrainingLoader(data, BatchOrder(len(data), batch_size, seed=1, phase=0, lengths=data.lengths))
 
-    whole = [batch.labels.tolist() + batch.lengths.tolist() for batch in loader()]
-    first, seen = loader(), []
-    for batch in first:
+    whole = [batch.labels.tolist() + batch.lengths.tolist() for batch in loader().batches(0)]
+    seen = []
+    for batch in loader().batches(0):
         seen.append(batch.labels.tolist() + batch.lengths.tolist())
         if len(seen) == stopped:
             break
     if len(seen) < len(whole):
-        rest = loader()
-        rest.load_state_dict(first.state_dict())
+        rest = loader().batches(0, len(seen))
         seen += [batch.labels.tolist() + batch.lengths.tolist() for batch in rest]
     assert seen == whole
 

@@ -12,7 +12,7 @@ from auxrnn.runs.folder import RunFolder, read_config
 from auxrnn.runs.provenance import check_same_data, describe_data
 from auxrnn.runs.run import start_run
 from auxrnn.sources.importing import import_source
-from auxrnn.training import module
+from auxrnn.training.step import TrainingStep
 from own_files import write_csv, write_long_form
 
 SMALL = ["--max_epochs", "1", "--epoch_passes", "1", "--hidden_size", "4", "--stride", "1"]
@@ -77,13 +77,13 @@ def test_none_to_learn_from_and_imports_are_refused(tmp_path):
 def test_a_run_reads_them_and_is_not_resumed_on_others(tmp_path, monkeypatch):
     """Batches of the auxiliary loss hold unlabelled values at every step; other ones are other data."""
     path, seen = write_partly(tmp_path), []
-    beside = module.PhaseModule._beside
+    beside = TrainingStep._beside
 
-    def watched(self, losses, *given):
-        seen.append((set(losses), len(self.unlabelled)))
-        return beside(self, losses, *given)
+    def watched(self, unlabelled, losses, *given):
+        seen.append((set(losses), len(unlabelled)))
+        return beside(self, unlabelled, losses, *given)
 
-    monkeypatch.setattr(module.PhaseModule, "_beside", watched)
+    monkeypatch.setattr(TrainingStep, "_beside", watched)
     config, given = configured(path, "--no_label", "learn", "--pretrain_epochs", 1, "--out", tmp_path / "run")
     result = start_run(config, lambda line: None, given=given)
     assert result["model"] == "p-lstm"
@@ -102,9 +102,9 @@ def test_an_estimator_learns_from_them_in_units_of_its_own(monkeypatch):
     X, y = 50 + 10 * generator.normal(size=(20, 12, 1)), np.arange(20) % 2
     U = [50 + 10 * generator.normal(size=(length, 1)) for length in (5, 30, 12)]
     given = []
-    beside = module.PhaseModule._beside
+    beside = TrainingStep._beside
     monkeypatch.setattr(
-        module.PhaseModule, "_beside", lambda self, *rest: given.append(self.unlabelled) or beside(self, *rest)
+        TrainingStep, "_beside", lambda self, *rest: given.append(self.unlabelled) or beside(self, *rest)
     )
     options = {"max_epochs": 1, "epoch_passes": 1, "hidden_size": 4, "stride": 2}
     clf = LongSequenceClassifier(**options).fit(X, y, unlabelled=U)

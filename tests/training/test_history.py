@@ -8,23 +8,25 @@ import torch
 from torch.nn import functional
 
 from auxrnn.errors import InputError
+from auxrnn.objectives import Loss
 from auxrnn.targets import ClassTarget
 from auxrnn.training import history as history_module
 from auxrnn.training.history import History, columns
-from auxrnn.training.module import PhaseModule
+from auxrnn.training.step import StepLosses, TrainingStep
 from tiny_runs import TRAINING, make_data, make_model, resume_tiny, train_tiny
 
 
 def test_means_are_those_of_an_obvious_computation(monkeypatch):
     steps = []
-    plain = PhaseModule.training_step
+    plain = TrainingStep.losses
 
-    def recording(self, batch, index):
-        found = plain(self, batch, index)
-        steps.append((self.phase.name, float(found["loss"].detach()), found["parts"], len(batch)))
+    def recording(self, batch):
+        found = plain(self, batch)
+        parts = {name: (loss.total, loss.count, loss.tally) for name, loss in found.parts.items()}
+        steps.append((self.phase.name, float(found.total.detach()), parts, len(batch)))
         return found
 
-    monkeypatch.setattr(PhaseModule, "training_step", recording)
+    monkeypatch.setattr(TrainingStep, "losses", recording)
     _, rows, fitted = train_tiny()
     assert [(row["phase"], row["epoch"], row["step"]) for row in rows] == [
         ("pretrain", 1, 3), ("pretrain", 2, 6), ("train", 1, 3), ("train", 2, 6), ("train", 3, 9),
@@ -95,14 +97,14 @@ def test_the_file_holds_the_rows(tmp_path):
 def test_resumed_rows_are_not_doubled(tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         calls = iter(range(100))
-        plain = PhaseModule.training_step
+        plain = TrainingStep.losses
 
-        def dying(self, batch, index):
+        def dying(self, batch):
             if next(calls) == 10:
                 raise RuntimeError("killed")
-            return plain(self, batch, index)
+            return plain(self, batch)
 
-        patched.setattr(PhaseModule, "training_step", dying)
+        patched.setattr(TrainingStep, "losses", dying)
         with pytest.raises(RuntimeError, match="killed"):
             train_tiny(tmp_path, training=replace(TRAINING, checkpoint_steps=None))
     assert [(row["phase"], row["epoch"]) for row in read(tmp_path / "metrics.csv")] == [
@@ -129,8 +131,8 @@ def test_pauses_do_not_count(tmp_path, monkeypatch):
     moments = iter([10.0, 13.0, 100.0, 104.0])
     monkeypatch.setattr(history_module.time, "monotonic", lambda: next(moments))
     for _ in range(2):  # started at 10, a step until 13; killed; started at 100, a step until 104
-        history.on_train_start(None, None)
-        history.on_train_batch_end(None, None, {"value": torch.tensor(2.0), "parts": {}}, None, 0)
+        history.start_clock()
+        history.add_step(StepLosses(torch.tensor(2.0), torch.tensor(2.0), {}))
     assert history.seconds == 7.0
 
 
@@ -138,8 +140,8 @@ def test_running_means():
     history = History(ClassTarget(("a", "b")))
     for loss, right in ((6.0, 1), (3.0, 2)):
         tally = torch.tensor([3.0, 0.0, 3.0, 0.0, right, 0.0])  # three of class a, so many of them answered so
-        parts = {"supervised": (torch.tensor(loss), 3, tally), "predict": (torch.tensor(loss), 6, None)}
-        history.on_train_batch_end(None, None, {"value": torch.tensor(loss), "parts": parts}, None, 0)
+        parts = {"supervised": Loss(torch.tensor(loss), 3, tally), "predict": Loss(torch.tensor(loss), 6)}
+        history.add_step(StepLosses(torch.tensor(loss), torch.tensor(loss), parts))
     assert history.running() == {"supervised": 1.5, "predict": 0.75, "accuracy": 0.5}
 
 

@@ -7,14 +7,14 @@ import threading
 import time
 from dataclasses import replace
 
-import lightning as L
 import pytest
 import torch
 
-from auxrnn.training import fit as fit_module
+from auxrnn.model import SequenceClassifier
+from auxrnn.training import checkpoints, loop
 from auxrnn.training.checkpoints import Checkpoints
 from auxrnn.training.interrupt import SIGNALS, InterruptedRun
-from auxrnn.training.module import PhaseModule
+from auxrnn.training.step import TrainingStep
 from tiny_runs import TRAINING, assert_same_weights, child_trains, newest, resume_tiny, start_child, train_tiny
 
 
@@ -58,18 +58,18 @@ def signal_at(monkeypatch, owner, method, call, signum, times=1):
 
 
 MOMENTS = {
-    "before the first phase": (fit_module, "PhaseModule", 0, (0, 1)),
-    "in the first step": (PhaseModule, "training_step", 0, (0, 1)),
-    "in mid-epoch": (PhaseModule, "training_step", 4, (0, 5)),
-    "in the last step of an epoch": (PhaseModule, "training_step", 2, (0, 3)),
-    "in the last step of a phase": (PhaseModule, "training_step", 5, (0, 6)),
-    "between the phases": (fit_module, "PhaseModule", 1, (1, 1)),
-    "in validation": (PhaseModule, "validation_step", 0, (1, 3)),
+    "before the first phase": (loop, "TrainingStep", 0, (0, 1)),
+    "in the first step": (TrainingStep, "losses", 0, (0, 1)),
+    "in mid-epoch": (TrainingStep, "losses", 4, (0, 5)),
+    "in the last step of an epoch": (TrainingStep, "losses", 2, (0, 3)),
+    "in the last step of a phase": (TrainingStep, "losses", 5, (0, 6)),
+    "between the phases": (loop, "TrainingStep", 1, (1, 1)),
+    "in validation": (SequenceClassifier, "measured", 0, (1, 3)),
     "while saving": (Checkpoints, "save", 3, (0, 4)),
-    "at the end of an epoch": (L.Trainer, "save_checkpoint", 0, (0, 3)),
-    "when a phase is torn down": (PhaseModule, "teardown", 0, (0, 6)),
-    "in the last step of all": (PhaseModule, "training_step", 14, (1, 9)),
-    "when all is done": (PhaseModule, "teardown", 2, (1, 9)),
+    "at the end of an epoch": (checkpoints, "save_checkpoint", 0, (0, 3)),
+    "when a phase is torn down": (TrainingStep, "__exit__", 0, (0, 6)),
+    "in the last step of all": (TrainingStep, "losses", 14, (1, 9)),
+    "when all is done": (TrainingStep, "__exit__", 1, (1, 9)),
 }
 
 
@@ -96,35 +96,35 @@ def test_a_signal_saves_and_stops_and_resuming_gives_the_same_bits(
 
 @pytest.mark.parametrize("signum", SIGNALS)
 def test_a_second_signal_does_what_it_always_does(tmp_path, monkeypatch, signum):
-    signal_at(monkeypatch, PhaseModule, "training_step", 4, signum, times=2)
+    signal_at(monkeypatch, TrainingStep, "losses", 4, signum, times=2)
     with pytest.raises(Unheard):
         train_tiny(tmp_path)
 
 
 def test_a_second_signal_during_the_end_does_what_it_always_does(tmp_path, monkeypatch):
-    signal_at(monkeypatch, PhaseModule, "training_step", 4, signal.SIGTERM)
+    signal_at(monkeypatch, TrainingStep, "losses", 4, signal.SIGTERM)
     calls = iter(range(10))
-    plain = PhaseModule.teardown
+    plain = TrainingStep.__exit__
 
-    def struck(self, stage):  # after an error it comes once, when Lightning has put back what it found
-        plain(self, stage)
+    def struck(self, *error):
+        plain(self, *error)
         if next(calls) == 0:
             signal.raise_signal(signal.SIGTERM)
 
-    monkeypatch.setattr(PhaseModule, "teardown", struck)
+    monkeypatch.setattr(TrainingStep, "__exit__", struck)
     with pytest.raises(Unheard):
         train_tiny(tmp_path)
 
 
 def test_the_message_goes_past_pythons_buffers(tmp_path, monkeypatch, capfd):
-    signal_at(monkeypatch, PhaseModule, "training_step", 1, signal.SIGINT)
+    signal_at(monkeypatch, TrainingStep, "losses", 1, signal.SIGINT)
     with pytest.raises(InterruptedRun):
         train_tiny(tmp_path)
     assert capfd.readouterr().err == "\nSIGINT: finishing this step and saving ...\n"
 
 
 def test_without_a_folder_signals_are_left_alone(monkeypatch):
-    signal_at(monkeypatch, PhaseModule, "training_step", 1, signal.SIGINT)
+    signal_at(monkeypatch, TrainingStep, "losses", 1, signal.SIGINT)
     with pytest.raises(Unheard):
         train_tiny()
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from auxrnn.training import progress as progress_module
-from auxrnn.training.fit import fit
+from auxrnn.training.loop import fit
 from auxrnn.training.progress import ProgressReport, _clock
 from tiny_runs import MODEL, TRAINING, child_reports, make_data, make_model, start_child
 
@@ -41,14 +41,14 @@ def test_one_plain_line_an_epoch(capsys):
 def test_a_line_every_half_minute_within_an_epoch(capsys, monkeypatch):
     # The clock moves with the steps: 12 s each.
     seen = {}
-    monkeypatch.setattr(progress_module, "time", SimpleNamespace(monotonic=lambda: 12.0 * seen["trainer"].global_step))
-    plain = ProgressReport.on_train_start
+    monkeypatch.setattr(progress_module, "time", SimpleNamespace(monotonic=lambda: 12.0 * seen["step"].number))
+    plain = ProgressReport.phase_begins
 
-    def started(self, trainer, pl_module):
-        seen["trainer"] = trainer
-        plain(self, trainer, pl_module)
+    def started(self, step, *given):
+        seen["step"] = step
+        plain(self, step, *given)
 
-    monkeypatch.setattr(ProgressReport, "on_train_start", started)
+    monkeypatch.setattr(ProgressReport, "phase_begins", started)
     lines = train_aloud(capsys, batch_size=2, pretrain_epochs=0, max_epochs=1).splitlines()
     # Steps 3, 6 and 9 are the first at least 30 s after the line before; 10 steps end the epoch.
     assert [line.split("  ")[0] for line in lines] == [
@@ -102,10 +102,10 @@ def test_a_bar_on_a_terminal(tmp_path, columns):
 
 def test_the_bar_is_closed_after_an_error():
     closed = []
-    report = ProgressReport(None)
+    report = ProgressReport()
     report.bar = SimpleNamespace(stop=lambda: closed.append(True))
-    report.on_exception(None, None, RuntimeError())
-    report.teardown(None, None, "fit")
+    report.close()
+    report.close()
     assert closed == [True]
 
 

@@ -8,7 +8,7 @@ import pytest
 from torch import distributed
 
 from auxrnn.errors import InputError
-from auxrnn.training.fit import fit
+from auxrnn.training.loop import fit
 from auxrnn.training.ranks import ALONE, LostRankError, Ranks, find_ranks, noticing_losses, silence
 from tiny_runs import MODEL, TRAINING, make_data, make_model
 

@@ -1,37 +1,28 @@
 """The first best epoch on the validation split is kept, and patience counts the epochs since."""
 
-from types import SimpleNamespace
+from dataclasses import replace
 
 import pytest
 import torch
 
-from auxrnn.targets import ClassTarget
-from auxrnn.training.history import History
-from auxrnn.training.module import PhaseModule
-from auxrnn.training.phases import Phase
-from auxrnn.training.selection import BestModel
-from tiny_runs import MODEL, TRAINING, make_model
+from auxrnn.training.selection import BestEpoch
+from tiny_runs import TRAINING, make_model, train_tiny
 
 
 class Walk:
     """Epochs with given accuracies; the bias of the classifier tells which epoch's weights were kept."""
 
     def __init__(self, patience=None):
-        self.history = History(ClassTarget(("a", "b")))
-        self.best = BestModel(self.history, patience)
-        self.module = PhaseModule(
-            make_model(), Phase("train", ("supervised",), 9), 0, TRAINING, MODEL.aux,
-            steps_before=0, phase_steps=1, total_steps=1,
-        )  # fmt: skip
-        self.trainer = SimpleNamespace(current_epoch=0, should_stop=False, is_global_zero=True)
+        self.best = BestEpoch(patience)
+        self.model = make_model()
+        self.done = 0
 
     def epoch(self, accuracy):
+        self.done += 1
         with torch.no_grad():
-            self.module.model.supervised.head.second.bias.fill_(self.trainer.current_epoch + 1)
-        self.history.rows.append({} if accuracy is None else {"validation_accuracy": accuracy})
-        self.best.on_train_epoch_end(self.trainer, self.module)
-        self.trainer.current_epoch += 1
-        return self.trainer.should_stop
+            self.model.supervised.head.second.bias.fill_(self.done)
+        self.best.take(self.done, accuracy, self.model)
+        return self.best.is_exhausted
 
     def kept(self):
         return int(self.best.weights["supervised.head.second.bias"][0])
@@ -50,10 +41,8 @@ def test_the_first_of_equals_is_kept(accuracies, chosen):
 
 
 def test_nothing_validated_nothing_kept():
-    walk = Walk(patience=1)
-    for _ in range(3):
-        assert not walk.epoch(None)
-    assert walk.best.weights is None
+    _, _, fitted = train_tiny(training=replace(TRAINING, patience=1), validation=False)
+    assert (fitted.best_epoch, fitted.best_score, len(fitted.history)) == (0, None, 5)
 
 
 def test_patience_counts_epochs_without_a_rise():
@@ -66,11 +55,9 @@ def test_the_state_goes_on_in_another_process():
     for accuracy in (0.5, 0.4):
         first.epoch(accuracy)
     second.best.load_state_dict(first.best.state_dict())
-    second.best.on_train_start(second.trainer, second.module)
-    assert not second.trainer.should_stop
+    assert not second.best.is_exhausted
     assert second.kept() == 1
     assert second.epoch(0.5)
     third = Walk(patience=2)
     third.best.load_state_dict(second.best.state_dict())
-    third.best.on_train_start(third.trainer, third.module)
-    assert third.trainer.should_stop  # killed after its last epoch, it is not taken further
+    assert third.best.is_exhausted  # killed after its last epoch, it is not taken further

@@ -55,15 +55,15 @@ class TrainingConfig:
     seed
         seed of everything random, at least 0.
     accelerator
-        auto, cpu, gpu.
+        auto (a CUDA GPU where there is one, else the CPU), cpu, gpu, cuda, mps.
     devices
         devices on each machine, at least 1.
     num_nodes
         machines, at least 1.
     strategy
-        Lightning's name, for example ddp.
+        auto or ddp, which is what several devices take: each has the whole model, gradients are averaged.
     precision
-        Lightning's name, for example 32-true or bf16-mixed.
+        32-true, bf16-mixed or 16-mixed.
     matmul_precision
         of float32 matrix products on a GPU, as `torch.set_float32_matmul_precision` has it: "highest"
         for all digits, "high" for tf32, several times faster, "medium" for bf16. cuDNN's LSTM takes tf32 anyway.

@@ -1,14 +1,13 @@
 """What the estimators share: parameters, training, folders. Arrays in; each says for itself what comes out.
 
 The rooms below do the work: `preprocessing` reads the sequences, `training` trains, `inference` predicts, `persistence`
-keeps. Lightning loads when something is trained, not before.
+keeps. `training` loads when something is trained, not before.
 """
 
 from __future__ import annotations
 
 import copy
 import logging
-import random
 import threading
 import warnings
 from abc import ABC, abstractmethod
@@ -82,7 +81,7 @@ class LongSequenceEstimator(SequenceParameters, ABC):
         InputError
             A ValueError: for input or parameters that cannot be used.
         DivergedError
-            Where the loss is no longer finite (`auxrnn.training.module`).
+            Where the loss is no longer finite (`auxrnn.training.step`).
 
         Warns
         -----
@@ -129,11 +128,8 @@ class LongSequenceEstimator(SequenceParameters, ABC):
             inputs = preprocessing.apply(read_sequences(unlabelled, "unlabelled"), "unlabelled")
             beside = SequenceData("unlabelled", preprocessing.spec, inputs, characters=characters)
 
-        drawn = random.getstate()
         from auxrnn.training.candidates import chosen_by_data
-        from auxrnn.training.fit import fit
-
-        random.setstate(drawn)  # which rich, that comes with Lightning, draws from while it loads
+        from auxrnn.training.loop import fit
 
         with _own_random_numbers(config.accelerator):
             say = print if self.verbose else logging.getLogger(__name__).debug

@@ -114,7 +114,7 @@ class SequenceParameters(BaseEstimator):
     validation_fraction : float
         Share of the training data kept for validation, stratified, 0 to 0.9; unused where `eval_set` is given.
     precision, accelerator : str
-        Lightning's names, e.g. "bf16-mixed"; "auto", "cpu" or "gpu".
+        As "32-true", "bf16-mixed" or "16-mixed"; as "auto", "cpu" or "gpu".
     lstm_backend : {"auto", "cudnn", "persistent"}
         What runs an LSTM on a GPU: torch's own code, the kernel of this package, or the faster where that was measured.
     verbose : int

@@ -26,9 +26,9 @@ from auxrnn.runs.datasets import load_data
 from auxrnn.runs.folder import FREE, flat_settings
 from auxrnn.runs.run import split_data
 from auxrnn.sources.dataset import SequenceData
-from auxrnn.training.fit import fit
-from auxrnn.training.module import DivergedError
+from auxrnn.training.loop import fit
 from auxrnn.training.sensible import sensible_settings
+from auxrnn.training.step import DivergedError
 
 if TYPE_CHECKING:
     import optuna

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("auxrnn", "torch", "lightning", "numpy", "scipy", "scikit-learn", "safetensors")
+PACKAGES = ("auxrnn", "torch", "numpy", "scipy", "scikit-learn", "safetensors")
 
 
 def describe_environment() -> dict[str, Any]:

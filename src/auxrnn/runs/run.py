@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +12,7 @@ from safetensors import SafetensorError
 
 from auxrnn.build import build_model
 from auxrnn.config import OWN_CORE, RunConfig
-from auxrnn.errors import InputError, did_you_mean, is_full_memory
+from auxrnn.errors import InputError, is_full_memory
 from auxrnn.files import check_outside, is_left_over, remove
 from auxrnn.inference import measure
 from auxrnn.kernels.backend import choose_backend
@@ -42,11 +40,11 @@ from auxrnn.sources.dataset import SequenceData, TrainTest
 from auxrnn.sources.presets import path_of
 from auxrnn.training.candidates import chosen_by_data
 from auxrnn.training.checkpoints import find_checkpoints, is_whole
-from auxrnn.training.fit import Fitted, fit
 from auxrnn.training.interrupt import InterruptedRun
-from auxrnn.training.module import DivergedError
-from auxrnn.training.precision import usable_precision
+from auxrnn.training.loop import Fitted, fit
+from auxrnn.training.precision import check_engine
 from auxrnn.training.ranks import LostRankError, find_ranks
+from auxrnn.training.step import DivergedError
 from auxrnn.verdict import Verdict
 from auxrnn.verdict.judge import without_commands
 
@@ -75,7 +73,7 @@ def start_run(
 
     Over several devices every process that torchrun or SLURM has started calls this; where nothing has started them,
     this does, and trains in them. The first alone speaks, writes and has a result. Raises InputError where the folder
-    holds a run already; `training.fit.fit` says what else.
+    holds a run already; `training.loop.fit` says what else.
 
     given: the settings that a person has said; on files of their own the others may be chosen by the data. None: all.
     judged: whether the floors of the data are measured and a verdict is told at the end.
@@ -95,7 +93,8 @@ def start_run(
         )
     if (source := path_of(config.data)) is not None:
         check_outside(folder.path, source)
-    _check_engine(config)
+    _check_backend(config)
+    check_engine(config.accelerator, config.devices, config.strategy, config.precision)
     config, data, tried = _chosen(config, load_data(config), given, say)
     train = data.sequences.train  # what follows is refused before anything is written
     if config.class_weights == "balanced":
@@ -218,46 +217,6 @@ def _check_backend(config: RunConfig) -> None:
         operands="fp16",
         training=True,
     )
-
-
-def _check_engine(config: RunConfig) -> None:
-    """Refuse before a folder is made what would be refused after."""
-    _check_backend(config)
-    from lightning import Trainer
-    from lightning.fabric.utilities.exceptions import MisconfigurationException
-    from lightning.pytorch.accelerators import AcceleratorRegistry
-    from lightning.pytorch.strategies import StrategyRegistry
-
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(logging.ERROR)  # it tells of the hardware
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            usable_precision(config.precision, config.accelerator)
-            Trainer(
-                accelerator=config.accelerator,
-                devices=config.devices,
-                num_nodes=config.num_nodes,
-                strategy=config.strategy,
-                logger=False,
-                enable_checkpointing=False,
-            )
-    except InputError:
-        raise
-    except (ValueError, MisconfigurationException) as error:
-        hint = ""
-        for word, known in (
-            (config.accelerator, ["auto", "gpu", *AcceleratorRegistry.available_accelerators()]),
-            (config.strategy, ["auto", *StrategyRegistry.available_strategies()]),
-        ):
-            hint += "" if word in known else did_you_mean(word, known)
-        raise InputError(
-            f"Expected an accelerator, devices and a strategy that this machine has, got accelerator "
-            f"{config.accelerator!r}, {config.devices} devices, strategy {config.strategy!r}: {error}{hint}"
-        ) from error
-    finally:
-        logger.setLevel(level)
 
 
 def _newest_whole(folder: RunFolder, say: Say, *, put_aside: bool = True) -> tuple[int, Path] | None:

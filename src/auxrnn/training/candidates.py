@@ -22,10 +22,11 @@ from auxrnn.build import build_model
 from auxrnn.config import RunConfig, seconds_of
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.targets import ClassTarget
-from auxrnn.training.fit import cpu_threads, fit
-from auxrnn.training.module import DivergedError
+from auxrnn.threads import cpu_threads
+from auxrnn.training.loop import fit
 from auxrnn.training.optimizers import make_optimizer
 from auxrnn.training.sensible import sensible_settings
+from auxrnn.training.step import DivergedError
 
 Say = Callable[[str], None]
 Trial = tuple[float, float]

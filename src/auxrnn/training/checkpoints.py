@@ -14,50 +14,53 @@ import time
 from pathlib import Path
 from typing import Any
 
-import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from auxrnn.errors import InputError
 from auxrnn.files import write_atomically
-from auxrnn.training.module import PhaseModule
 
 PATTERN = re.compile(r"phase-(\d+)-step-(\d+)\.ckpt")
 KEPT = 2
 DIGEST = hashlib.sha256().digest_size  # bytes of checksum behind what torch wrote, which torch does not mind
+FORMAT = "auxrnn-checkpoint"
+VERSION = 2
+EARLIER = "pytorch-lightning_version"
+"""An entry of the checkpoints of earlier versions."""
 
 
-class AtomicCheckpointIO(TorchCheckpointIO):
-    """Lightning's way to disk, made safe against a kill."""
+def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
+    """Write numbers and plain values with a checksum, whole or not at all."""
 
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        def write(aside: Path) -> None:
-            torch.save(checkpoint, aside)
-            with open(aside, "rb+") as file:
-                digest = hashlib.file_digest(file, "sha256").digest()
-                file.seek(0, os.SEEK_END)
-                file.write(digest)
+    def write(aside: Path) -> None:
+        torch.save({FORMAT: VERSION, **content}, aside)
+        with open(aside, "rb+") as file:
+            digest = hashlib.file_digest(file, "sha256").digest()
+            file.seek(0, os.SEEK_END)
+            file.write(digest)
 
-        write_atomically(Path(path), write)
+    write_atomically(path, write)
 
-    def load_checkpoint(
-        self, path: Any, map_location: Any = lambda storage, location: storage, weights_only: bool | None = True
-    ) -> dict[str, Any]:
-        """Numbers and plain values only, whatever is asked."""
-        try:
-            checkpoint = super().load_checkpoint(path, map_location, weights_only=True)
-        except pickle.UnpicklingError as error:
-            raise InputError(
-                f"{path}: expected a checkpoint of numbers and plain values, found one that may carry code; refused."
-            ) from error
-        except Exception as error:  # torch raises whatever happens to it
-            if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
-                raise  # the disk, not the file
-            raise InputError(f"{path}: expected a checkpoint of a training, found another file: {error}") from error
-        if not isinstance(checkpoint, dict) or "pytorch-lightning_version" not in checkpoint:
-            raise InputError(f"{path}: expected a checkpoint of a training, found another file.")
-        return checkpoint
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """What `save_checkpoint` has written, on the CPU. InputError for anything else; no code is run."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise InputError(
+            f"{path}: expected a checkpoint of numbers and plain values, found one that may carry code; refused."
+        ) from error
+    except Exception as error:  # torch raises whatever happens to it
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+            raise  # the disk, not the file
+        raise InputError(f"{path}: expected a checkpoint of a training, found another file: {error}") from error
+    if isinstance(content, dict) and (EARLIER in content or content.get(FORMAT, VERSION) != VERSION):
+        raise InputError(
+            f"{path}: expected a checkpoint of this version of auxrnn, found one that another version wrote. Go on "
+            "with that version, or train again into a new folder."
+        )
+    if not isinstance(content, dict) or FORMAT not in content:
+        raise InputError(f"{path}: expected a checkpoint of a training, found another file.")
+    return content
 
 
 def is_whole(path: Path) -> bool:
@@ -79,55 +82,33 @@ def find_checkpoints(folder: Path) -> list[tuple[int, int, Path]]:
     return sorted(found, reverse=True)
 
 
-class Checkpoints(Callback):
-    """Save every `steps` optimiser steps, every `minutes`, at the end of every epoch, and when asked to stop.
-
-    In the middle of an epoch the state is saved after a step. At its last step it is saved after validation instead, so
-    that a resumed run never skips or repeats one. Over several ranks all take part at the same step, and the first
-    writes.
-    """
+class Checkpoints:
+    """The checkpoints of one run: due every `steps` optimiser steps and every `minutes`, the newest two kept."""
 
     def __init__(self, folder: Path, *, steps: int | None, minutes: float | None) -> None:
         self.folder, self.steps, self.minutes = folder, steps, minutes
         self._saved_at = time.monotonic()
 
-    def on_train_batch_start(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
-    ) -> None:
-        assert isinstance(pl_module, PhaseModule)
-        if pl_module.ranks.number > 1:
-            pl_module.wishes["save"] = self._waited()
+    def is_due(self, step: int) -> bool:
+        """By the number of steps, which every rank knows."""
+        return self.steps is not None and step % self.steps == 0
 
-    def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        if trainer.is_last_batch:
-            return
-        due = self.steps is not None and trainer.global_step % self.steps == 0
-        assert isinstance(pl_module, PhaseModule)
-        waited = self._waited() if pl_module.ranks.number == 1 else pl_module.wishes["save"]
-        if due or waited:
-            self.save(trainer)
-
-    def _waited(self) -> bool:
+    def is_late(self) -> bool:
+        """By the clock, which each rank has for itself."""
         return self.minutes is not None and time.monotonic() - self._saved_at >= 60 * self.minutes
 
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self.save(trainer)
-
-    def save(self, trainer: L.Trainer) -> Path:
-        """Write a checkpoint of this moment and keep one older one; newer ones are of a future given up."""
-        module = trainer.lightning_module
-        assert isinstance(module, PhaseModule)
-        module.check_weights()
-        path = self.folder / f"phase-{module.phase_index}-step-{trainer.global_step:09d}.ckpt"
-        trainer.save_checkpoint(path)
-        self._saved_at = time.monotonic()
-        if trainer.is_global_zero:
-            now = (module.phase_index, trainer.global_step)
-            found = find_checkpoints(self.folder)
-            kept = [other for phase, step, other in found if (phase, step) <= now][:KEPT]
-            for _, _, other in found:
-                if other not in kept:
-                    other.unlink(missing_ok=True)
+    def save(self, phase: int, step: int, content: dict[str, Any]) -> Path:
+        """Write a checkpoint and keep one older one; newer ones are of a future given up."""
+        path = self.folder / f"phase-{phase}-step-{step:09d}.ckpt"
+        save_checkpoint(path, content)
+        self.restart_clock()
+        found = find_checkpoints(self.folder)
+        kept = [other for at, done, other in found if (at, done) <= (phase, step)][:KEPT]
+        for _, _, other in found:
+            if other not in kept:
+                other.unlink(missing_ok=True)
         return path
+
+    def restart_clock(self) -> None:
+        """A checkpoint has been written, here or by the first rank."""
+        self._saved_at = time.monotonic()

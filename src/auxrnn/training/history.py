@@ -7,15 +7,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback
 
 from auxrnn.errors import InputError
 from auxrnn.files import write_atomically
+from auxrnn.objectives import Loss
 from auxrnn.targets import Target
-from auxrnn.training.module import PhaseModule
 from auxrnn.training.ranks import ALONE, Ranks
+from auxrnn.training.step import StepLosses, TrainingStep
 
 Row = dict[str, Any]
 
@@ -34,7 +33,7 @@ def columns(score: str) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-class History(Callback):
+class History:
     """Collects a row an epoch of the losses and of how `target` scores; writes `path` (CSV) anew after each, whole
     or not at all. No file where path is None.
 
@@ -52,45 +51,35 @@ class History(Callback):
         self.validation: list[float] = []  # [total, count, tally ...]
         self._since = time.monotonic()
 
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    def start_clock(self) -> None:
+        """What has passed since the last step was a pause."""
         self._since = time.monotonic()
 
-    def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def add_step(self, losses: StepLosses) -> None:
+        """Count a step of the epoch."""
         self._count_time()
         self.steps += 1
-        self.loss_sum += float(outputs["value"])
-        for name, (total, count, tally) in outputs["parts"].items():
-            self.sums[name] = _added(self.sums.get(name, []), [float(total), float(count)])
-            if tally is not None:
-                self.tally = _added(self.tally, tally.tolist())
+        self.loss_sum += float(losses.value)
+        for name, loss in losses.parts.items():
+            self.sums[name] = _added(self.sums.get(name, []), [float(loss.total), float(loss.count)])
+            if loss.tally is not None:
+                self.tally = _added(self.tally, loss.tally.tolist())
 
-    def on_validation_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self.validation = []
+    def add_validation(self, loss: Loss) -> None:
+        """Count a batch of the validation set."""
+        assert loss.tally is not None
+        self.validation = _added(self.validation, [float(loss.total), float(loss.count), *loss.tally.tolist()])
 
-    def on_validation_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-        dataloader_idx: int = 0,
-    ) -> None:
-        new = [float(outputs["total"]), float(outputs["count"]), *outputs["tally"].tolist()]
-        self.validation = _added(self.validation, new)
-
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        assert isinstance(pl_module, PhaseModule)
+    def end_epoch(self, epoch: int, step: TrainingStep, lr: float) -> Row:
+        """The row of the epoch, numbered from 1 in its phase; written to the file by the first rank."""
         self._count_time()
         row: Row = {
-            "phase": pl_module.phase.name,
-            "epoch": trainer.current_epoch + 1,
-            "step": trainer.global_step,
+            "phase": step.phase.name,
+            "epoch": epoch,
+            "step": step.number,
             "loss": self.loss_sum / max(self.steps, 1),
-            "gradient_norm": pl_module.gradient_norm,
-            "lr": trainer.optimizers[0].param_groups[0]["lr"],
+            "gradient_norm": step.gradient_norm,
+            "lr": lr,
             "seconds": round(self.seconds, 3),
         }
         row |= {name: total / max(count, 1) for name, (total, count) in self.sums.items()}
@@ -103,8 +92,9 @@ class History(Callback):
             row[f"validation_{self.target.score}"] = self._score(tally)
         self.rows.append(row)
         self.sums, self.tally, self.loss_sum, self.steps, self.validation = {}, [], 0.0, 0, []
-        if self.path is not None and trainer.is_global_zero:
+        if self.path is not None and self.ranks.is_first:
             write_rows(self.path, self.rows, self.target.score)
+        return row
 
     def running(self) -> dict[str, float]:
         """Mean losses and the training score of the epoch so far."""

@@ -1,14 +1,12 @@
 """Batches in an order that can be taken up again anywhere.
 
-The order is a pure function of (seed, phase, epoch, rank); a loader stores only its position. Nothing else has to be
-remembered for a run to go on exactly.
+The order is a pure function of (seed, phase, epoch, rank): a run that goes on exactly has only to know its position.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -57,7 +55,7 @@ class BatchOrder(Sampler[list[int]]):
         self.skip = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning before each epoch."""
+        """Take another epoch's order."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -110,11 +108,8 @@ class _Batches(Dataset[SequenceBatch]):
         return self.data.batch(indices)
 
 
-class ResumableLoader(DataLoader[SequenceBatch]):
-    """A loader over a `BatchOrder` whose state is its position in the epoch.
-
-    Lightning keeps the state of a loader that has one, and gives it back when a fit is resumed.
-    """
+class TrainingLoader(DataLoader[SequenceBatch]):
+    """The batches of an epoch from any of them on."""
 
     def __init__(self, data: SequenceData, order: BatchOrder, num_workers: int = 0) -> None:
         super().__init__(
@@ -126,19 +121,12 @@ class ResumableLoader(DataLoader[SequenceBatch]):
             generator=torch.Generator().manual_seed(0),  # else the loader's own draw shifts the global random state
         )
         self._order = order
-        self._position = 0
 
-    def __iter__(self) -> Iterator[SequenceBatch]:  # type: ignore[override]
-        self._position = self._order.skip
-        for batch in super().__iter__():
-            self._position += 1
-            yield batch
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"position": self._position if self._position < len(self) else 0}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._order.skip = int(state["position"])
+    def batches(self, epoch: int, first: int = 0) -> Iterator[SequenceBatch]:
+        """Those of an epoch, which counts from 0, without the `first` that have been read."""
+        self._order.set_epoch(epoch)
+        self._order.skip = first
+        return iter(self)
 
 
 class PlainLoader(DataLoader[SequenceBatch]):

@@ -1,11 +1,12 @@
-"""Which arithmetic a device can really do: tried on a small LSTM before it is promised."""
+"""On which device a network is trained, and in which arithmetic: tried on a small LSTM before it is promised."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
+from typing import Any
 
 import torch
 from torch import nn
@@ -14,6 +15,49 @@ from auxrnn.errors import InputError, did_you_mean
 
 AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 PRECISIONS = ("32-true", *AUTOCAST)
+
+
+ACCELERATORS = ("auto", "cpu", "gpu", "cuda", "mps")
+STRATEGIES = ("auto", "ddp")
+
+
+def find_device(accelerator: str, local: int = 0) -> torch.device:
+    """The device of the process of number `local` on this machine; InputError where there is none.
+
+    accelerator: "auto" is a CUDA GPU where there is one, else the CPU; "gpu" is CUDA or Apple's.
+    """
+    if accelerator not in ACCELERATORS:
+        raise InputError(
+            f"Expected an accelerator of {', '.join(ACCELERATORS)}, got {accelerator!r}."
+            f"{did_you_mean(accelerator, ACCELERATORS)}"
+        )
+    gpus = torch.cuda.device_count() if accelerator in ("auto", "gpu", "cuda") else 0
+    if accelerator == "cpu" or (accelerator == "auto" and not gpus):
+        return torch.device("cpu")
+    if local < gpus:
+        return torch.device("cuda", local)
+    if gpus:
+        raise InputError(f"Expected at most {gpus} devices, for this machine has as many GPUs, got {local + 1}.")
+    if accelerator in ("gpu", "mps") and local == 0 and torch.backends.mps.is_available():
+        return torch.device("mps")
+    raise InputError(f"Expected an accelerator that this machine has, got {accelerator!r} and found none.")
+
+
+def check_engine(accelerator: str, devices: int, strategy: str, precision: str) -> None:
+    """InputError for what this machine cannot train on."""
+    usable_precision(precision, accelerator)
+    if strategy not in STRATEGIES:
+        raise InputError(
+            f"Expected a strategy of {', '.join(STRATEGIES)}, got {strategy!r}.{did_you_mean(strategy, STRATEGIES)}"
+        )
+    find_device(accelerator, devices - 1)
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any]:
+    """Forward passes in `precision`."""
+    if precision not in AUTOCAST:
+        return nullcontext()
+    return torch.autocast(device.type, dtype=AUTOCAST[precision], cache_enabled=False)
 
 
 def usable_precision(precision: str, accelerator: str) -> str:
@@ -26,7 +70,7 @@ def usable_precision(precision: str, accelerator: str) -> str:
         return precision
     device = "cuda" if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available() else "cpu"
     if device == "cpu" and precision == "16-mixed":
-        reason: str | None = "16-mixed needs a GPU"  # Lightning would take bf16-mixed and say so only in its log
+        reason: str | None = "16-mixed needs a GPU"
     else:
         reason = _what_fails(device, AUTOCAST[precision])
     if reason is None:

@@ -6,28 +6,24 @@ import sys
 import time
 from typing import Any
 
-import lightning as L
-from lightning.pytorch.callbacks import Callback
-
 from auxrnn.training.history import History
-from auxrnn.training.module import PhaseModule
+from auxrnn.training.step import TrainingStep
+from auxrnn.training.watcher import Watcher
 
 LINE_EVERY = 30.0  # seconds between plain lines within an epoch
 
 
-class ProgressReport(Callback):
-    """Loss terms, score, steps a second and remaining time of the phase. Comes after `History` in the callbacks."""
+class ProgressReport(Watcher):
+    """Loss terms, score, steps a second and remaining time of the phase."""
 
-    def __init__(self, history: History) -> None:
-        self.history = history
+    def __init__(self) -> None:
         self.bar: Any = None
         self.task: Any = None
 
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if not trainer.is_global_zero:
-            return
-        self._started, self._first_step, self._last_line = time.monotonic(), trainer.global_step, time.monotonic()
-        assert isinstance(pl_module, PhaseModule)
+    def phase_begins(self, step: TrainingStep, history: History, steps: int) -> None:
+        self.close()
+        self.steps = steps
+        self._started, self._first_step, self._last_line = time.monotonic(), step.number, time.monotonic()
         if sys.stdout.isatty():
             from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
             from rich.table import Column
@@ -36,67 +32,49 @@ class ProgressReport(Callback):
                 return Column(min_width=width, no_wrap=True)
 
             self.bar = Progress(
-                TextColumn("{task.description}", table_column=fixed(len(pl_module.phase.name))),
+                TextColumn("{task.description}", table_column=fixed(len(step.phase.name))),
                 BarColumn(bar_width=8, table_column=fixed(8)),
                 TimeRemainingColumn(table_column=fixed(7)),
                 TextColumn("{task.fields[numbers]}"),
             )
             self.bar.start()
-            self.task = self.bar.add_task(
-                pl_module.phase.name, total=pl_module.phase_steps, completed=trainer.global_step, numbers=""
-            )
+            self.task = self.bar.add_task(step.phase.name, total=steps, completed=step.number, numbers="")
 
-    def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        if not trainer.is_global_zero:
-            return
-        assert isinstance(pl_module, PhaseModule)
+    def step_ends(self, step: TrainingStep, history: History) -> None:
         if self.bar is not None:
-            running = self.history.running()
-            score = self.history.target.score
+            running = history.running()
+            score = history.target.score
             names = {"supervised": "loss", score: score}  # before the auxiliary losses: 80 columns are few
             first = {name: running.pop(key) for key, name in names.items() if key in running}
-            numbers = f"{self._speed(trainer):.3g} steps/s {_numbers({**first, **running}, digits=3)}"
-            self.bar.update(self.task, completed=trainer.global_step, numbers=numbers)
+            numbers = f"{self._speed(step):.3g} steps/s {_numbers({**first, **running}, digits=3)}"
+            self.bar.update(self.task, completed=step.number, numbers=numbers)
         elif time.monotonic() - self._last_line >= LINE_EVERY:
-            self._line(trainer, pl_module, f"step {trainer.global_step}", self.history.running())
+            self._line(step, f"step {step.number}/{self.steps}", history.running())
 
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if not trainer.is_global_zero:
-            return
-        assert isinstance(pl_module, PhaseModule)
-        row = self.history.rows[-1]
-        score = self.history.target.score
+    def epoch_ends(self, step: TrainingStep, history: History) -> None:
+        row, score = history.rows[-1], history.target.score
         shown = ("supervised", "reconstruct", "predict", f"train_{score}", f"validation_{score}")
-        self._line(trainer, pl_module, f"epoch {row['epoch']}", {name: row[name] for name in shown if name in row})
-
-    def _line(self, trainer: L.Trainer, module: PhaseModule, where: str, values: dict[str, float]) -> None:
-        self._last_line = time.monotonic()
-        speed = self._speed(trainer)
-        left = (module.phase_steps - trainer.global_step) / speed if speed else 0
-        text = (
-            f"{module.phase.name} {where}/{module.phase.epochs if where.startswith('epoch') else module.phase_steps}  "
-            f"{_numbers(values)}  {speed:.3g} steps/s  {_clock(left)} left"
+        self._line(
+            step, f"epoch {row['epoch']}/{step.phase.epochs}", {name: row[name] for name in shown if name in row}
         )
+
+    def close(self) -> None:
+        if self.bar is not None:  # else the terminal would be left without its cursor
+            self.bar.stop()
+            self.bar = None
+
+    def _line(self, step: TrainingStep, where: str, values: dict[str, float]) -> None:
+        self._last_line = time.monotonic()
+        speed = self._speed(step)
+        left = (self.steps - step.number) / speed if speed else 0
+        text = f"{step.phase.name} {where}  {_numbers(values)}  {speed:.3g} steps/s  {_clock(left)} left"
         if self.bar is not None:
             self.bar.console.print(text, highlight=False)
         else:
             print(text, flush=True)
 
-    def _speed(self, trainer: L.Trainer) -> float:
-        return (trainer.global_step - self._first_step) / max(time.monotonic() - self._started, 1e-9)
-
-    def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        self._close()
-
-    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
-        self._close()  # else the terminal would be left without its cursor
-
-    def _close(self) -> None:
-        if self.bar is not None:
-            self.bar.stop()
-            self.bar = None
+    def _speed(self, step: TrainingStep) -> float:
+        return (step.number - self._first_step) / max(time.monotonic() - self._started, 1e-9)
 
 
 def _numbers(values: dict[str, float], digits: int = 4) -> str:

@@ -8,20 +8,15 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
-from inspect import signature
 from typing import Any
 
-import lightning as L
 import torch
-from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
-from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.strategies import DDPStrategy, Strategy
-from torch import distributed
-from torch.nn.parallel import DistributedDataParallel
+from torch import distributed, nn
 
 from auxrnn.config import TrainingConfig
 from auxrnn.errors import InputError
@@ -55,11 +50,15 @@ class LostRankError(RuntimeError):
 
 @dataclass(frozen=True)
 class Ranks:
-    """This process among `number`. started: whether all of them have been started already."""
+    """This process among `number`.
+
+    local: its number on this machine. started: whether all of them have been started already.
+    """
 
     number: int = 1
     rank: int = 0
     started: bool = True
+    local: int = field(default=0, compare=False)
 
     @property
     def is_first(self) -> bool:
@@ -76,6 +75,47 @@ class Ranks:
         """The highest value of any rank."""
         return value if self.number == 1 else int(self._reduced([value], distributed.ReduceOp.MAX)[0])
 
+    def meet(self, device: torch.device, facts: Mapping[str, Any]) -> None:
+        """Wait for all, then no longer than `silence()` for any; compare the `facts` on which equal steps depend."""
+        if self.number == 1:
+            return
+        patience = silence()
+        if not distributed.is_initialized():
+            _name_first_machine()
+            backend = "nccl" if device.type == "cuda" else "gloo"
+            distributed.init_process_group(backend, timeout=GATHERING, rank=self.rank, world_size=self.number)
+        distributed.distributed_c10d._set_pg_timeout(patience, None)
+        found: list[Any] = [None] * self.number
+        distributed.all_gather_object(found, facts)
+        for name, value in found[0].items():
+            for rank, other in enumerate(found):
+                if other[name] != value:
+                    raise InputError(
+                        f"Expected the same {name} in all {self.number} processes, got {value} in the first and "
+                        f"{other[name]} in process {rank + 1}."
+                    )
+
+    def share(self, model: nn.Module) -> None:
+        """Give all of them the first one's weights and buffers."""
+        if self.number > 1:
+            for tensor in model.state_dict().values():
+                distributed.broadcast(tensor, 0)
+
+    def average_gradients(self, weights: Sequence[nn.Parameter]) -> None:
+        """The mean gradient over the ranks, in one exchange; a weight that no loss of any rank reaches keeps none.
+
+        A rank without a gradient for a weight counts as zeros.
+        """
+        if self.number == 1:
+            return
+        reached = torch.tensor([float(weight.grad is not None) for weight in weights], device=weights[0].device)
+        gradients = [torch.zeros_like(weight) if weight.grad is None else weight.grad for weight in weights]
+        flat = torch.cat([reached, *(gradient.flatten() for gradient in gradients)]) / self.number
+        distributed.all_reduce(flat)
+        pieces = flat[len(weights) :].split([weight.numel() for weight in weights])
+        for weight, anywhere, piece in zip(weights, flat[: len(weights)].tolist(), pieces, strict=True):
+            weight.grad = piece.view_as(weight) if anywhere else None
+
     def _reduced(self, values: Sequence[float], operation: Any) -> list[float]:
         device = "cuda" if distributed.get_backend() == "nccl" else "cpu"
         tensor = torch.tensor(values, dtype=torch.float64, device=device)
@@ -90,13 +130,15 @@ def find_ranks(training: TrainingConfig, environment: Mapping[str, str] = os.env
     """Which process this is; InputError where what was started is not what the settings ask for."""
     number = training.devices * training.num_nodes
     if "RANK" in environment and "WORLD_SIZE" in environment:
-        return _checked(training, int(environment["WORLD_SIZE"]), int(environment["RANK"]), "torchrun")
+        local = int(environment.get("LOCAL_RANK", "0"))
+        return _checked(training, int(environment["WORLD_SIZE"]), int(environment["RANK"]), local, "torchrun")
     if number == 1:
         return ALONE
     if training.strategy not in ("auto", "ddp"):
         raise InputError(f"Expected strategy ddp for {number} processes, got {training.strategy!r}.")
     if _in_slurm(environment):
-        return _checked(training, int(environment["SLURM_NTASKS"]), int(environment["SLURM_PROCID"]), "SLURM")
+        local = int(environment.get("SLURM_LOCALID", "0"))
+        return _checked(training, int(environment["SLURM_NTASKS"]), int(environment["SLURM_PROCID"]), local, "SLURM")
     if training.num_nodes > 1:
         raise InputError(
             f"Expected torchrun or srun to start the processes on each of {training.num_nodes} machines, found "
@@ -105,38 +147,26 @@ def find_ranks(training: TrainingConfig, environment: Mapping[str, str] = os.env
     return Ranks(number, 0, started=False)
 
 
-def _checked(training: TrainingConfig, started: int, rank: int, by: str) -> Ranks:
+def _checked(training: TrainingConfig, started: int, rank: int, local: int, by: str) -> Ranks:
     number = training.devices * training.num_nodes
     if started != number:
         raise InputError(
             f"Expected --devices (on each machine) times --num_nodes to be the {started} processes that {by} has "
             f"started, got {training.devices} times {training.num_nodes}."
         )
-    return Ranks(number, rank)
+    return Ranks(number, rank, local=local)
 
 
 def _in_slurm(environment: Mapping[str, str]) -> bool:
-    """Whether srun started this, as Lightning finds out."""
+    """Whether srun started this; a job called bash or interactive is a person's shell."""
     return "SLURM_NTASKS" in environment and environment.get("SLURM_JOB_NAME") not in ("bash", "interactive")
 
 
-def strategy_of(training: TrainingConfig, ranks: Ranks) -> str | Strategy:
-    """Lightning's strategy.
-
-    A weight that no loss reaches (bptt 0) must not stop the others, so unused ones are looked for; that also keeps the
-    order in which gradients are summed the same before and after a resume. No buffer ever changes.
-    """
-    if ranks.number == 1:
-        return training.strategy
-    newer = "forward_sync_buffers" in signature(DistributedDataParallel).parameters  # torch 2.13 has renamed it
-    constant = {"forward_sync_buffers" if newer else "broadcast_buffers": False}
-    return DDPStrategy(timeout=GATHERING, find_unused_parameters=True, **constant)  # type: ignore[arg-type]
-
-
-def plugins_of(ranks: Ranks) -> list[Any]:
-    """In SLURM the run saves where it always does when asked to stop; Lightning would save elsewhere and requeue."""
-    in_slurm = ranks.number > 1 and "RANK" not in os.environ and _in_slurm(os.environ)
-    return [SLURMEnvironment(auto_requeue=False)] if in_slurm else []
+def _name_first_machine() -> None:
+    """Say where the first process is, as torchrun does; in SLURM by the nodes and the number of the job."""
+    nodes = re.sub(r"\[(.*?)[],-].*", r"\1", os.environ.get("SLURM_NODELIST", "127.0.0.1"))  # of a[3-5],b the first
+    os.environ.setdefault("MASTER_ADDR", re.split("[ ,]", nodes)[0])
+    os.environ.setdefault("MASTER_PORT", str(15000 + int(os.environ.get("SLURM_JOB_ID", "0")[-4:])))
 
 
 def silence() -> timedelta:
@@ -149,28 +179,6 @@ def silence() -> timedelta:
     if not 0 < seconds < math.inf:
         raise InputError(f"Expected ${SILENCE} to be seconds above 0, got {given!r}.")
     return timedelta(seconds=seconds)
-
-
-class RankCheck(Callback):
-    """When all have come: shortens their patience, and compares the `facts` on which equal steps depend."""
-
-    def __init__(self, ranks: Ranks, facts: dict[str, Any]) -> None:
-        self.ranks, self.facts = ranks, facts
-        self.silence = silence()
-
-    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
-        if self.ranks.number == 1:
-            return
-        distributed.distributed_c10d._set_pg_timeout(self.silence, None)
-        found: list[Any] = [None] * self.ranks.number
-        distributed.all_gather_object(found, self.facts)
-        for name, value in found[0].items():
-            for rank, other in enumerate(found):
-                if other[name] != value:
-                    raise InputError(
-                        f"Expected the same {name} in all {self.ranks.number} processes, got {value} in the first and "
-                        f"{other[name]} in process {rank + 1}."
-                    )
 
 
 @contextmanager

@@ -7,57 +7,43 @@ from __future__ import annotations
 import math
 from typing import Any, Literal
 
-import lightning as L
-from lightning.pytorch.callbacks import Callback
-from torch import Tensor
-
-from auxrnn.training.history import History
-from auxrnn.training.module import PhaseModule
+from torch import Tensor, nn
 
 
-class BestModel(Callback):
-    """Keeps the weights of the best epoch, in every checkpoint too, and stops early where `patience` says so.
+class BestEpoch:
+    """The best epoch so far with its weights, and how many epochs have passed since.
 
-    Reads the row that `History` has just written, so it comes after it in the list of callbacks.
+    Parameters
+    ----------
+    patience : int, optional
+        Epochs without a rise after which training ends early; never when None.
+    keep : {"best", "last"}
+        "last" follows the score and keeps no weights.
     """
 
-    def __init__(
-        self, history: History, patience: int | None = None, *, keep: Literal["best", "last"] = "best"
-    ) -> None:
-        self.history, self.patience, self.keep = history, patience, keep
+    def __init__(self, patience: int | None = None, *, keep: Literal["best", "last"] = "best") -> None:
+        self.patience, self.keep = patience, keep
         self.score = -math.inf
         self.epoch = 0
         self.waited = 0
         self.weights: dict[str, Tensor] | None = None
 
-    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        self._stop_if_exhausted(trainer)  # a run killed after its last epoch is not taken further
+    @property
+    def is_exhausted(self) -> bool:
+        return self.patience is not None and self.waited >= self.patience
 
-    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        assert isinstance(pl_module, PhaseModule)
-        score = self.history.rows[-1].get(f"validation_{self.history.target.score}")
-        if score is None:
-            return
+    def take(self, epoch: int, score: float, model: nn.Module) -> None:
+        """Weigh the epoch that has just been validated; epochs count from 1."""
         if self.keep == "last":
-            self.score, self.epoch = score, trainer.current_epoch + 1
-            return
-        if score > self.score:
-            self.score, self.epoch, self.waited = score, trainer.current_epoch + 1, 0
-            pl_module.check_weights()
-            self.weights = {
-                name: weight.detach().cpu().clone() for name, weight in pl_module.model.state_dict().items()
-            }
+            self.score, self.epoch = score, epoch
+        elif score > self.score:
+            self.score, self.epoch, self.waited = score, epoch, 0
+            self.weights = {name: weight.detach().cpu().clone() for name, weight in model.state_dict().items()}
         else:
             self.waited += 1
-        self._stop_if_exhausted(trainer)
-
-    def _stop_if_exhausted(self, trainer: L.Trainer) -> None:
-        if self.patience is not None and self.waited >= self.patience:
-            trainer.should_stop = True
 
     def state_dict(self) -> dict[str, Any]:
-        names = ("score", "epoch", "waited", "weights")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in ("score", "epoch", "waited", "weights")}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         for name, value in state.items():

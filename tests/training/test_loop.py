@@ -14,14 +14,15 @@ import torch
 from auxrnn.batch import InputSpec
 from auxrnn.config import AuxiliaryConfig
 from auxrnn.errors import InputError
+from auxrnn.model import SequenceClassifier
 from auxrnn.sources.dataset import SequenceData
-from auxrnn.training import fit as fit_module
+from auxrnn.training import loop
 from auxrnn.training.checkpoints import Checkpoints
-from auxrnn.training.fit import fit
-from auxrnn.training.module import PhaseModule
+from auxrnn.training.loop import fit
 from auxrnn.training.optimizers import TensorFlowRMSprop
 from auxrnn.training.order import BatchOrder
 from auxrnn.training.precision import usable_precision
+from auxrnn.training.step import TrainingStep
 from tiny_runs import (
     MODEL,
     TRAINING,
@@ -133,7 +134,7 @@ def test_reads_each_epochs_own_order_and_validates_once_an_epoch(reads):
 
 @pytest.mark.parametrize("stop", [1, 4, 7, 8, 10, 13])
 def test_a_resumed_run_neither_repeats_nor_skips_a_batch(tmp_path, monkeypatch, reads, stop):
-    die_at(monkeypatch, PhaseModule, "training_step", stop)
+    die_at(monkeypatch, TrainingStep, "losses", stop)
     with pytest.raises(Killed):
         train_tiny(tmp_path)
     monkeypatch.undo()
@@ -216,8 +217,8 @@ def test_resuming_from_every_checkpoint_gives_the_same_bits(tmp_path, monkeypatc
     moments = []
     plain = Checkpoints.save
 
-    def saving(self, trainer):
-        path = plain(self, trainer)
+    def saving(self, *given):
+        path = plain(self, *given)
         moments.append(tmp_path / f"moment-{len(moments)}")
         shutil.copytree(run, moments[-1])
         return path
@@ -255,7 +256,7 @@ def untouched():
 )
 def test_dying_in_any_step_and_resuming_gives_the_same_bits(tmp_path, monkeypatch, untouched, step, every):
     training = replace(TRAINING, checkpoint_steps=every)
-    die_at(monkeypatch, PhaseModule, "training_step" if step % 2 else "configure_gradient_clipping", step)
+    die_at(monkeypatch, TrainingStep, "losses" if step % 2 else "clip_gradient", step)
     with pytest.raises(Killed):
         train_tiny(tmp_path, training=training)
     monkeypatch.undo()
@@ -269,9 +270,9 @@ def test_dying_in_any_step_and_resuming_gives_the_same_bits(tmp_path, monkeypatc
 @pytest.mark.parametrize(
     ("owner", "method", "calls"),
     [
-        (PhaseModule, "validation_step", (0, 2)),
+        (SequenceClassifier, "measured", (0, 2)),
         (Checkpoints, "save", (0, 3, 8, 14)),
-        (fit_module, "PhaseModule", (1,)),  # between the phases
+        (loop, "TrainingStep", (1,)),  # between the phases
         (TensorFlowRMSprop, "step", (4, 11)),
     ],
     ids=["validation", "saving", "between phases", "optimiser"],
@@ -291,7 +292,7 @@ def test_dying_elsewhere_and_resuming_gives_the_same_bits(tmp_path, monkeypatch,
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_loader_workers_change_nothing_and_resume_exactly(tmp_path, monkeypatch, untouched):
     training = replace(TRAINING, num_workers=1)
-    die_at(monkeypatch, PhaseModule, "training_step", 10)
+    die_at(monkeypatch, TrainingStep, "losses", 10)
     with pytest.raises(Killed):
         train_tiny(tmp_path, training=training)
     monkeypatch.undo()
@@ -362,7 +363,7 @@ def test_which_weights_take_a_gradient_is_restored(monkeypatch, error):
     model = make_model()
     model.supervised.head.first.bias.requires_grad_(False)
     if error is not None:
-        die_at(monkeypatch, PhaseModule, "training_step", 2)
+        die_at(monkeypatch, TrainingStep, "losses", 2)
         with pytest.raises(Killed):
             train_tiny(model=model)
     else:
@@ -418,7 +419,7 @@ def test_interrupting_a_library_call_is_an_ordinary_keyboard_interrupt(monkeypat
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(PhaseModule, "training_step", interrupted)
+    monkeypatch.setattr(TrainingStep, "losses", interrupted)
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         train_tiny()
@@ -464,7 +465,7 @@ def test_unlabelled_sequences_change_the_training_and_it_resumes_to_the_same_bit
     plain, _, _ = train_tiny()
     whole, rows, _ = train_tiny(unlabelled=further)
     assert any(not torch.equal(whole[name], plain[name]) for name in whole)
-    die_at(monkeypatch, PhaseModule, "training_step", 10)
+    die_at(monkeypatch, TrainingStep, "losses", 10)
     with pytest.raises(Killed):
         train_tiny(tmp_path, unlabelled=further)
     monkeypatch.undo()

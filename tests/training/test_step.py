@@ -8,8 +8,9 @@ import torch
 from auxrnn.anchors import step_generator
 from auxrnn.model import SequenceClassifier
 from auxrnn.objectives import Loss, Prediction, Reconstruction
-from auxrnn.training.module import STEP_KEY, DivergedError, PhaseModule
 from auxrnn.training.phases import Phase
+from auxrnn.training.ranks import Ranks
+from auxrnn.training.step import STEP_KEY, DivergedError, TrainingStep
 from tiny_runs import (
     MODEL,
     TRAINING,
@@ -64,32 +65,22 @@ def test_anchors_are_a_function_of_the_seed(anchors):
         assert not set(drawn[0:5]) & set(drawn[10:15])
 
 
-class StubTrainer:
-    """What a step asks of a trainer."""
-
-    precision_plugin = None
-
-    def __init__(self, global_step=0, global_rank=0):
-        self.global_step, self.global_rank = global_step, global_rank
-
-
 def one_step(*, step=0, rank=0, phase=0, seed=7):
     """Loss of one step, as (supervised, reconstruct, predict)."""
-    module = PhaseModule(
+    found = TrainingStep(
         make_model(),
         Phase("train", ("supervised", "reconstruct", "predict"), 1),
         phase,
         replace(TRAINING, seed=seed),
         MODEL.aux,
         steps_before=0,
-        phase_steps=10,
         total_steps=0,
+        ranks=Ranks(1, rank),
     )
-    trainer = StubTrainer(step, rank)
-    module.trainer = trainer
+    found.number = step
     torch.manual_seed(torch.seed())  # the global state must not matter
-    parts = module.training_step(make_data().batch(range(20)), 0)["parts"]
-    return tuple(float(total) for total, _, _ in parts.values())
+    parts = found.losses(make_data().batch(range(20))).parts
+    return tuple(float(loss.total) for loss in parts.values())
 
 
 def test_a_step_is_a_function_of_seed_phase_step_and_rank():
@@ -217,19 +208,14 @@ def test_weights_that_a_step_made_infinite_are_never_kept(tmp_path, validation, 
 
 
 def test_a_scaler_of_half_precision_is_left_to_skip_its_own_step():
-    module = PhaseModule(
-        make_model(), Phase("train", ("supervised",), 1), 0, TRAINING, MODEL.aux,
-        steps_before=0, phase_steps=1, total_steps=1,
-    )  # fmt: skip
-    trainer = StubTrainer()
-    module.trainer = trainer
-    for weight in module.parameters():
+    step = TrainingStep(
+        make_model(), Phase("train", ("supervised",), 1), 0, TRAINING, MODEL.aux, steps_before=0, total_steps=1
+    )
+    for weight in step.weights:
         weight.grad = torch.full_like(weight, float("inf"))
-    trainer.precision_plugin = type("Plugin", (), {"scaler": object()})()
-    module.configure_gradient_clipping(None)
-    trainer.precision_plugin = None
+    step.clip_gradient(scaled=True)
     with pytest.raises(DivergedError):
-        module.configure_gradient_clipping(None)
+        step.clip_gradient()
 
 
 def test_a_batch_without_a_token_trains_without_harm():
@@ -246,14 +232,14 @@ def test_a_batch_without_a_token_trains_without_harm():
 def test_a_decoder_stands_still_while_the_labels_alone_train(model, joint, monkeypatch):
     """No gradient into it, no step of it, and nothing of it in the curve of that phase."""
     config = replace(MODEL, model=model, aux=replace(MODEL.aux, joint=joint))
-    plain, seen = PhaseModule.configure_gradient_clipping, []
+    plain, seen = TrainingStep.clip_gradient, []
 
     def spy(self, *given, **named):
         found = {name.split(".")[0] for name, weight in self.model.named_parameters() if weight.grad is not None}
         seen.append((self.phase.name, found))
         return plain(self, *given, **named)
 
-    monkeypatch.setattr(PhaseModule, "configure_gradient_clipping", spy)
+    monkeypatch.setattr(TrainingStep, "clip_gradient", spy)
     network = make_model(config)
     before = weights_of(network)
     weights, rows, _ = train_tiny(model=network, config=config, training=replace(TRAINING, pretrain_epochs=0))
