@@ -2,12 +2,15 @@
 
 import multiprocessing
 import os
+import signal
 import time
 
 import torch
 
 from auxrnn.processes import end_with_parent
+from auxrnn.runs.run import StoppedRunError
 from auxrnn.sources.parts import own_part
+from auxrnn.training.ranks import LostRankError
 
 
 def allocate(mebibytes):
@@ -43,3 +46,23 @@ def be_killed(ready):
     child = multiprocessing.get_context("spawn").Process(target=outlive, args=(ready,))
     child.start()
     child.join()
+
+
+def end_as_told(how):
+    """One of two ranks: raises what it is given, kills itself, or sleeps so many seconds."""
+    mine = how[int(os.environ["RANK"])]
+    if isinstance(mine, Exception):
+        raise mine
+    if mine == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(mine)
+
+
+def end_after_the_other(mark):
+    """The second of two ranks is killed, and the first has noticed it before the launcher can."""
+    if os.environ["RANK"] == "0":
+        while not mark.exists():
+            time.sleep(0.01)
+        raise StoppedRunError("gone") from LostRankError("gone")
+    mark.touch()
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -102,6 +102,8 @@ def remove(path: Path) -> None:
 
 def sync_folder(path: Path) -> None:
     """Flush the names in a folder to the disk. OSError with `path` where that fails."""
+    if os.name == "nt":  # which opens no folder
+        return
     folder = os.open(path, os.O_RDONLY)
     try:
         with naming(path):

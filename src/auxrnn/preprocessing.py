@@ -14,7 +14,6 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy import sparse
 
 from auxrnn.arrays import as_array, as_numbers, doubtful_layout
 from auxrnn.batch import InputKind, InputSpec
@@ -71,7 +70,9 @@ def read_sequences(X: Any, name: str = "X", names: tuple[str, ...] = ()) -> RawS
     Raises InputError for what is empty, not finite, complex, sparse, of another shape, or no number; TypeError, as
     numpy does, for an object that is no number.
     """
-    if sparse.issparse(X):
+    from scipy.sparse import issparse  # slow to import
+
+    if issparse(X):
         raise InputError(f"{name}: expected dense sequences, got a sparse matrix. Convert it first: X.toarray().")
     if isinstance(X, str | bytes):
         raise InputError(f"{name}: expected a list of texts, got a single one; put it into a list.")
@@ -169,7 +170,9 @@ def by_name(frame: Any, names: tuple[str, ...], where: str) -> Any:
 
 def _read_item(item: Any, where: str) -> Array:
     """One sequence as an array (T, C)."""
-    if sparse.issparse(item):
+    from scipy.sparse import issparse
+
+    if issparse(item):
         raise InputError(f"{where}: expected dense numbers, got a sparse matrix. Convert it first.")
     try:
         array = as_numbers(item, where)

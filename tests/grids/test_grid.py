@@ -2,6 +2,7 @@
 
 import json
 import signal
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
@@ -9,9 +10,9 @@ import pytest
 from auxrnn.config import RunConfig
 from auxrnn.errors import InputError
 from auxrnn.grids import grid
-from auxrnn.grids.claims import is_claimed, take_claim
 from auxrnn.grids.grid import ATTEMPTS, estimated_cost, require_finished, run_grid
 from auxrnn.grids.task import Report
+from auxrnn.lock import holder, lock_run
 from auxrnn.runs.folder import RunFolder
 from auxrnn.runs.run import StoppedRunError
 from small_grids import grid_process, small_grid, starts, wait_for
@@ -30,7 +31,7 @@ class Script:
         return self.places - len(self.working)
 
     def start(self, name, task):
-        assert not is_claimed(task.folder)
+        assert holder(task.folder) is None
         self.started.append(name)
         self.working.append((name, task))
 
@@ -203,7 +204,10 @@ def test_a_process_that_dies_after_the_result_has_finished(tmp_path, scripted):
 
 def test_the_runs_of_others_are_waited_for(tmp_path, scripted, monkeypatch):
     """Three in other hands: one of them finishes it, one fails, one is killed."""
-    claims = {name: take_claim(tmp_path / name) for name in ("finished", "failed", "killed")}
+    others = ("finished", "failed", "killed")
+    hands = ExitStack()
+    for name in others:
+        hands.enter_context(lock_run(tmp_path / name))
     script = scripted(finish)
     plain, looks = script.wait, []
 
@@ -212,13 +216,12 @@ def test_the_runs_of_others_are_waited_for(tmp_path, scripted, monkeypatch):
         if len(looks) == 3:
             finish("finished", RunFolder(tmp_path / "finished"))
             RunFolder(tmp_path / "failed").failure.write_text('{"error": "no luck"}')
-            for claim in claims.values():
-                claim.release()
+            hands.close()
         return plain(seconds)
 
     monkeypatch.setattr(script, "wait", wait)
     lines = []
-    found = run_grid({"own": TINY, **dict.fromkeys(claims, TINY)}, tmp_path, say=lines.append)
+    found = run_grid({"own": TINY, **dict.fromkeys(others, TINY)}, tmp_path, say=lines.append)
     assert looks[:3] == [["own"]] * 3
     assert script.started == ["own", "killed"]
     assert {name: outcome.state for name, outcome in found.items()} == {
@@ -228,7 +231,7 @@ def test_the_runs_of_others_are_waited_for(tmp_path, scripted, monkeypatch):
 
 
 def test_who_comes_second_to_a_run_leaves_it(tmp_path, scripted):
-    """The claim is taken between the grid's look and the worker's."""
+    """The lock is taken between the grid's look and the worker's."""
     answers = iter([Report("elsewhere"), Report("finished")])
 
     def ends(name, folder):
@@ -275,4 +278,4 @@ def test_two_at_once_make_every_run_once(tmp_path):
         assert (one.returncode, other.returncode) == (0, 0), said
     assert [starts(tmp_path / name) for name in names] == [1] * 4
     assert all(text.count("test ") == 4 for text in said)
-    assert not list(tmp_path.rglob("claim-*"))
+    assert not list(tmp_path.rglob("run.lock"))

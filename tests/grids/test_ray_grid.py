@@ -12,10 +12,10 @@ from types import SimpleNamespace
 import pytest
 
 from auxrnn.errors import InputError
-from auxrnn.grids.claims import read_owner
 from auxrnn.grids.grid import run_grid
 from auxrnn.grids.ray_grid import RayWorkers
 from auxrnn.grids.task import Report, Task
+from auxrnn.lock import holder
 from small_grids import small_grid, starts, wait_for
 from small_runs import SMALL, model_bytes
 
@@ -138,12 +138,12 @@ def test_two_workers_of_a_cluster_one_of_them_killed(tmp_path):
     names, epochs, killed = ["a", "b", "c"], 20, []
 
     def kill_one():
-        """As soon as a run has saved something: the worker that its claim names."""
+        """As soon as a run has saved something: the worker that holds its lock."""
         wait_for(lambda: list(tmp_path.glob("grid/*/checkpoints/phase-0-step-*2.ckpt")))
         path = next(tmp_path.glob("grid/*/checkpoints/phase-0-step-*2.ckpt"))
-        (claim,) = path.parents[1].glob("claim-*.json")
+        _, number, *_ = holder(path.parents[1]).split()
         killed.append(path.parents[1].name)
-        os.kill(read_owner(claim).pid, signal.SIGKILL)
+        os.kill(int(number), signal.SIGKILL)
 
     killer = threading.Thread(target=kill_one)
     killer.start()

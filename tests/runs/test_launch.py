@@ -1,21 +1,22 @@
 """A command that trains in two processes: printed once, killed, told, resumed, with the same bits."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from auxrnn.errors import InputError
-from auxrnn.runs import launch as launch_module
-from auxrnn.runs.launch import Rank, _judge, _wait
+from auxrnn.runs.launch import launch
+from auxrnn.runs.run import StoppedRunError
 from auxrnn.training.ranks import LostRankError
 from small_runs import SMALL, as_words, model_bytes
+from spawned import end_after_the_other, end_as_told
 
 PATIENCE = 240  # seconds for a command that takes ten on an idle machine
 TWO = replace(SMALL, devices=2, strategy="ddp", batch_size=8)
@@ -33,17 +34,14 @@ def environment():
 
 
 def workers_of(process):
-    """Process numbers of the ranks that a command has started, by rank."""
-    found = {}
+    """Process numbers of the ranks that a command has started, by rank: in the order of their start."""
+    found = []
     for folder in Path("/proc").glob("[0-9]*"):
-        try:
+        with suppress(OSError):
             parent = (folder / "stat").read_text().rpartition(")")[2].split()[1]
-            if int(parent) == process.pid:
-                words = dict(word.split("=", 1) for word in (folder / "environ").read_text().split("\0") if "=" in word)
-                found[int(words["RANK"])] = int(folder.name)
-        except (OSError, KeyError):
-            continue
-    return found
+            if int(parent) == process.pid and "spawn_main" in (folder / "cmdline").read_text():
+                found.append(int(folder.name))
+    return dict(enumerate(sorted(found)))
 
 
 def struck(words, folder, strike):
@@ -120,48 +118,34 @@ def test_a_second_command_on_the_same_run_is_told_and_orphans_end(tmp_path):
         time.sleep(0.1)
 
 
-# What the processes left ----------------------------------------------------------------------------------------------
+# What a process says --------------------------------------------------------------------------------------------------
 
 
-def started(tmp_path, *codes):
-    """Ranks that end as told: with an exit code, or "sleep"."""
-    ranks = []
-    for number, (code, said) in enumerate(codes):
-        program = "import time; time.sleep(600)" if code == "sleep" else f"import os; {code}"
-        words = tmp_path / f"{number}.json"
-        if said is not None:
-            words.write_text(json.dumps(said))
-        ranks.append(Rank(number, subprocess.Popen([sys.executable, "-S", "-c", program]), words))
-    return ranks
-
-
-FINE, FAILED, KILLED = "os._exit(0)", "os._exit(1)", "os.kill(os.getpid(), 9)"
+WAITS = 600  # seconds; longer than any test may take
 
 
 @pytest.mark.parametrize(
-    ("codes", "error", "message"),
+    ("how", "error", "message"),
     [
-        ([(FAILED, ["lost", "gone"]), (FAILED, ["stopped", "disk full"])], RuntimeError, "^disk full$"),
-        ([(FAILED, ["stopped", "no"]), (FAILED, ["input", "no such file"])], InputError, "^no such file$"),
-        ([(FAILED, ["lost", "gone"]), (KILLED, None)], LostRankError, "Process 2 of 2 was ended by SIGKILL"),
-        ([(FAILED, ["lost", "gone"]), ("sleep", None)], LostRankError, "Process 2 of 2 stopped answering; all were"),
-        ([("sleep", None), (FAILED, ["lost", "gone"])], LostRankError, "Process 1 of 2 stopped answering; all were"),
-        ([(FAILED, None), (FAILED, ["lost", "gone"])], LostRankError, "Process 1 of 2 failed, .* see above"),
-        ([(FAILED, ["lost", "gone"])] * 2, LostRankError, "The 2 processes lost touch with each other"),
+        ((WAITS, StoppedRunError("disk full")), RuntimeError, "^disk full$"),
+        ((WAITS, InputError("no such file")), InputError, "^no such file$"),
+        (("kill", WAITS), LostRankError, "Process 1 of 2 was ended by SIGKILL, and the others with it"),
+        ((ValueError("odd"), WAITS), LostRankError, "Process 1 of 2 failed, and the others with it; see above"),
     ],
 )
-def test_the_reason_is_found_among_what_they_left(tmp_path, monkeypatch, codes, error, message):
-    monkeypatch.setattr(launch_module, "GRACE", 0.5)
-    ranks = started(tmp_path, *codes)
+def test_the_reason_is_what_the_first_to_end_said_and_the_others_end_too(how, error, message):
     begun = time.monotonic()
-    _wait(ranks)
-    assert time.monotonic() - begun < 300  # those that sleep do so for ten minutes
-    assert all(rank.process.returncode is not None for rank in ranks)
     with pytest.raises(error, match=message):
-        _judge(ranks)
+        launch(TWO, end_as_told, how)
+    assert time.monotonic() - begun < WAITS / 2
 
 
-def test_nothing_is_said_where_all_went_well(tmp_path):
-    ranks = started(tmp_path, (FINE, None), (FINE, None))
-    _wait(ranks)
-    _judge(ranks)
+def test_who_has_only_noticed_the_end_of_another_waits_for_its_word(tmp_path):
+    with pytest.raises(LostRankError, match="Process 2 of 2 was ended by SIGKILL"):
+        launch(TWO, end_after_the_other, tmp_path / "mark")
+
+
+def test_nothing_is_said_or_left_where_all_went_well():
+    before = dict(os.environ), signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    launch(TWO, end_as_told, (0, 0))
+    assert (dict(os.environ), signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import random
 import threading
 import warnings
 from abc import ABC, abstractmethod
@@ -89,8 +90,10 @@ class LongSequenceEstimator(SequenceParameters, ABC):
             Where at least 20 validation sequences say that the model is no better than what costs a second.
         """
         fitted = copy.copy(self)  # what is learned becomes this estimator's own when all is done
+        drawn = random.getstate()
         with _one_fit, plain_torch():
             fitted._learn(X, y, eval_set, unlabelled)
+        random.setstate(drawn)  # libraries that load meanwhile draw from it, as rich does
         self.__dict__ = fitted.__dict__
         self._warn_of_floor()  # of what is fitted all the same, where warnings are errors
         return self

@@ -1,8 +1,8 @@
 """A grid of runs: what is finished is skipped, what was stopped goes on, what failed is told and left.
 
-Any number of grids on one machine, or on machines that share the folder, may work on the same runs at a time: each run
-is claimed by the process that trains it. All that is known of a run lies in its folder, so that a grid may be ended in
-any way at any moment and called again.
+Any number of grids on one machine may work on the same runs at a time: the process that trains a run holds its lock.
+Several machines work on one grid through Ray. All that is known of a run lies in its folder, so that a grid may be
+ended in any way at any moment and called again.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from typing import Any, Literal
 
 from auxrnn.config import RunConfig
 from auxrnn.errors import InputError
-from auxrnn.grids.claims import is_claimed
 from auxrnn.grids.records import score_told
 from auxrnn.grids.task import Keep, Report, Task, check_same, give_up, tidy
 from auxrnn.grids.workers import Processes, ThisProcess, Workers, default_number
+from auxrnn.lock import holder
 from auxrnn.runs.folder import RunFolder, read_json
 from auxrnn.runs.run import Say, StoppedRunError
 from auxrnn.sources.presets import PRESETS
@@ -176,7 +176,7 @@ class _Grid:
         for name in list(self.waiting):
             if self._settle(name, new=False):
                 continue
-            if is_claimed(self.tasks[name].folder):
+            if holder(self.tasks[name].folder) is not None:
                 elsewhere.append(name)
             elif workers.free() > 0:
                 self.waiting.remove(name)

@@ -1,22 +1,21 @@
-"""One run of a grid, from claim to result, in whatever process it is called. Knows no other run and no scheduler."""
+"""One run of a grid, from beginning to result, in any process. Knows no other run and no scheduler."""
 
 from __future__ import annotations
 
-import os
-import shutil
 import traceback
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TextIO
 
 import torch
 from safetensors import SafetensorError
 
 from auxrnn.config import RunConfig
 from auxrnn.errors import InputError
-from auxrnn.grids.claims import take_claim
+from auxrnn.files import remove
+from auxrnn.lock import TakenRunError
 from auxrnn.runs.environment import describe_environment
 from auxrnn.runs.folder import FREE, RunFolder, changed_settings, read_config, write_json
 from auxrnn.runs.run import FullMemoryError, StoppedRunError, resume_run, start_run
@@ -50,41 +49,40 @@ class Report:
 def carry_out(task: Task) -> Report:
     """Train a run that is not finished, from its last checkpoint where there is one, unless another process does.
 
+    Which of several processes that is, the run's own lock decides.
     Its lines go to log.txt. An error of the run itself is put down in failed.json, so that it is not made again;
     bad settings, missing data, a full disk or full memory are not, for they can be put right.
     """
     folder = RunFolder(task.folder)
+    if folder.failure.exists() and not task.retry_failed:
+        return Report("failed")
     try:
-        claim = take_claim(folder.path, when_lost=lambda: os._exit(1))
-        if claim is None:
-            return Report("elsewhere")
-        with claim:
-            return _train(task, folder)
+        folder.failure.unlink(missing_ok=True)
+        folder.path.mkdir(parents=True, exist_ok=True)
+        with open(folder.log, "a", encoding="utf-8", buffering=1) as log, redirect_stdout(log):
+            return _train(task, folder, log)
     except OSError as error:
         return Report("stopped", f"{folder.path}: expected a folder that can be written to: {error}.")
 
 
-def _train(task: Task, folder: RunFolder) -> Report:
-    if folder.failure.exists():
-        if not task.retry_failed:
-            return Report("failed")
-        folder.failure.unlink()
-    with open(folder.log, "a", encoding="utf-8", buffering=1) as log, redirect_stdout(log):
-        try:
-            if folder.config.exists():
-                check_same(folder, task.config)
-                resume_run(folder.path, data_dir=task.config.data_dir, judged=False)
-            else:
-                start_run(replace(task.config, out=str(folder.path)), judged=False)
-        except Exception as error:
-            if isinstance(error.__cause__, InterruptedRun):
-                return Report("interrupted", str(error))
-            traceback.print_exc(file=log)
-            if _can_be_put_right(error):
-                return Report("stopped", str(error) or type(error).__name__)
-            own = isinstance(error, StoppedRunError)
-            give_up(folder, str(error) if own else f"{type(error).__name__}: {error}")
-            return Report("failed")
+def _train(task: Task, folder: RunFolder, log: TextIO) -> Report:
+    try:
+        if folder.config.exists():
+            check_same(folder, task.config)
+            resume_run(folder.path, data_dir=task.config.data_dir, judged=False)
+        else:
+            start_run(replace(task.config, out=str(folder.path)), judged=False)
+    except TakenRunError:
+        return Report("elsewhere")
+    except Exception as error:
+        if isinstance(error.__cause__, InterruptedRun):
+            return Report("interrupted", str(error))
+        traceback.print_exc(file=log)
+        if _can_be_put_right(error):
+            return Report("stopped", str(error) or type(error).__name__)
+        own = isinstance(error, StoppedRunError)
+        give_up(folder, str(error) if own else f"{type(error).__name__}: {error}")
+        return Report("failed")
     tidy(folder, task.keep)
     return Report("finished")
 
@@ -115,8 +113,4 @@ def tidy(folder: RunFolder, keep: Keep) -> None:
     """Take away what the folder of a finished run need not keep."""
     unwanted = {"all": (), "model": ("checkpoints",), "results": ("checkpoints", "model", "tensorboard", "log.txt")}
     for name in unwanted[keep] if folder.result.exists() else ():
-        place = folder.path / name
-        if place.is_dir():
-            shutil.rmtree(place)
-        else:
-            place.unlink(missing_ok=True)
+        remove(folder.path / name)

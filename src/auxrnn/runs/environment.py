@@ -32,7 +32,10 @@ def describe_environment() -> dict[str, Any]:
 
 
 def peak_memory() -> int:
-    """The most bytes held so far: on the GPU where one was used, by torch; else by this process, torch included."""
+    """The most bytes held so far: on the GPU where one was used, by torch; else by this process, torch included.
+
+    0 where the system does not say.
+    """
     import torch
 
     if torch.cuda.is_initialized() and torch.cuda.max_memory_allocated() > 0:
@@ -41,8 +44,10 @@ def peak_memory() -> int:
         status = Path("/proc/self/status").read_text(encoding="ascii")
         return 1024 * int(status.split("VmHWM:", 1)[1].split()[0])
     except (OSError, IndexError, ValueError):
-        import resource
-
+        try:
+            import resource
+        except ImportError:  # Windows
+            return 0
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak if sys.platform == "darwin" else 1024 * peak
 

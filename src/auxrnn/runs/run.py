@@ -16,7 +16,7 @@ from auxrnn.errors import InputError, is_full_memory
 from auxrnn.files import check_outside, is_left_over, remove
 from auxrnn.inference import measure
 from auxrnn.kernels.backend import choose_backend
-from auxrnn.lock import check_unlocked, lock_run
+from auxrnn.lock import TakenRunError, check_unlocked, lock_run
 from auxrnn.model import Classifier
 from auxrnn.persistence import SavedModel, save_model
 from auxrnn.runs.datasets import RunData, load_data, run_name
@@ -33,7 +33,6 @@ from auxrnn.runs.folder import (
 from auxrnn.runs.forecast import describe_run
 from auxrnn.runs.intervals import score_interval
 from auxrnn.runs.judging import judge_run
-from auxrnn.runs.launch import launch
 from auxrnn.runs.provenance import DATA, as_started, check_same_data, describe_data
 from auxrnn.scores import SCORES
 from auxrnn.sources.dataset import SequenceData, TrainTest
@@ -130,7 +129,7 @@ def _silent(line: str) -> None:
 
 def _check_new(folder: RunFolder) -> None:
     if folder.config.exists():
-        raise InputError(
+        raise TakenRunError(
             f"{folder.path}: expected a new run folder, found a run. Go on with `auxrnn resume {folder.path}`, "
             f"or choose another folder with --out."
         )
@@ -187,16 +186,11 @@ def _parts(folder: RunFolder) -> list[Path]:
     return [part for place in (folder.path, folder.checkpoints, folder.model) for part in place.glob(".*.part")]
 
 
-def train_rank(path: Path, checkpoint: Path | None, data_dir: str | None, judged: bool) -> None:
-    """The part of one of the processes that `launch` started, from `checkpoint` or from the beginning."""
+def train_rank(path: Path, resume: tuple[int, Path] | None, data_dir: str | None, judged: bool) -> None:
+    """The part of one of the processes that `launch` started, from a checkpoint or from the beginning."""
     folder = RunFolder(path)
     config = replace(read_config(folder), data_dir=data_dir)
     data = replace(load_data(config), findings=())  # told by the process that started this one
-    resume = (
-        None
-        if checkpoint is None
-        else next((phase, found) for phase, _, found in find_checkpoints(folder.checkpoints) if found == checkpoint)
-    )
     _train(config, folder, data, resume, print, judged)
 
 
@@ -248,8 +242,12 @@ def _train(
     for line in loaded.findings if ranks.is_first else ():
         say(line)
     if not ranks.started:
+        from auxrnn.runs.launch import launch  # slow to import
+
         try:
-            launch(folder.path, config, None if resume is None else resume[1], judged)
+            launch(config, train_rank, folder.path, resume, config.data_dir, judged)
+        except InterruptedRun as stop:
+            raise StoppedRunError(f"{stop}; saved. Go on with: auxrnn resume {folder.path}") from stop
         except LostRankError as error:
             raise _lost(folder, error) from error
         except RuntimeError as error:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+
+from filelock import FileLock
 
 
 @contextmanager
@@ -17,24 +16,13 @@ def own_part(part: Path) -> Iterator[Path]:
     Another process that wants it waits, and goes on with what it finds. A killed owner lets go by itself. The owner may
     write, truncate, rename or delete it; an empty one is deleted at the end.
     """
-    while True:
-        stream = part.open("ab")
+    place = part.with_name(f"{part.name}.lock")
+    with FileLock(place):
+        part.touch()
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX)
-            same = _is(part, stream)
-        except BaseException:
-            stream.close()
-            raise
-        if same:
-            break
-        stream.close()  # renamed or deleted while we waited
-    try:
-        yield part
-    finally:
-        if _is(part, stream) and not part.stat().st_size:
-            part.unlink()
-        stream.close()
-
-
-def _is(path: Path, stream: IO[bytes]) -> bool:
-    return path.exists() and os.path.samestat(os.fstat(stream.fileno()), path.stat())
+            yield part
+        finally:
+            if part.exists() and not part.stat().st_size:
+                part.unlink()
+            with suppress(PermissionError):  # Windows deletes no open file
+                place.unlink(missing_ok=True)  # while it is locked: who waits for it looks again

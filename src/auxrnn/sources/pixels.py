@@ -5,8 +5,10 @@ The letters: N images, T steps, C = 1 channel. All grey levels are kept as they 
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -47,13 +49,15 @@ PERMUTATION_SHA256 = "3aa79b80c498bc4ee33c62762c6895443a58f28229ef2110a17c016a06
 
 def load_digits(split: PublishedSplit) -> SequenceData:
     """The 1,797 8x8 digits that come with scikit-learn, (N, 64, 1): 1,397 to train, 400 to test."""
-    from sklearn.datasets import load_digits as load_bunch  # slow to import
-
-    bunch = load_bunch()
-    labels = torch.from_numpy(np.asarray(bunch.target, dtype=np.int64))
+    package = find_spec("sklearn")  # found, not imported: that takes as long as all the rest
+    assert package is not None
+    assert package.origin is not None
+    with gzip.open(Path(package.origin).with_name("datasets") / "data" / "digits.csv.gz", "rt") as file:
+        table = np.loadtxt(file, delimiter=",", dtype=np.uint8)
+    labels = torch.from_numpy(table[:, -1].astype(np.int64))
     train, test = stratified_split(labels, DIGITS_TEST_SIZE / len(labels), DIGITS_SPLIT_SEED)
     chosen = train if split == "train" else test
-    images = np.asarray(bunch.images)[chosen.numpy()].astype(np.uint8)
+    images = table[chosen.numpy(), :-1].reshape(-1, 8, 8)
     return SequenceData(
         name="digits",
         spec=InputSpec("pixels", size=1, levels=DIGITS_LEVELS),

@@ -198,7 +198,7 @@ def _train_phase(
     parts = {"state_dict": model, "optimizer": optimizer, "scaler": scaler, "history": history, "best": best}
     if saved is not None:
         for name, part in parts.items():
-            part.load_state_dict(saved[name])  # type: ignore[attr-defined]
+            part.load_state_dict(saved[name])
         epoch, batch_index, step.number = saved["epoch"], saved["batch"], saved["global_step"]
         step.gradient_norm = saved["gradient_norm"]
 
@@ -209,7 +209,7 @@ def _train_phase(
         if not ranks.is_first:
             checkpoints.restart_clock()
             return
-        state: dict[str, Any] = {name: part.state_dict() for name, part in parts.items()}  # type: ignore[attr-defined]
+        state: dict[str, Any] = {name: part.state_dict() for name, part in parts.items()}
         state |= {"epoch": epoch, "batch": batch_index, "global_step": step.number, "gradient_norm": step.gradient_norm}
         checkpoints.save(step.phase_index, step.number, state)
 

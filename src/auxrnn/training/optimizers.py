@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,12 +17,14 @@ ONE_CYCLE_END = ONE_CYCLE_START * 1e-4
 """Factors on the learning rate at both ends of one cycle, as torch's `OneCycleLR` has them by default."""
 
 
-class TensorFlowRMSprop(torch.optim.Optimizer):
+class TensorFlowRMSprop:
     """RMSProp as TensorFlow 1's `tf.train.RMSPropOptimizer` computes it, which the paper's authors had.
 
     `s = decay * s + (1 - decay) * g^2; w = w - lr * g / sqrt(s + epsilon)`, with `s` starting at **one**. Torch's
     `RMSprop` starts it at zero, which makes the first step 10 times the learning rate, decays by 0.99 and adds 1e-8
     outside the root.
+
+    It is used as torch's optimisers are, but is none: their base class loads torch's compiler, a second and 250 MB.
 
     Parameters
     ----------
@@ -40,35 +43,51 @@ class TensorFlowRMSprop(torch.optim.Optimizer):
     ) -> None:
         if not (lr >= 0 and 0 <= decay < 1 and epsilon > 0):
             raise ValueError(f"Expected lr >= 0, decay in [0, 1) and epsilon > 0, got {lr}, {decay} and {epsilon}.")
-        super().__init__(params, {"lr": lr, "decay": decay, "epsilon": epsilon})
+        self.weights, self.decay, self.epsilon = list(params), decay, epsilon
+        self.param_groups: list[dict[str, Any]] = [{"params": self.weights, "lr": lr}]
+        self.mean_squares: list[Tensor | None] = [None] * len(self.weights)  # None before the first gradient
+
+    def zero_grad(self) -> None:
+        for weight in self.weights:
+            weight.grad = None
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+        """Change the weights by their gradients; `closure` computes these and the loss, which is returned."""
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        for group in self.param_groups:
-            weights = [weight for weight in group["params"] if weight.grad is not None]
-            if not weights:
-                continue
-            gradients: list[Tensor] = [weight.grad for weight in weights]
-            squares = [self._mean_square(weight) for weight in weights]
-            torch._foreach_mul_(squares, group["decay"])
-            torch._foreach_addcmul_(squares, gradients, gradients, 1 - group["decay"])
-            roots = torch._foreach_add(squares, group["epsilon"])
+        places = [place for place, weight in enumerate(self.weights) if weight.grad is not None]
+        if places:
+            weights: list[Tensor] = [self.weights[place] for place in places]
+            gradients: list[Tensor] = [weight.grad for weight in weights]  # type: ignore[misc]
+            squares = [self._mean_square(place) for place in places]
+            torch._foreach_mul_(squares, self.decay)
+            torch._foreach_addcmul_(squares, gradients, gradients, 1 - self.decay)
+            roots = torch._foreach_add(squares, self.epsilon)
             torch._foreach_sqrt_(roots)
-            torch._foreach_addcdiv_(weights, gradients, roots, -group["lr"])
+            torch._foreach_addcdiv_(weights, gradients, roots, -self.param_groups[0]["lr"])
         return loss
 
-    def _mean_square(self, weight: nn.Parameter) -> Tensor:
-        state = self.state[weight]
-        if not state:
-            state["mean_square"] = torch.ones_like(weight, memory_format=torch.preserve_format)
-        return state["mean_square"]
+    def _mean_square(self, place: int) -> Tensor:
+        square = self.mean_squares[place]
+        if square is None:
+            square = torch.ones_like(self.weights[place], memory_format=torch.preserve_format)
+            self.mean_squares[place] = square
+        return square
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"mean_squares": self.mean_squares}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.mean_squares = [
+            None if square is None else square.to(weight, copy=True)
+            for square, weight in zip(state["mean_squares"], self.weights, strict=True)
+        ]
 
 
-OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
+OPTIMIZERS: dict[str, Any] = {
     "rmsprop_tf": TensorFlowRMSprop,
     "rmsprop": torch.optim.RMSprop,
     "adam": torch.optim.Adam,
@@ -77,16 +96,14 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
 }
 
 
-def make_optimizer(
-    name: str, weights: Sequence[nn.Parameter], lr: float, weight_decay: float | None = None
-) -> torch.optim.Optimizer:
+def make_optimizer(name: str, weights: Sequence[nn.Parameter], lr: float, weight_decay: float | None = None) -> Any:
     """The optimiser called `name` over weights; `weight_decay` is for matrices alone, torch's own where None."""
     if weight_decay is None:
-        return OPTIMIZERS[name](weights, lr=lr)  # type: ignore[call-arg]
+        return OPTIMIZERS[name](weights, lr=lr)
     matrices = [weight for weight in weights if weight.dim() > 1]
     others = [weight for weight in weights if weight.dim() <= 1]
     groups = [{"params": matrices, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return OPTIMIZERS[name](groups, lr=lr)  # type: ignore[call-arg]
+    return OPTIMIZERS[name](groups, lr=lr)
 
 
 def learning_rate_factor(name: str, steps: int, warmup: float | None = None) -> Callable[[int], float]:
