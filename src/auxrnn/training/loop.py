@@ -6,9 +6,7 @@ the same bits.
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,25 +14,20 @@ from typing import Any
 import torch
 
 from auxrnn.allocation import prepare_process
+from auxrnn.batch import SequenceBatch
 from auxrnn.config import ModelConfig, TrainingConfig
-from auxrnn.errors import InputError
-from auxrnn.kernels.lstm import use_backend
 from auxrnn.model import Classifier
 from auxrnn.sources.dataset import SequenceData
-from auxrnn.threads import cpu_threads
 from auxrnn.training.augment import check_augmentation
-from auxrnn.training.checkpoints import Checkpoints, load_checkpoint
-from auxrnn.training.history import History, Row
-from auxrnn.training.interrupt import InterruptedRun, StopSignals
+from auxrnn.training.checkpoints import load_checkpoint
+from auxrnn.training.history import Row
 from auxrnn.training.optimizers import learning_rate_factor, make_optimizer
-from auxrnn.training.order import BatchOrder, PlainLoader, TrainingLoader
-from auxrnn.training.phases import Phase, plan_phases
-from auxrnn.training.precision import autocast, find_device, matmul_precision, usable_precision
-from auxrnn.training.progress import ProgressReport
-from auxrnn.training.ranks import Ranks, find_ranks, noticing_losses
-from auxrnn.training.selection import BestEpoch
-from auxrnn.training.step import TrainingStep
-from auxrnn.training.watcher import TensorBoardCurve, Watcher
+from auxrnn.training.order import PlainLoader, TrainingLoader, training_loader
+from auxrnn.training.phases import plan_phases
+from auxrnn.training.precision import autocast
+from auxrnn.training.step import StepLosses, TrainingStep, check_unlabelled
+from auxrnn.training.surroundings import Surroundings
+from auxrnn.training.watcher import Watcher
 
 
 @dataclass(frozen=True)
@@ -45,27 +38,6 @@ class Fitted:
     best_epoch: int
     best_score: float | None
     seconds: float
-
-
-@dataclass
-class _Surroundings:
-    """What all phases of a training share."""
-
-    training: TrainingConfig
-    ranks: Ranks
-    device: torch.device
-    precision: str
-    history: History
-    best: BestEpoch
-    watchers: list[Watcher]
-    signals: StopSignals
-    checkpoints: Checkpoints | None
-
-    def raise_if_asked(self) -> None:
-        """For a moment whose state is saved, and in which every rank comes here."""
-        received = self.ranks.highest(self.signals.received)
-        if received:
-            raise InterruptedRun(received)
 
 
 def fit(
@@ -83,7 +55,7 @@ def fit(
 ) -> Fitted:
     """Train `model` in place; it ends with the weights of the best validated epoch, or of the last.
 
-    Over several devices every process calls this with the same arguments, and the folder is shared.
+    Over several devices every process calls this with the same arguments, and the folder is around.
 
     Parameters
     ----------
@@ -115,28 +87,9 @@ def fit(
     check_augmentation(training.augment, train)
     if unlabelled is not None:
         check_unlabelled(unlabelled, train, model_config)
-    ranks = find_ranks(training)
-    if not ranks.started:
-        raise InputError(
-            f"Expected {ranks.number} processes for as many devices, got one; `auxrnn train` and torchrun start them."
-        )
-    use_backend(model, training.lstm_backend)
-    precision = usable_precision(training.precision, training.accelerator)
-    device = find_device(training.accelerator, ranks.local)
-    history = History(model.target, None if folder is None else folder / "metrics.csv", ranks)
-    best = BestEpoch(training.patience, keep=training.keep)
-    watching = _watchers(watchers, folder, quiet) if ranks.is_first else []
-    checkpoints, signals = None, StopSignals(speak=ranks.is_first)
-    if folder is not None:
-        checkpoints = Checkpoints(
-            folder / "checkpoints", steps=training.checkpoint_steps, minutes=training.checkpoint_minutes
-        )
-    around = _Surroundings(training, ranks, device, precision, history, best, watching, signals, checkpoints)
-
+    around = Surroundings.of(model, training, folder, watchers, quiet=quiet)
     phases = plan_phases(model_config, training)
-    loaders = [
-        TrainingLoader(train, _order(train, training, i, ranks), training.num_workers) for i in range(len(phases))
-    ]
+    loaders = [training_loader(train, training, index, around.ranks) for index in range(len(phases))]
     steps = [len(loader) * phase.epochs for loader, phase in zip(loaders, phases, strict=True)]
     first, checkpoint = resume if resume is not None else (0, None)
     facts = {
@@ -145,19 +98,7 @@ def fit(
         "checkpoint to go on from": None if checkpoint is None else checkpoint.name,
         "version of torch": torch.__version__,
     }
-    with ExitStack() as stack:
-        stack.enter_context(noticing_losses(ranks))
-        stack.enter_context(_one_voice(ranks))
-        stack.enter_context(cpu_threads(training.num_threads))
-        stack.enter_context(matmul_precision(training.matmul_precision))
-        stack.enter_context(torch.random.fork_rng(devices=[]))  # every step sets the global generator
-        ranks.meet(device, facts)
-        if folder is not None:
-            stack.enter_context(signals.listening())
-        for watcher in watching:
-            stack.callback(watcher.close)
-        stack.callback(model.cpu)
-        ranks.share(model.to(device))
+    with around.at_work(model, facts):
         saved = None if checkpoint is None else load_checkpoint(checkpoint)
         for index, phase in list(enumerate(phases))[first:]:
             step = TrainingStep(
@@ -168,134 +109,124 @@ def fit(
                 model_config.auxiliary_options,
                 steps_before=sum(steps[:index]),
                 total_steps=sum(count for count, one in zip(steps, phases, strict=True) if one.auxiliary),
-                ranks=ranks,
+                ranks=around.ranks,
                 unlabelled=unlabelled,
             )
             with step:
                 held_out = validation if phase.supervised and validation is not None and len(validation) else None
-                _train_phase(step, phase, loaders[index], held_out, around, saved if index == first else None)
+                _train_phase(step, loaders[index], held_out, around, saved if index == first else None)
             around.raise_if_asked()
+        best = around.best
         if best.weights is not None:
             model.load_state_dict(best.weights)
-    return Fitted(history.rows, best.epoch, best.score if best.epoch else None, history.seconds)
+    return Fitted(around.history.rows, best.epoch, best.score if best.epoch else None, around.history.seconds)
 
 
 def _train_phase(
     step: TrainingStep,
-    phase: Phase,
     loader: TrainingLoader,
     validation: SequenceData | None,
-    around: _Surroundings,
+    around: Surroundings,
     saved: dict[str, Any] | None,
 ) -> None:
     """The epochs of a phase, from the beginning or from where a checkpoint was `saved`."""
     model, training, history, best = step.model, around.training, around.history, around.best
-    ranks, device, checkpoints, total = around.ranks, around.device, around.checkpoints, len(loader) * phase.epochs
+    epochs, total = step.phase.epochs, len(loader) * step.phase.epochs
     factor = learning_rate_factor(training.lr_schedule, total, training.lr_warmup)
-    optimizer = make_optimizer(training.optimizer, step.weights, training.lr, training.weight_decay)
-    scaler = torch.amp.GradScaler(device.type, enabled=around.precision == "16-mixed")
-    epoch = batch_index = 0
-    parts = {"state_dict": model, "optimizer": optimizer, "scaler": scaler, "history": history, "best": best}
+    state = _State(step, around)
     if saved is not None:
-        for name, part in parts.items():
-            part.load_state_dict(saved[name])
-        epoch, batch_index, step.number = saved["epoch"], saved["batch"], saved["global_step"]
-        step.gradient_norm = saved["gradient_norm"]
-
-    def save() -> None:
-        if checkpoints is None:
-            return
-        step.check_weights()
-        if not ranks.is_first:
-            checkpoints.restart_clock()
-            return
-        state: dict[str, Any] = {name: part.state_dict() for name, part in parts.items()}
-        state |= {"epoch": epoch, "batch": batch_index, "global_step": step.number, "gradient_norm": step.gradient_norm}
-        checkpoints.save(step.phase_index, step.number, state)
-
+        state.load(saved)
     model.train()
     history.start_clock()
     for watcher in around.watchers:
         watcher.phase_begins(step, history, total)
-    while epoch < phase.epochs and not best.is_exhausted:
-        for batch in loader.batches(epoch, batch_index):
-            for group in optimizer.param_groups:
-                group["lr"] = training.lr * factor(step.number)
-            with autocast(device, around.precision):
-                losses = step.losses(batch.to(device, non_blocking=True))
-            optimizer.zero_grad()
-            scaler.scale(losses.total).backward()
-            ranks.average_gradients(step.weights)
-            scaler.unscale_(optimizer)
-            step.clip_gradient(scaled=scaler.is_enabled())
-            scaler.step(optimizer)
-            scaler.update()
-            batch_index, step.number = batch_index + 1, step.number + 1
+    while state.epoch < epochs and not best.is_exhausted:
+        for batch in loader.batches(state.epoch, state.batch):
+            losses = _take_step(step, batch, training.lr * factor(step.number), state, around)
             history.add_step(losses)
             for watcher in around.watchers:
                 watcher.step_ends(step, history)
-            if batch_index == len(loader) or checkpoints is None:
+            if state.batch == len(loader) or around.checkpoints is None:
                 continue  # the last step of an epoch is saved after validation, which a resumed run could not make up
-            if checkpoints.is_due(step.number):
-                save()
-            if ranks.highest(around.signals.received or checkpoints.is_late()):
-                save()
+            if around.checkpoints.is_due(step.number):
+                state.save()
+            if around.ranks.highest(around.signals.received or around.checkpoints.is_late()):
+                state.save()
                 around.raise_if_asked()
         if validation is not None:
-            model.eval()
-            with torch.inference_mode(), autocast(device, around.precision):
-                for batch in PlainLoader(validation, training.batch_size, ranks=ranks.number, rank=ranks.rank):
-                    history.add_validation(model.measured(batch.to(device, non_blocking=True)))
-            model.train()
-        epoch, batch_index = epoch + 1, 0
-        row = history.end_epoch(epoch, step, training.lr * factor(step.number))
+            _validate(model, validation, around)
+        state.epoch, state.batch = state.epoch + 1, 0
+        row = history.end_epoch(state.epoch, step, training.lr * factor(step.number))
         score = row.get(f"validation_{history.target.score}")
         if score is not None:
             step.check_weights()
-            best.take(epoch, score, model)
+            best.take(state.epoch, score, model)
         for watcher in around.watchers:
             watcher.epoch_ends(step, history)
-        save()
+        state.save()
         around.raise_if_asked()
     step.check_weights()
 
 
-def check_unlabelled(unlabelled: SequenceData, train: SequenceData, config: ModelConfig) -> None:
-    """InputError for unlabelled sequences that the model's auxiliary losses cannot read, or where it has none."""
-    if not config.auxiliaries:
-        raise InputError(
-            f"Expected a model with an auxiliary loss beside unlabelled data, got {config.model}: nothing else learns "
-            "from them; take p-lstm or r-lstm."
-        )
-    if unlabelled.spec != train.spec:
-        raise InputError(f"{unlabelled.name}: expected {train.spec} as in training, got {unlabelled.spec}.")
-    if not len(unlabelled):
-        raise InputError(f"{unlabelled.name}: expected at least one unlabelled sequence, got none.")
+def _take_step(step: TrainingStep, batch: SequenceBatch, lr: float, state: _State, around: Surroundings) -> StepLosses:
+    """Forward, backward, the gradients' average over the ranks, clipping, and the optimiser's step."""
+    optimizer, scaler = state.optimizer, state.scaler
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+    with autocast(around.device, around.precision):
+        losses = step.losses(batch.to(around.device, non_blocking=True))
+    optimizer.zero_grad()
+    scaler.scale(losses.total).backward()
+    around.ranks.average_gradients(step.weights)
+    scaler.unscale_(optimizer)
+    step.clip_gradient(scaled=scaler.is_enabled())
+    scaler.step(optimizer)
+    scaler.update()
+    step.number, state.batch = step.number + 1, state.batch + 1
+    return losses
 
 
-def _order(train: SequenceData, training: TrainingConfig, phase: int, ranks: Ranks) -> BatchOrder:
-    return BatchOrder(
-        len(train),
-        training.batch_size,
-        seed=training.seed,
-        phase=phase,
-        ranks=ranks.number,
-        rank=ranks.rank,
-        lengths=train.lengths if training.sort_batches else None,
-        passes=training.epoch_passes,
-    )
+def _validate(model: Classifier, validation: SequenceData, around: Surroundings) -> None:
+    """Count every sequence of the validation set in the epoch's row."""
+    ranks, size = around.ranks, around.training.batch_size
+    model.eval()
+    with torch.inference_mode(), autocast(around.device, around.precision):
+        for batch in PlainLoader(validation, size, ranks=ranks.number, rank=ranks.rank):
+            around.history.add_validation(model.measured(batch.to(around.device, non_blocking=True)))
+    model.train()
 
 
-def _watchers(given: Sequence[Watcher], folder: Path | None, quiet: bool) -> list[Watcher]:
-    """Those of the caller, the report on the terminal, the curve for TensorBoard where it is installed."""
-    board = [TensorBoardCurve(folder / "tensorboard")] if folder is not None and TensorBoardCurve.is_installed() else []
-    return [*([] if quiet else [ProgressReport()]), *board, *given]
+class _State:
+    """All that a checkpoint holds. epoch: finished in this phase; batch: done in the epoch at hand."""
 
+    def __init__(self, step: TrainingStep, around: Surroundings) -> None:
+        training, self.step, self.around = around.training, step, around
+        self.epoch = self.batch = 0
+        self.optimizer = make_optimizer(training.optimizer, step.weights, training.lr, training.weight_decay)
+        self.scaler = torch.amp.GradScaler(around.device.type, enabled=around.precision == "16-mixed")
+        self.parts: dict[str, Any] = {
+            "state_dict": step.model,
+            "optimizer": self.optimizer,
+            "scaler": self.scaler,
+            "history": around.history,
+            "best": around.best,
+        }
 
-@contextmanager
-def _one_voice(ranks: Ranks) -> Iterator[None]:
-    """Of several ranks the first alone warns."""
-    with warnings.catch_warnings():
-        if not ranks.is_first:
-            warnings.simplefilter("ignore")
-        yield
+    def load(self, saved: dict[str, Any]) -> None:
+        for name, part in self.parts.items():
+            part.load_state_dict(saved[name])
+        self.epoch, self.batch = saved["epoch"], saved["batch"]
+        self.step.number, self.step.gradient_norm = saved["global_step"], saved["gradient_norm"]
+
+    def save(self) -> None:
+        """Every rank comes here at the same step; the first writes. Weights that are not finite are not kept."""
+        if self.around.checkpoints is None:
+            return
+        self.step.check_weights()
+        if not self.around.ranks.is_first:
+            self.around.checkpoints.restart_clock()
+            return
+        content = {name: part.state_dict() for name, part in self.parts.items()}
+        content |= {"epoch": self.epoch, "batch": self.batch}
+        content |= {"global_step": self.step.number, "gradient_norm": self.step.gradient_norm}
+        self.around.checkpoints.save(self.step.phase_index, self.step.number, content)

@@ -14,8 +14,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from auxrnn.anchors import step_generator
 from auxrnn.batch import SequenceBatch
+from auxrnn.config import TrainingConfig
 from auxrnn.inference import batches_by_length
 from auxrnn.sources.dataset import SequenceData
+from auxrnn.training.ranks import Ranks
 
 BUCKET = 50  # batches that are sorted by length together
 ORDER_KEY = 1  # keeps this generator apart from those of other purposes
@@ -127,6 +129,21 @@ class TrainingLoader(DataLoader[SequenceBatch]):
         self._order.set_epoch(epoch)
         self._order.skip = first
         return iter(self)
+
+
+def training_loader(train: SequenceData, training: TrainingConfig, phase: int, ranks: Ranks) -> TrainingLoader:
+    """The batches of this rank in a phase."""
+    order = BatchOrder(
+        len(train),
+        training.batch_size,
+        seed=training.seed,
+        phase=phase,
+        ranks=ranks.number,
+        rank=ranks.rank,
+        lengths=train.lengths if training.sort_batches else None,
+        passes=training.epoch_passes,
+    )
+    return TrainingLoader(train, order, training.num_workers)
 
 
 class PlainLoader(DataLoader[SequenceBatch]):

@@ -80,6 +80,8 @@ class Ranks:
         if self.number == 1:
             return
         patience = silence()
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
         if not distributed.is_initialized():
             _name_first_machine()
             backend = "nccl" if device.type == "cuda" else "gloo"

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from auxrnn.anchors import step_generator
 from auxrnn.batch import SequenceBatch
-from auxrnn.config import AuxiliaryConfig, TrainingConfig
+from auxrnn.config import AuxiliaryConfig, ModelConfig, TrainingConfig
+from auxrnn.errors import InputError
 from auxrnn.model import Classifier
 from auxrnn.objectives import Loss
 from auxrnn.sources.dataset import SequenceData
@@ -180,6 +181,19 @@ class TrainingStep:
             f"Stopped in phase {self.phase.name} at step {self.number}: {what}; the norm of the last good gradient was "
             f"{self.gradient_norm:.4g}. Try a smaller lr, or gradient_clip."
         )
+
+
+def check_unlabelled(unlabelled: SequenceData, train: SequenceData, config: ModelConfig) -> None:
+    """InputError for unlabelled sequences that the model's auxiliary losses cannot read, or where it has none."""
+    if not config.auxiliaries:
+        raise InputError(
+            f"Expected a model with an auxiliary loss beside unlabelled data, got {config.model}: nothing else learns "
+            "from them; take p-lstm or r-lstm."
+        )
+    if unlabelled.spec != train.spec:
+        raise InputError(f"{unlabelled.name}: expected {train.spec} as in training, got {unlabelled.spec}.")
+    if not len(unlabelled):
+        raise InputError(f"{unlabelled.name}: expected at least one unlabelled sequence, got none.")
 
 
 def _seed_global(seed: int) -> None:
