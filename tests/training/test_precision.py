@@ -5,7 +5,7 @@ import torch
 
 from auxrnn.errors import InputError
 from auxrnn.training import precision as precision_module
-from auxrnn.training.precision import matmul_precision, usable_precision
+from auxrnn.training.precision import check_engine, find_device, matmul_precision, usable_precision
 
 
 @pytest.fixture(autouse=True)
@@ -65,3 +65,29 @@ def test_products_are_as_asked_within_and_as_before_after():
         failing()
     assert within == ["high"]
     assert torch.get_float32_matmul_precision() == before
+
+
+# The device -----------------------------------------------------------------------------------------------------------
+
+
+def test_each_process_has_a_gpu_of_its_own(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert [find_device("auto", local) for local in (0, 1)] == [torch.device("cuda", 0), torch.device("cuda", 1)]
+    assert find_device("cpu", 7) == torch.device("cpu")
+    with pytest.raises(InputError, match="at most 2 devices, for this machine has as many GPUs, got 3"):
+        find_device("gpu", 2)
+
+
+def test_without_a_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    check_engine("auto", 4, "ddp", "32-true")  # processes on the CPU
+    for name in ("gpu", "cuda", "mps"):
+        with pytest.raises(InputError, match=f"that this machine has, got '{name}' and found none"):
+            find_device(name)
+
+
+@pytest.mark.parametrize(("given", "nearest"), [(("gpuu", "auto"), "gpu"), (("cpu", "dpp"), "ddp")])
+def test_another_engine_is_refused(given, nearest):
+    with pytest.raises(InputError, match=rf"Did you mean '{nearest}'\?"):
+        check_engine(given[0], 1, given[1], "32-true")

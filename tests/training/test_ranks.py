@@ -9,7 +9,15 @@ from torch import distributed
 
 from auxrnn.errors import InputError
 from auxrnn.training.loop import fit
-from auxrnn.training.ranks import ALONE, LostRankError, Ranks, find_ranks, noticing_losses, silence
+from auxrnn.training.ranks import (
+    ALONE,
+    LostRankError,
+    Ranks,
+    _name_first_machine,
+    find_ranks,
+    noticing_losses,
+    silence,
+)
 from tiny_runs import MODEL, TRAINING, make_data, make_model
 
 FOUR = replace(TRAINING, devices=2, num_nodes=2)
@@ -95,6 +103,16 @@ def test_srun_need_not_be_used(tmp_path, monkeypatch):
     (tmp_path / "srun").touch(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     fit(make_model(), make_data(), None, MODEL, TRAINING, quiet=True)  # a warning is an error here
+
+
+@pytest.mark.parametrize(
+    ("nodes", "first"), [("a1,b[3-5]", "a1"), ("node[12-14,3]", "node12"), ("host[5]", "host5"), ("one two", "one")]
+)
+def test_in_slurm_the_first_node_is_where_the_first_process_is(monkeypatch, nodes, first):
+    environment = {"SLURM_NODELIST": nodes, "SLURM_JOB_ID": "123456"}
+    monkeypatch.setattr(os, "environ", environment)
+    _name_first_machine()
+    assert (environment["MASTER_ADDR"], environment["MASTER_PORT"]) == (first, "18456")
 
 
 def test_other_errors_stay_what_they_are():

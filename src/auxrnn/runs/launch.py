@@ -50,6 +50,7 @@ def launch(training: TrainingConfig, work: Callable[..., None], *arguments: Any)
             rdzv_endpoint="127.0.0.1:0",
             local_addr="127.0.0.1",
             max_restarts=0,
+            monitor_interval=0.1,
             logs_specs=DefaultLogsSpecs(log_dir=logs),
         )
         config.signals_to_handle = ",".join(signum.name for signum in SIGNALS)
