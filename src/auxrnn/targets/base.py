@@ -21,20 +21,38 @@ Labels = Tensor | Sequence[Tensor]
 
 @dataclass(frozen=True)
 class Target(ABC):
-    """What is said of a sequence, or of each of its steps: how its labels are read, learned, scored and told.
+    """What is answered of a sequence, or of each of its steps: how labels are read, learned, scored and worded.
 
-    names: of the outputs, one each. kind: as `--target` and config.json call it. per_step: whether every step has a
-    label. one_class: whether a sequence has one class and nothing else. has_classes: whether names are classes.
-    several_columns: whether a label may stand in several columns of a table.
+    Parameters
+    ----------
+    names : tuple of str
+        One for each output.
 
-    keeper: numbers the labels while they are read. array_types: kinds of numpy types that labels may have; array_hint:
-    what to do about labels (N, K) that do not fit, with {number} and {steps}. missing_hint: what to do about a row
-    without a label.
-
-    score: what the best epoch is chosen by; higher is better. scores_told: of every result, `score` first. trivial: the
-    name of the answer that does not look at the sequence. window: the steps whose gradient the supervised loss has,
-    with {} for how many and of what. share_name: what `shares` are. model_name, model_tag, estimator: what a model of
-    it is called in words, as a tag on a hub, and in Python.
+    Attributes
+    ----------
+    kind : str
+        As `--target` and config.json call it.
+    per_step, one_class, has_classes, several_columns : bool
+        Whether every step has a label; a sequence has one class and nothing else; names are classes; a label may stand
+        in several columns of a table.
+    keeper : type
+        Numbers the labels while they are read.
+    array_types : str
+        Kinds of numpy types that labels may have.
+    array_hint, missing_hint : str
+        What to do about labels (N, K) that do not fit, with {number} and {steps}; about a row without a label.
+    score : str
+        Chooses the best epoch; higher is better.
+    scores_told : tuple of str
+        Scores of every result, `score` first.
+    trivial : str
+        Name of the answer that does not look at the sequence.
+    window : str
+        Steps whose gradient the supervised loss has, with {} for how many and of what.
+    share_name : str
+        What `shares` are.
+    model_name, model_tag, estimator : str
+        Names of such a model in words, as a tag on a hub, and in Python.
     """
 
     names: tuple[str, ...]
@@ -108,14 +126,26 @@ class Target(ABC):
 
     @abstractmethod
     def loss(self, outputs: Tensor, labels: Tensor, weights: Tensor | None = None) -> Loss:
-        """The supervised loss of a batch, summed, with its tally: outputs (B, size), or (B, L, size) per step.
+        """Compute the supervised loss of a batch, summed, with its tally.
 
-        weights: of each label, in its shape; all 1 where None.
+        Parameters
+        ----------
+        outputs : Tensor
+            (B, size), or (B, L, size) per step.
+        labels : Tensor
+            As the target has them.
+        weights : Tensor, optional
+            Of each label, in its shape; all 1 where None.
+
+        Returns
+        -------
+        Loss
+            The sum, the number of labels, and the tally.
         """
 
     @abstractmethod
     def tallies(self, outputs: Tensor, labels: Tensor) -> Tensor:
-        """Numbers from whose sum over sequences `scores` follow: a float64 vector for each, (B, sums)."""
+        """Give a float64 vector for each sequence, (B, sums); `scores` follow from their sum."""
 
     def tally(self, outputs: Tensor, labels: Tensor) -> Tensor:
         """The sum of `tallies` over a batch, (sums,): that of two batches together is the sum of theirs."""
@@ -123,50 +153,56 @@ class Target(ABC):
 
     @abstractmethod
     def scores(self, tally: Tensor) -> dict[str, float]:
-        """The scores by name; a share of nothing is 0."""
+        """Compute the scores by name from a tally; a share of nothing is 0."""
 
     @abstractmethod
     def shares(self, outputs: Tensor) -> Tensor:
-        """What is told of each output, (..., size): probabilities, or values in their own units."""
+        """Turn outputs (..., size) into probabilities, or values in their own units."""
 
     @abstractmethod
     def answers(self, outputs: Tensor) -> Tensor:
-        """What is answered: the place of a class (...), or 0 and 1 for each (..., size), or values (..., size)."""
+        """Give the answer: a class's place (...), 0 or 1 for each class (..., size), or values (..., size)."""
 
     @abstractmethod
     def entry(self, shares: Sequence[float], digits: int) -> dict[str, Any]:
-        """An answer as JSON holds it, from the shares of one sequence or step."""
+        """Give an answer as JSON holds it, from the shares of one sequence or step."""
 
     @abstractmethod
     def row(self, shares: Sequence[float], digits: int) -> dict[str, str]:
-        """An answer as a row of a table, by column."""
+        """Give an answer as a row of a table, by column."""
 
     @abstractmethod
     def described(self) -> str:
-        """What is said, in a few words: "3 classes"."""
+        """Describe the outputs in a few words: "3 classes"."""
 
     @abstractmethod
     def check(self, labels: Labels, lengths: Tensor, where: str) -> None:
-        """InputError where the labels of a set of sequences of `lengths` (N,) are none of this target's."""
+        """Refuse labels of a set, of sequences of `lengths` (N,), that do not fit: InputError."""
 
     def labelled(self, labels: Labels) -> int:
         """How many labels a set has."""
         return len(labels)
 
     def strata(self, labels: Labels) -> Tensor:
-        """A group for each sequence, (N,) int64, whose shares a split keeps; one for all by default."""
+        """Give each sequence a group, (N,) int64, whose shares a split keeps; one group by default."""
         return torch.zeros(len(labels), dtype=torch.int64)
 
     def absent(self, train: Labels, test: Labels) -> str | None:
-        """The name of a class that is to be tested on and never learned; None where there is none."""
+        """Name a class that is tested and never learned; None where there is none."""
         return None
 
     def fitted(self, labels: Labels, where: str) -> Self:
-        """With the numbers that are learned from training labels; none by default. where: for messages."""
+        """Learn the numbers that it needs from training labels; none by default. `where` is for messages."""
         return self
 
     def balanced(self, labels: Labels, where: str) -> Tensor:
-        """Weights (size,) by which every class counts as much as any other; InputError where there are no classes."""
+        """Give weights (size,) by which every class counts as much as any other.
+
+        Raises
+        ------
+        InputError
+            Where there are no classes to balance.
+        """
         raise InputError(
             f"{where}: expected one class a sequence or step to balance by class_weights, got {self.described()}."
         )

@@ -41,7 +41,12 @@ class ClassKeeper(LabelKeeper):
 
 @dataclass(frozen=True)
 class ClassTarget(CategoryTarget):
-    """One of several classes, labels (N,) int64. Cross-entropy; accuracy and macro-F1 (Trinh et al. 2018)."""
+    """One of several classes a sequence, labels (N,) int64: cross-entropy, accuracy and macro-F1.
+
+    References
+    ----------
+    Trinh, Dai, Luong & Le (2018), for cross-entropy and accuracy.
+    """
 
     kind: ClassVar[str] = "class"
     one_class: ClassVar[bool] = True

@@ -64,10 +64,10 @@ class ClassesKeeper(LabelKeeper):
 
 @dataclass(frozen=True)
 class ClassesTarget(Target):
-    """Each class or not, labels (N, size) of 0 and 1. Binary cross-entropy, its mean over the classes.
+    """Any number of classes a sequence, labels (N, size) of 0 and 1: binary cross-entropy, its mean over the classes.
 
     A class is answered where its probability is above a half. Scores: micro-F1 over all labels, macro-F1 over the
-    classes that occur, and the share of sequences of which every class is right. The paper has no such task.
+    classes that occur, and the share of sequences of which every class is right. The paper is silent on this task.
     """
 
     kind: ClassVar[str] = "classes"

@@ -49,10 +49,13 @@ class TagsKeeper(LabelKeeper):
 class TagsTarget(CategoryTarget):
     """One of several classes at every step, labels (N, T) or N tensors (T_i,) int64; -1 where a step has none.
 
-    Cross-entropy, its mean over the labelled steps. The tag of a step follows from it and the steps before. The paper
-    has no such task: what it truncates, the last steps, would leave all others without a loss. Here the supervised
-    window is a random stretch of `bptt` steps, drawn afresh every update for every sequence, so that an update costs
-    the same at any length and every step is as likely as any other to be learned from.
+    Cross-entropy, its mean over the labelled steps. A tag follows from its step and the steps before.
+
+    References
+    ----------
+    The paper is silent on this task; its window, the last steps, would leave all other steps without a loss. We chose
+    one random stretch of `bptt` steps for every sequence and update, which costs the same at any length and learns
+    every step as often as any other.
     """
 
     kind: ClassVar[str] = "tags"

@@ -55,12 +55,19 @@ class ValueKeeper(LabelKeeper):
 
 @dataclass(frozen=True)
 class ValueTarget(Target):
-    """Numbers in their own units, labels (N, size) float64.
+    """One or several numbers a sequence in their own units, labels (N, size) float64: squared error, its mean over the
+    values.
 
-    mean, scale: of each on the training split; the network learns (value - mean) / scale, and its answers are given in
-    the units of the labels. As they are where both are empty. Squared error of what is learned, its mean over the
-    values. Scores in the units of the labels, each the mean over the values as scikit-learn has it: R2, root mean
-    squared error, mean absolute error. The paper has no such task.
+    Scores are in the units of the labels, each a mean over the values as in scikit-learn: R2, root mean squared error,
+    mean absolute error. The paper is silent on this task.
+
+    Parameters
+    ----------
+    names : tuple of str
+        One for each value.
+    mean, scale : tuple of float
+        Of each value on the training split: the network learns (value - mean) / scale. Empty for the values as they
+        are.
     """
 
     mean: tuple[float, ...] = ()

@@ -14,7 +14,7 @@ from auxrnn.verdict.paired import Difference, paired_difference
 
 @dataclass(frozen=True)
 class Rival:
-    """What the model is compared with. difference: the model's score less this one's."""
+    """A floor or the trivial answer beside the model; `difference` is the model's score less this one's."""
 
     name: str
     score: float
@@ -23,11 +23,24 @@ class Rival:
 
 @dataclass(frozen=True)
 class Evidence:
-    """score: its name in `scores.SCORES`. value: the model's, on `sequences` of the `of` sequences of a part.
+    """The numbers that a verdict follows from.
 
-    trivial: what is answered without a look at the sequence. floor: the best floor on validation data, which may be
-    the trivial one. train, validation: the score at each epoch that was validated, none where there is no curve.
-    validated: how many sequences that was.
+    Attributes
+    ----------
+    score : str
+        Name of the score, in `scores.SCORES`.
+    value : float
+        The model's score.
+    part : {"test", "validation"}
+        Which sequences are judged.
+    sequences, of : int
+        How many of how many sequences of that part.
+    trivial, floor : Rival
+        The answer without a look at the sequence; the best floor on validation data, which may be the trivial answer.
+    train, validation : tuple of float
+        The score at each validated epoch; empty where there is no curve.
+    validated : int
+        Sequences that were validated.
     """
 
     score: str
@@ -49,9 +62,25 @@ def gather_evidence(
     rows: Sequence[Mapping[str, Any]],
     held_out: int,
 ) -> Evidence:
-    """The evidence on a model from the tallies (N, sums) of its answers to all sequences of the test or validation set.
+    """Gather the evidence on a model from its answers to all sequences of the test or validation set.
 
-    rows: its learning curve, as training gives it. held_out: how many sequences were validated.
+    Parameters
+    ----------
+    floors : Floors
+        Of the same data.
+    tallies : Tensor
+        (N, sums), one for each sequence.
+    part : {"test", "validation"}
+        Which set that is.
+    rows : sequence of mapping
+        The learning curve, as training gives it.
+    held_out : int
+        Sequences that were validated.
+
+    Returns
+    -------
+    Evidence
+        For `judge`.
     """
     judged = floors.test if part == "test" else floors.validation
     assert judged is not None

@@ -16,7 +16,7 @@ FEWEST = 6
 
 @dataclass(frozen=True)
 class Difference:
-    """One score less another. low, high: its 95 % interval; None where there are too few pairs to tell."""
+    """One score less another, with its 95 % interval, `low` to `high`; both None where too few pairs tell."""
 
     value: float
     low: float | None
@@ -28,12 +28,12 @@ class Difference:
 
     @property
     def above(self) -> bool:
-        """Whether the one is better beyond doubt."""
+        """Whether the first is better beyond chance."""
         return self.low is not None and self.low > 0
 
     @property
     def below(self) -> bool:
-        """Whether the other is better beyond doubt."""
+        """Whether the second is better beyond chance."""
         return self.high is not None and self.high < 0
 
 
