@@ -1,4 +1,5 @@
 import dataclasses
+import inspect
 import subprocess
 import sys
 import typing
@@ -107,8 +108,8 @@ def test_to_dict_is_plain_and_complete() -> None:
 def test_every_setting_is_documented_in_order(kind: type) -> None:
     """The command line shows these lines as its help."""
     fields = list(vars(kind)["__annotations__"])
-    lines = (kind.__doc__ or "").split("    Parameters\n    ----------\n")[1].rstrip().splitlines()
-    documented = [line.strip() for line in lines if not line.startswith("        ")]
+    listed = inspect.cleandoc(kind.__doc__ or "").split("Parameters\n----------\n")[1]
+    documented = [line for line in listed.splitlines() if not line.startswith(" ")]
     assert documented == fields
 
 

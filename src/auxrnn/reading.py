@@ -6,6 +6,7 @@ import csv
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from inspect import cleandoc
 from typing import Any, Literal, get_args
 
 from auxrnn.errors import InputError, did_you_mean
@@ -215,9 +216,8 @@ def join_names(names: Iterable[str]) -> str:
 def option_help(owner: type, name: str) -> str:
     """What the docstring of a dataclass, or of one that it inherits from, says of a setting; in one line."""
     for declared in owner.__mro__:
-        words = re.search(
-            rf"^    {name}\n        (.*?)(?=^    \w+$|\Z)", declared.__doc__ or "", re.DOTALL | re.MULTILINE
-        )
+        listed = cleandoc(declared.__doc__ or "")  # Python takes the indentation away by itself from 3.13 on
+        words = re.search(rf"^{name}\n    (.*?)(?=^\w+$|\Z)", listed, re.DOTALL | re.MULTILINE)
         if words is not None:
             return " ".join(words[1].split()).replace("%", "%%")
     return ""
