@@ -19,8 +19,8 @@ from typing import Any
 
 import torch
 
-from auxrnn.batch import InputSpec
 from auxrnn.config import ModelConfig
+from auxrnn.core.batch import InputSpec
 from auxrnn.experiments.random_step import model_step
 from auxrnn.report.tables import text_table
 from auxrnn.runs.environment import describe_environment

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from auxrnn.grids.records import read_records
+from auxrnn.experiments.grids.records import read_records
 from auxrnn.report.figures import draw_curves
 
 

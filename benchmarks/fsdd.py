@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from auxrnn.build import build_model
 from auxrnn.config import RunConfig
-from auxrnn.grids.grid import Outcome, run_grid
-from auxrnn.grids.records import Record, add_records, check_settings, read_records, record_folder
+from auxrnn.core.build import build_model
+from auxrnn.experiments.grids.grid import Outcome, run_grid
+from auxrnn.experiments.grids.records import Record, add_records, check_settings, read_records, record_folder
 from auxrnn.report.statistics import spread
 from auxrnn.runs.datasets import load_data
 from auxrnn.runs.run import StoppedRunError, split_data

@@ -23,22 +23,22 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from auxrnn.build import build_model
 from auxrnn.config import RunConfig
+from auxrnn.core.build import build_model
+from auxrnn.core.initialisation import forget_bias_, tensorflow_
+from auxrnn.core.model import SequenceClassifier
 from auxrnn.experiments.catalogue import find_experiment
+from auxrnn.experiments.grids.records import Record, add_records, read_records
 from auxrnn.experiments.probes import gradient_norms
 from auxrnn.experiments.scales import find_scale, plan_runs
-from auxrnn.files import check_place, write_atomically
-from auxrnn.grids.records import Record, add_records, read_records
-from auxrnn.inference import measure
-from auxrnn.initialisation import forget_bias_, tensorflow_
-from auxrnn.model import SequenceClassifier
 from auxrnn.runs.datasets import load_data
 from auxrnn.runs.environment import describe_environment
 from auxrnn.runs.run import split_data
 from auxrnn.sources.dataset import SequenceData
+from auxrnn.storage.files import check_place, write_atomically
 from auxrnn.training.history import columns
 from auxrnn.training.loop import fit
+from auxrnn.use.inference import measure
 
 ARM = "LSTM Truncate300"
 SHOWN = 200  # test images that the untrained networks read

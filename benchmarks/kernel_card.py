@@ -23,11 +23,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from auxrnn.files import write_atomically
 from auxrnn.kernels.backend import LARGEST_HIDDEN, TOLERANCE, Measurement
 from auxrnn.kernels.lstm import PersistentLSTM
 from auxrnn.report.tables import markdown_table, text_table
 from auxrnn.runs.environment import describe_environment, installed_version
+from auxrnn.storage.files import write_atomically
 
 Timing = dict[str, list[float]]  # name -> microseconds a step, one a repeat
 

@@ -151,7 +151,7 @@ def seconds_a_step(run: PlannedRun) -> float:
 
 
 def training_step(run: PlannedRun) -> Callable[[], None]:
-    from auxrnn.batch import InputSpec
+    from auxrnn.core.batch import InputSpec
     from auxrnn.experiments.random_step import model_step
     from auxrnn.sources.presets import find_preset
 

@@ -16,11 +16,11 @@ from peer_data import Array, Sequences
 from torch import Tensor, nn
 
 import auxrnn
-from auxrnn.batch import InputSpec
-from auxrnn.floors.features import WindowStatistics
-from auxrnn.floors.linear import LinearModel
-from auxrnn.moments import channel_moments
+from auxrnn.core.batch import InputSpec
+from auxrnn.numeric.moments import channel_moments
 from auxrnn.sources.dataset import SequenceData
+from auxrnn.verdict.floors.features import WindowStatistics
+from auxrnn.verdict.floors.linear import LinearModel
 
 STEPS = 1_200
 """Of an optimiser, for the plain networks: as many as our recipe makes at least."""

@@ -9,8 +9,8 @@ from typing import Any
 
 from peer_models import MODELS
 
-from auxrnn.files import write_atomically
 from auxrnn.report.tables import markdown_table
+from auxrnn.storage.files import write_atomically
 
 BEGIN, END = "<!-- tables by benchmarks/peers.py -->", "<!-- end of tables -->"
 

@@ -40,8 +40,8 @@ from peer_table import write_tables
 
 from auxrnn.errors import did_you_mean
 from auxrnn.experiments.own_process import Cost, free_memory, measured
-from auxrnn.files import write_atomically
 from auxrnn.runs.environment import describe_environment, installed_version
+from auxrnn.storage.files import write_atomically
 
 THREADS = ("OMP", "NUMBA", "OPENBLAS", "MKL")
 FORKED = get_context("forkserver")

@@ -19,9 +19,9 @@ from typing import Any
 
 import torch
 
-from auxrnn.batch import InputSpec
-from auxrnn.build import build_model
 from auxrnn.config import ModelConfig, TrainingConfig
+from auxrnn.core.batch import InputSpec
+from auxrnn.core.build import build_model
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.training.loop import fit
 from auxrnn.training.step import StepLosses, TrainingStep

@@ -21,14 +21,14 @@ from typing import Any
 
 import torch
 
-from auxrnn.batch import InputSpec
-from auxrnn.build import build_model
 from auxrnn.config import ModelConfig, TrainingConfig
+from auxrnn.core.batch import InputSpec
+from auxrnn.core.build import build_model
 from auxrnn.runs.environment import describe_environment
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.sources.lazy import LazySequences
-from auxrnn.streaming import Stream
 from auxrnn.training.loop import fit
+from auxrnn.use.streaming import Stream
 
 SPEC = InputSpec("values", 2)
 MODEL = ModelConfig(

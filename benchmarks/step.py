@@ -19,19 +19,19 @@ from measure import Spread, heading, store, threads, times_faster
 from torch import Tensor, nn
 from torch.nn import functional
 
-from auxrnn.allocation import prepare_process
-from auxrnn.anchors import Segments, step_generator
-from auxrnn.batch import InputSpec, SequenceBatch
-from auxrnn.build import build_model
 from auxrnn.config import AuxiliaryConfig, ModelConfig
+from auxrnn.core.allocation import prepare_process
+from auxrnn.core.anchors import Segments, step_generator
+from auxrnn.core.batch import InputSpec, SequenceBatch
+from auxrnn.core.build import build_model
+from auxrnn.core.heads import FeedForward
+from auxrnn.core.model import SequenceClassifier
+from auxrnn.core.objectives import Draw, Loss, Reconstruction, losses_of_draws
+from auxrnn.core.truncation import WindowPlan
 from auxrnn.experiments.own_process import OwnProcess, free_memory
-from auxrnn.heads import FeedForward
 from auxrnn.kernels.lstm import use_backend
-from auxrnn.model import SequenceClassifier
-from auxrnn.objectives import Draw, Loss, Reconstruction, losses_of_draws
 from auxrnn.report.figures import draw_lines
 from auxrnn.report.tables import text_table
-from auxrnn.truncation import WindowPlan
 
 LONGEST = 600.0  # seconds that one step may take
 LOSS_TOLERANCE, GRADIENT_TOLERANCE = 1e-5, 1e-4

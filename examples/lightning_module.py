@@ -7,7 +7,7 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from auxrnn import Encoder, InputSpec, Reconstruction, SequenceBatch, SequenceClassifier
-from auxrnn.anchors import step_generator
+from auxrnn.core.anchors import step_generator
 
 
 class LongSequences(lightning.LightningModule):

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from auxrnn import Encoder, InputSpec, Prediction, Reconstruction, SequenceBatch, SequenceClassifier
-from auxrnn.anchors import step_generator
-from auxrnn.streaming import Stream
+from auxrnn.core.anchors import step_generator
+from auxrnn.use.streaming import Stream
 
 
 class MinimalGatedUnit(nn.Module):

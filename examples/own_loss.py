@@ -8,12 +8,12 @@ import torch
 from torch import nn
 
 from auxrnn import Encoder, InputSpec, Objective, SequenceBatch, SequenceClassifier
-from auxrnn.anchors import reconstruction_segments, step_generator
-from auxrnn.encoder import top_state
-from auxrnn.losses import squared_loss
-from auxrnn.objectives import Draw, Loss
-from auxrnn.objectives.tokens import steps_at
-from auxrnn.truncation import WindowPlan
+from auxrnn.core.anchors import reconstruction_segments, step_generator
+from auxrnn.core.encoder import top_state
+from auxrnn.core.objectives import Draw, Loss
+from auxrnn.core.objectives.tokens import steps_at
+from auxrnn.core.truncation import WindowPlan
+from auxrnn.targets.losses import squared_loss
 
 
 class SegmentMean(Objective):

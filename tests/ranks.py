@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import torch
 
+from auxrnn.core.objectives import Reconstruction
 from auxrnn.errors import InputError
-from auxrnn.objectives import Reconstruction
 from auxrnn.training.checkpoints import Checkpoints
 from auxrnn.training.interrupt import InterruptedRun
 from auxrnn.training.ranks import LostRankError

@@ -2,10 +2,10 @@
 
 import torch
 
-from auxrnn.anchors import Segments
+from auxrnn.core.anchors import Segments
+from auxrnn.core.model import SequenceClassifier
+from auxrnn.core.objectives import Reconstruction
 from auxrnn.experiments.probes import as_images
-from auxrnn.model import SequenceClassifier
-from auxrnn.objectives import Reconstruction
 
 
 def remembered_images(network, data, count):

@@ -7,15 +7,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from auxrnn.anchors import step_generator
-from auxrnn.batch import InputSpec, SequenceBatch
-from auxrnn.encoder import Encoder
-from auxrnn.heads import FeedForward
-from auxrnn.objectives import Draw, Loss, Objective, Prediction, Reconstruction, Supervised
-from auxrnn.objectives import prediction as prediction_room
-from auxrnn.objectives import reconstruction as reconstruction_room
-from auxrnn.objectives.tokens import steps_at
-from auxrnn.truncation import encode_plans
+from auxrnn.core.anchors import step_generator
+from auxrnn.core.batch import InputSpec, SequenceBatch
+from auxrnn.core.encoder import Encoder
+from auxrnn.core.heads import FeedForward
+from auxrnn.core.objectives import Draw, Loss, Objective, Prediction, Reconstruction, Supervised
+from auxrnn.core.objectives import prediction as prediction_room
+from auxrnn.core.objectives import reconstruction as reconstruction_room
+from auxrnn.core.objectives.tokens import steps_at
+from auxrnn.core.truncation import encode_plans
 from oracles import assert_same, gradients, slow_reconstruction, slow_window
 
 SPECS = {

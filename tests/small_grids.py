@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from auxrnn.grids.grid import require_finished, run_grid
+from auxrnn.experiments.grids.grid import require_finished, run_grid
 from auxrnn.runs.run import StoppedRunError
 from small_runs import SMALL
 

@@ -7,9 +7,9 @@ import time
 
 import torch
 
-from auxrnn.processes import end_with_parent
 from auxrnn.runs.run import StoppedRunError
 from auxrnn.sources.parts import own_part
+from auxrnn.storage.processes import end_with_parent
 from auxrnn.training.ranks import LostRankError
 
 

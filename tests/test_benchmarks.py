@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from auxrnn.arguments import parse_run_config
-from auxrnn.grids.records import read_records
+from auxrnn.experiments.arguments import parse_run_config
+from auxrnn.experiments.grids.records import read_records
 from auxrnn.runs.run import start_run
 
 SCRIPTS = Path(__file__).parents[1] / "benchmarks"

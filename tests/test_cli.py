@@ -23,7 +23,7 @@ from auxrnn.cli import main
 from auxrnn.cli.options import build_parser
 from auxrnn.cli.parsing import with_underscores
 from auxrnn.config import RunConfig
-from auxrnn.grids.records import read_records
+from auxrnn.experiments.grids.records import read_records
 from auxrnn.runs.run import StoppedRunError
 from auxrnn.sources.published import load
 from auxrnn.verdict.judge import lines_of
@@ -573,7 +573,7 @@ def terminated(*given, **named):
     [
         ("auxrnn.runs.run.load_data", "interrupted; nothing was written; the same command begins anew."),
         ("auxrnn.runs.run.measure", "interrupted; go on with: auxrnn resume {run}"),
-        ("auxrnn.persistence.safetensors.torch.save_file", "interrupted; go on with: auxrnn resume {run}"),
+        ("auxrnn.use.persistence.safetensors.torch.save_file", "interrupted; go on with: auxrnn resume {run}"),
         ("auxrnn.runs.run.write_json", "interrupted; nothing was written; the same command begins anew."),
     ],
 )

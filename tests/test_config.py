@@ -6,8 +6,6 @@ import typing
 
 import pytest
 
-from auxrnn.batch import InputSpec
-from auxrnn.build import build_model
 from auxrnn.config import (
     MODELS,
     OWN_CORE,
@@ -20,6 +18,8 @@ from auxrnn.config import (
     steps_or_none,
     with_groups,
 )
+from auxrnn.core.batch import InputSpec
+from auxrnn.core.build import build_model
 from auxrnn.errors import InputError
 
 

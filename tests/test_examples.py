@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from auxrnn.truncation import encode_plans
+from auxrnn.core.truncation import encode_plans
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[1] / "examples").glob("*.py"))
 

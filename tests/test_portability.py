@@ -21,7 +21,7 @@ WORK = """
     sys.meta_path.insert(0, Blocked())
     import auxrnn
     from auxrnn.cli import main
-    from auxrnn.opening import open_model
+    from auxrnn.use.opening import open_model
 
     run = sys.argv[1]
     tiny = "--limit_train 40 --hidden_size 4 --max_epochs 1 --model lstm --bptt 4 --batch_size 16 --accelerator cpu"

@@ -5,13 +5,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from auxrnn.anchors import step_generator
-from auxrnn.batch import InputSpec, SequenceBatch
-from auxrnn.encoder import Encoder
-from auxrnn.model import SequenceClassifier
-from auxrnn.objectives import Draw, Reconstruction, SupervisedSteps, losses_of_draws, objective_losses
+from auxrnn.core.anchors import step_generator
+from auxrnn.core.batch import InputSpec, SequenceBatch
+from auxrnn.core.encoder import Encoder
+from auxrnn.core.model import SequenceClassifier
+from auxrnn.core.objectives import Draw, Reconstruction, SupervisedSteps, losses_of_draws, objective_losses
+from auxrnn.core.truncation import WindowPlan
 from auxrnn.targets import TagsTarget
-from auxrnn.truncation import WindowPlan
 from oracles import assert_same, slow_window
 
 LENGTHS = [9, 4, 6]

@@ -11,10 +11,10 @@ from unittest.mock import patch
 
 import torch
 
-from auxrnn.anchors import step_generator
-from auxrnn.batch import InputSpec
-from auxrnn.build import build_model
 from auxrnn.config import AuxiliaryConfig, ModelConfig, TrainingConfig
+from auxrnn.core.anchors import step_generator
+from auxrnn.core.batch import InputSpec
+from auxrnn.core.build import build_model
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.targets import ClassesTarget, ClassTarget, TagsTarget, ValueTarget
 from auxrnn.training.checkpoints import find_checkpoints, is_whole

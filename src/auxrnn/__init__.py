@@ -11,39 +11,39 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from auxrnn.batch import InputSpec as InputSpec
-    from auxrnn.batch import SequenceBatch as SequenceBatch
-    from auxrnn.encoder import Encoder as Encoder
+    from auxrnn.core.batch import InputSpec as InputSpec
+    from auxrnn.core.batch import SequenceBatch as SequenceBatch
+    from auxrnn.core.encoder import Encoder as Encoder
+    from auxrnn.core.model import SequenceClassifier as SequenceClassifier
+    from auxrnn.core.objectives import Objective as Objective
+    from auxrnn.core.objectives import Prediction as Prediction
+    from auxrnn.core.objectives import Reconstruction as Reconstruction
+    from auxrnn.core.objectives import Supervised as Supervised
+    from auxrnn.core.objectives import objective_losses as objective_losses
+    from auxrnn.core.truncation import Windows as Windows
+    from auxrnn.core.truncation import encode_windows as encode_windows
     from auxrnn.errors import FloorWarning as FloorWarning
     from auxrnn.errors import InputError as InputError
     from auxrnn.estimator import LongSequenceClassifier as LongSequenceClassifier
     from auxrnn.estimator import LongSequenceRegressor as LongSequenceRegressor
     from auxrnn.estimator import LongSequenceTagger as LongSequenceTagger
-    from auxrnn.model import SequenceClassifier as SequenceClassifier
-    from auxrnn.objectives import Objective as Objective
-    from auxrnn.objectives import Prediction as Prediction
-    from auxrnn.objectives import Reconstruction as Reconstruction
-    from auxrnn.objectives import Supervised as Supervised
-    from auxrnn.objectives import objective_losses as objective_losses
-    from auxrnn.truncation import Windows as Windows
-    from auxrnn.truncation import encode_windows as encode_windows
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "FloorWarning": "errors",
     "InputError": "errors",
-    "InputSpec": "batch",
-    "SequenceBatch": "batch",
-    "Encoder": "encoder",
-    "SequenceClassifier": "model",
-    "Objective": "objectives",
-    "Prediction": "objectives",
-    "Reconstruction": "objectives",
-    "Supervised": "objectives",
-    "objective_losses": "objectives",
-    "Windows": "truncation",
-    "encode_windows": "truncation",
+    "InputSpec": "core.batch",
+    "SequenceBatch": "core.batch",
+    "Encoder": "core.encoder",
+    "SequenceClassifier": "core.model",
+    "Objective": "core.objectives",
+    "Prediction": "core.objectives",
+    "Reconstruction": "core.objectives",
+    "Supervised": "core.objectives",
+    "objective_losses": "core.objectives",
+    "Windows": "core.truncation",
+    "encode_windows": "core.truncation",
     "LongSequenceClassifier": "estimator",
     "LongSequenceRegressor": "estimator",
     "LongSequenceTagger": "estimator",

@@ -11,11 +11,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from auxrnn.arguments import parse_run_config
-from auxrnn.batch import InputSpec
 from auxrnn.config import RECIPES
+from auxrnn.core.batch import InputSpec
 from auxrnn.estimator import LongSequenceClassifier
 from auxrnn.estimator.settings import config_of
+from auxrnn.experiments.arguments import parse_run_config
 from small_estimators import FORMS, forms, rising_or_falling, tiny
 
 # Nothing is left out and nothing is expected to fail: on tables (N, T) every check applies. Input of three dimensions,

@@ -11,15 +11,15 @@ import pytest
 import torch
 from sklearn.base import clone
 
-from auxrnn import persistence
-from auxrnn.batch import InputSpec
-from auxrnn.build import build_model
 from auxrnn.config import AuxiliaryConfig, ModelConfig
+from auxrnn.core.batch import InputSpec
+from auxrnn.core.build import build_model
 from auxrnn.errors import InputError
 from auxrnn.estimator import LongSequenceClassifier
 from auxrnn.estimator.settings import config_of
-from auxrnn.inference import predict_logits
 from auxrnn.sources.dataset import SequenceData
+from auxrnn.use import persistence
+from auxrnn.use.inference import predict_logits
 from small_estimators import forms, rising_or_falling, tiny
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from auxrnn.batch import InputSpec
+from auxrnn.core.batch import InputSpec
 from auxrnn.errors import InputError
 from auxrnn.estimator.labels import class_weights, label_type, labels_of, learn_labels, read_indicator, read_labels
 from auxrnn.sources.dataset import SequenceData

@@ -11,7 +11,7 @@ from auxrnn.config import RunConfig
 from auxrnn.errors import FloorWarning
 from auxrnn.estimator import LongSequenceClassifier, LongSequenceRegressor, LongSequenceTagger
 from auxrnn.estimator.settings import remedies
-from auxrnn.floors import measured
+from auxrnn.verdict.floors import measured
 from small_estimators import rising_or_falling, tiny
 
 QUICK = {

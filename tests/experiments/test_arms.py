@@ -67,7 +67,7 @@ def test_a_damaged_curve(tmp_path, content):
 def test_a_curve_that_is_larger_than_any(tmp_path, monkeypatch):
     run = lay(tmp_path / "a")
     assert read_score(run.folder) == "accuracy"
-    monkeypatch.setattr("auxrnn.files.LARGEST_DESCRIPTION", run.folder.metrics.stat().st_size - 1)
+    monkeypatch.setattr("auxrnn.storage.files.LARGEST_DESCRIPTION", run.folder.metrics.stat().st_size - 1)
     with pytest.raises(InputError, match=r"metrics\.csv: expected a learning curve, .* the most that such a file has"):
         run.curve("loss")
     with pytest.raises(InputError, match=r"metrics\.csv: expected a learning curve, .* the most that such a file has"):

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from auxrnn.arguments import parse_run_config
 from auxrnn.cli import main
 from auxrnn.experiments import baseline
+from auxrnn.experiments.arguments import parse_run_config
 from auxrnn.experiments.baseline import MiniRocketFeatures, print_floors
 from auxrnn.runs.datasets import load_data
 from auxrnn.runs.run import split_data
@@ -68,7 +68,7 @@ def test_the_same_floors_as_at_the_end_of_a_run(tmp_path, without_aeon):
 
 
 def test_what_was_not_read_is_told(without_aeon, monkeypatch):
-    from auxrnn.floors import measured
+    from auxrnn.verdict.floors import measured
 
     monkeypatch.setattr(measured, "MOST_TRAINED", 20)
     monkeypatch.setattr(measured, "MOST_JUDGED", 10)
@@ -94,7 +94,7 @@ def test_mini_rocket_and_ridge_where_aeon_is(fake_aeon):
 
 
 def test_mini_rocket_takes_sequences_padded_to_the_longest_of_training(fake_aeon, monkeypatch):
-    from auxrnn.batch import InputSpec
+    from auxrnn.core.batch import InputSpec
     from auxrnn.sources.dataset import SequenceData
 
     def of(*lengths):

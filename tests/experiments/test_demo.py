@@ -8,15 +8,15 @@ import shlex
 import numpy as np
 import pytest
 
-from auxrnn.arguments import parse_given
 from auxrnn.cli import main
 from auxrnn.errors import InputError
 from auxrnn.experiments import demo
+from auxrnn.experiments.arguments import parse_given
 from auxrnn.experiments.demo import MODELS, run_demo
 from auxrnn.experiments.sensors import SensorTask, make_sensors
-from auxrnn.persistence import load_model
 from auxrnn.runs.folder import RunFolder, read_config, read_json
 from auxrnn.runs.use import predict_file
+from auxrnn.use.persistence import load_model
 from small_runs import KilledError, at_step, kill
 
 TASK = SensorTask(train=24, test=8, steps=90, channels=2, event=12, first=5, last=40)

@@ -9,8 +9,8 @@ import pytest
 
 from auxrnn.experiments.catalogue import Arm, Experiment, Factors, Published
 from auxrnn.experiments.experiment_page import build_page
+from auxrnn.experiments.grids.records import Record
 from auxrnn.experiments.scales import Scale, SizedTask, plan_runs
-from auxrnn.grids.records import Record
 from auxrnn.report.page import Cell, Page, Table
 
 EXPERIMENT = Experiment(

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from auxrnn.anchors import Segments
-from auxrnn.batch import InputSpec
-from auxrnn.build import build_model
 from auxrnn.config import AuxiliaryConfig, ModelConfig
-from auxrnn.decoders import ReconstructionDecoder
-from auxrnn.objectives import Reconstruction
+from auxrnn.core.anchors import Segments
+from auxrnn.core.batch import InputSpec
+from auxrnn.core.build import build_model
+from auxrnn.core.decoders import ReconstructionDecoder
+from auxrnn.core.objectives import Reconstruction
 from auxrnn.sources.dataset import SequenceData
 from remembered import remembered_images
 

@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from auxrnn.batch import InputSpec
-from auxrnn.build import build_model
 from auxrnn.config import ModelConfig
+from auxrnn.core.batch import InputSpec
+from auxrnn.core.build import build_model
 from auxrnn.experiments import mistakes as module
 from auxrnn.experiments.mistakes import Asked, mistakes
-from auxrnn.persistence import SavedModel
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.targets import ClassesTarget, TagsTarget, ValueTarget
+from auxrnn.use.persistence import SavedModel
 
 SPEC = InputSpec("values", 1)
 

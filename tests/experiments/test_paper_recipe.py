@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from auxrnn.arguments import parse_run_config
+from auxrnn.experiments.arguments import parse_run_config
 from auxrnn.runs.run import start_run
 
 FOLDER = os.environ.get("AUXRNN_DATA_DIR")

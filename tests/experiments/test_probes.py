@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from auxrnn.batch import InputSpec
-from auxrnn.build import build_model
 from auxrnn.config import AuxiliaryConfig, ModelConfig
+from auxrnn.core.batch import InputSpec
+from auxrnn.core.build import build_model
+from auxrnn.core.recurrent import map_state, state_tensors
 from auxrnn.experiments import probes
 from auxrnn.experiments.probes import confusion, evaluating, gradient_norms, memory_probe
-from auxrnn.recurrent import map_state, state_tensors
 from auxrnn.sources.dataset import SequenceData
 from remembered import remembered_images
 

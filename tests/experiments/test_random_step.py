@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from auxrnn.batch import InputSpec
 from auxrnn.config import ModelConfig
+from auxrnn.core.batch import InputSpec
 from auxrnn.experiments import random_step
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from auxrnn.baselines.transformer import TransformerClassifier
 from auxrnn.cli import main
+from auxrnn.core.baselines.transformer import TransformerClassifier
 from auxrnn.errors import InputError
 from auxrnn.experiments.catalogue import find_experiment
 from auxrnn.experiments.reproduce import Request, reproduce

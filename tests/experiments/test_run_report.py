@@ -9,22 +9,22 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from auxrnn.arguments import parse_run_config
-from auxrnn.batch import InputSpec
 from auxrnn.cli import main
 from auxrnn.config import AuxiliaryConfig
+from auxrnn.core.batch import InputSpec
 from auxrnn.errors import InputError
 from auxrnn.experiments import insides
+from auxrnn.experiments.arguments import parse_run_config
 from auxrnn.experiments.arms import read_run
 from auxrnn.experiments.run_report import report_runs
-from auxrnn.inference import measure
-from auxrnn.opening import open_model
 from auxrnn.runs import datasets
 from auxrnn.runs.datasets import load_data
 from auxrnn.runs.early import SHARES
 from auxrnn.runs.folder import RunFolder, read_config, read_json, write_json
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.targets import TagsTarget
+from auxrnn.use.inference import measure
+from auxrnn.use.opening import open_model
 from small_runs import run_small
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from tests.own_files import write_csv, write_image
 
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
 from auxrnn.experiments import samples
 from auxrnn.experiments.samples import first_of_each, show_files, show_samples
-from auxrnn.reading import ReadingOptions
 from auxrnn.sources.importing import import_source
 
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from auxrnn.batch import InputSpec
 from auxrnn.config import ModelConfig
+from auxrnn.core.batch import InputSpec
 from auxrnn.experiments import own_process as process
 from auxrnn.experiments import step_memory
 from auxrnn.experiments.own_process import Cost, StoppedWorkError

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from auxrnn.batch import InputSpec
 from auxrnn.cli import main
 from auxrnn.config import RunConfig, with_groups
+from auxrnn.core.batch import InputSpec
 from auxrnn.errors import InputError
 from auxrnn.experiments import tune as tuning
 from auxrnn.experiments.tune import as_yaml, open_study, suggest, tune

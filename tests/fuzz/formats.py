@@ -23,16 +23,14 @@ import numpy as np
 import torch
 import yaml
 
-from auxrnn.arguments import parse_run_config
-from auxrnn.batch import InputSpec
-from auxrnn.build import build_model
 from auxrnn.config import ModelConfig, RunConfig
+from auxrnn.config.reading import ReadingOptions
+from auxrnn.core.batch import InputSpec
+from auxrnn.core.build import build_model
 from auxrnn.errors import InputError
+from auxrnn.experiments.arguments import parse_run_config
 from auxrnn.experiments.arms import read_run
-from auxrnn.grids.records import record_folder
-from auxrnn.inference import measure, predict_logits
-from auxrnn.persistence import SavedModel, load_model, save_model
-from auxrnn.reading import ReadingOptions
+from auxrnn.experiments.grids.records import record_folder
 from auxrnn.runs.folder import RunFolder, read_config, read_curve, read_json
 from auxrnn.runs.run import StoppedRunError, resume_run, start_run
 from auxrnn.runs.use import evaluate, predict_file
@@ -42,9 +40,11 @@ from auxrnn.sources.importing import JOURNAL, import_source
 from auxrnn.sources.loading import load_files
 from auxrnn.sources.stored import META, open_set
 from auxrnn.sources.unlabelled import read_unlabelled
-from auxrnn.streaming import Stream
 from auxrnn.training.checkpoints import FORMAT, VERSION, is_whole, load_checkpoint
 from auxrnn.training.step import TrainingStep
+from auxrnn.use.inference import measure, predict_logits
+from auxrnn.use.persistence import SavedModel, load_model, save_model
+from auxrnn.use.streaming import Stream
 from fuzz.mutations import Wrapping, in_digest, in_gzip, in_json, in_safetensors, in_zip
 from small_runs import KilledError
 

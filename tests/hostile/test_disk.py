@@ -101,7 +101,7 @@ def test_a_file_in_place_of_the_folder(told, tmp_path):
 HOLDER = """
     import sys
     from pathlib import Path
-    from auxrnn.lock import lock_run
+    from auxrnn.storage.lock import lock_run
     with lock_run(Path(sys.argv[1])):
         print("held", flush=True)
         sys.stdin.read()

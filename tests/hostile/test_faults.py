@@ -10,20 +10,20 @@ from dataclasses import replace
 import pytest
 import torch
 
-from auxrnn import files
-from auxrnn.batch import InputSpec
-from auxrnn.build import build_model
 from auxrnn.config import ModelConfig
+from auxrnn.config.reading import ReadingOptions
+from auxrnn.core.batch import InputSpec
+from auxrnn.core.build import build_model
 from auxrnn.experiments import run_report
 from auxrnn.experiments import tune as tuning
-from auxrnn.export import files as exporting
-from auxrnn.persistence import SavedModel, load_model, save_model
-from auxrnn.reading import ReadingOptions
 from auxrnn.report.drawing import Drawing
 from auxrnn.report.page import Figure, Section
 from auxrnn.runs.live import Request, follow_sequence
 from auxrnn.sources.importing import import_source
-from auxrnn.streaming import Stream
+from auxrnn.storage import files
+from auxrnn.use.export import files as exporting
+from auxrnn.use.persistence import SavedModel, load_model, save_model
+from auxrnn.use.streaming import Stream
 from faults import every_fault
 from own_files import write_long_form
 from small_runs import SMALL

@@ -6,17 +6,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from auxrnn import truncation
-from auxrnn.anchors import step_generator
-from auxrnn.batch import InputSpec, SequenceBatch
-from auxrnn.encoder import Encoder
+from auxrnn.core import truncation
+from auxrnn.core.anchors import step_generator
+from auxrnn.core.batch import InputSpec, SequenceBatch
+from auxrnn.core.encoder import Encoder
+from auxrnn.core.initialisation import chrono_
+from auxrnn.core.model import SequenceClassifier
+from auxrnn.core.stems import ConvStem
+from auxrnn.core.truncation import WindowPlan, encode_plans
 from auxrnn.errors import InputError
-from auxrnn.initialisation import chrono_
 from auxrnn.kernels.lstm import PersistentLSTM
-from auxrnn.model import SequenceClassifier
-from auxrnn.stems import ConvStem
-from auxrnn.streaming import Stream
-from auxrnn.truncation import WindowPlan, encode_plans
+from auxrnn.use.streaming import Stream
 
 pytest.importorskip("triton")
 

@@ -21,10 +21,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from auxrnn.batch import InputSpec
+from auxrnn.config.reading import ReadingOptions
+from auxrnn.core.batch import InputSpec
 from auxrnn.errors import InputError
-from auxrnn.numbers import MISSING_WORDS, number_of
-from auxrnn.reading import ReadingOptions
+from auxrnn.numeric.numbers import MISSING_WORDS, number_of
 from auxrnn.sources import cifar, dbpedia, dogs, feeds, idx, inputs
 from auxrnn.sources.archives import Limits, unpack
 from auxrnn.sources.importing import import_source, read_source
@@ -33,8 +33,8 @@ from auxrnn.sources.missing import fill_missing
 from auxrnn.sources.recognise import recognise
 from auxrnn.sources.splits import limit_stratified, stratified_split
 from auxrnn.sources.stored import open_set
+from auxrnn.sources.vocabulary import encode, learn_characters
 from auxrnn.targets.labelling import Labelling
-from auxrnn.vocabulary import encode, learn_characters
 from own_files import write_image, write_long_form, write_texts, write_wave
 
 OPTIONS = ReadingOptions()

@@ -6,16 +6,16 @@ from io import StringIO
 
 import pytest
 
-from auxrnn.arguments import parse_given
 from auxrnn.config import RunConfig
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.opening import open_model
-from auxrnn.reading import ReadingOptions
+from auxrnn.experiments.arguments import parse_given
 from auxrnn.runs.datasets import load_data, run_name, source_of
 from auxrnn.runs.run import resume_run, start_run
 from auxrnn.runs.use import evaluate, predict_file, write_predictions
 from auxrnn.sources.importing import import_source
 from auxrnn.sources.presets import path_of
+from auxrnn.use.opening import open_model
 from own_files import write_csv, write_long_form, write_texts
 
 SMALL = ["--max_epochs", "1", "--pretrain_epochs", "0", "--hidden_size", "4", "--projection_size", "null"]

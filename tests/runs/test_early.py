@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from auxrnn.batch import InputSpec, SequenceBatch
+from auxrnn.core.batch import InputSpec, SequenceBatch
+from auxrnn.core.model import Classifier
 from auxrnn.errors import InputError
-from auxrnn.model import Classifier
 from auxrnn.runs.early import early_scores, first_part
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.sources.lazy import LazySequences

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from auxrnn.batch import InputSpec
-from auxrnn.build import build_model
 from auxrnn.config import AuxiliaryConfig, RunConfig
+from auxrnn.core.batch import InputSpec
+from auxrnn.core.build import build_model
 from auxrnn.runs.forecast import describe_run, expected_bytes
 from auxrnn.sources.dataset import SequenceData
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from auxrnn.arguments import parse_run_config
 from auxrnn.config import RunConfig
-from auxrnn.reading import ReadingOptions
+from auxrnn.config.reading import ReadingOptions
+from auxrnn.experiments.arguments import parse_run_config
 from auxrnn.runs.folder import RunFolder, write_config
 from auxrnn.runs.judging import remedies
 

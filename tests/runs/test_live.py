@@ -15,19 +15,19 @@ import numpy as np
 import pytest
 import torch
 
-from auxrnn.batch import InputSpec
-from auxrnn.build import build_model
 from auxrnn.config import ModelConfig
+from auxrnn.config.reading import ReadingOptions
+from auxrnn.core.batch import InputSpec
+from auxrnn.core.build import build_model
 from auxrnn.errors import InputError
-from auxrnn.persistence import SavedModel, save_model
-from auxrnn.preprocessing import Preprocessing
-from auxrnn.reading import ReadingOptions
 from auxrnn.runs import live
 from auxrnn.runs.intake import Stops
 from auxrnn.runs.live import Request, follow_sequence
 from auxrnn.runs.use import predict_file
+from auxrnn.sources.preprocessing import Preprocessing
 from auxrnn.sources.reader import Schema
-from auxrnn.streaming import Stream
+from auxrnn.use.persistence import SavedModel, save_model
+from auxrnn.use.streaming import Stream
 
 MODEL = ModelConfig(model="r-lstm", hidden_size=5, projection_size=4, segment_length=3, bptt=3)
 VALUES = Preprocessing("values", 2, mean=(50.0, 0.0), scale=(10.0, 1.0))

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from auxrnn.config import RunConfig
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.reading import ReadingOptions
 from auxrnn.runs.datasets import load_data
 from auxrnn.runs.provenance import DATA, as_started, check_same_data, describe_data
 from auxrnn.runs.run import resume_run, start_run

@@ -16,13 +16,11 @@ import pytest
 import torch
 import yaml
 
-from auxrnn import files
-from auxrnn.arguments import parse_run_config
 from auxrnn.cli import main
 from auxrnn.config import MODELS, AuxiliaryConfig, ModelConfig
+from auxrnn.core.model import SequenceClassifier
 from auxrnn.errors import InputError
-from auxrnn.model import SequenceClassifier
-from auxrnn.persistence import load_model
+from auxrnn.experiments.arguments import parse_run_config
 from auxrnn.runs import datasets
 from auxrnn.runs import run as runs
 from auxrnn.runs.folder import RunFolder, read_config, read_curve
@@ -31,7 +29,9 @@ from auxrnn.runs.use import evaluate
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.sources.options import DataOptions
 from auxrnn.sources.published import TrainTest, load
+from auxrnn.storage import files
 from auxrnn.training.checkpoints import find_checkpoints
+from auxrnn.use.persistence import load_model
 from small_runs import SMALL, KilledError, as_words, at_step, kill, model_bytes, resume_small, run_small
 
 ROOT = Path(__file__).resolve().parents[2]

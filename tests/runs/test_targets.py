@@ -7,18 +7,18 @@ from io import BytesIO, StringIO
 import numpy as np
 import pytest
 
-from auxrnn.arguments import parse_given
 from auxrnn.cli import main
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
 from auxrnn.estimator import LongSequenceClassifier, LongSequenceRegressor, LongSequenceTagger
+from auxrnn.experiments.arguments import parse_given
 from auxrnn.experiments.run_report import report_runs
-from auxrnn.opening import open_model
-from auxrnn.reading import ReadingOptions
 from auxrnn.runs import use
 from auxrnn.runs.live import Request, follow_sequence
 from auxrnn.runs.run import start_run
 from auxrnn.runs.use import evaluate, predict_file, write_predictions
 from auxrnn.sources.importing import import_source
+from auxrnn.use.opening import open_model
 from own_files import write_csv
 
 LEARN = [

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from auxrnn import LongSequenceClassifier
-from auxrnn.arguments import parse_given
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.reading import ReadingOptions
+from auxrnn.experiments.arguments import parse_given
 from auxrnn.runs.datasets import load_data
 from auxrnn.runs.folder import RunFolder, read_config
 from auxrnn.runs.provenance import check_same_data, describe_data

@@ -8,21 +8,21 @@ import numpy as np
 import pytest
 import torch
 
-from auxrnn.batch import InputSpec
-from auxrnn.build import build_model
-from auxrnn.card import wilson_interval
 from auxrnn.config import ModelConfig
+from auxrnn.core.batch import InputSpec
+from auxrnn.core.build import build_model
 from auxrnn.errors import InputError
-from auxrnn.inference import predict_logits
-from auxrnn.opening import open_model
-from auxrnn.persistence import SavedModel, load_model, save_model
-from auxrnn.preprocessing import Preprocessing
 from auxrnn.runs import datasets
 from auxrnn.runs.use import Answer, evaluate, predict_file, write_predictions
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.sources.options import DataOptions
+from auxrnn.sources.preprocessing import Preprocessing
 from auxrnn.sources.published import TrainTest, load
 from auxrnn.targets import ClassTarget
+from auxrnn.use.card import wilson_interval
+from auxrnn.use.inference import predict_logits
+from auxrnn.use.opening import open_model
+from auxrnn.use.persistence import SavedModel, load_model, save_model
 from auxrnn.verdict.judge import lines_of
 from own_files import write_image
 from small_runs import run_small

@@ -6,8 +6,8 @@ from io import BytesIO
 import numpy as np
 import pytest
 
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.reading import ReadingOptions
 from auxrnn.sources.collect import Collection
 from auxrnn.sources.reader import Example, Schema
 

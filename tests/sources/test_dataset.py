@@ -4,7 +4,7 @@ import pytest
 import torch
 from sklearn.utils.class_weight import compute_sample_weight
 
-from auxrnn.batch import InputSpec
+from auxrnn.core.batch import InputSpec
 from auxrnn.errors import InputError
 from auxrnn.sources.dataset import SequenceData
 

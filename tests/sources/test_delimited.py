@@ -4,8 +4,8 @@ import gzip
 
 import pytest
 
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.reading import ReadingOptions
 from auxrnn.sources.tables import open_table
 from own_files import write_csv
 

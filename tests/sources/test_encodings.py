@@ -8,8 +8,8 @@ import zipfile
 
 import pytest
 
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.reading import ReadingOptions
 from auxrnn.sources import encodings
 from auxrnn.sources.encodings import encoding_hint
 from auxrnn.sources.importing import read_source

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import pytest
 
-from auxrnn.batch import InputSpec
+from auxrnn.core.batch import InputSpec
 from auxrnn.errors import InputError
 from auxrnn.sources.feeds import LONGEST_LINE, feed_binary, feed_lines, feed_text, pieces_of
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from auxrnn.reading import ReadingOptions
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.sources.findings import describe_findings, describe_preprocessing, giveaway_channels
 from auxrnn.sources.importing import import_source, read_source
 from auxrnn.sources.stored import SequenceSet, open_set

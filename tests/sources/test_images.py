@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.reading import ReadingOptions
 from auxrnn.sources.media import medium_of
 from own_files import write_image
 

@@ -8,8 +8,8 @@ import textwrap
 import numpy as np
 import pytest
 
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.reading import ReadingOptions
 from auxrnn.sources import importing
 from auxrnn.sources.importing import import_source, read_source
 from own_files import write_csv, write_long_form, write_texts
@@ -186,7 +186,7 @@ PEAK = """
     import sys
     from pathlib import Path
     from auxrnn.sources.importing import import_source
-    from auxrnn.reading import ReadingOptions
+    from auxrnn.config.reading import ReadingOptions
     import_source(Path(sys.argv[1]), Path(sys.argv[2]), ReadingOptions(), lambda _: None, block=2**16)
     print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 """

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from auxrnn.batch import InputSpec
+from auxrnn.core.batch import InputSpec
 from auxrnn.errors import InputError
-from auxrnn.preprocessing import Preprocessing
 from auxrnn.sources import inputs
 from auxrnn.sources.dataset import SequenceData
+from auxrnn.sources.preprocessing import Preprocessing
 
 GREY = InputSpec("pixels", size=1)
 SHAPE = (2, 3)

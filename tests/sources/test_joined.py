@@ -2,8 +2,8 @@
 
 import pytest
 
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.reading import ReadingOptions
 from auxrnn.sources.joined import JoinedReader
 from auxrnn.sources.recognise import recognise
 from own_files import write_csv, write_long_form, write_texts

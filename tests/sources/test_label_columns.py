@@ -2,8 +2,8 @@
 
 import pytest
 
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.reading import ReadingOptions
 from auxrnn.sources.label_columns import label_columns
 from auxrnn.sources.tables import open_table
 from auxrnn.sources.texts import find_text_reader

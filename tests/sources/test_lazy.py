@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from auxrnn.batch import InputSpec
+from auxrnn.core.batch import InputSpec
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.sources.lazy import LazySequences
 

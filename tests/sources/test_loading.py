@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.reading import ReadingOptions
 from auxrnn.sources.importing import import_source
 from auxrnn.sources.loading import load_files, verify_files
 from auxrnn.sources.splits import stratified_split

@@ -5,8 +5,8 @@ import time
 import numpy as np
 import pytest
 
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.reading import ReadingOptions
 from auxrnn.sources.importing import read_source
 from auxrnn.sources.longform import find_long_form_reader
 from auxrnn.sources.tables import open_table

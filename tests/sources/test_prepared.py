@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.preprocessing import Preprocessing, read_sequences
-from auxrnn.reading import ReadingOptions
 from auxrnn.sources import prepared
 from auxrnn.sources.importing import import_source, read_source
 from auxrnn.sources.prepared import PreparedSequences, learn_preprocessing
+from auxrnn.sources.preprocessing import Preprocessing, read_sequences
 from auxrnn.sources.stored import open_set
 from own_files import write_csv, write_long_form, write_texts
 

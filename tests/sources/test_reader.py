@@ -5,7 +5,7 @@ import math
 import pytest
 
 from auxrnn.errors import InputError
-from auxrnn.numbers import number_of
+from auxrnn.numeric.numbers import number_of
 from auxrnn.sources.split_names import split_of
 
 

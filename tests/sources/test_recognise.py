@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.reading import ReadingOptions
 from auxrnn.sources.archive import TsReader
 from auxrnn.sources.arrays import ArrayReader
 from auxrnn.sources.file_lists import FileReader

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.reading import ReadingOptions
 from auxrnn.sources.class_folders import find_class_folder
 from auxrnn.sources.importing import read_source
 from auxrnn.sources.media import medium_of

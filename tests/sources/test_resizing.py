@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from auxrnn.batch import InputSpec
+from auxrnn.core.batch import InputSpec
 from auxrnn.errors import InputError
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.sources.resizing import fit_images, luminance, shrink

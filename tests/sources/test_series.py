@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.reading import ReadingOptions
 from auxrnn.sources.importing import read_source
 from auxrnn.sources.recognise import recognise
 from auxrnn.sources.series import SeriesReader

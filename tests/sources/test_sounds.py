@@ -5,8 +5,8 @@ import struct
 import numpy as np
 import pytest
 
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.reading import ReadingOptions
 from auxrnn.sources import sounds
 from auxrnn.sources.media import medium_of
 from own_files import write_wave

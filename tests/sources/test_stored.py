@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.reading import ReadingOptions
 from auxrnn.sources.filed import FiledArray
 from auxrnn.sources.importing import import_source, read_source
 from auxrnn.sources.stored import ENDS, LABELS, META, SPLITS, VALUES, is_set, open_set, verify_values

@@ -2,8 +2,8 @@
 
 import pytest
 
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.reading import ReadingOptions
 from auxrnn.sources.tables import open_table
 from own_files import write_csv
 

@@ -5,8 +5,8 @@ import os
 import numpy as np
 import pytest
 
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.reading import ReadingOptions
 from auxrnn.sources.importing import import_source
 from auxrnn.sources.recognise import recognise
 from auxrnn.sources.unlabelled import read_unlabelled

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.reading import ReadingOptions
 from auxrnn.sources.importing import import_source, read_source
 from auxrnn.sources.loading import load_files, open_source
 from own_files import write_csv, write_image, write_long_form, write_texts

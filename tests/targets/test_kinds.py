@@ -4,9 +4,9 @@ from typing import get_args
 
 import pytest
 
+from auxrnn.config.reading import TargetKind
+from auxrnn.config.scores import SCORES
 from auxrnn.errors import InputError
-from auxrnn.reading import TargetKind
-from auxrnn.scores import SCORES
 from auxrnn.targets import KINDS, ClassTarget, as_target, target_of
 
 NAMES = ("a", "b")

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from auxrnn.anchors import step_generator
-from auxrnn.batch import InputSpec, SequenceBatch
+from auxrnn.core.anchors import step_generator
+from auxrnn.core.batch import InputSpec, SequenceBatch
 from auxrnn.errors import InputError
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.targets import TagsTarget

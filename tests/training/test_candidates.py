@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from auxrnn.batch import InputSpec
 from auxrnn.config import RECIPES, RunConfig
+from auxrnn.core.batch import InputSpec
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.training import candidates as room
 from auxrnn.training.candidates import (

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.nn import functional
 
+from auxrnn.core.objectives import Loss
 from auxrnn.errors import InputError
-from auxrnn.objectives import Loss
 from auxrnn.targets import ClassTarget
 from auxrnn.training import history as history_module
 from auxrnn.training.history import History, columns

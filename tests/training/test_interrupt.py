@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from auxrnn.model import SequenceClassifier
+from auxrnn.core.model import SequenceClassifier
 from auxrnn.training import checkpoints, loop
 from auxrnn.training.checkpoints import Checkpoints
 from auxrnn.training.interrupt import SIGNALS, InterruptedRun

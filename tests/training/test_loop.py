@@ -11,10 +11,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from auxrnn.batch import InputSpec
 from auxrnn.config import AuxiliaryConfig
+from auxrnn.core.batch import InputSpec
+from auxrnn.core.model import SequenceClassifier
 from auxrnn.errors import InputError
-from auxrnn.model import SequenceClassifier
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.training import loop
 from auxrnn.training.checkpoints import Checkpoints

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from auxrnn.batch import InputSpec
 from auxrnn.config import RECIPES, RunConfig
+from auxrnn.core.batch import InputSpec
 from auxrnn.errors import InputError
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.targets import TagsTarget

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from auxrnn.anchors import step_generator
-from auxrnn.model import SequenceClassifier
-from auxrnn.objectives import Loss, Prediction, Reconstruction
+from auxrnn.core.anchors import step_generator
+from auxrnn.core.model import SequenceClassifier
+from auxrnn.core.objectives import Loss, Prediction, Reconstruction
 from auxrnn.training.phases import Phase
 from auxrnn.training.ranks import Ranks
 from auxrnn.training.step import STEP_KEY, DivergedError, TrainingStep

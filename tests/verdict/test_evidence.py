@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from auxrnn.floors import Floor, Floors, Judged
 from auxrnn.targets import ClassTarget
 from auxrnn.verdict import gather_evidence
+from auxrnn.verdict.floors import Floor, Floors, Judged
 
 TARGET = ClassTarget(("a", "b"))
 LABELS = torch.tensor([0, 1, 0, 1, 0, 1, 0, 1, 0, 1])

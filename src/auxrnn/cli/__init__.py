@@ -15,10 +15,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import TextIOWrapper
 
-from auxrnn.allocation import prepare_process
 from auxrnn.cli import verbs
 from auxrnn.cli.options import build_parser
 from auxrnn.cli.parsing import BAD_USE, FAILED, with_underscores
+from auxrnn.core.allocation import prepare_process
 from auxrnn.errors import InputError, is_full_memory
 
 

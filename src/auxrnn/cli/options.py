@@ -10,9 +10,9 @@ from typing import Any
 
 from auxrnn.cli import verbs
 from auxrnn.cli.parsing import Parser, number, positive
+from auxrnn.config.reading import NUMBERS, ReadingOptions, option_help
 from auxrnn.experiments.catalogue import EXPERIMENTS
 from auxrnn.experiments.scales import SCALES
-from auxrnn.reading import NUMBERS, ReadingOptions, option_help
 from auxrnn.sources.presets import PRESETS
 
 AddVerb = Callable[[str, Callable[[argparse.Namespace], int], str], argparse.ArgumentParser]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from auxrnn.errors import did_you_mean
-from auxrnn.numbers import parse_number
+from auxrnn.numeric.numbers import parse_number
 
 FAILED, BAD_USE = 1, 2
 

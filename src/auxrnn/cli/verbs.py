@@ -9,13 +9,13 @@ from dataclasses import fields
 from pathlib import Path
 
 from auxrnn.cli.parsing import BAD_USE, FAILED, Parser, positive
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.reading import ReadingOptions
 from auxrnn.sources.presets import PRESETS
 
 
 def train(arguments: list[str]) -> int:
-    from auxrnn.arguments import parse_given
+    from auxrnn.experiments.arguments import parse_given
 
     config, given = parse_given(arguments)
 
@@ -40,7 +40,7 @@ def tune(arguments: list[str]) -> int:
     own.add_argument("--study", help="file of the study, to go on with it or share it between processes")
     options, others = own.parse_known_args(arguments)
 
-    from auxrnn.arguments import parse_given
+    from auxrnn.experiments.arguments import parse_given
 
     config, given = parse_given(others)
 
@@ -68,7 +68,7 @@ def baseline(arguments: list[str]) -> int:
     )
     _, others = own.parse_known_args(arguments)
 
-    from auxrnn.arguments import parse_given
+    from auxrnn.experiments.arguments import parse_given
 
     config, _ = parse_given(others)
 
@@ -150,8 +150,8 @@ def predict(options: argparse.Namespace) -> int:
 
 
 def stream(options: argparse.Namespace) -> int:
-    from auxrnn.opening import open_model
     from auxrnn.runs.live import Request, follow_sequence
+    from auxrnn.use.opening import open_model
 
     request = Request(
         options.file and Path(options.file),
@@ -174,8 +174,8 @@ def stream(options: argparse.Namespace) -> int:
 
 
 def export(options: argparse.Namespace) -> int:
-    from auxrnn.export.files import export_model
-    from auxrnn.opening import open_model
+    from auxrnn.use.export.files import export_model
+    from auxrnn.use.opening import open_model
 
     saved = open_model(Path(options.run))
     exported = export_model(saved, Path(options.out or Path(options.run) / options.format))
@@ -186,7 +186,7 @@ def export(options: argparse.Namespace) -> int:
 
 
 def record(options: argparse.Namespace) -> int:
-    from auxrnn.grids.records import keep_runs
+    from auxrnn.experiments.grids.records import keep_runs
 
     for line in keep_runs([Path(folder) for folder in options.folder], Path(options.out)):
         print(line)

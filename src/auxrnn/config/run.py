@@ -11,9 +11,9 @@ from auxrnn.config.auxiliary import AuxiliaryConfig
 from auxrnn.config.checks import at_least, check_types
 from auxrnn.config.choices import Recipe
 from auxrnn.config.model import ModelConfig, TransformerConfig
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.config.training import TrainingConfig
 from auxrnn.errors import InputError, did_you_mean, is_text
-from auxrnn.reading import ReadingOptions
 
 
 @dataclass(frozen=True)

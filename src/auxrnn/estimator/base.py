@@ -23,22 +23,22 @@ import numpy.typing as npt
 import torch
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from auxrnn.build import build_model
 from auxrnn.config import RunConfig
+from auxrnn.core.build import build_model
 from auxrnn.errors import FloorWarning, InputError
 from auxrnn.estimator.parameters import SequenceParameters
 from auxrnn.estimator.settings import AUTO, config_of, parameters_of, remedies
 from auxrnn.estimator.stream import SequenceStream
-from auxrnn.floors import measure_floors
-from auxrnn.inference import measure
-from auxrnn.opening import open_model
-from auxrnn.persistence import SavedModel, save_model
-from auxrnn.plain_torch import plain_torch
-from auxrnn.preprocessing import Preprocessing, RawSequences, read_sequences
+from auxrnn.numeric.plain_torch import plain_torch
 from auxrnn.sources.dataset import SequenceData
+from auxrnn.sources.preprocessing import Preprocessing, RawSequences, read_sequences
 from auxrnn.sources.splits import split_labelled
 from auxrnn.targets import KINDS, Labels, Target
+from auxrnn.use.inference import measure
+from auxrnn.use.opening import open_model
+from auxrnn.use.persistence import SavedModel, save_model
 from auxrnn.verdict import Verdict, gather_evidence, judge
+from auxrnn.verdict.floors import measure_floors
 from auxrnn.verdict.judge import without_commands
 
 Array = npt.NDArray[Any]

@@ -20,11 +20,11 @@ from auxrnn.estimator.labels import (
     read_labels,
 )
 from auxrnn.estimator.settings import and_parameters_of
-from auxrnn.inference import predict_logits
-from auxrnn.persistence import SavedModel
-from auxrnn.preprocessing import RawSequences
 from auxrnn.sources.dataset import SequenceData
+from auxrnn.sources.preprocessing import RawSequences
 from auxrnn.targets import ClassesTarget, ClassTarget, Labels, Target
+from auxrnn.use.inference import predict_logits
+from auxrnn.use.persistence import SavedModel
 
 
 class LongSequenceClassifier(ClassifierMixin, LongSequenceEstimator):

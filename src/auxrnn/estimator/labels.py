@@ -18,8 +18,8 @@ from scipy import sparse
 from sklearn.utils import assert_all_finite, check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-from auxrnn.arrays import as_array, as_numbers
 from auxrnn.errors import InputError
+from auxrnn.numeric.arrays import as_array, as_numbers
 from auxrnn.sources.dataset import SequenceData
 
 Array = npt.NDArray[Any]

@@ -143,7 +143,7 @@ class SequenceParameters(BaseEstimator):
         Every setting that was taken; missing after `from_pretrained`.
     tried_ : list of str
         What the data chose and which candidates were tried, a line each.
-    model_ : auxrnn.persistence.SavedModel
+    model_ : auxrnn.use.persistence.SavedModel
         The network and its preprocessing.
 
     References

@@ -10,9 +10,9 @@ from sklearn.base import RegressorMixin
 from auxrnn.errors import InputError
 from auxrnn.estimator.base import Array, LongSequenceEstimator
 from auxrnn.estimator.labels import read_values
-from auxrnn.inference import predict_logits
-from auxrnn.preprocessing import RawSequences
+from auxrnn.sources.preprocessing import RawSequences
 from auxrnn.targets import Labels, Target, ValueTarget
+from auxrnn.use.inference import predict_logits
 
 ALONE = "value"
 """The name of the value of a `y` of one dimension."""

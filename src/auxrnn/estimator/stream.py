@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from auxrnn.arrays import as_numbers
 from auxrnn.errors import InputError
-from auxrnn.persistence import SavedModel
-from auxrnn.plain_torch import plain_torch
-from auxrnn.preprocessing import by_name
-from auxrnn.streaming import Stream
+from auxrnn.numeric.arrays import as_numbers
+from auxrnn.numeric.plain_torch import plain_torch
+from auxrnn.sources.preprocessing import by_name
+from auxrnn.use.persistence import SavedModel
+from auxrnn.use.streaming import Stream
 
 Array = npt.NDArray[Any]
 

@@ -13,11 +13,11 @@ from auxrnn.errors import InputError
 from auxrnn.estimator.base import Array, LongSequenceEstimator
 from auxrnn.estimator.labels import class_weights, label_type, labels_of, learn_labels, place_labels, read_tags
 from auxrnn.estimator.settings import and_parameters_of
-from auxrnn.inference import predict_steps
-from auxrnn.persistence import SavedModel
-from auxrnn.preprocessing import RawSequences
 from auxrnn.sources.dataset import SequenceData
+from auxrnn.sources.preprocessing import RawSequences
 from auxrnn.targets import UNLABELLED, Labels, TagsTarget, Target
+from auxrnn.use.inference import predict_steps
+from auxrnn.use.persistence import SavedModel
 
 
 class LongSequenceTagger(LongSequenceEstimator):

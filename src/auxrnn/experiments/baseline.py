@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from auxrnn.config import RunConfig
-from auxrnn.floors import Floors, measure_floors
-from auxrnn.floors.measured import Learn, on_features
 from auxrnn.runs.datasets import load_data
 from auxrnn.runs.judging import described_floors
 from auxrnn.runs.run import split_data
 from auxrnn.sources.dataset import SequenceData
+from auxrnn.verdict.floors import Floors, measure_floors
+from auxrnn.verdict.floors.measured import Learn, on_features
 
 MOST_HELD = 2**28
 """Numbers of all sequences side by side, which MiniRocket holds at once."""

@@ -18,18 +18,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from auxrnn.arguments import parse_given
 from auxrnn.errors import InputError
+from auxrnn.experiments.arguments import parse_given
 from auxrnn.experiments.sensors import Recordings, SensorTask, make_sensors, sensors_file
 from auxrnn.experiments.step_memory import Case, step_peaks
-from auxrnn.files import write_atomically
-from auxrnn.opening import open_model
 from auxrnn.report.figures import Point, draw_curves, draw_lines, draw_points
 from auxrnn.report.statistics import apart, spread
 from auxrnn.report.tables import markdown_table, text_table
 from auxrnn.runs.folder import FREE, RunFolder, read_config, read_curve
 from auxrnn.runs.live import Request, follow_sequence
 from auxrnn.runs.run import resume_run, start_run
+from auxrnn.storage.files import write_atomically
+from auxrnn.use.opening import open_model
 
 MODELS = ("lstm", "p-lstm", "r-lstm")
 TASK = SensorTask()

@@ -14,8 +14,8 @@ from typing import Any
 
 from auxrnn.experiments.answers import answer
 from auxrnn.experiments.catalogue import TRAIN_ACCURACY, Arm, Experiment, Factors
+from auxrnn.experiments.grids.records import Record
 from auxrnn.experiments.scales import PlannedRun, Scale
-from auxrnn.grids.records import Record
 from auxrnn.report.comparisons import Comparison, compare_all, compare_published, reach_of
 from auxrnn.report.figures import Point, draw_bars, draw_curves, draw_points
 from auxrnn.report.page import NOTHING, Cell, Figure, Page, Section, Table, relative_link

@@ -12,20 +12,20 @@ from typing import Any
 import numpy as np
 import torch
 
+from auxrnn.config.scores import SCORES
+from auxrnn.core.model import SequenceClassifier
 from auxrnn.errors import InputError
 from auxrnn.experiments.arms import StoredArm, StoredRun
 from auxrnn.experiments.mistakes import Asked, mistakes
 from auxrnn.experiments.probes import gradient_norms, memory_probe, reads_all
-from auxrnn.model import SequenceClassifier
-from auxrnn.opening import open_model
-from auxrnn.persistence import SavedModel
 from auxrnn.report.figures import Point, draw_images, draw_points
 from auxrnn.report.page import Cell, Figure, Section, Table
 from auxrnn.runs.datasets import load_data
 from auxrnn.runs.early import SHARES, early_scores
-from auxrnn.scores import SCORES
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.sources.options import DataOptions
+from auxrnn.use.opening import open_model
+from auxrnn.use.persistence import SavedModel
 
 PROBED_STEPS = 2_000_000
 """Steps of test sequences that are looked through for mistakes at most."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 
-from auxrnn.files import naming
+from auxrnn.storage.files import naming
 
 GRACE = 10
 """Seconds after which the lock of a process that was killed while it wrote is taken from it."""

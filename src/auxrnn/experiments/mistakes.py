@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from auxrnn.experiments.probes import confusion
-from auxrnn.inference import predict_logits, predict_steps
-from auxrnn.persistence import SavedModel
 from auxrnn.report.figures import draw_confusion, draw_scatter
 from auxrnn.report.page import NOTHING, Cell, Figure, Table
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.targets import UNLABELLED
+from auxrnn.use.inference import predict_logits, predict_steps
+from auxrnn.use.persistence import SavedModel
 
 MOST_VALUES = 6
 """Values of one model that are drawn, one figure each."""

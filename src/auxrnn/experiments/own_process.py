@@ -19,9 +19,9 @@ from typing import Any, Self
 
 import torch
 
-from auxrnn.allocation import give_back_memory
+from auxrnn.core.allocation import give_back_memory
 from auxrnn.errors import InputError
-from auxrnn.processes import end_with_parent
+from auxrnn.storage.processes import end_with_parent
 
 STATUS = Path("/proc/self/status")
 GIVE_BACK = {"MALLOC_MMAP_THRESHOLD_": "65536"}  # read by glibc when a process starts

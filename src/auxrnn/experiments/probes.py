@@ -14,14 +14,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from auxrnn.anchors import Segments
-from auxrnn.batch import SequenceBatch
-from auxrnn.inference import evaluating
-from auxrnn.model import SequenceClassifier
-from auxrnn.objectives import Reconstruction, Supervised
-from auxrnn.recurrent import Core, State, batch_dim, map_state, state_tensors
+from auxrnn.core.anchors import Segments
+from auxrnn.core.batch import SequenceBatch
+from auxrnn.core.model import SequenceClassifier
+from auxrnn.core.objectives import Reconstruction, Supervised
+from auxrnn.core.recurrent import Core, State, batch_dim, map_state, state_tensors
+from auxrnn.core.truncation import encode_windows
 from auxrnn.sources.dataset import SequenceData
-from auxrnn.truncation import encode_windows
+from auxrnn.use.inference import evaluating
 
 ROWS = 512
 """Segments recalled at once."""

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from auxrnn.allocation import prepare_process
-from auxrnn.anchors import step_generator
-from auxrnn.batch import InputSpec, SequenceBatch
-from auxrnn.build import build_model
 from auxrnn.config import ModelConfig
+from auxrnn.core.allocation import prepare_process
+from auxrnn.core.anchors import step_generator
+from auxrnn.core.batch import InputSpec, SequenceBatch
+from auxrnn.core.build import build_model
 from auxrnn.kernels.lstm import use_backend
 
 TRUTH_SHARE = 0.5  # the mean over a training

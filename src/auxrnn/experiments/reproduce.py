@@ -20,10 +20,10 @@ from auxrnn.experiments.arms import StoredArm, read_run
 from auxrnn.experiments.catalogue import EXPERIMENTS, Experiment, find_experiment
 from auxrnn.experiments.costs import cost_section, costs_file, measure_costs
 from auxrnn.experiments.experiment_page import build_page
+from auxrnn.experiments.grids.grid import Outcome, run_grid
+from auxrnn.experiments.grids.records import Record, add_records, check_settings, read_records, record_folder
 from auxrnn.experiments.insides import probe_sections
 from auxrnn.experiments.scales import PlannedRun, Scale, find_scale, plan_runs
-from auxrnn.grids.grid import Outcome, run_grid
-from auxrnn.grids.records import Record, add_records, check_settings, read_records, record_folder
 from auxrnn.report.kept import keep_sections, kept_sections
 from auxrnn.report.page import Section, write_page
 from auxrnn.runs.run import StoppedRunError

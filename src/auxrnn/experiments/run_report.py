@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from auxrnn.config import RunConfig
+from auxrnn.config.scores import SCORES, Score
 from auxrnn.errors import InputError
 from auxrnn.experiments.arms import StoredArm, StoredRun, differing, gather_arms, read_run, settings
 from auxrnn.experiments.insides import probe_sections
-from auxrnn.files import check_place
 from auxrnn.report.comparisons import compare_all, reach_note, reach_of
 from auxrnn.report.figures import draw_curves
 from auxrnn.report.page import NOTHING, Cell, Figure, Page, Section, Table, relative_link, write_page
 from auxrnn.report.statistics import bootstrap_interval, spread
-from auxrnn.scores import SCORES, Score
+from auxrnn.storage.files import check_place
 from auxrnn.verdict.judge import told_of
 
 LOSSES = {"reconstruct": "Reconstruction", "predict": "Prediction"}

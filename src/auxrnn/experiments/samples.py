@@ -13,10 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError, printable
 from auxrnn.experiments.probes import as_images
-from auxrnn.files import check_outside
-from auxrnn.reading import ReadingOptions
 from auxrnn.report.sheets import sheet_of_images, sheet_of_lines, sheet_of_texts
 from auxrnn.sources import dbpedia, dogs
 from auxrnn.sources.dataset import SequenceData
@@ -24,6 +23,7 @@ from auxrnn.sources.loading import open_source
 from auxrnn.sources.presets import find_preset
 from auxrnn.sources.published import load
 from auxrnn.sources.remote import data_folder
+from auxrnn.storage.files import check_outside
 
 COUNT = 20
 DRAWN = (1, 3, 4)

@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from auxrnn.batch import InputSpec
 from auxrnn.config import ModelConfig
+from auxrnn.core.batch import InputSpec
 from auxrnn.errors import InputError, did_you_mean
 from auxrnn.experiments.own_process import Cost, OwnProcess, StoppedWorkError, free_memory
 from auxrnn.experiments.random_step import model_step, random_inputs, the_device, whole_step

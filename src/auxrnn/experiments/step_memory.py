@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from auxrnn.batch import InputSpec
 from auxrnn.config import ModelConfig
+from auxrnn.core.batch import InputSpec
 from auxrnn.experiments.own_process import OwnProcess, StoppedWorkError, free_memory
 from auxrnn.experiments.random_step import model_step
 

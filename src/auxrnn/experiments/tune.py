@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any, get_args
 import torch
 import yaml
 
-from auxrnn.batch import InputSpec
-from auxrnn.build import build_model
-from auxrnn.card import shown
 from auxrnn.config import OWN_CORE, RunConfig
 from auxrnn.config.choices import Initialisation
+from auxrnn.core.batch import InputSpec
+from auxrnn.core.build import build_model
 from auxrnn.errors import InputError
 from auxrnn.runs.datasets import load_data
 from auxrnn.runs.folder import FREE, flat_settings
@@ -29,6 +28,7 @@ from auxrnn.sources.dataset import SequenceData
 from auxrnn.training.loop import fit
 from auxrnn.training.sensible import sensible_settings
 from auxrnn.training.step import DivergedError
+from auxrnn.use.card import shown
 
 if TYPE_CHECKING:
     import optuna

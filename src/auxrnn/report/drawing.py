@@ -13,7 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from auxrnn.files import write_atomically
+from auxrnn.storage.files import write_atomically
 
 INK = "#1d2129"
 COLOURS = ("#2468b4", "#c2571a", "#2a7f4f", "#b3303c", "#7650a8", "#7a5c2e")

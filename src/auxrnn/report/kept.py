@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from auxrnn.errors import InputError
-from auxrnn.files import read_description, write_atomically
 from auxrnn.report.drawing import Drawing
 from auxrnn.report.page import Cell, Figure, Section, Table
+from auxrnn.storage.files import read_description, write_atomically
 
 
 def keep_sections(path: Path, sections: Sequence[Section]) -> None:

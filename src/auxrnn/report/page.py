@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from auxrnn.files import write_atomically
 from auxrnn.report.drawing import COLOURS, DARK, Drawing, colour_variables, embedded_svg
+from auxrnn.storage.files import write_atomically
 
 NOTHING = "–"
 """What a field of a table says where there is nothing to say."""

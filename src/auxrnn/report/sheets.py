@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from auxrnn.files import write_atomically
+from auxrnn.storage.files import write_atomically
 
 PER_ROW = 10
 TEXT_WIDTH, TEXT_LINES = 110, 3

@@ -10,12 +10,12 @@ from typing import Any
 from torch import Tensor
 
 from auxrnn.config import RunConfig
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError, did_you_mean
-from auxrnn.preprocessing import Preprocessing
-from auxrnn.reading import ReadingOptions
 from auxrnn.sources.dataset import SequenceData, TrainTest
 from auxrnn.sources.loading import load_files
 from auxrnn.sources.options import DataOptions
+from auxrnn.sources.preprocessing import Preprocessing
 from auxrnn.sources.presets import PRESETS, path_of
 from auxrnn.sources.published import load
 from auxrnn.sources.reader import Schema

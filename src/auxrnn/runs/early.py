@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import torch
 
+from auxrnn.core.model import Classifier
 from auxrnn.errors import InputError
-from auxrnn.inference import measure
-from auxrnn.model import Classifier
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.sources.lazy import LazySequences
+from auxrnn.use.inference import measure
 
 SHARES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 

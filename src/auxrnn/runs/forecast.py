@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import torch
 
-from auxrnn.card import described
 from auxrnn.config import RunConfig, steps_or_none
-from auxrnn.heads import FeedForward, StepHead
-from auxrnn.model import Classifier, SequenceClassifier
-from auxrnn.objectives import Objective, Supervised
+from auxrnn.core.heads import FeedForward, StepHead
+from auxrnn.core.model import Classifier, SequenceClassifier
+from auxrnn.core.objectives import Objective, Supervised
+from auxrnn.core.stems import Stem
 from auxrnn.sources.dataset import SequenceData
-from auxrnn.stems import Stem
 from auxrnn.targets import Target
 from auxrnn.training.phases import plan_phases
 from auxrnn.training.sensible import FLOATS_PER_UNIT
+from auxrnn.use.card import described
 
 FLOATS_PER_WIDTH = 11
 """Floats a step that one layer of a transformer keeps for the backward pass, for each unit of its width, beside 3 for

@@ -10,13 +10,13 @@ from typing import Any
 from torch import Tensor
 
 from auxrnn.config import OWN_CORE, RunConfig
-from auxrnn.floors import Floors, measure_floors
-from auxrnn.persistence import SavedModel
+from auxrnn.config.scores import SCORES
 from auxrnn.runs.folder import RunFolder, read_json
-from auxrnn.scores import SCORES
 from auxrnn.sources.dataset import SequenceData, TrainTest
 from auxrnn.sources.presets import path_of
+from auxrnn.use.persistence import SavedModel
 from auxrnn.verdict import Verdict, gather_evidence, judge
+from auxrnn.verdict.floors import Floors, measure_floors
 from auxrnn.verdict.judge import Remedy, lines_of
 
 

@@ -18,16 +18,16 @@ import numpy as np
 import torch
 
 from auxrnn.errors import InputError
-from auxrnn.files import check_place
-from auxrnn.moments import is_far
-from auxrnn.persistence import SavedModel
-from auxrnn.preprocessing import RawSequences
+from auxrnn.numeric.moments import is_far
 from auxrnn.runs.datasets import source_of
 from auxrnn.runs.intake import Intake, Stops
 from auxrnn.sources.encodings import codec
 from auxrnn.sources.feeds import UTF_8, codec_in_words, feed_binary, feed_lines, feed_text, no_more
-from auxrnn.streaming import Stream
-from auxrnn.vocabulary import encode
+from auxrnn.sources.preprocessing import RawSequences
+from auxrnn.sources.vocabulary import encode
+from auxrnn.storage.files import check_place
+from auxrnn.use.persistence import SavedModel
+from auxrnn.use.streaming import Stream
 
 SECONDS_BETWEEN_SAVES = 1.0
 SECONDS_BETWEEN_LOOKS = 0.2

@@ -10,15 +10,12 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
-from auxrnn.build import build_model
 from auxrnn.config import OWN_CORE, RunConfig
+from auxrnn.config.scores import SCORES
+from auxrnn.core.build import build_model
+from auxrnn.core.model import Classifier
 from auxrnn.errors import InputError, is_full_memory
-from auxrnn.files import check_outside, is_left_over, remove
-from auxrnn.inference import measure
 from auxrnn.kernels.backend import choose_backend
-from auxrnn.lock import TakenRunError, check_unlocked, lock_run
-from auxrnn.model import Classifier
-from auxrnn.persistence import SavedModel, save_model
 from auxrnn.runs.datasets import RunData, load_data, run_name
 from auxrnn.runs.environment import describe_environment, peak_memory
 from auxrnn.runs.folder import (
@@ -34,9 +31,10 @@ from auxrnn.runs.forecast import describe_run
 from auxrnn.runs.intervals import score_interval
 from auxrnn.runs.judging import judge_run
 from auxrnn.runs.provenance import DATA, as_started, check_same_data, describe_data
-from auxrnn.scores import SCORES
 from auxrnn.sources.dataset import SequenceData, TrainTest
 from auxrnn.sources.presets import path_of
+from auxrnn.storage.files import check_outside, is_left_over, remove
+from auxrnn.storage.lock import TakenRunError, check_unlocked, lock_run
 from auxrnn.training.candidates import chosen_by_data
 from auxrnn.training.checkpoints import find_checkpoints, is_whole
 from auxrnn.training.interrupt import InterruptedRun
@@ -44,6 +42,8 @@ from auxrnn.training.loop import Fitted, fit
 from auxrnn.training.precision import check_engine
 from auxrnn.training.ranks import LostRankError, find_ranks
 from auxrnn.training.step import DivergedError
+from auxrnn.use.inference import measure
+from auxrnn.use.persistence import SavedModel, save_model
 from auxrnn.verdict import Verdict
 from auxrnn.verdict.judge import without_commands
 

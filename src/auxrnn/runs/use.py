@@ -10,23 +10,23 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
-from auxrnn.batch import InputSpec
-from auxrnn.card import wilson_interval
+from auxrnn.config.scores import SCORES
+from auxrnn.core.batch import InputSpec
 from auxrnn.errors import InputError
-from auxrnn.inference import measure, predict_logits, predict_steps
-from auxrnn.opening import open_model
-from auxrnn.persistence import SavedModel
-from auxrnn.preprocessing import Preprocessing
 from auxrnn.runs.datasets import load_again, source_of
 from auxrnn.runs.early import early_scores
 from auxrnn.runs.intervals import score_interval
 from auxrnn.runs.judging import judge_stored
-from auxrnn.scores import SCORES
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.sources.inputs import read_inputs
+from auxrnn.sources.preprocessing import Preprocessing
 from auxrnn.sources.reader import Array, Example
 from auxrnn.sources.unlabelled import read_unlabelled
 from auxrnn.targets import Target
+from auxrnn.use.card import wilson_interval
+from auxrnn.use.inference import measure, predict_logits, predict_steps
+from auxrnn.use.opening import open_model
+from auxrnn.use.persistence import SavedModel
 
 BLOCK = 256  # sequences of one's own that are held at once
 GROUP_STEPS = 2**18  # steps of several sequences whose answers are held at once

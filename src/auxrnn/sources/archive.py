@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
+from auxrnn.config.reading import TargetKind
 from auxrnn.errors import InputError
-from auxrnn.numbers import number_of, whole_number
-from auxrnn.reading import TargetKind
+from auxrnn.numeric.numbers import number_of, whole_number
 from auxrnn.sources.encodings import text_lines
 from auxrnn.sources.reader import Array, Example, Schema, Split
 from auxrnn.targets.labelling import Label

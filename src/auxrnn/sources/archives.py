@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from auxrnn.errors import InputError
-from auxrnn.files import naming
+from auxrnn.storage.files import naming
 
 CHUNK = 2**20
 HEADERS = 2**20  # bytes that the headers of an archive may take besides its members

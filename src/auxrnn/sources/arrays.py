@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from auxrnn.arrays import doubtful_layout
 from auxrnn.errors import InputError
+from auxrnn.numeric.arrays import doubtful_layout
 from auxrnn.sources.encodings import check_expansion
 from auxrnn.sources.npy import ArrayFile, checked_header, read_header
 from auxrnn.sources.reader import Example, Schema, Split
@@ -26,7 +26,7 @@ from auxrnn.targets import KINDS, Target
 from auxrnn.targets.labelling import Label
 
 if TYPE_CHECKING:
-    from auxrnn.batch import InputKind
+    from auxrnn.core.batch import InputKind
 
 ROLES = {
     "inputs": ("X", "x", "inputs", "data"),

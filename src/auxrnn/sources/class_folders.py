@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.reading import ReadingOptions
 from auxrnn.sources.file_lists import Entry, FileReader, class_files, visible_folders
 from auxrnn.sources.media import MEDIA, is_known, kind_of, medium_of
 from auxrnn.sources.reader import Split

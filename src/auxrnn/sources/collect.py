@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.reading import ReadingOptions
 from auxrnn.sources.missing import fill_missing, kept_steps
 from auxrnn.sources.reader import Array, Example, Schema
 from auxrnn.targets import KINDS

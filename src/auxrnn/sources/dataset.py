@@ -11,12 +11,12 @@ from functools import cached_property
 
 import torch
 
-from auxrnn.batch import InputSpec, SequenceBatch
+from auxrnn.core.batch import InputSpec, SequenceBatch
 from auxrnn.errors import InputError
 from auxrnn.sources.lazy import LazySequences
 from auxrnn.sources.splits import split_labelled
+from auxrnn.sources.vocabulary import vocabulary_size
 from auxrnn.targets import UNLABELLED, ClassTarget, Labels, Target
-from auxrnn.vocabulary import vocabulary_size
 
 Indices = Sequence[int] | torch.Tensor
 

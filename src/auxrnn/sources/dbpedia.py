@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from auxrnn.batch import InputSpec
+from auxrnn.core.batch import InputSpec
 from auxrnn.errors import InputError
 from auxrnn.sources.archives import Limits, open_member
 from auxrnn.sources.checks import FileCheck, counted, missing
@@ -22,7 +22,7 @@ from auxrnn.sources.lines import read_csv
 from auxrnn.sources.options import DataOptions
 from auxrnn.sources.presets import DBPEDIA_ARCHIVE, SPLITS, Preset, PublishedSplit
 from auxrnn.sources.splits import choose
-from auxrnn.vocabulary import encode, learn_characters, vocabulary_size
+from auxrnn.sources.vocabulary import encode, learn_characters, vocabulary_size
 
 CLASSES = (
     "Company",

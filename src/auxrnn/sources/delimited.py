@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.numbers import are_counted, is_number
-from auxrnn.reading import ReadingOptions
+from auxrnn.numeric.numbers import are_counted, is_number
 from auxrnn.sources.encodings import inner_suffix, text_lines
 from auxrnn.sources.header import are_places, is_any_number, is_header
 

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from auxrnn.batch import InputSpec
+from auxrnn.core.batch import InputSpec
 from auxrnn.errors import InputError
 from auxrnn.sources.archives import Limits, unpack
 from auxrnn.sources.checks import FileCheck, count_labels, counted, missing

@@ -16,9 +16,9 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
-from auxrnn.batch import InputSpec
+from auxrnn.core.batch import InputSpec
 from auxrnn.errors import InputError
-from auxrnn.numbers import is_missing, is_number
+from auxrnn.numeric.numbers import is_missing, is_number
 
 Array = npt.NDArray[Any]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.reading import ReadingOptions
 from auxrnn.sources.columns import PATH_NAMES, holds_words, named, row_numbers, split_column, unread_notes
 from auxrnn.sources.label_columns import LabelColumns, label_columns, with_labels
 from auxrnn.sources.media import Medium, is_known, kind_of, medium_of

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from auxrnn.numbers import MISSING_WORDS
-from auxrnn.reading import join_names
+from auxrnn.config.reading import join_names
+from auxrnn.numeric.numbers import MISSING_WORDS
 from auxrnn.sources.stored import SequenceSet
 
 MOST_SHOWN = 12  # channels, and names that are alike

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.reading import ReadingOptions
 from auxrnn.sources.pictures import as_seen, is_grey, may_be_transparent, opened_image, upright_size
 from auxrnn.sources.reader import Array, Schema
 

@@ -21,10 +21,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.files import check_outside, check_place, read_description, write_atomically
-from auxrnn.lock import lock_file
-from auxrnn.reading import ReadingOptions
 from auxrnn.sources.collect import Collection
 from auxrnn.sources.filed import SummedFile, sum_of
 from auxrnn.sources.reader import Reader
@@ -43,6 +41,8 @@ from auxrnn.sources.stored import (
     set_of,
 )
 from auxrnn.sources.unused import check_used
+from auxrnn.storage.files import check_outside, check_place, read_description, write_atomically
+from auxrnn.storage.lock import lock_file
 
 JOURNAL = "journal.json"
 FIRST_LABELS = "labels.first"  # as `LabelKeeper` keeps them while they come

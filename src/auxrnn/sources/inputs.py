@@ -17,7 +17,7 @@ from typing import IO
 import numpy as np
 from numpy.lib import format as npy
 
-from auxrnn.batch import InputSpec
+from auxrnn.core.batch import InputSpec
 from auxrnn.errors import InputError
 from auxrnn.sources.idx import read_idx
 from auxrnn.sources.lines import read_csv, read_lines

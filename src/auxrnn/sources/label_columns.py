@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from auxrnn.config.reading import ReadingOptions, join_names
 from auxrnn.errors import InputError
-from auxrnn.reading import ReadingOptions, join_names
 from auxrnn.sources.columns import label_named
 from auxrnn.sources.reader import Schema
 from auxrnn.sources.tables import Table

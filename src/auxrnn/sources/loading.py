@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.preprocessing import Preprocessing
-from auxrnn.reading import ReadingOptions
 from auxrnn.sources.collect import SPLIT_NUMBERS
 from auxrnn.sources.dataset import SequenceData, TrainTest
 from auxrnn.sources.findings import describe_findings, describe_preprocessing
 from auxrnn.sources.importing import read_source
 from auxrnn.sources.prepared import Indices, PreparedSequences, labels_at, learn_preprocessing
+from auxrnn.sources.preprocessing import Preprocessing
 from auxrnn.sources.reader import Schema
 from auxrnn.sources.splits import limit_labelled, split_labelled
 from auxrnn.sources.stored import SequenceSet, is_set, open_set, verify_values

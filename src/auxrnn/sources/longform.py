@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from auxrnn.config.reading import ReadingOptions, join_names
 from auxrnn.errors import InputError
-from auxrnn.numbers import MISSING_WORDS, is_written_plainly, number_of
-from auxrnn.reading import ReadingOptions, join_names
+from auxrnn.numeric.numbers import MISSING_WORDS, is_written_plainly, number_of
 from auxrnn.sources.clock import KEEP_ORDER, Clock
 from auxrnn.sources.columns import (
     counts_steps,

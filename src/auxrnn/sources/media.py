@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.reading import ReadingOptions
 from auxrnn.sources.encodings import codec, encoding_hint, inner_suffix, is_compressed
 from auxrnn.sources.images import IMAGE_SUFFIXES, Images
 from auxrnn.sources.reader import Array, Schema

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from auxrnn.config.reading import Missing
 from auxrnn.errors import InputError
-from auxrnn.reading import Missing
 from auxrnn.sources.reader import Array
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from auxrnn.targets.labelling import Label
 
 if TYPE_CHECKING:
-    from auxrnn.batch import InputKind
+    from auxrnn.core.batch import InputKind
 
 Array = npt.NDArray[Any]
 Split = Literal["train", "validation", "test"]

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from auxrnn.arrays import doubtful_layout
+from auxrnn.config.reading import ReadingOptions, join_names
 from auxrnn.errors import InputError
-from auxrnn.numbers import are_numbers, is_missing, is_number, listed_cells, number_of, whole_number
-from auxrnn.reading import ReadingOptions, join_names
+from auxrnn.numeric.arrays import doubtful_layout
+from auxrnn.numeric.numbers import are_numbers, is_missing, is_number, listed_cells, number_of, whole_number
 from auxrnn.sources.columns import (
     comes_again,
     header_notes,

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.reading import ReadingOptions
 from auxrnn.sources.reader import Array, Schema
 
 FORMS = {

@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.files import read_description
-from auxrnn.reading import ReadingOptions
 from auxrnn.sources.collect import Collection
 from auxrnn.sources.filed import FiledArray, sum_of, sum_of_file
 from auxrnn.sources.reader import Array, Schema
+from auxrnn.storage.files import read_description
 from auxrnn.targets import KINDS, Target, target_of
 
 FORMAT, VERSION = "auxrnn-sequences", 1

@@ -12,8 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError, did_you_mean
-from auxrnn.reading import ReadingOptions
 from auxrnn.sources.arff import open_arff
 from auxrnn.sources.columnar import open_json_lines, open_parquet
 from auxrnn.sources.delimited import open_delimited

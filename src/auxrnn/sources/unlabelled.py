@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.reading import ReadingOptions
 from auxrnn.sources.archive import find_ts
 from auxrnn.sources.arrays import find_arrays
 from auxrnn.sources.delimited import Delimited

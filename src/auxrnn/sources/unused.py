@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import fields
 from pathlib import Path
 
+from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.reading import ReadingOptions
 from auxrnn.sources.reader import Reader
 
 EVERYWHERE = frozenset({"target", "missing", "no_label", "label_type", "test_fraction"})

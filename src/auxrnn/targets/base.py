@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from auxrnn.errors import InputError
-from auxrnn.losses import Loss
 from auxrnn.targets.keeper import Array, LabelKeeper
 from auxrnn.targets.labelling import Label
+from auxrnn.targets.losses import Loss
 
 Labels = Tensor | Sequence[Tensor]
 """The labels of a set of N sequences: a tensor (N, ...), or for a label a step N tensors (T_i,)."""

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from auxrnn.errors import InputError
-from auxrnn.losses import Loss
 from auxrnn.targets.base import Labels, check_number
 from auxrnn.targets.categories import CategoryTarget, counted, imbalance, summed_cross_entropy
 from auxrnn.targets.keeper import Array, LabelKeeper
 from auxrnn.targets.labelling import Label, class_item
+from auxrnn.targets.losses import Loss
 
 
 class ClassKeeper(LabelKeeper):

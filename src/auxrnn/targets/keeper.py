@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from auxrnn.reading import LabelType
+from auxrnn.config.reading import LabelType
 from auxrnn.targets.labelling import UNLABELLED, Label, Labelling
 
 Array = npt.NDArray[Any]

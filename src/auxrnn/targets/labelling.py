@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from auxrnn.config.reading import LabelType
 from auxrnn.errors import InputError, check_printable
-from auxrnn.numbers import LONGEST_WHOLE, is_number, whole_number
-from auxrnn.reading import LabelType
+from auxrnn.numeric.numbers import LONGEST_WHOLE, is_number, whole_number
 
 MOST_CLASSES = 100_000
 

@@ -13,11 +13,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from auxrnn.errors import InputError
-from auxrnn.losses import Loss
 from auxrnn.targets.base import Labels, Target, check_finite_sequence_labels
 from auxrnn.targets.categories import counted, mean_f1
 from auxrnn.targets.keeper import Array, LabelKeeper
 from auxrnn.targets.labelling import Label, class_cell, label_cell
+from auxrnn.targets.losses import Loss
 
 SEPARATOR = "|"
 """Between the classes of one sequence in a table."""

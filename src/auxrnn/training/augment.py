@@ -8,8 +8,8 @@ from typing import get_args
 import torch
 from torch import Tensor
 
-from auxrnn.batch import SequenceBatch
 from auxrnn.config.choices import Augmentation
+from auxrnn.core.batch import SequenceBatch
 from auxrnn.errors import InputError
 from auxrnn.sources.dataset import SequenceData
 

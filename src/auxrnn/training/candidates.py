@@ -17,12 +17,12 @@ from typing import Any
 
 import torch
 
-from auxrnn.anchors import step_generator
-from auxrnn.build import build_model
 from auxrnn.config import RunConfig, seconds_of
+from auxrnn.core.anchors import step_generator
+from auxrnn.core.build import build_model
+from auxrnn.core.threads import cpu_threads
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.targets import ClassTarget
-from auxrnn.threads import cpu_threads
 from auxrnn.training.loop import fit
 from auxrnn.training.optimizers import make_optimizer
 from auxrnn.training.sensible import sensible_settings

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from auxrnn.errors import InputError
-from auxrnn.files import write_atomically
+from auxrnn.storage.files import write_atomically
 
 PATTERN = re.compile(r"phase-(\d+)-step-(\d+)\.ckpt")
 KEPT = 2

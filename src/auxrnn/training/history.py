@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
+from auxrnn.core.objectives import Loss
 from auxrnn.errors import InputError
-from auxrnn.files import write_atomically
-from auxrnn.objectives import Loss
+from auxrnn.storage.files import write_atomically
 from auxrnn.targets import Target
 from auxrnn.training.ranks import ALONE, Ranks
 from auxrnn.training.step import StepLosses, TrainingStep

@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 
-from auxrnn.allocation import prepare_process
-from auxrnn.batch import SequenceBatch
 from auxrnn.config import ModelConfig, TrainingConfig
-from auxrnn.model import Classifier
+from auxrnn.core.allocation import prepare_process
+from auxrnn.core.batch import SequenceBatch
+from auxrnn.core.model import Classifier
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.training.augment import check_augmentation
 from auxrnn.training.checkpoints import load_checkpoint

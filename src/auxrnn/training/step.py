@@ -13,12 +13,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from auxrnn.anchors import step_generator
-from auxrnn.batch import SequenceBatch
 from auxrnn.config import AuxiliaryConfig, ModelConfig, TrainingConfig
+from auxrnn.core.anchors import step_generator
+from auxrnn.core.batch import SequenceBatch
+from auxrnn.core.model import Classifier
+from auxrnn.core.objectives import Loss
 from auxrnn.errors import InputError
-from auxrnn.model import Classifier
-from auxrnn.objectives import Loss
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.training.augment import augmented
 from auxrnn.training.phases import Phase, truth_share

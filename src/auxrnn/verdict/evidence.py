@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from auxrnn.floors import Floor, Floors
+from auxrnn.verdict.floors import Floor, Floors
 from auxrnn.verdict.paired import Difference, paired_difference
 
 

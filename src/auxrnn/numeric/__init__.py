@@ -1,0 +1,1 @@
+"""Numbers as files write them, arrays as people pass them, and exact moments."""
