@@ -23,8 +23,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from auxrnn.kernels.backend import LARGEST_HIDDEN, TOLERANCE, Measurement
-from auxrnn.kernels.lstm import PersistentLSTM
+from auxrnn.core.kernels.backend import LARGEST_HIDDEN, TOLERANCE, Measurement
+from auxrnn.core.kernels.lstm import PersistentLSTM
 from auxrnn.report.tables import markdown_table, text_table
 from auxrnn.runs.environment import describe_environment, installed_version
 from auxrnn.storage.files import write_atomically
@@ -87,8 +87,8 @@ def main(words: Sequence[str] | None = None) -> int:
         )
     print(f"\n{page}\nWritten: {options.out / stem}.json, .md and .measured.json.")
     print(
-        'backend="auto" reads src/auxrnn/kernels/measured.json: add the entries of .measured.json to that list (one '
-        "for all cards), run `python -m pytest tests/kernels`, and commit the list with the three files."
+        'backend="auto" reads src/auxrnn/core/kernels/measured.json: add the entries of .measured.json to that list '
+        "(one for all cards), run `python -m pytest tests/core/kernels`, and commit the list with the three files."
     )
     return 0 if equal else 1
 

@@ -25,9 +25,9 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from auxrnn.kernels.backward import backward_kernel
-from auxrnn.kernels.forward import forward_kernel
-from auxrnn.kernels.launch import OPERANDS, units
+from auxrnn.core.kernels.backward import backward_kernel
+from auxrnn.core.kernels.forward import forward_kernel
+from auxrnn.core.kernels.launch import OPERANDS, units
 from auxrnn.report.tables import markdown_table
 
 TOOLS = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"

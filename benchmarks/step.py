@@ -25,11 +25,11 @@ from auxrnn.core.anchors import Segments, step_generator
 from auxrnn.core.batch import InputSpec, SequenceBatch
 from auxrnn.core.build import build_model
 from auxrnn.core.heads import FeedForward
+from auxrnn.core.kernels.lstm import use_backend
 from auxrnn.core.model import SequenceClassifier
 from auxrnn.core.objectives import Draw, Loss, Reconstruction, losses_of_draws
 from auxrnn.core.truncation import WindowPlan
 from auxrnn.experiments.own_process import OwnProcess, free_memory
-from auxrnn.kernels.lstm import use_backend
 from auxrnn.report.figures import draw_lines
 from auxrnn.report.tables import text_table
 

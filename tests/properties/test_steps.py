@@ -6,11 +6,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 from auxrnn.core.anchors import prediction_segments, reconstruction_segments, step_generator
-from auxrnn.core.batch import InputSpec
+from auxrnn.core.batch import InputSpec, batches_by_length
 from auxrnn.core.truncation import encode_windows
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.training.order import BatchOrder, PlainLoader, TrainingLoader
-from auxrnn.use.inference import batches_by_length
 from oracles import assert_same, gradients, slow_window
 
 lengths = st.lists(st.integers(1, 40), min_size=1, max_size=6)

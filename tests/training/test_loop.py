@@ -443,7 +443,7 @@ def test_an_unknown_precision_is_refused():
 
 
 def test_every_lstm_of_a_network_trains_on_the_kernel_that_was_asked_for(monkeypatch):
-    launch = pytest.importorskip("auxrnn.kernels.launch")
+    launch = pytest.importorskip("auxrnn.core.kernels.launch")
     shapes, plain = [], launch.run_layer
 
     def counted(inputs, weight_ih, *rest, **options):

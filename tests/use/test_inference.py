@@ -8,11 +8,11 @@ from sklearn.metrics import accuracy_score, f1_score
 from torch.nn import functional
 
 from auxrnn.config import ModelConfig
-from auxrnn.core.batch import InputSpec
+from auxrnn.core.batch import InputSpec, batches_by_length
 from auxrnn.core.build import build_model
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.targets import ClassTarget
-from auxrnn.use.inference import batches_by_length, measure, predict_logits
+from auxrnn.use.inference import measure, predict_logits
 
 LENGTHS = [7, 1, 12, 3, 7, 2, 9]
 

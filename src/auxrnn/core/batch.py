@@ -164,3 +164,21 @@ def as_batch(inputs: Tensor | SequenceBatch, lengths: Tensor | None = None) -> S
 
 def _shape(tensor: Tensor) -> str:
     return str(tuple(tensor.shape))
+
+
+def batches_by_length(lengths: Tensor, batch_size: int) -> list[Tensor]:
+    """Group sequences of like length into batches, so that padding stays low.
+
+    Parameters
+    ----------
+    lengths : Tensor
+        (N,) steps of each sequence.
+    batch_size : int
+        Sequences a batch, at least 1.
+
+    Returns
+    -------
+    list of Tensor
+        Indices (b,) of each batch.
+    """
+    return list(torch.argsort(lengths, stable=True).split(batch_size))

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 from auxrnn.core.batch import InputSpec, SequenceBatch
+from auxrnn.core.kernels.lstm import PersistentLSTM
 from auxrnn.core.recurrent import Core, RaggedCore, State, check_core, initial_state, is_divisible, state_tensors
 from auxrnn.core.stems import NO_CHARACTER, Stem
 from auxrnn.errors import did_you_mean
-from auxrnn.kernels.lstm import PersistentLSTM
 
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
 

@@ -12,7 +12,7 @@ from auxrnn.core.allocation import prepare_process
 from auxrnn.core.anchors import step_generator
 from auxrnn.core.batch import InputSpec, SequenceBatch
 from auxrnn.core.build import build_model
-from auxrnn.kernels.lstm import use_backend
+from auxrnn.core.kernels.lstm import use_backend
 
 TRUTH_SHARE = 0.5  # the mean over a training
 

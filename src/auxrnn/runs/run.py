@@ -13,9 +13,9 @@ from safetensors import SafetensorError
 from auxrnn.config import OWN_CORE, RunConfig
 from auxrnn.config.scores import SCORES
 from auxrnn.core.build import build_model
+from auxrnn.core.kernels.backend import choose_backend
 from auxrnn.core.model import Classifier
 from auxrnn.errors import InputError, is_full_memory
-from auxrnn.kernels.backend import choose_backend
 from auxrnn.runs.datasets import RunData, load_data, run_name
 from auxrnn.runs.environment import describe_environment, peak_memory
 from auxrnn.runs.folder import (

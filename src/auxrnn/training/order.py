@@ -14,10 +14,9 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from auxrnn.config import TrainingConfig
 from auxrnn.core.anchors import step_generator
-from auxrnn.core.batch import SequenceBatch
+from auxrnn.core.batch import SequenceBatch, batches_by_length
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.training.ranks import Ranks
-from auxrnn.use.inference import batches_by_length
 
 BUCKET = 50  # batches that are sorted by length together
 ORDER_KEY = 1  # keeps this generator apart from those of other purposes

@@ -12,10 +12,10 @@ from typing import Any
 import torch
 
 from auxrnn.config import TrainingConfig
+from auxrnn.core.kernels.lstm import use_backend
 from auxrnn.core.model import Classifier
 from auxrnn.core.threads import cpu_threads
 from auxrnn.errors import InputError
-from auxrnn.kernels.lstm import use_backend
 from auxrnn.training.checkpoints import Checkpoints
 from auxrnn.training.history import History
 from auxrnn.training.interrupt import InterruptedRun, StopSignals

@@ -8,28 +8,11 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from auxrnn.core.batch import batches_by_length
 from auxrnn.core.model import Classifier
 from auxrnn.sources.dataset import SequenceData
 
 BATCH_SIZE = 256
-
-
-def batches_by_length(lengths: Tensor, batch_size: int) -> list[Tensor]:
-    """Group sequences of like length into batches, so that padding stays low.
-
-    Parameters
-    ----------
-    lengths : Tensor
-        (N,) steps of each sequence.
-    batch_size : int
-        Sequences a batch, at least 1.
-
-    Returns
-    -------
-    list of Tensor
-        Indices (b,) of each batch.
-    """
-    return list(torch.argsort(lengths, stable=True).split(batch_size))
 
 
 @torch.no_grad()

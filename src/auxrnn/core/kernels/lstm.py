@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
+from auxrnn.core.kernels.backend import check_names, choose_backend
 from auxrnn.errors import InputError
-from auxrnn.kernels.backend import check_names, choose_backend
 
 LSTMState = tuple[Tensor, Tensor]
 
@@ -153,7 +153,7 @@ def _launch(
     told: bool = True,
 ) -> tuple[Tensor, LSTMState]:
     """One layer in float32 (float64 as it is), the results in the inputs' own type; autocast has no say."""
-    from auxrnn.kernels.launch import run_layer
+    from auxrnn.core.kernels.launch import run_layer
 
     kind = torch.float64 if inputs.dtype == torch.float64 else torch.float32
     with torch.autocast(inputs.device.type, enabled=False):

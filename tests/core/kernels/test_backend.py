@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from auxrnn.core.kernels import backend
+from auxrnn.core.kernels.backend import TABLE, TOLERANCE, Measurement, choose_backend, is_worth_it, read_table, why_not
 from auxrnn.errors import InputError
-from auxrnn.kernels import backend
-from auxrnn.kernels.backend import TABLE, TOLERANCE, Measurement, choose_backend, is_worth_it, read_table, why_not
 
 CPU = torch.device("cpu")
 CARD = torch.device("cuda", 0)

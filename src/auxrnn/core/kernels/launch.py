@@ -13,8 +13,8 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from auxrnn.kernels.backward import backward_kernel
-from auxrnn.kernels.forward import forward_kernel
+from auxrnn.core.kernels.backward import backward_kernel
+from auxrnn.core.kernels.forward import forward_kernel
 
 INTERPRETED = not isinstance(forward_kernel, triton.runtime.JITFunction)
 """Whether Triton runs in its interpreter (TRITON_INTERPRET=1 before its import): tensors on the CPU, very slowly."""

@@ -9,7 +9,7 @@ import pytest
 
 triton = pytest.importorskip("triton")
 
-SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "kernel_resources.py"
+SCRIPT = Path(__file__).resolve().parents[3] / "benchmarks" / "kernel_resources.py"
 TOOLS = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
 
 

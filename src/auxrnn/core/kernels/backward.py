@@ -10,7 +10,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from auxrnn.kernels.gates import gradient_operand, operand, tanh
+from auxrnn.core.kernels.gates import gradient_operand, operand, tanh
 
 
 @triton.jit(do_not_specialize=["B", "T"])

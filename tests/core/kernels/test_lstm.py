@@ -11,11 +11,11 @@ from auxrnn.core.anchors import step_generator
 from auxrnn.core.batch import InputSpec, SequenceBatch
 from auxrnn.core.encoder import Encoder
 from auxrnn.core.initialisation import chrono_
+from auxrnn.core.kernels.lstm import PersistentLSTM
 from auxrnn.core.model import SequenceClassifier
 from auxrnn.core.stems import ConvStem
 from auxrnn.core.truncation import WindowPlan, encode_plans
 from auxrnn.errors import InputError
-from auxrnn.kernels.lstm import PersistentLSTM
 from auxrnn.use.streaming import Stream
 
 pytest.importorskip("triton")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from auxrnn.kernels.gates import input_part, operand, sigmoid, tanh
+from auxrnn.core.kernels.gates import input_part, operand, sigmoid, tanh
 
 
 @triton.jit(do_not_specialize=["B", "T"])

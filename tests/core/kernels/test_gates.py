@@ -6,8 +6,8 @@ import torch
 triton = pytest.importorskip("triton")
 tl = pytest.importorskip("triton.language")
 
-from auxrnn.kernels import gates  # noqa: E402
-from auxrnn.kernels.launch import INTERPRETED  # noqa: E402
+from auxrnn.core.kernels import gates  # noqa: E402
+from auxrnn.core.kernels.launch import INTERPRETED  # noqa: E402
 
 DEVICE = "cpu" if INTERPRETED else "cuda"
 

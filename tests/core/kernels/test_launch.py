@@ -6,8 +6,8 @@ from torch import Tensor, nn
 
 pytest.importorskip("triton")
 
-from auxrnn.kernels.backend import TOLERANCE
-from auxrnn.kernels.launch import GRADIENT_TOP, INTERPRETED, _scale, run_layer, units
+from auxrnn.core.kernels.backend import TOLERANCE
+from auxrnn.core.kernels.launch import GRADIENT_TOP, INTERPRETED, _scale, run_layer, units
 
 DEVICE = "cpu" if INTERPRETED else "cuda"
 EXACT = torch.float64 if INTERPRETED else torch.float32  # a card's kernels take float32
