@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +40,9 @@ from auxrnn.use.persistence import SavedModel, save_model
 from auxrnn.verdict import Verdict, gather_evidence, judge
 from auxrnn.verdict.floors import measure_floors
 from auxrnn.verdict.judge import without_commands
+
+if TYPE_CHECKING:
+    from auxrnn.training.loop import Fitted
 
 Array = npt.NDArray[Any]
 
@@ -144,18 +147,7 @@ class LongSequenceEstimator(SequenceParameters, ABC):
             tallies = None if validation is None else measure(network, validation)[2]
         self.history_, self.best_epoch_ = fitted.history, fitted.best_epoch
         self.config_, self.tried_ = config, [*reasons, *tried]
-        facts = {
-            "target": target.kind,
-            "train_sequences": len(train),
-            "validation_sequences": 0 if validation is None else len(validation),
-            "longest_sequence": int(train.lengths.max()),
-            "optimizer": config.optimizer,
-            "lr": config.lr,
-            "batch_size": config.batch_size,
-            "epochs": len(fitted.history),
-            "best_epoch": fitted.best_epoch or None,
-            f"validation_{target.score}": fitted.best_score,
-        }
+        facts = _facts(target, train, validation, config, fitted)
         self.floors_: dict[str, Any] = {}
         self.verdict_: Verdict | None = None
         if validation is not None and tallies is not None:
@@ -351,6 +343,24 @@ class LongSequenceEstimator(SequenceParameters, ABC):
             raise InputError(f"Expected eval_set to be a pair (X, y), got {type(eval_set).__name__}.")
         raw = read_sequences(eval_set[0], "X of eval_set", names)
         return raw, self._known_labels(eval_set[1], raw, "y of eval_set")
+
+
+def _facts(
+    target: Target, train: SequenceData, validation: SequenceData | None, config: RunConfig, fitted: Fitted
+) -> dict[str, Any]:
+    """What the model's card says of its training."""
+    return {
+        "target": target.kind,
+        "train_sequences": len(train),
+        "validation_sequences": 0 if validation is None else len(validation),
+        "longest_sequence": int(train.lengths.max()),
+        "optimizer": config.optimizer,
+        "lr": config.lr,
+        "batch_size": config.batch_size,
+        "epochs": len(fitted.history),
+        "best_epoch": fitted.best_epoch or None,
+        f"validation_{target.score}": fitted.best_score,
+    }
 
 
 def _chosen(labels: Labels, indices: torch.Tensor) -> Labels:

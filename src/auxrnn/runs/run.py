@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -242,17 +243,7 @@ def _train(
     for line in loaded.findings if ranks.is_first else ():
         say(line)
     if not ranks.started:
-        from auxrnn.runs.launch import launch  # slow to import
-
-        try:
-            launch(config, train_rank, folder.path, resume, config.data_dir, judged)
-        except InterruptedRun as stop:
-            raise StoppedRunError(f"{stop}; saved. Go on with: auxrnn resume {folder.path}") from stop
-        except LostRankError as error:
-            raise _lost(folder, error) from error
-        except RuntimeError as error:
-            raise StoppedRunError(str(error)) from error
-        return read_json(folder.result)
+        return _launch(config, folder, resume, judged)
     data = loaded.sequences
     train, validation = split_data(data, config)
     torch.manual_seed(config.seed)
@@ -261,7 +252,7 @@ def _train(
         say(line)
     for remark in data.remarks if ranks.is_first else ():
         say(f"Note        {remark}")
-    try:
+    with _told(config, folder, resume):
         fitted = fit(
             network,
             train,
@@ -272,6 +263,31 @@ def _train(
             resume=resume,
             unlabelled=loaded.unlabelled,
         )
+    if not ranks.is_first:
+        return {}
+    return _finish(config, folder, loaded, network.cpu(), fitted, (train, validation), say, judged)
+
+
+def _launch(config: RunConfig, folder: RunFolder, resume: tuple[int, Path] | None, judged: bool) -> dict[str, Any]:
+    """Train in processes of their own, one a device; the result that the first of them leaves."""
+    from auxrnn.runs.launch import launch  # slow to import
+
+    try:
+        launch(config, train_rank, folder.path, resume, config.data_dir, judged)
+    except InterruptedRun as stop:
+        raise StoppedRunError(f"{stop}; saved. Go on with: auxrnn resume {folder.path}") from stop
+    except LostRankError as error:
+        raise _lost(folder, error) from error
+    except RuntimeError as error:
+        raise StoppedRunError(str(error)) from error
+    return read_json(folder.result)
+
+
+@contextmanager
+def _told(config: RunConfig, folder: RunFolder, resume: tuple[int, Path] | None) -> Iterator[None]:
+    """What ends a training, in words of what a person can do."""
+    try:
+        yield
     except InterruptedRun as stop:
         raise StoppedRunError(f"{stop}; saved. Go on with: auxrnn resume {folder.path}") from stop
     except DivergedError as error:
@@ -293,17 +309,28 @@ def _train(
             f"{resume[1]}: expected a checkpoint of the run that {folder.config} describes, found one that does not "
             f"fit: {str(error).splitlines()[-1].strip()} Was config.yaml changed?"
         ) from error
-    if not ranks.is_first:
-        return {}
-    network.cpu()
-    loss, scores, tallies = measure(network, data.test)  # the test set is read here and nowhere else
+
+
+def _finish(
+    config: RunConfig,
+    folder: RunFolder,
+    loaded: RunData,
+    network: Classifier,
+    fitted: Fitted,
+    learned: tuple[SequenceData, SequenceData],
+    say: Say,
+    judged: bool,
+) -> dict[str, Any]:
+    """Test, judge and save what was trained on `learned`, the training and the validation data; the result."""
+    train, test = learned[0], loaded.sequences.test
+    loss, scores, tallies = measure(network, test)  # the test set is read here and nowhere else
     tested: dict[str, Any] = {**{f"test_{name}": value for name, value in scores.items()}, "test_loss": loss}
     if "accuracy" not in scores:  # whose interval follows from it
         tested["test_interval"] = score_interval(train.target, tallies)
     result = _result(config, fitted, train, tested, network)
     verdict: Verdict | None = None
     if judged:
-        floors, verdict = judge_run(config, folder, (train, validation, data.test), tallies, fitted.history)
+        floors, verdict = judge_run(config, folder, (*learned, test), tallies, fitted.history)
         result |= {"floors": floors.to_dict(), "verdict": verdict.to_dict()}
     try:
         _save(folder, network, config, loaded, result)

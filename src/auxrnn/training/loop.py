@@ -82,23 +82,13 @@ def fit(
     prepare_process()
     if resume is not None and folder is None:
         raise ValueError("Expected the run's folder beside resume: the weights of its best epoch lie there.")
-    if training.class_weights == "balanced":
-        train = train.balanced()
-    check_augmentation(training.augment, train)
-    if unlabelled is not None:
-        check_unlabelled(unlabelled, train, model_config)
+    train = _weighted(train, unlabelled, model_config, training)
     around = Surroundings.of(model, training, folder, watchers, quiet=quiet)
     phases = plan_phases(model_config, training)
     loaders = [training_loader(train, training, index, around.ranks) for index in range(len(phases))]
     steps = [len(loader) * phase.epochs for loader, phase in zip(loaders, phases, strict=True)]
     first, checkpoint = resume if resume is not None else (0, None)
-    facts = {
-        "settings": (model_config, replace(training, num_workers=0, num_threads=None)),
-        "number of training sequences and steps": (len(train), int(train.lengths.sum())),
-        "checkpoint to go on from": None if checkpoint is None else checkpoint.name,
-        "version of torch": torch.__version__,
-    }
-    with around.at_work(model, facts):
+    with around.at_work(model, _facts(train, model_config, training, checkpoint)):
         saved = None if checkpoint is None else load_checkpoint(checkpoint)
         for index, phase in list(enumerate(phases))[first:]:
             step = TrainingStep(
@@ -120,6 +110,30 @@ def fit(
         if best.weights is not None:
             model.load_state_dict(best.weights)
     return Fitted(around.history.rows, best.epoch, best.score if best.epoch else None, around.history.seconds)
+
+
+def _weighted(
+    train: SequenceData, unlabelled: SequenceData | None, model_config: ModelConfig, training: TrainingConfig
+) -> SequenceData:
+    """The training data with weights of classes where they are asked for; InputError for what cannot be trained on."""
+    if training.class_weights == "balanced":
+        train = train.balanced()
+    check_augmentation(training.augment, train)
+    if unlabelled is not None:
+        check_unlabelled(unlabelled, train, model_config)
+    return train
+
+
+def _facts(
+    train: SequenceData, model_config: ModelConfig, training: TrainingConfig, checkpoint: Path | None
+) -> dict[str, Any]:
+    """What has to be the same in all processes."""
+    return {
+        "settings": (model_config, replace(training, num_workers=0, num_threads=None)),
+        "number of training sequences and steps": (len(train), int(train.lengths.sum())),
+        "checkpoint to go on from": None if checkpoint is None else checkpoint.name,
+        "version of torch": torch.__version__,
+    }
 
 
 def _train_phase(
