@@ -98,7 +98,7 @@ def _check_answers(address: str) -> None:
 
 def _environment() -> dict[str, str]:
     """What a process needs to see these sources and data, with one thread."""
-    sources = str(Path(carried.__file__).resolve().parents[2])
+    sources = str(Path(carried.__file__).resolve().parents[3])
     path = os.pathsep.join([sources, *filter(None, [os.environ.get("PYTHONPATH")])])
     shared = {name: os.environ[name] for name in ("AUXRNN_DATA_DIR",) if name in os.environ}
     return {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", **shared}
