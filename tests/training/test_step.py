@@ -125,6 +125,23 @@ def test_the_gradient_is_clipped_between_backward_and_step(clip):
     assert float(moved) == pytest.approx(norm if clip is None else min(clip, norm), rel=1e-3)
 
 
+def test_the_gradient_of_an_earlier_phase_does_not_count():
+    """What a phase does not train keeps the last gradient of the phase before: sa-lstm's decoder, say."""
+    model = make_model(MODEL)
+    step = TrainingStep(
+        model, Phase("train", ("supervised",), 1), 1, replace(TRAINING, gradient_clip=1.0), quiet_aux(),
+        steps_before=0, total_steps=0,
+    )  # fmt: skip
+    for weight in model.parameters():
+        weight.grad = torch.full_like(weight, 1e6)
+    for weight in step.weights:
+        weight.grad = torch.full_like(weight, 1e-3)
+    step.clip_gradient()
+    number = sum(weight.numel() for weight in step.weights)
+    assert number < sum(weight.numel() for weight in model.parameters())
+    assert step.gradient_norm == pytest.approx(1e-3 * number**0.5, rel=1e-5)
+
+
 # Not finite -----------------------------------------------------------------------------------------------------------
 
 

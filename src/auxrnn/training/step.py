@@ -159,10 +159,12 @@ class TrainingStep:
     def clip_gradient(self, *, scaled: bool = False) -> None:
         """Clip the norm of the gradient; DivergedError where it is not finite.
 
+        Weights that this phase does not train may still hold the gradient of the phase before; it does not count.
+
         scaled: the loss was scaled for half precision. Too high a scale gives infinite gradients; the scaler then skips
         the step and scales less.
         """
-        weights = [weight for weight in self.model.parameters() if weight.grad is not None]
+        weights = [weight for weight in self.weights if weight.grad is not None]
         limit = self.training.gradient_clip
         norm = nn.utils.clip_grad_norm_(weights, math.inf if limit is None else limit)
         if torch.isfinite(norm):
