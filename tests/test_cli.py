@@ -609,7 +609,7 @@ def test_memory_that_does_not_suffice_to_use_a_model(run, finished_run, tmp_path
     names = {
         "evaluate": "runs.use.measure",
         "predict": "runs.use.open_model",
-        "export": "opening.load_model",
+        "export": "use.opening.load_model",
         "report": "experiments.run_report.probe_sections",
     }
     monkeypatch.setattr(f"auxrnn.{names[place]}", full)

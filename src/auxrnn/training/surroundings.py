@@ -70,7 +70,7 @@ class Surroundings:
             History(model.target, None if folder is None else folder / "metrics.csv", ranks),
             BestEpoch(training.patience, keep=training.keep),
             looking if ranks.is_first else [],
-            StopSignals(speak=ranks.is_first),
+            StopSignals(speak=ranks.number == 1),  # of several, one may be asked because another has died
             checkpoints,
         )
 
