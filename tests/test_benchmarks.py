@@ -1,5 +1,6 @@
 """The scripts in benchmarks/ run at their smallest."""
 
+import importlib
 import json
 import subprocess
 import sys
@@ -55,6 +56,21 @@ def test_the_parts_of_an_initialisation(tmp_path):
     assert all(len(found["gradient"]) == 64 for found in start.values())  # as many as digits have steps
     assert run(*words).stdout == ""  # all is recorded
     assert run(*words[:-2], "--variant", "torsch").returncode == 2
+
+
+def test_a_walk_through_a_house(tmp_path, monkeypatch):
+    """a calls b, b calls c, c calls a, a calls c: the last two lead to where the walk has been."""
+    for name, text in {
+        "a": "def first():\n    import toy_b, toy_c\n    toy_b.go()\n    toy_c.go()\n    toy_b.go()\ndef last(): pass",
+        "b": "import toy_c\ndef go(): toy_c.go()",
+        "c": "import toy_a\ndef go(): toy_a.last()",
+    }.items():
+        (tmp_path / f"toy_{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.syspath_prepend(SCRIPTS)
+    walk = importlib.import_module("walk").follow(importlib.import_module("toy_a").first, tmp_path.resolve())
+    assert list(walk.rooms) == ["", "toy_a", "toy_b", "toy_c"]
+    assert walk.returns == 2
 
 
 def test_the_counts_of_a_house(tmp_path):
