@@ -185,6 +185,7 @@ def test_a_file_builds_no_objects(file, tmp_path, monkeypatch, tag):
         ("--batch_size 1.5", "--batch_size to be a whole number, got '1.5'"),
         ("--limit_train None", "a whole number or null"),
         ("--seed", "--seed: expected one argument"),
+        ("--out --model lstm", "--out: expected one argument"),
         ("--lr --bptt 5", "--lr"),
         ("--aux 5", r"Expected --aux\.OPTION VALUE, got --aux 5"),
         ("--lr -1", "lr above 0, got -1"),

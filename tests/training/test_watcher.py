@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from auxrnn import LongSequenceClassifier
 from auxrnn.training.loop import fit
 from auxrnn.training.watcher import TensorBoardCurve, Watcher
 from tiny_runs import MODEL, TRAINING, make_data, make_model
@@ -50,3 +52,36 @@ def test_one_of_ones_own_hears_of_every_moment():
         ("train", 3), *((number, {*auxiliary, "supervised", "accuracy"}) for number in (1, 2, 3)), found.history[1],
         "end",
     ]  # fmt: skip
+
+
+def test_what_ended_the_training_counts_more_than_a_watcher_that_cannot_close():
+    class Broken(Watcher):
+        def step_ends(self, step, history):
+            raise RuntimeError("mine")
+
+        def close(self):
+            raise OSError("disk full")
+
+    with (
+        pytest.warns(UserWarning, match="Broken could not close: disk full"),
+        pytest.raises(RuntimeError, match="mine"),
+    ):
+        fit(make_model(), make_data(), None, MODEL, TRAINING, quiet=True, watchers=[Broken()])
+
+
+def test_an_estimator_hands_watchers_on():
+    epochs = []
+
+    class Notes(Watcher):
+        def epoch_ends(self, step, history):
+            epochs.append(history.rows[-1]["epoch"])
+
+    inputs = np.random.default_rng(0).normal(size=(12, 6, 1))
+    LongSequenceClassifier(max_epochs=2, candidates=1).fit(inputs, [0, 1] * 6, watchers=[Notes()])
+    assert epochs == [1, 2]
+
+
+def test_no_gradient_is_left():
+    model = make_model()
+    fit(model, make_data(), None, MODEL, TRAINING, quiet=True)
+    assert all(weight.grad is None for weight in model.parameters())

@@ -12,7 +12,7 @@ import random
 import threading
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -43,6 +43,7 @@ from auxrnn.verdict.judge import without_commands
 
 if TYPE_CHECKING:
     from auxrnn.training.loop import Fitted
+    from auxrnn.training.watcher import Watcher
 
 Array = npt.NDArray[Any]
 
@@ -58,7 +59,14 @@ class LongSequenceEstimator(SequenceParameters, ABC):
     kinds: ClassVar[tuple[str, ...]]
     """Of the targets that this estimator learns."""
 
-    def fit(self, X: Any, y: Any, eval_set: tuple[Any, Any] | None = None, unlabelled: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        eval_set: tuple[Any, Any] | None = None,
+        unlabelled: Any = None,
+        watchers: Sequence[Watcher] = (),
+    ) -> Self:
         """Train on N sequences.
 
         Several threads that fit take turns, because torch's random numbers belong to the whole process.
@@ -74,6 +82,8 @@ class LongSequenceEstimator(SequenceParameters, ABC):
         unlabelled : array, table or list, optional
             Further sequences in a form of `X`, which the auxiliary loss alone learns from. `aux` is then "predict"
             where the recipe would choose it.
+        watchers : sequence of `auxrnn.training.watcher.Watcher`
+            Loggers and callables of your own, which hear of the training but not of the search before it.
 
         Returns
         -------
@@ -95,13 +105,15 @@ class LongSequenceEstimator(SequenceParameters, ABC):
         fitted = copy.copy(self)  # what is learned becomes this estimator's own when all is done
         drawn = random.getstate()
         with _one_fit, plain_torch():
-            fitted._learn(X, y, eval_set, unlabelled)
+            fitted._learn(X, y, eval_set, unlabelled, watchers)
         random.setstate(drawn)  # libraries that load meanwhile draw from it, as rich does
         self.__dict__ = fitted.__dict__
         self._warn_of_floor()  # of what is fitted all the same, where warnings are errors
         return self
 
-    def _learn(self, X: Any, y: Any, eval_set: tuple[Any, Any] | None, unlabelled: Any) -> None:
+    def _learn(
+        self, X: Any, y: Any, eval_set: tuple[Any, Any] | None, unlabelled: Any, watchers: Sequence[Watcher]
+    ) -> None:
         parameters = self.get_params(deep=False)
         if unlabelled is not None and parameters["aux"] == AUTO and parameters["model"] is None:
             parameters["aux"] = "predict"
@@ -143,7 +155,16 @@ class LongSequenceEstimator(SequenceParameters, ABC):
             torch.manual_seed(config.seed)
             network = build_model(config, train.spec, target, int(train.lengths.max()))
             quiet = not self.verbose
-            fitted = fit(network, train, validation, config.model_config(), config, quiet=quiet, unlabelled=beside)
+            fitted = fit(
+                network,
+                train,
+                validation,
+                config.model_config(),
+                config,
+                quiet=quiet,
+                unlabelled=beside,
+                watchers=watchers,
+            )
             tallies = None if validation is None else measure(network, validation)[2]
         self.history_, self.best_epoch_ = fitted.history, fitted.best_epoch
         self.config_, self.tried_ = config, [*reasons, *tried]

@@ -121,7 +121,7 @@ def _split(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
             yield "print_config", ""
         elif word.startswith("--") and (name == "config" or name in NAMES or name in GROUPS):
             value = text if equals else next(words, None)
-            if value is None:
+            if value is None or (not equals and value.startswith("--") and _is_option(value)):
                 raise InputError(f"argument --{name}: expected one argument")
             if name in GROUPS:
                 raise InputError(f"Expected --{name}.OPTION VALUE, got --{name} {value}.")
@@ -130,6 +130,11 @@ def _split(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
             known = ["--config", "--print_config", "--help", *(setting.option for setting in SETTINGS.values())]
             said = word.partition("=")[0]
             raise InputError(f"Expected an option of auxrnn train, got {said}.{did_you_mean(said, known)}")
+
+
+def _is_option(word: str) -> bool:
+    name = word.removeprefix("--").partition("=")[0]
+    return name in ("config", "print_config", "help") or name in NAMES or name in GROUPS
 
 
 def _completed(said: dict[str, Any]) -> RunConfig:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
+from types import FrameType
 from typing import Any
 
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException
@@ -24,6 +25,8 @@ from auxrnn.training.ranks import LostRankError
 
 HEARSAY = 5.0
 """Seconds that a process which has only noticed another's end waits, so that the launcher sees that one first."""
+
+ASKED = "asked to stop by SIGINT"
 
 SAVING = 600
 """Seconds that the processes have to finish a step and to save, once asked to stop."""
@@ -53,14 +56,19 @@ def launch(training: TrainingConfig, work: Callable[..., None], *arguments: Any)
             monitor_interval=0.1,
             logs_specs=DefaultLogsSpecs(log_dir=logs),
         )
-        config.signals_to_handle = ",".join(signum.name for signum in SIGNALS)
+        config.signals_to_handle = "SIGTERM"  # SIGINT is passed on as SIGTERM, see `_interrupted`
         try:
             elastic_launch(config, _rank)(work, arguments)
         except SignalException as stop:
-            raise InterruptedRun(stop.sigval) from None
+            raise InterruptedRun(signal.SIGINT if str(stop) == ASKED else stop.sigval) from None
         except ChildFailedError as error:
             rank, failure = error.get_first_failure()
             raise _reason(rank, number, failure) from None
+
+
+def _interrupted(signum: int, frame: FrameType | None) -> None:
+    """End the processes by SIGTERM: one that is still importing would answer SIGINT with a traceback."""
+    raise SignalException(ASKED, signal.SIGTERM)
 
 
 def _rank(work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
@@ -97,6 +105,8 @@ def _as_before() -> Iterator[None]:
     environment, silent = dict(os.environ), logging.root.manager.disable
     main = threading.current_thread() is threading.main_thread()
     handlers = {signum: signal.getsignal(signum) for signum in SIGNALS} if main else {}
+    if main:
+        signal.signal(signal.SIGINT, _interrupted)
     logging.disable(logging.CRITICAL)  # torch tells each thing several times
     try:
         yield

@@ -275,7 +275,8 @@ def _launch(config: RunConfig, folder: RunFolder, resume: tuple[int, Path] | Non
     try:
         launch(config, train_rank, folder.path, resume, config.data_dir, judged)
     except InterruptedRun as stop:
-        raise StoppedRunError(f"{stop}; saved. Go on with: auxrnn resume {folder.path}") from stop
+        saved = "saved" if find_checkpoints(folder.checkpoints) else "there is no checkpoint yet"
+        raise StoppedRunError(f"{stop}; {saved}. Go on with: auxrnn resume {folder.path}") from stop
     except LostRankError as error:
         raise _lost(folder, error) from error
     except RuntimeError as error:

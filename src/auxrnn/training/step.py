@@ -47,7 +47,9 @@ class StepLosses(NamedTuple):
 
 
 class TrainingStep:
-    """The step of one phase. Within its `with` block only the weights that the phase trains take a gradient.
+    """The step of one phase.
+
+    Within its `with` block only the weights that the phase trains take a gradient; none is left afterwards.
 
     Parameters
     ----------
@@ -97,6 +99,7 @@ class TrainingStep:
     def __exit__(self, *_: object) -> None:
         for weight, before in self._before.items():
             weight.requires_grad_(before)
+            weight.grad = None
 
     def losses(self, batch: SequenceBatch) -> StepLosses:
         """The losses of a batch; DivergedError where their sum is not finite."""
@@ -159,7 +162,7 @@ class TrainingStep:
     def clip_gradient(self, *, scaled: bool = False) -> None:
         """Clip the norm of the gradient; DivergedError where it is not finite.
 
-        Weights that this phase does not train may still hold the gradient of the phase before; it does not count.
+        Of weights that this phase does not train none counts, whatever gradient a caller has left there.
 
         scaled: the loss was scaled for half precision. Too high a scale gives infinite gradients; the scaler then skips
         the step and scales less.

@@ -77,6 +77,7 @@ class Surroundings:
     @contextmanager
     def at_work(self, model: Classifier, facts: dict[str, Any]) -> Iterator[None]:
         """The model on its device, all ranks there with the same `facts`; afterwards everything as it was."""
+        cards = [self.device] if self.device.type == "cuda" else []
         with ExitStack() as stack:
             stack.enter_context(noticing_losses(self.ranks))
             stack.enter_context(warnings.catch_warnings())
@@ -84,12 +85,12 @@ class Surroundings:
                 warnings.simplefilter("ignore")  # the first warns for all
             stack.enter_context(cpu_threads(self.training.num_threads))
             stack.enter_context(matmul_precision(self.training.matmul_precision))
-            stack.enter_context(torch.random.fork_rng(devices=[]))  # every step sets the global generator
+            stack.enter_context(torch.random.fork_rng(devices=cards))  # every step sets the global generators
             self.ranks.meet(self.device, facts)
             if self.checkpoints is not None:
                 stack.enter_context(self.signals.listening())
             for watcher in self.watchers:
-                stack.callback(watcher.close)
+                stack.callback(_close, watcher)
             stack.callback(model.cpu)
             self.ranks.share(model.to(self.device))
             yield
@@ -99,3 +100,11 @@ class Surroundings:
         received = self.ranks.highest(self.signals.received)
         if received:
             raise InterruptedRun(received)
+
+
+def _close(watcher: Watcher) -> None:
+    """What ended the training counts more than a watcher that cannot close."""
+    try:
+        watcher.close()
+    except Exception as error:
+        warnings.warn(f"{type(watcher).__name__} could not close: {error}", stacklevel=2)
