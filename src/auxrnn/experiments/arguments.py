@@ -79,6 +79,9 @@ SETTINGS = {setting.name: setting for setting in _settings()}
 NAMES = {name: name for name in SETTINGS} | {setting.option[2:]: name for name, setting in SETTINGS.items()}
 """What may be said, and the setting that it stands for."""
 
+VALUED = {"config", *NAMES, *GROUPS}
+"""Options that a value follows; of a group it is refused, in words of its own."""
+
 
 def parse_run_config(arguments: Sequence[str]) -> RunConfig:
     """The configuration that the words after `auxrnn train` describe; InputError for any that do not fit."""
@@ -119,9 +122,9 @@ def _split(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
             _help()
         elif word == "--print_config":
             yield "print_config", ""
-        elif word.startswith("--") and (name == "config" or name in NAMES or name in GROUPS):
+        elif word.startswith("--") and name in VALUED:
             value = text if equals else next(words, None)
-            if value is None or (not equals and value.startswith("--") and _is_option(value)):
+            if value is None or (not equals and _is_option(value)):
                 raise InputError(f"argument --{name}: expected one argument")
             if name in GROUPS:
                 raise InputError(f"Expected --{name}.OPTION VALUE, got --{name} {value}.")
@@ -134,7 +137,7 @@ def _split(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def _is_option(word: str) -> bool:
     name = word.removeprefix("--").partition("=")[0]
-    return name in ("config", "print_config", "help") or name in NAMES or name in GROUPS
+    return word.startswith("--") and name in (*VALUED, "print_config", "help")
 
 
 def _completed(said: dict[str, Any]) -> RunConfig:

@@ -275,8 +275,7 @@ def _launch(config: RunConfig, folder: RunFolder, resume: tuple[int, Path] | Non
     try:
         launch(config, train_rank, folder.path, resume, config.data_dir, judged)
     except InterruptedRun as stop:
-        saved = "saved" if find_checkpoints(folder.checkpoints) else "there is no checkpoint yet"
-        raise StoppedRunError(f"{stop}; {saved}. Go on with: auxrnn resume {folder.path}") from stop
+        raise _interrupted(folder, stop) from stop
     except LostRankError as error:
         raise _lost(folder, error) from error
     except RuntimeError as error:
@@ -290,7 +289,7 @@ def _told(config: RunConfig, folder: RunFolder, resume: tuple[int, Path] | None)
     try:
         yield
     except InterruptedRun as stop:
-        raise StoppedRunError(f"{stop}; saved. Go on with: auxrnn resume {folder.path}") from stop
+        raise _interrupted(folder, stop) from stop
     except DivergedError as error:
         kept = find_checkpoints(folder.checkpoints)
         where = f"The last good checkpoint is {kept[0][2]}." if kept else "There is no checkpoint yet."
@@ -345,6 +344,11 @@ def _finish(
     for line in () if verdict is None else verdict.lines:
         say(line)
     return result
+
+
+def _interrupted(folder: RunFolder, stop: InterruptedRun) -> StoppedRunError:
+    saved = "saved" if find_checkpoints(folder.checkpoints) else "there is no checkpoint yet"
+    return StoppedRunError(f"{stop}; {saved}. Go on with: auxrnn resume {folder.path}")
 
 
 def _lost(folder: RunFolder, error: LostRankError) -> StoppedRunError:

@@ -106,15 +106,20 @@ def chosen_by_data(
     if config.recipe != "modern":
         return config, reasons, []
     found = choose_candidate(config, train, given, say)
-    chosen, lines = found.config, list(found.lines)
-    if lines and config.budget is not None and "max_epochs" not in given:
-        left = seconds_of(config.budget) / step_time() - found.steps
-        epochs = round(left / steps_an_epoch(config, len(train)))
-        if epochs > chosen.max_epochs:
-            chosen = replace(chosen, max_epochs=epochs)
-            lines.append(f"Chosen      --max_epochs {epochs}: what the search left of the budget")
-            say(lines[-1])
-    return chosen, reasons, lines
+    if found.lines and config.budget is not None and "max_epochs" not in given:
+        found = _with_rest_of_budget(found, steps_an_epoch(config, len(train)), step_time(), say)
+    return found.config, reasons, list(found.lines)
+
+
+def _with_rest_of_budget(found: Found, an_epoch: int, step_time: float, say: Say) -> Found:
+    """What was found, with more epochs where the search took fewer steps than it might have."""
+    assert found.config.budget is not None
+    epochs = round((seconds_of(found.config.budget) / step_time - found.steps) / an_epoch)
+    if epochs <= found.config.max_epochs:
+        return found
+    line = f"Chosen      --max_epochs {epochs}: what the search left of the budget"
+    say(line)
+    return replace(found, config=replace(found.config, max_epochs=epochs), lines=(*found.lines, line))
 
 
 def _within_budget(config: RunConfig, train: SequenceData, given: Collection[str], step_time: float) -> RunConfig:
