@@ -126,10 +126,7 @@ class LongSequenceEstimator(SequenceParameters, ABC):
 
         held_out, held_out_labels = self._read_eval_set(eval_set, raw.names)
         if held_out is None:
-            kept, other = split_labelled(target, labels, config.validation_fraction, config.seed)
-            if len(other):
-                held_out, held_out_labels = raw.subset(other), _chosen(labels, other)
-                raw, labels = raw.subset(kept), _chosen(labels, kept)
+            (raw, labels), (held_out, held_out_labels) = _hold_out(raw, labels, target, config)
         preprocessing = Preprocessing.learn(raw, tuple(map(str, getattr(self, "feature_names_in_", ()))))
         target = target.fitted(labels, "y")
         inputs = preprocessing.apply(raw)
@@ -382,6 +379,16 @@ def _facts(
         "best_epoch": fitted.best_epoch or None,
         f"validation_{target.score}": fitted.best_score,
     }
+
+
+def _hold_out(
+    raw: RawSequences, labels: Labels, target: Target, config: RunConfig
+) -> tuple[tuple[RawSequences, Labels], tuple[RawSequences | None, Labels | None]]:
+    """Sequences and labels to train on, and those of the share that is held out; None where that is empty."""
+    kept, other = split_labelled(target, labels, config.validation_fraction, config.seed)
+    if not len(other):
+        return (raw, labels), (None, None)
+    return (raw.subset(kept), _chosen(labels, kept)), (raw.subset(other), _chosen(labels, other))
 
 
 def _chosen(labels: Labels, indices: torch.Tensor) -> Labels:
