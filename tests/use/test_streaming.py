@@ -289,7 +289,7 @@ def reading_network(spec=VALUES, cell="lstm", *, stem="none", readout="last", st
         own = ConvStem(spec, size, stride=stride, kernel=kernel, embedding_size=3)
     if stem == "logmel":
         own = LogMelStem(spec, size, rate=400, bands=3)  # frames of 10 steps, every 4
-    options = {"hidden_size": 6, "projection_size": size, "stem": own}
+    options = {"hidden_size": 6, "projection_size": size, "stem": own, "residual": size == 6 and own is not None}
     network = SequenceClassifier(Encoder(spec, cell=CORES[cell](size), **options), target, readout=readout)
     with torch.no_grad():
         for weight in network.parameters():
@@ -320,6 +320,18 @@ def test_at_any_moment_the_answer_is_that_of_what_has_been_read(stem, readout, c
                 torch.testing.assert_close(found, expected[stream.steps - 1], rtol=0, atol=1e-6)
                 assert torch.equal(stream.probabilities(), found)  # a question changes nothing
         assert stream.steps == 41
+
+
+def test_an_answer_at_any_moment_with_a_residual():
+    network = reading_network(stem="conv", readout="stats-max", size=6)
+    assert network.encoder.residual
+    inputs = random_inputs(VALUES, 2, 41)
+    for pieces in (1, 7):  # one finished token a piece, and several
+        stream = Stream(network, 2)
+        for piece in inputs.split(pieces, dim=1):
+            stream.advance(piece)
+            expected = answers(network, inputs[:, : stream.steps])
+            torch.testing.assert_close(stream.probabilities(), expected, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("stride", [1, 3, 8])

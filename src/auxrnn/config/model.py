@@ -108,6 +108,9 @@ class ModelConfig:
         raw steps a second, in Hz, for logmel; that of the recordings when left out.
     kernel
         width of the stem's convolution in strides, at least 1.
+    residual
+        whether each output of the recurrent network gets its token added (He et al. 2016), so that what one token shows
+        reaches the readout directly; needs a stem and a readout of all tokens.
     readout
         what the head reads: the last output ("last", the paper's), mean and deviation of the outputs over
         all tokens ("stats"), or the greatest output of each unit too ("stats-max"). A class a step has its own.
@@ -147,6 +150,7 @@ class ModelConfig:
     stride: int = 1
     sample_rate: int | None = None
     kernel: int = 4
+    residual: bool = False
     readout: ReadoutKind = "last"
     num_windows: int = 5
     top_windows: int = 3
@@ -176,6 +180,8 @@ class ModelConfig:
             raise InputError(f"Expected stride 1 with stem {self.stem}, got {self.stride}; take --stem conv.")
         if self.anchor_labels and self.readout == "last":
             raise InputError("Expected readout stats or stats-max with anchor_labels, got last.")
+        if self.residual:
+            self._check_residual()
         if self.model == "transformer" and (self.stem != "none" or self.readout != "last"):
             raise InputError("Expected no stem and readout last with model transformer, which reads all steps.")
         if self.segment_length < self.shortest_segment:
@@ -196,6 +202,16 @@ class ModelConfig:
             got = self.model if self.model in OWN_CORE else self.cell
             raise InputError(
                 f"Expected cell lstm or gru with initialisation {self.initialisation}, got {got}: no gates."
+            )
+
+    def _check_residual(self) -> None:
+        """InputError where tokens and outputs are not of one size, or the state alone must hold the last output."""
+        size = self.projection_size or self.hidden_size
+        if self.stem == "none" or self.readout == "last" or self.model in OWN_CORE or size != self.hidden_size:
+            raise InputError(
+                "Expected a stem, readout stats or stats-max, a cell and tokens of hidden_size "
+                f"{self.hidden_size} with residual, got stem {self.stem}, readout {self.readout}, model {self.model} "
+                f"and tokens of {size}."
             )
 
     @property

@@ -86,6 +86,7 @@ def _network(config: ModelConfig, spec: InputSpec, target: Target | int, longest
             projection_size=config.projection_size,
             num_layers=config.num_layers,
             stem=_stem(config, spec),
+            residual=config.residual,
         )
         network = SequenceClassifier(
             encoder,

@@ -110,16 +110,19 @@ class Encoder(nn.Module):
     stem : Stem, optional
         Turns raw steps into tokens, in place of step features and projection. The core then reads tokens, and its input
         size is the stem's; `cut` a batch first.
+    residual : bool
+        Whether each output of the core gets its token added. Needs a stem of the core's output size.
 
     Raises
     ------
     ValueError
-        For an unknown cell, or one of torch's modules that is not batch first or reads backward.
+        For an unknown cell, or one of torch's modules that is not batch first or reads backward; for `residual`
+        without a stem.
 
     References
     ----------
     Trinh, Dai, Luong & Le (2018), section on the model: inputs projected to 128, one LSTM layer of 128 cells. The stem
-    is ours.
+    is ours; so is the sum with its tokens, after He et al. (2016), arXiv 1512.03385.
     """
 
     def __init__(
@@ -131,9 +134,12 @@ class Encoder(nn.Module):
         projection_size: int | None = 128,
         num_layers: int = 1,
         stem: Stem | None = None,
+        residual: bool = False,
     ) -> None:
         super().__init__()
-        self.spec = spec
+        if residual and stem is None:
+            raise ValueError("Expected a stem with residual, got none: raw steps are no outputs of a core.")
+        self.spec, self.residual = spec, residual
         self.grid = None if stem is None else stem.grid
         self.features = StepFeatures(spec, projection_size or hidden_size) if stem is None else stem
         size = self.features.size
@@ -163,7 +169,8 @@ class Encoder(nn.Module):
         """
         features = self.features(inputs)  # (B, T, F)
         if self.projection is None:
-            return self.core(features, state)
+            outputs, state = self.core(features, state)
+            return (outputs + features if self.residual else outputs), state
         if isinstance(self.core, nn.RNNBase) and self.core.bias:
             return _run(self.core, _folded(self.core, self.projection), features, state)
         return self.core(self.projection(features), state)
@@ -196,7 +203,12 @@ class Encoder(nn.Module):
         )
 
         def run(inputs: Tensor, state: State, lengths: Tensor, told: bool) -> tuple[Tensor, State]:
-            return core.run(self.features(inputs), weights, state, lengths, told=told)
+            features = self.features(inputs)
+            outputs, state = core.run(features, weights, state, lengths, told=told)
+            if self.residual and outputs.shape[1]:
+                inside = torch.arange(outputs.shape[1], device=device) < lengths.to(device).unsqueeze(1)
+                outputs = outputs + features[:, : outputs.shape[1]] * inside.unsqueeze(2)
+            return outputs, state
 
         return run
 

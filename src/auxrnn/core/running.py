@@ -127,7 +127,10 @@ class Reader:
         """Outputs (B, n, H) and the state behind them."""
         if tokens.shape[1] > 1 or self._one_step is None:
             return self.encoder(tokens, state)
-        output, state = self._one_step(self.encoder.features(tokens)[:, 0], state)
+        features = self.encoder.features(tokens)[:, 0]
+        output, state = self._one_step(features, state)
+        if self.encoder.residual:
+            output = output + features
         return output.unsqueeze(1), state
 
 

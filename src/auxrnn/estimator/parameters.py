@@ -37,7 +37,7 @@ class SequenceParameters(BaseEstimator):
         minutes; "paper" is the published network and training.
     candidates : int or "auto"
         How many sets of settings `fit` tries shortly on a held-out part of the training data, at least 1, before it
-        trains with the best; 1 takes the first. "auto": 6 for "modern", or 1 where `max_epochs` is given.
+        trains with the best; 1 takes the first. "auto": 5 for "modern", or 1 where `max_epochs` is given.
     budget : str or None
         Train for about this long ("90s", "10m", "1h") in place of the recipe's number of steps.
     cell : {"lstm", "gru", "rnn"}
@@ -52,6 +52,8 @@ class SequenceParameters(BaseEstimator):
         Raw steps a second, in Hz, for the stem "logmel".
     stride, kernel : int or "auto"
         Raw steps of a token; width of the stem's convolution in strides. At least 1.
+    residual : bool or "auto"
+        Whether each output of the recurrent network gets its token added; needs a stem.
     readout : {"last", "stats", "stats-max"} or "auto"
         What the head reads: the last output, mean and deviation over all tokens, or the greatest outputs too.
     num_windows, top_windows : int or "auto"
@@ -166,6 +168,7 @@ class SequenceParameters(BaseEstimator):
         sample_rate: int | None = None,
         stride: int | str = AUTO,
         kernel: int | str = AUTO,
+        residual: bool | str = AUTO,
         readout: str = AUTO,
         num_windows: int | str = AUTO,
         top_windows: int | str = AUTO,
@@ -213,6 +216,7 @@ class SequenceParameters(BaseEstimator):
         self.sample_rate = sample_rate
         self.stride = stride
         self.kernel = kernel
+        self.residual = residual
         self.readout = readout
         self.num_windows = num_windows
         self.top_windows = top_windows

@@ -1,9 +1,9 @@
 """A few sets of settings tried shortly and compared on validation data, before the training proper.
 
 No single setting serves all data: labels at anchors help where evidence is spread and hurt where one short event
-decides; the greatest outputs and a turn of the sequences do the reverse. Successive halving (Jamieson & Talwalkar 2016,
-arXiv 1502.07943): all candidates train for a few steps, the better half for twice as many, and so on. The test data
-have no say.
+decides; the greatest outputs with a turn of the sequences find a short event, wherever it lies. Successive halving
+(Jamieson & Talwalkar 2016, arXiv 1502.07943): all candidates train for a few steps, the better half for twice as many,
+and so on. The test data have no say.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Trial = tuple[float, float]
 FIRST_STEPS = 120
 """Of training in the first round."""
 
-LONG_ROUND = 6
+LONG_ROUND = 4
 """Times the first round: how long the best and the patient settings are tried where no candidate is half-way."""
 
 CONVINCING = 0.9
@@ -57,16 +57,17 @@ TIMED_SECONDS = 1.0
 LONG = 60.0
 """Seconds of search and training that are told beforehand."""
 
-CANDIDATES = 6
+CANDIDATES = 5
 
-PATIENT = {"readout": "stats-max", "num_windows": 8, "top_windows": 5, "augment": "turn", "lr": 1e-3}
-"""The last candidate: what finds a faint event, in time. It needs some hundred steps before it shows."""
+ANCHORED: dict[str, Any] = {"anchor_labels": 0.5}
+PATIENT: dict[str, Any] = {"readout": "stats-max", "augment": "turn"}
+"""What finds a faint event, in time: it may need some hundred steps before it shows."""
 
 PATIENCE = 1.5
 """So many times the steps are made then."""
 
-EASY = 0.5
-"""And so many where the best candidate convinces."""
+EASY, EASIEST = 1 / 2, 1 / 3
+"""And so many where the best candidate convinces, or makes no mistake."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def search_steps(config: RunConfig, train: SequenceData, given: Collection[str])
     """What the candidates take at most: the rounds of halving, and two long ones where the patient settings wait."""
     options, patient = _sets(config, train, given)
     left, length = len(options), 1
-    rounds = 2 * LONG_ROUND if patient and left > 1 else 0
+    rounds = 2 * LONG_ROUND if patient is not None and left > 1 else 0
     while left > 1:
         rounds += left * length
         left, length = left // 2, 2 * length
@@ -199,33 +200,33 @@ def candidates(config: RunConfig, train: SequenceData, given: Collection[str]) -
     if train.target.per_step or config.readout == "last":
         options: list[dict[str, Any]] = [{}, {"lr": config.lr / 3}]
     else:
-        asked = {"anchor_labels": 0.5}
         options = [
-            asked,
-            {"readout": "stats-max", **asked},
-            {**asked, "stride": max(config.stride // 2, 1)},
-            {**asked, "lr": config.lr / 3},
-            {**asked, "augment": "noise" if train.spec.kind == "values" else "turn"},
+            ANCHORED,
+            PATIENT,
+            {**PATIENT, **ANCHORED},
+            {**ANCHORED, "stride": max(config.stride // 2, 1)},
+            {**ANCHORED, **({"augment": "noise"} if train.spec.kind == "values" else {"readout": "stats-max"})},
         ]
     if train.image_shape is not None or config.stem != "conv":
-        for option in options:
-            option.pop("stride", None)
+        given = {*given, "stride"}
     kept: list[dict[str, Any]] = []
     for option in options:
-        free = {name: value for name, value in option.items() if name not in given and value != getattr(config, name)}
+        free = _free(option, config, given)
         if free not in kept:
             kept.append(free)
     return kept
 
 
-def _sets(
-    config: RunConfig, train: SequenceData, given: Collection[str]
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The settings that are tried, at most `config.candidates`, and the patient ones; none where there is no place."""
+def _free(option: dict[str, Any], config: RunConfig, given: Collection[str]) -> dict[str, Any]:
+    """What of a set of settings was not said, and is not so anyway."""
+    return {name: value for name, value in option.items() if name not in given and value != getattr(config, name)}
+
+
+def _sets(config: RunConfig, train: SequenceData, given: Collection[str]) -> tuple[list[dict[str, Any]], int | None]:
+    """The settings that are tried, at most `config.candidates`, and the number of the patient ones among them."""
     options = candidates(config, train, given)[: (config.candidates or CANDIDATES)]
-    if config.readout == "last" or train.target.per_step or len(options) == config.candidates:
-        return options, {}
-    return options, {name: value for name, value in PATIENT.items() if name not in given}
+    patient = _free(PATIENT, config, given)
+    return options, options.index(patient) if patient in options else None
 
 
 def successive_halving(
@@ -292,21 +293,20 @@ def choose_candidate(
 
     perfect = 1.0 if isinstance(train.target, ClassTarget) and len(judging) >= 12 else math.inf
     best, rounds = successive_halving(len(options), try_out, lambda trial: trial[0] >= perfect)
-    settings = options[best]
-    reached, least = rounds[-1][best][0], _commonest(judging)
-    if patient and reached < least + HALF_WAY * (1 - least):
-        options.append(patient)
-        rounds.append({index: try_out(index, LONG_ROUND) for index in (best, len(options) - 1)})
+    least = _commonest(judging)
+    if patient is not None and rounds[-1][best][0] < least + HALF_WAY * (1 - least):
+        rounds.append({index: try_out(index, LONG_ROUND) for index in dict.fromkeys((best, patient))})
         best = max(rounds[-1], key=rounds[-1].__getitem__)  # of equals the first
-        settings = options[best]
+    settings, reached = options[best], rounds[-1][best][0]
     bounded = config.budget is not None or "max_epochs" in given
     if reached >= CONVINCING and math.isfinite(perfect) and not bounded:
-        settings = {**settings, "max_epochs": max(round(EASY * config.max_epochs), 1)}
+        share = EASIEST if reached >= perfect else EASY
+        settings = {**settings, "max_epochs": max(round(share * config.max_epochs), 1)}
     top = max(trials[index][0] for trials in rounds for index in trials)
     if not _learns(top, judging):
         epochs = config.max_epochs if bounded else round(PATIENCE * config.max_epochs)
-        settings = {**(patient or settings), "max_epochs": epochs}
-        how = " with what finds faint events" if patient else ""
+        settings = {**(settings if patient is None else options[patient]), "max_epochs": epochs}
+        how = "" if patient is None else " with what finds faint events"
         lines.append(f"            none has learned yet: going on{how}, for longer")
         say(lines[-1])
     lines.append(f"Chosen      {_worded(settings)}")

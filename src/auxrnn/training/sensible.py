@@ -118,7 +118,7 @@ def _stride(train: SequenceData, median: int) -> tuple[int, str]:
         return 1, "every step has a label"
     if train.image_shape is not None:
         return train.image_shape[1], "a row of pixels a token"
-    wanted = max(math.sqrt(median) / 7, min(USUAL_STRIDE, median / LEAST_TOKENS), 1)
+    wanted = max(math.sqrt(median) / 5, min(USUAL_STRIDE, median / LEAST_TOKENS), 1)
     stride = min(2 ** round(math.log2(wanted)), LONGEST_STRIDE)
     return stride, f"about {-(-median // stride):,} tokens from a median of {median:,} steps"
 

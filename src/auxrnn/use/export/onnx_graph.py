@@ -46,10 +46,15 @@ def recurrent_graph(served: Served) -> onnx.ModelProto:
     core, tokens = core_nodes(graph, network.encoder), token_nodes(graph, served)
     some = None if tokens.number is None else graph.node("Greater", tokens.number, graph.whole(0))
     before = [part.name for part in served.core_state]
+    residual = network.encoder.residual
     state, outputs = core.run(tokens.features, before)
+    if residual:
+        outputs = graph.node("Add", outputs, tokens.features)
     if some is not None:
         state = [graph.node("Where", some, new, old) for new, old in zip(state, before, strict=True)]
     rest = None if tokens.rest is None else core.run(tokens.rest, state)[1]  # (1, B, H)
+    if residual and rest is not None and tokens.rest is not None:
+        rest = graph.node("Add", rest, tokens.rest)
     for part, name in zip(served.core_state, state, strict=True):
         graph.node("Identity", name, out=part.next_name)
     names = [part.name for part in served.state]
