@@ -114,11 +114,13 @@ def test_the_search_takes_the_best_and_says_what_it_tried(monkeypatch):
     assert sum("accuracy 0.600, loss 1.000 after 2 epochs" in line for line in said) == 4
 
 
-@pytest.mark.parametrize(("score", "epochs"), [(0.89, 16), (0.91, 8), (1.0, 5)])
+@pytest.mark.parametrize(("score", "epochs"), [(0.89, 16), (0.91, 8), (1.0, 8)])
 def test_training_is_short_where_the_best_convinces(monkeypatch, score, epochs):
     monkeypatch.setattr(room, "_trial", lambda *_: (score, -1.0))
     config = RunConfig(**MODERN, stride=4, max_epochs=16)
     assert choose_candidate(config, make_data(), ()).config.max_epochs == epochs
+    dear = make_data(steps=1024)  # 256 tokens
+    assert choose_candidate(config, dear, ()).config.max_epochs == (5 if epochs == 8 else 16)
     assert choose_candidate(config, make_data(), ("max_epochs",)).config.max_epochs == 16
 
 
@@ -148,6 +150,13 @@ def test_where_none_learns_the_patient_settings_are_taken_for_longer(monkeypatch
     assert (found.readout, found.augment, found.anchor_labels, found.max_epochs) == ("stats-max", "turn", 0.0, 24)
     kept = choose_candidate(config, data, ("max_epochs", "augment")).config
     assert (kept.augment, kept.readout, kept.max_epochs) == ("none", "stats-max", 16)
+
+
+def test_a_good_score_ends_the_search(monkeypatch):
+    scores = iter([0.8, 0.96])
+    monkeypatch.setattr(room, "_trial", lambda *_: (next(scores), -0.1))
+    found = choose_candidate(RunConfig(**MODERN, stride=4, max_epochs=16), make_data(), ()).config
+    assert found.augment == "turn"
 
 
 def test_a_diverged_candidate_is_never_the_best(monkeypatch):
@@ -266,15 +275,15 @@ def test_a_real_search_on_easy_data_ends_at_once_and_repeats():
     assert (config, reasons, tried) == again
 
 
-def test_easy_data_are_trained_for_a_third_as_long():
+def test_easy_data_are_trained_for_half_as_long():
     data = make_data(number=60)
     config = RunConfig(**{**MODERN, "hidden_size": 8}, stride=2, epoch_passes=30, max_epochs=10)
-    assert choose_candidate(config, data, ()).config.max_epochs == 3
+    assert choose_candidate(config, data, ()).config.max_epochs == 5
     assert choose_candidate(config, data, ("max_epochs",)).config.max_epochs == 10
 
 
 def test_no_candidate_is_trained_twice_for_as_long(monkeypatch):
     config, trained = RunConfig(**MODERN, stride=4, epoch_passes=200, max_epochs=16), []
-    monkeypatch.setattr(room, "_trial", lambda one, *_: (trained.append(one), (0.96, -0.1))[1])
+    monkeypatch.setattr(room, "_trial", lambda one, *_: (trained.append(one), (0.94, -0.1))[1])
     choose_candidate(config, make_data(), ())
     assert [one.max_epochs for one in trained] == [1] * 5  # an epoch of 400 steps is both rounds

@@ -133,6 +133,7 @@ class LongSequenceEstimator(SequenceParameters, ABC):
         characters = preprocessing.characters
         train = SequenceData("X", preprocessing.spec, inputs, labels, target=target, characters=characters)
         train = replace(train, class_weights=self._class_weights(train))
+        del raw  # with a part held out it is a copy
         validation = None
         if held_out is not None:
             inputs = preprocessing.apply(held_out, "X of eval_set")

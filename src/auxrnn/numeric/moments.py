@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,9 @@ Array = npt.NDArray[Any]
 
 ROUNDING = 2
 """Spacings of a type, at a channel's largest size, that rounding alone may put between two values of a constant."""
+
+MOST_STEPS = 2**18
+"""Steps that are copied to float64 at a time."""
 
 FAR = 100.0
 """Deviations from zero beyond which float32 leaves fewer than 5 of its 7 digits for what changes."""
@@ -33,7 +36,7 @@ def channel_moments(blocks: Callable[[], Iterable[Array]], where: str) -> tuple[
     with np.errstate(over="ignore", invalid="ignore"):
         count, spacing = 0, 0.0
         total, least, greatest = np.zeros(()), np.array(np.inf), np.array(-np.inf)
-        for block in blocks():
+        for block in _pieces(blocks()):
             count += len(block)
             total = total + block.sum(0, dtype=np.float64)
             least = np.minimum(least, block.min(0).astype(np.float64))
@@ -42,7 +45,7 @@ def channel_moments(blocks: Callable[[], Iterable[Array]], where: str) -> tuple[
                 spacing = max(spacing, float(np.finfo(block.dtype).eps), float(np.finfo(np.float64).eps))
         centre = total / count
         first, second = np.zeros(()), np.zeros(())
-        for block in blocks():
+        for block in _pieces(blocks()):
             apart = block - centre
             first = first + apart.sum(0, dtype=np.float64)
             second = second + np.square(apart).sum(0, dtype=np.float64)
@@ -57,6 +60,13 @@ def channel_moments(blocks: Callable[[], Iterable[Array]], where: str) -> tuple[
     mean = np.where(constant, least, mean)
     scale = np.where(constant | (deviation == 0), 1.0, deviation)
     return tuple(mean.tolist()), tuple(scale.tolist())
+
+
+def _pieces(blocks: Iterable[Array]) -> Iterator[Array]:
+    """Cut blocks so that their float64 copies stay small beside the data."""
+    for block in blocks:
+        for first in range(0, len(block), MOST_STEPS):
+            yield block[first : first + MOST_STEPS]
 
 
 def is_far(mean: Sequence[float], scale: Sequence[float]) -> bool:

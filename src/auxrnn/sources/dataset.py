@@ -219,7 +219,7 @@ def _check_sequence(inputs: torch.Tensor, spec: InputSpec, where: str, steps: st
     else:
         if not inputs.is_floating_point():
             raise InputError(f"{where}: expected values of a floating-point type, got {inputs.dtype}.")
-        if not bool(torch.isfinite(inputs).all()):
+        if inputs.numel() and not all(map(torch.isfinite, torch.aminmax(inputs))):  # without a copy of the data
             first = (~torch.isfinite(inputs)).nonzero()[0].tolist()
             raise InputError(
                 f"{where}: expected finite values, got {float(inputs[tuple(first)])} at position {first}. "

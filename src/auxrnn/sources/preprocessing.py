@@ -302,10 +302,11 @@ class Preprocessing:
         if not self.mean:
             with np.errstate(over="ignore"):  # what is not finite then, a data set refuses
                 return torch.from_numpy(_own(item.astype(np.float32, copy=False)))
+        values = np.empty(item.shape, np.float32)
         with np.errstate(all="ignore"):
-            standardised = np.subtract(item, np.array(self.mean), dtype=np.float64)
-            standardised /= np.array(self.scale)
-            values = standardised.astype(np.float32)
+            for own, one in zip(values, item, strict=True) if item.ndim == 3 else ((values, item),):
+                standardised = np.subtract(one, np.array(self.mean), dtype=np.float64)
+                own[...] = standardised / np.array(self.scale)
         if not np.isfinite(values).all():
             raise InputError(f"{where}: expected finite values near those of training, got others or some too large.")
         return torch.from_numpy(values)

@@ -66,8 +66,16 @@ PATIENT: dict[str, Any] = {"readout": "stats-max", "augment": "turn"}
 PATIENCE = 1.5
 """So many times the steps are made then."""
 
-EASY, EASIEST = 1 / 2, 1 / 3
-"""And so many where the best candidate convinces, or makes no mistake."""
+EASY, EASY_AND_DEAR = 1 / 2, 1 / 3
+"""And so many where the best candidate convinces; fewer where a step is dear."""
+
+DEAR = 256
+"""Tokens of a sequence from which on a step is dear."""
+
+ENOUGH = 0.95
+"""A score that ends the search, of at least `LEAST_HELD_OUT` sequences."""
+
+LEAST_HELD_OUT = 12
 
 
 @dataclass(frozen=True)
@@ -230,7 +238,7 @@ def _sets(config: RunConfig, train: SequenceData, given: Collection[str]) -> tup
 
 
 def successive_halving(
-    number: int, try_out: Callable[[int, int], Trial], is_perfect: Callable[[Trial], bool]
+    number: int, try_out: Callable[[int, int], Trial], is_enough: Callable[[Trial], bool]
 ) -> tuple[int, list[dict[int, Trial]]]:
     """The best of `number` candidates, and the trials of each round.
 
@@ -240,8 +248,8 @@ def successive_halving(
         Candidates, at least 1. Of equals the first is taken.
     try_out : callable
         (candidate, length) -> trial. The length is 1 in the first round and doubles from round to round.
-    is_perfect : callable
-        Whether a trial leaves nothing to wish for: then no other is made.
+    is_enough : callable
+        Whether a trial leaves little to wish for: then no other is made.
     """
     left, rounds, length = list(range(number)), [], 1
     while True:
@@ -249,7 +257,7 @@ def successive_halving(
         rounds.append(trials)
         for index in left:
             trials[index] = try_out(index, length)
-            if is_perfect(trials[index]):
+            if is_enough(trials[index]):
                 return index, rounds
         ranked = sorted(left, key=trials.__getitem__, reverse=True)  # stable: of equals the first
         left = ranked[: max(len(left) // 2, 1)]
@@ -291,16 +299,17 @@ def choose_candidate(
         made[index, epochs] = trial
         return trial
 
-    perfect = 1.0 if isinstance(train.target, ClassTarget) and len(judging) >= 12 else math.inf
-    best, rounds = successive_halving(len(options), try_out, lambda trial: trial[0] >= perfect)
+    judged = isinstance(train.target, ClassTarget) and len(judging) >= LEAST_HELD_OUT
+    best, rounds = successive_halving(len(options), try_out, lambda trial: judged and trial[0] >= ENOUGH)
     least = _commonest(judging)
     if patient is not None and rounds[-1][best][0] < least + HALF_WAY * (1 - least):
         rounds.append({index: try_out(index, LONG_ROUND) for index in dict.fromkeys((best, patient))})
         best = max(rounds[-1], key=rounds[-1].__getitem__)  # of equals the first
     settings, reached = options[best], rounds[-1][best][0]
     bounded = config.budget is not None or "max_epochs" in given
-    if reached >= CONVINCING and math.isfinite(perfect) and not bounded:
-        share = EASIEST if reached >= perfect else EASY
+    if reached >= CONVINCING and judged and not bounded:
+        tokens = int(train.lengths.median()) / replace(config, **settings).token_steps
+        share = EASY_AND_DEAR if tokens >= DEAR else EASY
         settings = {**settings, "max_epochs": max(round(share * config.max_epochs), 1)}
     top = max(trials[index][0] for trials in rounds for index in trials)
     if not _learns(top, judging):
