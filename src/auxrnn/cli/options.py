@@ -91,8 +91,16 @@ def _add_use(verb: AddVerb) -> None:
         "export", verbs.export, "write a trained model for other programs, checked against it, with an example"
     )
     export.add_argument("run", help="a run folder or a model folder")
-    export.add_argument("--format", choices=("onnx",), default="onnx", help="default: onnx (extra: export)")
-    export.add_argument("--out", help="folder of the files (default: RUN/onnx)")
+    export.add_argument(
+        "--format",
+        choices=("onnx", "web"),
+        default="onnx",
+        help="web: a page for browsers; default: onnx (extra: export)",
+    )
+    export.add_argument("--out", help="folder of the files (default: RUN/FORMAT)")
+    export.add_argument(
+        "--runtime", help="web: the npm package onnxruntime-web, unpacked or its .tgz (default: by npm)"
+    )
 
 
 def _add_experiments(verb: AddVerb) -> None:

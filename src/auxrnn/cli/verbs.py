@@ -174,14 +174,24 @@ def stream(options: argparse.Namespace) -> int:
 
 
 def export(options: argparse.Namespace) -> int:
+    from auxrnn.runs.datasets import source_of
     from auxrnn.use.export.files import export_model
+    from auxrnn.use.export.web import export_web
     from auxrnn.use.opening import open_model
 
+    if options.runtime and options.format != "web":
+        raise InputError("Expected --format web with --runtime, which is for pages; leave it out.")
     saved = open_model(Path(options.run))
-    exported = export_model(saved, Path(options.out or Path(options.run) / options.format))
+    folder = Path(options.out or Path(options.run) / options.format)
+    if options.format == "web":
+        exported = export_web(saved, folder, options.runtime and Path(options.runtime), source_of(saved.facts))
+    else:
+        exported = export_model(saved, folder)
     for path in exported.files:
         print(path)
     print(f"largest difference from the model on random input: {exported.difference:.2g}")
+    if options.format == "web":
+        print(f"open it with: python -m http.server --bind 127.0.0.1 --directory {folder}")
     return 0
 
 

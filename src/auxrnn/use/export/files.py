@@ -15,6 +15,7 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -81,6 +82,33 @@ def export_model(saved: SavedModel, folder: Path) -> Exported:
     InputError
         Where a library is missing, for a core of your own, and where the file does not say what the model says.
     """
+    made = checked_onnx(saved, folder)
+    model, example, page = folder / "model.onnx", folder / "example.py", folder / "README.md"
+    script = Path(__file__).with_name("example_onnx.py").read_text(encoding="utf-8")
+    text = _page(saved, made.served, made.difference)
+    write_folder(
+        folder,
+        {
+            model.name: lambda aside: aside.write_bytes(made.content),
+            example.name: lambda aside: aside.write_text(script, encoding="utf-8"),
+            page.name: lambda aside: aside.write_text(text, encoding="utf-8"),
+        },
+    )
+    return Exported(model, (model, example, page), made.difference)
+
+
+@dataclass(frozen=True)
+class OnnxFile:
+    """The bytes of an ONNX file, what it was made of, its notes, and how far it is from the model."""
+
+    content: bytes
+    served: Served
+    about: dict[str, Any]
+    difference: float
+
+
+def checked_onnx(saved: SavedModel, folder: Path) -> OnnxFile:
+    """Make the ONNX file that is to lie in `folder`, and compare it with the model; InputError as of `export_model`."""
     missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
     if missing:
         raise InputError(
@@ -92,26 +120,15 @@ def export_model(saved: SavedModel, folder: Path) -> Exported:
         )
     check_place(folder / "model.onnx")
     served = Served(replace(saved, network=copy.deepcopy(saved.network).cpu()))
-    about = json.dumps(description(saved, served))
-    content = _onnx_bytes(served, about)
+    about = description(saved, served)
+    content = _onnx_bytes(served, json.dumps(about))
     difference = largest_difference(_onnx_run(content, served), served)
     if not difference <= LARGEST_DIFFERENCE:
         raise InputError(
             f"Expected the ONNX file to say what the model says, found a difference of {difference:.2g} on random "
             f"input; nothing was written. The model's weights may be out of the range where float32 holds them."
         )
-    model, example, page = folder / "model.onnx", folder / "example.py", folder / "README.md"
-    script = Path(__file__).with_name("example_onnx.py").read_text(encoding="utf-8")
-    text = _page(saved, served, difference)
-    write_folder(
-        folder,
-        {
-            model.name: lambda aside: aside.write_bytes(content),
-            example.name: lambda aside: aside.write_text(script, encoding="utf-8"),
-            page.name: lambda aside: aside.write_text(text, encoding="utf-8"),
-        },
-    )
-    return Exported(model, (model, example, page), difference)
+    return OnnxFile(content, served, about, difference)
 
 
 def largest_difference(run: Run, served: Served) -> float:
