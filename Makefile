@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 INPUTS ?= 1000
-EXTRAS := dev,image,tensorboard,export,sweep,triton
+EXTRAS := dev,image,tensorboard,export,serve,sweep,triton
 
 # One thread: two OpenMP threads beside a busy neighbour slow a step many times over.
 test test-slow fuzz: export OMP_NUM_THREADS = 1

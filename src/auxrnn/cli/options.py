@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from auxrnn.cli import verbs
-from auxrnn.cli.parsing import Parser, number, positive
+from auxrnn.cli.parsing import Parser, number, port, positive
 from auxrnn.config.reading import NUMBERS, ReadingOptions, option_help
 from auxrnn.experiments.catalogue import EXPERIMENTS
 from auxrnn.experiments.scales import SCALES
@@ -101,6 +101,14 @@ def _add_use(verb: AddVerb) -> None:
     export.add_argument(
         "--runtime", help="web: the npm package onnxruntime-web, unpacked or its .tgz (default: by npm)"
     )
+
+    serve = verb("serve", verbs.serve, "answer over HTTP: whole sequences, and streams by id (extra: serve)")
+    serve.add_argument("run", help="a run folder or a model folder; a web export in RUN/web is shown at /")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1, this machine)")
+    serve.add_argument("--port", type=port, default=8000, help="default: 8000; 0 takes a free one")
+    serve.add_argument("--streams", type=positive, default=100, help="streams at once (default: 100)")
+    serve.add_argument("--idle", type=positive, default=600, help="seconds until an unused stream ends (default: 600)")
+    serve.add_argument("--body", type=positive, default=2**24, help="bytes of a request at most (default: 16777216)")
 
 
 def _add_experiments(verb: AddVerb) -> None:

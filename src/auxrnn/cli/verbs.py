@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 
 from auxrnn.cli.parsing import BAD_USE, FAILED, Parser, positive
@@ -192,6 +193,27 @@ def export(options: argparse.Namespace) -> int:
     print(f"largest difference from the model on random input: {exported.difference:.2g}")
     if options.format == "web":
         print(f"open it with: python -m http.server --bind 127.0.0.1 --directory {folder}")
+    return 0
+
+
+def serve(options: argparse.Namespace) -> int:
+    from auxrnn.runs.service import Limits, Service, check_installed
+    from auxrnn.use.opening import open_model
+
+    check_installed()
+    run = Path(options.run)
+    service = Service(open_model(run), Limits(options.streams, options.idle, options.body))
+    page = run / "web"
+
+    from auxrnn.runs.http import serve_model
+
+    serve_model(
+        service,
+        options.host,
+        options.port,
+        page if (page / "index.html").is_file() else None,
+        partial(print, flush=True),
+    )
     return 0
 
 

@@ -130,7 +130,7 @@ def predict_file(path: Path, file: Path) -> Iterator[Answer]:
     while block := list(islice(rows, BLOCK)):
         inputs = [preprocessing.sequence(row.sequence, row.where) for row in block]
         data = SequenceData(str(file), saved.spec, inputs)
-        yield from _answers(saved, data, [row.where for row in block], [row.kept for row in block])
+        yield from answer_each(saved, data, [row.where for row in block], [row.kept for row in block])
 
 
 def _rows(saved: SavedModel, file: Path) -> Iterator[Example]:
@@ -143,10 +143,12 @@ def _rows(saved: SavedModel, file: Path) -> Iterator[Example]:
     return read_inputs(file, saved.spec, characters=characters, image_shape=shape, order=order)
 
 
-def _answers(
+def answer_each(
     saved: SavedModel, data: SequenceData, names: Sequence[str], kept: Sequence[Array | None]
 ) -> Iterator[Answer]:
-    """kept: of each sequence the places that its steps had in order of time, where some are left out."""
+    """The answers for each sequence of a set, or for each of its steps.
+
+    kept: of each sequence the places that its steps had in order of time, where some are left out."""
     target = saved.target
     if target.per_step:
         for group in _groups(data.lengths.tolist()):

@@ -419,11 +419,14 @@ async function start() {
   const named = about.table.features.length && about.table.features.length <= 8 && about.table.rows !== "series" ? ` (${about.table.features.join(", ")})` : "";
   const names = about.classes.slice(0, 6).join(", ") + (about.classes.length > 6 ? ", …" : "");
   document.title = part("title").textContent = about.target === "class" ? `Which of ${names}?` : about.per_step ? `Each step one of ${names}` : names;
-  part("about").textContent = `It answers with ${about.answers}. ${text ? "It reads texts, a character a step" : about.rate ? `It reads recordings at ${count(about.rate)} samples a second` : `It reads ${channels} ${channels === 1 ? "number" : "numbers"} a step${named}`}. Everything happens on this machine; nothing is sent.`;
+  part("over").textContent = `${about.target === "value" ? "Values" : "Probabilities"}, ${about.rate ? "by seconds" : "by steps"} read`;
+  part("about").textContent = `${about.target === "class" ? "" : `It answers with ${about.answers}. `}${text ? "It reads texts, a character a step" : about.rate ? `It reads recordings at ${count(about.rate)} samples a second` : `It reads ${channels} ${channels === 1 ? "number" : "numbers"} a step${named}`}. Everything happens on this machine; nothing is sent.`;
   part("reads").textContent = text ? "or choose them: text" : about.rate ? "or choose them: WAV and other sound, or CSV of samples" : "or choose them: CSV, a step a line";
   part("typed").placeholder = text ? "Or type a text." : "Or paste numbers, a step a line.";
   part("listen").hidden = !about.rate || !navigator.mediaDevices;
-  [`An ${about.network}.`.replace(/^An (?![aeioul])/, "A "), ...about.verdict].forEach((line) => part("verdict").append(Object.assign(document.createElement("li"), { textContent: line })));
+  [`An ${about.network}.`.replace(/^An (?![aeioul])/, "A "), ...about.verdict].forEach((line) => {
+    part("verdict").append(Object.assign(document.createElement("li"), { textContent: line[0].toUpperCase() + line.slice(1) }));
+  });
   let shown = null, turn = 0, before = Promise.resolve(), painted = 0;
 
   const paint = () => {
