@@ -248,7 +248,8 @@ export class Curve {
 export async function follow(stream, pieces, look, end, fallback = "") {
   const { about, size } = stream, answers = about.classes.length;
   let name = null, curve = null, shares = null, gathered = [];
-  const begin = (next) => { name = next; stream.reset(); curve = new Curve(about.stride); shares = null; gathered = []; };
+  const first = Math.ceil(Math.max(1, (about.rate ?? 0) / 200) / about.stride) * about.stride; // of sound every 5 ms
+  const begin = (next) => { name = next; stream.reset(); curve = new Curve(first); shares = null; gathered = []; };
   const read = async (steps) => {
     for (let at = 0; at < steps.length; ) {
       const number = stream.whole ? steps.length / size : Math.min(curve.due(stream.steps), 8192);
@@ -427,7 +428,7 @@ async function start() {
   [`An ${about.network}.`.replace(/^An (?![aeioul])/, "A "), ...about.verdict].forEach((line) => {
     part("verdict").append(Object.assign(document.createElement("li"), { textContent: line[0].toUpperCase() + line.slice(1) }));
   });
-  let shown = null, turn = 0, before = Promise.resolve(), painted = 0;
+  let shown = null, turn = 0, before = Promise.resolve(), due = 0;
 
   const paint = () => {
     draw(part("plot"), about, shown?.curve, shown?.shares, shown?.steps ?? 0);
@@ -461,10 +462,11 @@ async function start() {
       try {
         await follow(stream, make(stopped), async (name, shares, curve) => {
           shown = { name, shares, curve, steps: stream.steps };
-          if (performance.now() - painted > 50) {
+          const began = performance.now();
+          if (began > due) {
             paint();
             await new Promise((resolve) => { setTimeout(resolve); });
-            painted = performance.now();
+            due = performance.now() + Math.max(50, 4 * (performance.now() - began)); // painting takes a fifth of the time
           }
           return !stopped();
         }, (name, shares) => {
