@@ -436,6 +436,7 @@ async function start() {
     if (!shown) return;
     part("name").textContent = shown.name || "The answer";
     part("answer").textContent = worded(about, shown.shares);
+    part("answer").className = "told";
     const places = drawn(about, shown.curve, shown.shares);
     const order = about.classes.map((_, place) => place).sort((a, b) => places.includes(b) - places.includes(a) || a - b);
     part("shares").replaceChildren(...order.slice(0, 100).map((place) => {
