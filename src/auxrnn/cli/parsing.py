@@ -13,10 +13,27 @@ from auxrnn.numeric.numbers import parse_number
 FAILED, BAD_USE = 1, 2
 
 
+class _Once(argparse.Action):
+    """Stores a value; an option that is given twice is refused."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        if option is not None:
+            if option in (given := vars(namespace).setdefault("given", set())):
+                raise argparse.ArgumentError(self, "was given twice; leave one out")
+            given.add(option)
+        setattr(namespace, self.dest, values)
+
+
 class Parser(argparse.ArgumentParser):
     """Names the nearest right option or command beside a misspelt one; options may stand between what has no name."""
 
     _intermixing = False
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.register("action", None, _Once)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As of argparse, which by itself refuses `stream RUN --follow FILE`."""

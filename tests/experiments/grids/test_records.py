@@ -123,6 +123,7 @@ def test_several_processes_may_write_at_a_time(tmp_path):
     file = tmp_path / "kept.jsonl"
     writers = [subprocess.Popen([sys.executable, "-c", WRITE, str(file), letter]) for letter in "abc"]
     assert [writer.wait(300) for writer in writers] == [0, 0, 0]
+    assert list(tmp_path.iterdir()) == [file]  # no lock stays
     assert set(read_records(file)) == {f"{letter}/{index}" for letter in "abc" for index in range(10)}
 
 
