@@ -12,6 +12,10 @@ from auxrnn.sources.parts import own_part
 from auxrnn.storage.processes import end_with_parent
 from auxrnn.training.ranks import LostRankError
 
+FORKED = multiprocessing.get_context("forkserver")
+"""Fresh processes that never ran a network: the server they are forked from has imported everything already."""
+FORKED.set_forkserver_preload(["auxrnn.training.loop", "auxrnn.runs.run"])
+
 
 def allocate(mebibytes):
     """Work that holds so much memory at its height."""
