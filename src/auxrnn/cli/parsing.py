@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from auxrnn.errors import did_you_mean
-from auxrnn.numeric.numbers import parse_number
 
 FAILED, BAD_USE = 1, 2
 
@@ -60,13 +59,6 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number above 0, got {text!r}")
     return int(text)
-
-
-def number(text: str) -> float:
-    try:
-        return parse_number(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"expected a number, got {text!r}") from error
 
 
 def with_underscores(words: Sequence[str]) -> list[str]:

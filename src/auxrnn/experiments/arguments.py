@@ -42,6 +42,10 @@ class Setting:
         return f"--{self.name.removeprefix('reading.')}"
 
     @property
+    def help(self) -> str:
+        return option_help(self.owner, self.field.name)
+
+    @property
     def choices(self) -> list[str]:
         return [choice for kind in self.kinds if get_origin(kind) is Literal for choice in get_args(kind)]
 
@@ -161,6 +165,19 @@ def _is_option(word: str) -> bool:
     return word.startswith("--") and name in (*VALUED, "print_config", "help")
 
 
+def reading_settings() -> list[Setting]:
+    """How files of one's own are read."""
+    return [setting for setting in SETTINGS.values() if setting.owner is ReadingOptions]
+
+
+def reading_of(options: argparse.Namespace) -> ReadingOptions:
+    """What was said by options of those names, left as texts; InputError for any that do not fit."""
+    said = {setting.field.name: (setting, getattr(options, setting.field.name)) for setting in reading_settings()}
+    return ReadingOptions(
+        **{name: setting.check(setting.read(text), text) for name, (setting, text) in said.items() if text is not None}
+    )
+
+
 def _completed(said: dict[str, Any]) -> RunConfig:
     """The configuration with all that was not said: by its recipe, or the default."""
     recipe = said.get("recipe") or ("modern" if path_of(said.get("data", RunConfig.data)) else RunConfig.recipe)
@@ -233,7 +250,7 @@ def _help() -> NoReturn:
         groups[setting.owner].add_argument(
             setting.option,
             metavar=f"{{{','.join(words)}}}" if words else setting.field.name.upper(),
-            help=option_help(setting.owner, setting.field.name) + told,
+            help=setting.help + told,
         )
     parser.print_help()
     raise SystemExit(0)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from auxrnn.report.statistics import bootstrap_score
 from auxrnn.targets import Target
+from auxrnn.verdict.bootstrap import bootstrap_score
 
 
 def score_interval(target: Target, tallies: torch.Tensor) -> list[float] | None:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from auxrnn.core.batch import InputSpec
 from auxrnn.errors import InputError
-from auxrnn.numeric.numbers import is_missing, is_number
+from auxrnn.storage.numbers import is_missing, is_number
 
 Array = npt.NDArray[Any]
 

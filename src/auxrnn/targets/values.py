@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from auxrnn.errors import InputError
-from auxrnn.numeric.moments import channel_moments
-from auxrnn.numeric.numbers import number_of
+from auxrnn.storage.numbers import number_of
 from auxrnn.targets.base import Labels, Target, check_finite_sequence_labels
 from auxrnn.targets.keeper import Array, LabelKeeper
 from auxrnn.targets.labelling import Label
 from auxrnn.targets.losses import Loss
+from auxrnn.targets.moments import channel_moments
 
 DIGITS, MOST_DIGITS = 8, 17
 """Significant digits of a value in an answer: of its size, or of its deviation where that is smaller; the most that

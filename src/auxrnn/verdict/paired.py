@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from auxrnn.report.statistics import bootstrap_score
 from auxrnn.targets import Target
+from auxrnn.verdict.bootstrap import bootstrap_score
 
 FEWEST = 6
 """With fewer pairs no difference is one at 5 %: five that all say the same come by chance with 2 / 2**5."""
