@@ -9,7 +9,7 @@ from auxrnn.verdict.bootstrap import bootstrap_score
 
 
 def ratio(sums):
-    return float(sums[0] / sums[1])
+    return sums[:, 0] / sums[:, 1]
 
 
 @pytest.mark.parametrize("block", [1, 100, 2**22])

@@ -152,8 +152,16 @@ class Target(ABC):
         return self.tallies(outputs, labels).sum(0)
 
     @abstractmethod
+    def rates(self, tallies: Tensor) -> tuple[Tensor, ...]:
+        """Compute the scores in the order of `scores_told`, each (...), from tallies (..., sums)."""
+
     def scores(self, tally: Tensor) -> dict[str, float]:
         """Compute the scores by name from a tally; a share of nothing is 0."""
+        return dict(zip(self.scores_told, map(float, self.rates(tally)), strict=True))
+
+    def first_score(self, tallies: Tensor) -> Tensor:
+        """Compute the score that a model is chosen by, (...), from tallies (..., sums)."""
+        return self.rates(tallies)[self.scores_told.index(self.score)]
 
     @abstractmethod
     def shares(self, outputs: Tensor) -> Tensor:

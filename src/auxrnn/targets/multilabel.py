@@ -142,11 +142,10 @@ class ClassesTarget(Target):
         right = (labelled == answered).all(1, keepdim=True)
         return torch.cat([labelled, answered, labelled & answered, right, torch.ones_like(right)], dim=1).double()
 
-    def scores(self, tally: Tensor) -> dict[str, float]:
-        labelled, answered, both = tally[:-2].view(3, -1)
-        micro = 2 * both.sum() / (labelled + answered).sum().clamp(min=1)
-        found = (float(micro), mean_f1(labelled, answered, both), float(tally[-2] / tally[-1].clamp(min=1)))
-        return dict(zip(self.scores_told, found, strict=True))
+    def rates(self, tallies: Tensor) -> tuple[Tensor, ...]:
+        labelled, answered, both = tallies[..., :-2].unflatten(-1, (3, -1)).unbind(-2)
+        micro = 2 * both.sum(-1) / (labelled + answered).sum(-1).clamp(min=1)
+        return micro, mean_f1(labelled, answered, both), tallies[..., -2] / tallies[..., -1].clamp(min=1)
 
     def shares(self, outputs: Tensor) -> Tensor:
         return outputs.sigmoid()

@@ -153,15 +153,15 @@ class ValueTarget(Target):
         error = outputs.detach().double() - known
         return torch.cat([known.new_ones(len(known), 1), error.square(), error.abs(), known, known.square()], dim=1)
 
-    def scores(self, tally: Tensor) -> dict[str, float]:
-        number = tally[0].clamp(min=1)
-        squared, absolute, sums, squares = tally[1:].view(4, -1)
+    def rates(self, tallies: Tensor) -> tuple[Tensor, ...]:
+        number = tallies[..., :1].clamp(min=1)
+        squared, absolute, sums, squares = tallies[..., 1:].unflatten(-1, (4, -1)).unbind(-2)
         spread = (squares - sums.square() / number).clamp(min=0.0)
         spread = torch.where(spread > 1e-12 * squares, spread, 0.0)  # labels that never change
         r2 = torch.where(spread > 0, 1 - squared / spread, (squared == 0).double())
-        scale = tally.new_tensor(self.scale or (1.0,) * self.size)
+        scale = tallies.new_tensor(self.scale or (1.0,) * self.size)
         found = (r2, (squared / number).sqrt() * scale, absolute / number * scale)
-        return {name: float(value.mean()) for name, value in zip(self.scores_told, found, strict=True)}
+        return tuple(value.mean(-1) for value in found)
 
     def shares(self, outputs: Tensor) -> Tensor:
         if not self.mean:

@@ -22,7 +22,7 @@ class Ends(NamedTuple):
 
 def bootstrap_score(
     parts: npt.NDArray[Any],
-    score: Callable[[npt.NDArray[Any]], float],
+    score: Callable[[npt.NDArray[Any]], npt.NDArray[Any]],
     *,
     confidence: float = 0.95,
     resamples: int = RESAMPLES,
@@ -30,7 +30,7 @@ def bootstrap_score(
 ) -> Ends | None:
     """Percentile bootstrap (Efron 1979) of a score that follows from sums over the N items of a set.
 
-    parts: what each item adds to the sums, (N, sums). score: of the sums (sums,). The items are drawn again with
+    parts: what each item adds to the sums, (N, sums). score: of sums (R, sums), (R,). The items are drawn again with
     replacement, each draw N of them; what is said is how the score varies with the items, the answers being as they
     are. A function of its arguments alone; None for fewer than two items.
     """
@@ -42,7 +42,7 @@ def bootstrap_score(
 
     def scores(drawn: npt.NDArray[Any], axis: int) -> npt.NDArray[Any]:
         counts = np.stack([np.bincount(places, minlength=number) for places in drawn])
-        return np.array([score(sums) for sums in counts.astype(np.float64) @ parts])
+        return score(counts.astype(np.float64) @ parts)
 
     drawn = bootstrap(
         (np.arange(number),), scores, n_resamples=resamples, batch=max(BLOCK // number, 1), vectorized=True,
