@@ -1,16 +1,14 @@
-"""What the tests let other processes do: functions that a fresh process must find by their module."""
+"""What the tests let other processes do: functions that a fresh process must find by their module.
+
+What is heavy loads within them, so that a process which needs none of it starts at once.
+"""
 
 import multiprocessing
 import os
 import signal
 import time
 
-import torch
-
-from auxrnn.runs.run import StoppedRunError
-from auxrnn.sources.parts import own_part
 from auxrnn.storage.processes import end_with_parent
-from auxrnn.training.ranks import LostRankError
 
 FORKED = multiprocessing.get_context("forkserver")
 """Fresh processes that never ran a network: the server they are forked from has imported everything already."""
@@ -19,6 +17,8 @@ FORKED.set_forkserver_preload(["auxrnn.training.loop", "auxrnn.runs.run"])
 
 def allocate(mebibytes):
     """Work that holds so much memory at its height."""
+    import torch
+
     return lambda: torch.ones(mebibytes * 2**18).sum()
 
 
@@ -29,6 +29,8 @@ def wait(seconds):
 
 def make_once(folder, made):
     """What two processes do at the same time: whoever finds no file makes it."""
+    from auxrnn.sources.parts import own_part
+
     path = folder / "file"
     with own_part(folder / ".file.part") as part:
         if path.exists():
@@ -36,6 +38,15 @@ def make_once(folder, made):
         made.put(os.getpid())
         part.write_text("whole")
         part.replace(path)
+
+
+def add_ten_records(file, letter):
+    """What several processes do at the same time."""
+    from auxrnn.config import RunConfig
+    from auxrnn.experiments.grids.records import Record, add_records
+
+    for index in range(10):
+        add_records(file, [Record(f"{letter}/{index}", RunConfig(), {}, {}, error="")])
 
 
 def outlive(ready):
@@ -64,6 +75,9 @@ def end_as_told(how):
 
 def end_after_the_other(mark):
     """The second of two ranks is killed, and the first has noticed it before the launcher can."""
+    from auxrnn.runs.stopped import StoppedRunError
+    from auxrnn.training.ranks import LostRankError
+
     if os.environ["RANK"] == "0":
         while not mark.exists():
             time.sleep(0.01)

@@ -28,7 +28,7 @@ from auxrnn.cli.parsing import with_underscores
 from auxrnn.config import RunConfig
 from auxrnn.experiments import doctor
 from auxrnn.experiments.grids.records import read_records
-from auxrnn.runs.run import StoppedRunError
+from auxrnn.runs.stopped import StoppedRunError
 from auxrnn.sources.published import load
 from auxrnn.verdict.judge import lines_of
 from own_files import write_csv, write_texts

@@ -87,7 +87,8 @@ def resume(options: argparse.Namespace) -> int:
 
 def _completed(work: Callable[[], object], run: Path | None = None) -> int:
     """Train; say how to go on where it stops. run: the folder, where it is one run that is made."""
-    from auxrnn.runs.run import StoppedRunError, UnwritableRunError, how_to_go_on
+    from auxrnn.runs.run import how_to_go_on
+    from auxrnn.runs.stopped import StoppedRunError, UnwritableRunError
 
     try:
         work()

@@ -18,6 +18,7 @@ from auxrnn.targets.categories import counted, mean_f1
 from auxrnn.targets.keeper import Array, LabelKeeper
 from auxrnn.targets.labelling import Label, class_cell, label_cell
 from auxrnn.targets.losses import Loss
+from auxrnn.targets.scores import MACRO_F1, Score
 
 SEPARATOR = "|"
 """Between the classes of one sequence in a table."""
@@ -74,8 +75,11 @@ class ClassesTarget(Target):
     several_columns: ClassVar[bool] = True
     keeper: ClassVar[type[LabelKeeper]] = ClassesKeeper
     array_types: ClassVar[str] = "fiub"
-    score: ClassVar[str] = "micro_f1"
-    scores_told: ClassVar[tuple[str, ...]] = ("micro_f1", "macro_f1", "exact_match")
+    scored: ClassVar[dict[str, Score]] = {
+        "micro_f1": Score("micro-F1"),
+        "macro_f1": MACRO_F1,
+        "exact_match": Score("exact match"),
+    }
     trivial: ClassVar[str] = "most frequent answers"
     model_name: ClassVar[str] = "multi-label sequence classifier"
     model_tag: ClassVar[str] = "multi-label-classification"

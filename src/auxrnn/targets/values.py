@@ -18,6 +18,7 @@ from auxrnn.targets.keeper import Array, LabelKeeper
 from auxrnn.targets.labelling import Label
 from auxrnn.targets.losses import Loss
 from auxrnn.targets.moments import channel_moments
+from auxrnn.targets.scores import Score
 
 DIGITS, MOST_DIGITS = 8, 17
 """Significant digits of a value in an answer: of its size, or of its deviation where that is smaller; the most that
@@ -78,8 +79,11 @@ class ValueTarget(Target):
     several_columns: ClassVar[bool] = True
     keeper: ClassVar[type[LabelKeeper]] = ValueKeeper
     array_types: ClassVar[str] = "fiu"
-    score: ClassVar[str] = "r2"
-    scores_told: ClassVar[tuple[str, ...]] = ("r2", "rmse", "mae")
+    scored: ClassVar[dict[str, Score]] = {
+        "r2": Score("R2", percent=False),
+        "rmse": Score("RMSE", percent=False),
+        "mae": Score("MAE", percent=False),
+    }
     trivial: ClassVar[str] = "mean"
     share_name: ClassVar[str] = "values"
     model_name: ClassVar[str] = "sequence regressor"

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from auxrnn.config import RunConfig
-from auxrnn.config.scores import SCORES
 from auxrnn.errors import InputError, did_you_mean, printable
 from auxrnn.runs.folder import (
     FREE,
@@ -32,7 +31,7 @@ from auxrnn.runs.folder import (
 )
 from auxrnn.storage.files import check_place, read_description, write_atomically
 from auxrnn.storage.lock import lock_file
-from auxrnn.targets import KINDS
+from auxrnn.targets import KINDS, SCORES
 from auxrnn.use.card import shown
 
 Curve = dict[str, list[Any]]
