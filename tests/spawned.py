@@ -1,12 +1,11 @@
-"""What the tests let other processes do: functions that a fresh process must find by their module.
-
-What is heavy loads within them, so that a process which needs none of it starts at once.
-"""
+"""What the tests let other processes do: functions that a fresh process must find by their module."""
 
 import multiprocessing
 import os
 import signal
 import time
+
+import torch
 
 from auxrnn.storage.processes import end_with_parent
 
@@ -17,8 +16,6 @@ FORKED.set_forkserver_preload(["auxrnn.training.loop", "auxrnn.runs.run"])
 
 def allocate(mebibytes):
     """Work that holds so much memory at its height."""
-    import torch
-
     return lambda: torch.ones(mebibytes * 2**18).sum()
 
 
