@@ -624,7 +624,8 @@ def test_ctrl_c_while_the_command_loads(tmp_path, module):
         for name in ("argparse", "yaml"):
             sys.modules.pop(name, None)
         sys.meta_path.insert(0, Finder())
-        sys.argv = ["auxrnn", "train", "digits"]
+        sys.argv = ["auxrnn", "doctor"]
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
         runpy.run_module("auxrnn", run_name="__main__", alter_sys=True)
     """
     words = [sys.executable, "-c", textwrap.dedent(code)]
