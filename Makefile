@@ -28,8 +28,8 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP) ## learn a long made task, measure memory, follow a stream: pictures in runs/demo
 	$(BIN)/auxrnn demo
 
-test: lint ## lint, types and tests
-	$(BIN)/python -m pytest
+test: lint ## lint, types and tests, a process a core
+	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
 
 test-slow: $(STAMP) ## the tests that take long
 	$(BIN)/python -m pytest -m slow

@@ -56,7 +56,7 @@ TRAININGS = {
     "unlabelled": f"classes.csv {MODERN} --target classes --unlabelled value.csv --features a",
     "imported set": f"stored {SMALL} --model r-lstm",
     "two processes": f"{PAPER} --model rp-lstm --devices 2 --strategy ddp",
-    "stopped and resumed": f"{PAPER} --model rp-lstm --checkpoint_steps 1 --max_epochs 20",
+    "stopped and resumed": f"{PAPER.replace('--max_epochs 1', '--max_epochs 20')} --model rp-lstm --checkpoint_steps 1",
 }
 
 

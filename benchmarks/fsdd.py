@@ -23,7 +23,8 @@ from auxrnn.experiments.grids.grid import Outcome, run_grid
 from auxrnn.experiments.grids.records import Record, add_records, check_settings, read_records, record_folder
 from auxrnn.report.statistics import spread
 from auxrnn.runs.datasets import load_data
-from auxrnn.runs.run import StoppedRunError, split_data
+from auxrnn.runs.run import split_data
+from auxrnn.runs.stopped import StoppedRunError
 from auxrnn.sources.dataset import SequenceData
 
 EPOCHS = 6

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 import auxrnn
 from auxrnn.core.batch import InputSpec
-from auxrnn.numeric.moments import channel_moments
 from auxrnn.sources.dataset import SequenceData
+from auxrnn.targets.moments import channel_moments
 from auxrnn.verdict.floors.features import WindowStatistics
 from auxrnn.verdict.floors.linear import LinearModel
 

@@ -18,6 +18,7 @@ classifier = LongSequenceClassifier(
     segment_length=16,
     pretrain_epochs=0,
     max_epochs=2,
+    epoch_passes=4,
     batch_size=32,
     lr=0.01,
     accelerator="cpu",

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from auxrnn.experiments.grids.grid import require_finished, run_grid
-from auxrnn.runs.run import StoppedRunError
+from auxrnn.runs.stopped import StoppedRunError
 from small_runs import SMALL
 
 

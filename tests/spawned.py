@@ -7,10 +7,11 @@ import time
 
 import torch
 
-from auxrnn.runs.run import StoppedRunError
-from auxrnn.sources.parts import own_part
 from auxrnn.storage.processes import end_with_parent
-from auxrnn.training.ranks import LostRankError
+
+FORKED = multiprocessing.get_context("forkserver")
+"""Fresh processes that never ran a network: the server they are forked from has imported everything already."""
+FORKED.set_forkserver_preload(["auxrnn.training.loop", "auxrnn.runs.run"])
 
 
 def allocate(mebibytes):
@@ -25,6 +26,8 @@ def wait(seconds):
 
 def make_once(folder, made):
     """What two processes do at the same time: whoever finds no file makes it."""
+    from auxrnn.sources.parts import own_part
+
     path = folder / "file"
     with own_part(folder / ".file.part") as part:
         if path.exists():
@@ -32,6 +35,15 @@ def make_once(folder, made):
         made.put(os.getpid())
         part.write_text("whole")
         part.replace(path)
+
+
+def add_ten_records(file, letter):
+    """What several processes do at the same time."""
+    from auxrnn.config import RunConfig
+    from auxrnn.experiments.grids.records import Record, add_records
+
+    for index in range(10):
+        add_records(file, [Record(f"{letter}/{index}", RunConfig(), {}, {}, error="")])
 
 
 def outlive(ready):
@@ -60,6 +72,9 @@ def end_as_told(how):
 
 def end_after_the_other(mark):
     """The second of two ranks is killed, and the first has noticed it before the launcher can."""
+    from auxrnn.runs.stopped import StoppedRunError
+    from auxrnn.training.ranks import LostRankError
+
     if os.environ["RANK"] == "0":
         while not mark.exists():
             time.sleep(0.01)

@@ -32,7 +32,6 @@ WINGS: Rooms = (
     ("core",),
     ("targets",),
     ("config", "storage"),
-    ("numeric",),
     ("errors",),
 )
 

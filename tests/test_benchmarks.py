@@ -21,26 +21,47 @@ def run(*words):
     return subprocess.run(words, check=False, capture_output=True, text=True, timeout=300)
 
 
-def test_several_processes_at_once(tmp_path):
-    words = [sys.executable, str(SCRIPTS / "at_once.py"), "--smoke", "--seconds", "0.05", "--processes", "1", "2"]
-    done = run(*words, "--out", str(tmp_path / "rates.json"))
-    assert done.returncode == 0, done.stderr
-    assert "r-LSTM 20x30" in done.stdout
-    assert (tmp_path / "rates.json").is_file()
-    refused = run(*words[:-2], "0")
-    assert refused.returncode == 2
-    assert "at least 1 process" in refused.stderr
+@pytest.fixture
+def script(monkeypatch, capsys):
+    """(exit code, standard output, standard error) of a script, in this process."""
+    monkeypatch.syspath_prepend(SCRIPTS)
+
+    def call(name, *words):
+        monkeypatch.setattr(sys, "argv", [name, *map(str, words)])
+        capsys.readouterr()
+        try:
+            code = importlib.import_module(name).main()
+        except SystemExit as end:
+            code = end.code
+        shown = capsys.readouterr()
+        return code, shown.out, shown.err
+
+    return call
 
 
-def test_the_parts_of_an_initialisation(tmp_path):
+def test_several_processes_at_once(script, tmp_path):
+    words = ["at_once", "--smoke", "--seconds", "0.05", "--processes"]
+    code, out, _ = script(*words, 1, 2, "--out", tmp_path / "rates.json")
+    assert code == 0
+    assert "r-LSTM 20x30" in out
+    assert {figure["processes"]: len(figure["steps"]) for figure in read(tmp_path / "rates.json")} == {1: 1, 2: 2}
+    code, _, error = script(*words, 0)
+    assert code == 2
+    assert "at least 1 process" in error
+
+
+def read(rates):
+    return json.loads(rates.read_text())["figures"]
+
+
+def test_the_parts_of_an_initialisation(script, tmp_path):
     """A variant without changes is the run that its line describes; single parts are what their names say."""
     out = tmp_path / "parts.jsonl"
     chosen = ("torch", "torch, forget bias 1", "tensorflow")
-    words = [sys.executable, str(SCRIPTS / "initialisation_parts.py"), "--smoke", "--seeds", "1", "--out", str(out)]
+    words = ["initialisation_parts", "--smoke", "--seeds", "1", "--out", out]
     for name in chosen:
         words += ["--variant", name]
-    done = run(*words)
-    assert done.returncode == 0, done.stderr
+    assert script(*words)[0] == 0
     records = read_records(out)
     assert list(records) == [f"{name}/seed-0" for name in chosen]
     assert records["torch, forget bias 1/seed-0"].environment["changed"] == "forget_open"
@@ -54,8 +75,8 @@ def test_the_parts_of_an_initialisation(tmp_path):
     assert abs(gates["torch"] - 0.5) < 0.1 < abs(gates["torch, forget bias 1"] - 0.5)
     assert abs(gates["tensorflow"] - 0.731) < 0.02  # 1 / (1 + exp(-1))
     assert all(len(found["gradient"]) == 64 for found in start.values())  # as many as digits have steps
-    assert run(*words).stdout == ""  # all is recorded
-    assert run(*words[:-2], "--variant", "torsch").returncode == 2
+    assert script(*words)[1] == ""  # all is recorded
+    assert script(*words, "--variant", "torsch")[0] == 2
 
 
 def test_a_walk_through_a_house(tmp_path, monkeypatch):
@@ -107,7 +128,7 @@ def test_the_counts_of_a_house(tmp_path):
 
 def test_digests_of_weights():
     """Of a training that is stopped too; the same configuration twice has the same bits."""
-    words = [sys.executable, str(SCRIPTS / "digests.py"), "table, tags", "stopped and resumed", "table, tags"]
+    words = [sys.executable, str(SCRIPTS / "digests.py"), "irnn", "stopped and resumed", "irnn"]
     done = run(*words)
     assert done.returncode == 0, done.stderr
     digests, names = zip(*(line.split("  ") for line in done.stdout.splitlines()), strict=True)
@@ -116,14 +137,14 @@ def test_digests_of_weights():
     assert digests[0] == digests[2] != digests[1]
 
 
-def test_peers(tmp_path):
+def test_peers(script, tmp_path, monkeypatch):
     """Every model once, nothing twice; what a limit has stopped is tried again at a higher one alone."""
     out, page = tmp_path / "peers.jsonl", tmp_path / "peers.md"
     models = ("auxrnn", "strided CNN", "LSTM, full BPTT", "window statistics", "majority class")
-    words = [sys.executable, str(SCRIPTS / "peers.py"), "--smoke", "--out", str(out), "--limit", "60"]
-    words += ["--sets", "sensors", "--models", *models]
-    done = run(*words)
-    assert done.returncode == 0, done.stderr
+    words = ["peers", "--smoke", "--out", out, "--limit", "60", "--sets", "sensors", "--models", *models]
+    for library in ("OMP", "NUMBA", "OPENBLAS", "MKL"):  # which the script sets
+        monkeypatch.setenv(f"{library}_NUM_THREADS", "1")
+    assert script(*words)[0] == 0
     found = {record["run"]: record for record in map(json.loads, out.read_text().splitlines())}
     assert list(found) == [f"sensors/{model}/seed-0" for model in models]
     results = [record["result"] for record in found.values()]
@@ -139,16 +160,16 @@ def test_peers(tmp_path):
     for limit, again in ((60.0, False), (59.0, True)):
         last |= {"limit": limit, "stopped": "took more than it should"}
         out.write_text("".join(json.dumps(record) + "\n" for record in found.values()))
-        done = run(*words)
-        assert done.returncode == 0, done.stderr
-        assert [line.split(":")[0] for line in done.stdout.splitlines()[:-1]] == [last["run"]] * again
+        code, said, _ = script(*words)
+        assert code == 0
+        assert [line.split(":")[0] for line in said.splitlines()[:-1]] == [last["run"]] * again
         assert page.read_text().startswith("Words before.\n\n<!--")
         assert page.read_text().endswith("-->\nWords after.\n")
         assert ("took more than it should" in page.read_text()) is not again
 
-    refused = run(*words[:-1], "majority clas")
-    assert refused.returncode == 2
-    assert "Did you mean 'majority class'?" in refused.stderr
+    code, _, error = script(*words[:-1], "majority clas")
+    assert code == 2
+    assert "Did you mean 'majority class'?" in error
 
 
 @pytest.mark.parametrize("kind", ["burst", "bump"])

@@ -10,8 +10,11 @@ import signal
 import struct
 import subprocess
 import sys
+import textwrap
 import time
+import tomllib
 from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,8 +26,9 @@ from auxrnn.cli import main
 from auxrnn.cli.options import build_parser
 from auxrnn.cli.parsing import with_underscores
 from auxrnn.config import RunConfig
+from auxrnn.experiments import doctor
 from auxrnn.experiments.grids.records import read_records
-from auxrnn.runs.run import StoppedRunError
+from auxrnn.runs.stopped import StoppedRunError
 from auxrnn.sources.published import load
 from auxrnn.verdict.judge import lines_of
 from own_files import write_csv, write_texts
@@ -144,6 +148,10 @@ def test_version(run):
         ("demo --sedes 3", "Did you mean '--seeds'"),
         ("demo --sedes=3", "Did you mean '--seeds'"),
         ("demo --data digits", "unrecognized"),
+        ("demo --seeds 1 --seeds 1", "--seeds: was given twice"),
+        ("tune digits --trials 1 --trials 2", "--trials: was given twice"),
+        ("stream x --every 2 y --every 2", "--every: was given twice"),
+        ("data verify x --label a --label b", "--label: was given twice"),
         ("demo --seeds 0", "a whole number above 0, got '0'"),
         ("demo --seeds two", "a whole number above 0, got 'two'"),
         ("evaluate", "required: run"),
@@ -441,6 +449,19 @@ def test_doctor(run, tmp_path):
     assert f"data folder  {tmp_path}" in out
 
 
+def test_doctor_tells_of_every_extra(run, tmp_path, monkeypatch):
+    declared = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    extras = declared["optional-dependencies"]
+    assert list(extras) == list(doctor.EXTRAS)
+    there = [f"{wanted}; extra == '{extra}'" for extra, packages in extras.items() for wanted in packages]
+    monkeypatch.setattr(doctor, "requires", lambda name: there)
+    monkeypatch.setattr(doctor, "installed_version", lambda name: None if name in ("onnx", "onnxruntime") else "1.0")
+    lines = {line.split()[1]: line for line in run("doctor", "--data-dir", tmp_path)[1].splitlines() if "extra" in line}
+    assert list(lines) == list(extras)
+    assert lines.pop("export").endswith("ONNX: onnx, onnxruntime missing: pip install 'auxrnn[export]'")
+    assert all(line.endswith(": installed") for line in lines.values())
+
+
 def test_a_demo_that_stops_says_so_without_a_traceback(run, monkeypatch):
     from auxrnn.experiments import demo
 
@@ -590,6 +611,26 @@ def test_sigterm_outside_of_the_training_says_how_to_go_on(run, tmp_path, monkey
     again = ("resume", str(tmp_path / "run")) if "resume" in told else ("train", *words)
     assert run(*again)[0] == 0
     assert model_bytes(tmp_path / "run") == model_bytes(finished_run)
+
+
+@pytest.mark.parametrize("module", ["argparse", "yaml", "torch"])
+def test_ctrl_c_while_the_command_loads(tmp_path, module):
+    code = f"""
+        import os, runpy, signal, sys
+        class Finder:
+            def find_spec(self, name, *others):
+                if name == {module!r}:
+                    os.kill(os.getpid(), signal.SIGINT)
+        for name in ("argparse", "yaml"):
+            sys.modules.pop(name, None)
+        sys.meta_path.insert(0, Finder())
+        sys.argv = ["auxrnn", "doctor"]
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
+        runpy.run_module("auxrnn", run_name="__main__", alter_sys=True)
+    """
+    words = [sys.executable, "-c", textwrap.dedent(code)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=300, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "auxrnn: interrupted\n")
 
 
 def test_sigterm_while_a_resumed_run_loads(run, tmp_path, monkeypatch, finished_run):

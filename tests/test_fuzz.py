@@ -16,7 +16,7 @@ from fuzz import campaign as campaigns
 from fuzz.campaign import READ, REFUSED, campaign, campaign_alone, spoilt_files
 from fuzz.formats import FORMATS, Format
 
-FEWER = {"options": 15, "finished": 15, "stopped": 10, "stopped-checkpoint": 10}
+FEWER = {"gif": 15, "options": 15, "finished": 15, "stopped": 10, "stopped-checkpoint": 10}
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -1,7 +1,6 @@
 """Trainings of a few steps for the tests, and the same training written as one obvious loop."""
 
 import math
-import multiprocessing
 import os
 import random
 import sys
@@ -23,6 +22,7 @@ from auxrnn.training.loop import fit
 from auxrnn.training.order import BatchOrder
 from auxrnn.training.step import STEP_KEY
 from auxrnn.training.watcher import TensorBoardCurve
+from spawned import FORKED
 
 SPEC = InputSpec("pixels", size=1, levels=4)
 STEPS = 8
@@ -169,13 +169,8 @@ def obvious_training(model, config, training, *, rates, clip, optimizer, weight_
 
 
 def start_child(function, *arguments):
-    """Run a function of this module in a fresh process, which has never run a network.
-
-    The server that children are forked from has imported everything already, so that each starts at once.
-    """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["auxrnn.training.loop"])
-    child = context.Process(target=function, args=arguments)
+    """Run a function of this module in a fresh process."""
+    child = FORKED.Process(target=function, args=arguments)
     child.start()
     return child
 

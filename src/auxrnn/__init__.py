@@ -8,9 +8,11 @@ is asked for.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # as typing has it, whose import takes as long as all else here
 if TYPE_CHECKING:
+    from typing import Any
+
     from auxrnn.core.batch import InputSpec as InputSpec
     from auxrnn.core.batch import SequenceBatch as SequenceBatch
     from auxrnn.core.encoder import Encoder as Encoder

@@ -47,8 +47,15 @@ def losses_and_gradients(config, *, tiled, monkeypatch, lengths=(9, 30, 17, 30, 
     return [loss.total.detach() for loss in found.values()], said, gradients
 
 
-@pytest.mark.parametrize("model", ["r-lstm", "p-lstm", "rp-lstm"])
-@pytest.mark.parametrize("options", [{}, {"cell": "gru"}, {"bptt": 0}, {"num_anchors": 3}, {"regulariser": "dropout"}])
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        ("r-lstm", {}),
+        ("p-lstm", {}),
+        *[("rp-lstm", {name: value}) for name, value in (("cell", "gru"), ("bptt", 0), ("num_anchors", 3))],
+        ("rp-lstm", {"regulariser": "dropout"}),
+    ],
+)
 @pytest.mark.usefixtures("two_threads")
 def test_tiles_and_threads_change_no_loss_and_no_gradient(model, options, monkeypatch):
     config = ModelConfig(

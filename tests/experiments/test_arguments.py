@@ -146,6 +146,22 @@ def test_a_file_that_cannot_be_used(file, text, message):
     with pytest.raises(InputError, match=message) as caught:
         parse_run_config(["--config", file(text)])
     assert "\n" not in str(caught.value)
+    assert str(caught.value).startswith(file(text))
+
+
+def test_an_error_names_the_file_whose_settings_have_it(file):
+    path = file("lr_warmup: 0.5\nhidden_size: 8\n")
+    for words in (["--lr=-1"], ["--bptt", "-1"]):  # the file has no part in it
+        with pytest.raises(InputError, match=r"^Expected (lr|bptt) "):
+            parse_run_config(["--config", path, *words])
+    with pytest.raises(InputError, match=r"run\.yaml: Expected .*lstm or gru"):
+        parse_run_config(["--config", file("initialisation: chrono\n"), "--cell", "rnn"])
+
+
+@pytest.mark.parametrize("text", ["aux.weight: 1\naux:\n  weight: 2\n", "aux:\n  weight: 2\naux.weight: 2\n"])
+def test_a_setting_with_a_dot_and_in_its_group(file, text):
+    with pytest.raises(InputError, match=r"run\.yaml: aux\.weight was given twice"):
+        parse_run_config(["--config", file(text)])
 
 
 def test_a_missing_file(tmp_path):
@@ -201,6 +217,11 @@ def test_a_file_builds_no_objects(file, tmp_path, monkeypatch, tag):
         ("--seed -1", "seed of at least 0"),
         ("--seed 99999999999999999999", r"seed below 2\*\*63"),
         ("--cell rnn --initialisation chrono", "lstm or gru"),
+        ("--lr 1 --lr 2", "--lr was given twice"),
+        ("--lr=1 --bptt 5 --lr=1", "--lr was given twice"),
+        ("--text a --reading.text b", "--text was given twice"),
+        ("--print_config=3", "--print_config: takes no value, got --print_config=3"),
+        ("--help=all", "--help: takes no value"),
     ],
 )
 def test_words_that_do_not_fit(words, message):

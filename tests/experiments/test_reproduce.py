@@ -15,7 +15,7 @@ from auxrnn.core.baselines.transformer import TransformerClassifier
 from auxrnn.errors import InputError
 from auxrnn.experiments.catalogue import find_experiment
 from auxrnn.experiments.reproduce import Request, reproduce
-from auxrnn.runs.run import StoppedRunError
+from auxrnn.runs.stopped import StoppedRunError
 from auxrnn.training.loop import fit
 from auxrnn.training.step import DivergedError
 
@@ -165,6 +165,7 @@ def test_failed_runs_are_recorded_left_and_made_again_when_asked(tmp_path: Path)
 
 def test_a_page_of_what_is_there_tells_what_is_not(made: tuple[Path, list[str]]) -> None:
     out, _ = made
+    whole = (out / "table2.html").read_bytes()
     reproduce(ask(out, seeds=3, page_only=True), lambda line: None)
     page = (out / "table2.html").read_text(encoding="utf-8")
     assert f"{3 * 3 * len(find_experiment('table2').arms) - 6} of " in page  # of all tasks and arms, whatever was asked
@@ -173,7 +174,7 @@ def test_a_page_of_what_is_there_tells_what_is_not(made: tuple[Path, list[str]])
     assert f"{3 * len(find_experiment('table2').arms) - 3} of " in page  # the second seed is shown, and asked of none
     assert "--scale smoke --seeds 1 --out ." in page
     assert page.count("#mnist/") == 6
-    reproduce(ask(out, page_only=True), lambda line: None)
+    (out / "table2.html").write_bytes(whole)
 
 
 def away(config: object) -> None:

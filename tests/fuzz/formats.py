@@ -32,7 +32,8 @@ from auxrnn.experiments.arguments import parse_run_config
 from auxrnn.experiments.arms import read_run
 from auxrnn.experiments.grids.records import record_folder
 from auxrnn.runs.folder import RunFolder, read_config, read_curve, read_json
-from auxrnn.runs.run import StoppedRunError, resume_run, start_run
+from auxrnn.runs.run import resume_run, start_run
+from auxrnn.runs.stopped import StoppedRunError
 from auxrnn.runs.use import evaluate, predict_file
 from auxrnn.sources import archives, cifar, dbpedia, dogs, feeds, idx, inputs
 from auxrnn.sources.dataset import SequenceData

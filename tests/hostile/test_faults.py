@@ -54,15 +54,16 @@ def no_parts(folder):
 
 def written_over(tmp_path, old, new, again):
     """Faults while `new` takes the place of what `old` wrote into a folder beside which somebody's file lies."""
-    place = tmp_path / "place"
+    place, kept = tmp_path / "place", tmp_path.with_name("kept")
+    tmp_path.mkdir()
+    old(place)
+    (place / "mine").write_text("mine")
+    shutil.copytree(tmp_path, kept)
 
     def prepare():
         shutil.rmtree(tmp_path, ignore_errors=True)
-        tmp_path.mkdir()
-        old(place)
-        (place / "mine").write_text("mine")
+        shutil.copytree(kept, tmp_path)
 
-    prepare()
     before = content_of(place)
     new(place)
     after = content_of(place)
@@ -99,6 +100,9 @@ def test_a_model_over_an_older_one(tmp_path):
 def test_a_first_model(tmp_path):
     place = tmp_path / "w" / "place"
     saved = saved_model(0)
+    save_model(tmp_path / "whole", saved)
+    whole = content_of(tmp_path / "whole")
+    load_model(tmp_path / "whole")
 
     def prepare():
         shutil.rmtree(tmp_path / "w", ignore_errors=True)
@@ -106,12 +110,12 @@ def test_a_first_model(tmp_path):
 
     def check(how, error):
         if place.exists():
-            load_model(place)
+            assert content_of(place) == whole
         else:
             assert error is not None
         anew()
         save_model(place, saved)
-        load_model(place)
+        assert content_of(place) == whole
         no_parts(tmp_path)
 
     assert every_fault(lambda: save_model(place, saved), tmp_path / "w", prepare, check) >= 30
@@ -137,7 +141,7 @@ def test_an_import(tmp_path):
     source, place = write_long_form(tmp_path / "source", 4), tmp_path / "w" / "set"
 
     def import_it():
-        import_source(source, place, ReadingOptions(), lambda line: None, block=64)
+        import_source(source, place, ReadingOptions(), lambda line: None, block=128)
 
     def prepare():
         shutil.rmtree(tmp_path / "w", ignore_errors=True)

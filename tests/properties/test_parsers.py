@@ -24,7 +24,6 @@ from hypothesis.extra import numpy as hnp
 from auxrnn.config.reading import ReadingOptions
 from auxrnn.core.batch import InputSpec
 from auxrnn.errors import InputError
-from auxrnn.numeric.numbers import MISSING_WORDS, number_of
 from auxrnn.sources import cifar, dbpedia, dogs, feeds, idx, inputs
 from auxrnn.sources.archives import Limits, unpack
 from auxrnn.sources.importing import import_source, read_source
@@ -34,6 +33,7 @@ from auxrnn.sources.recognise import recognise
 from auxrnn.sources.splits import limit_stratified, stratified_split
 from auxrnn.sources.stored import open_set
 from auxrnn.sources.vocabulary import encode, learn_characters
+from auxrnn.storage.numbers import MISSING_WORDS, number_of
 from auxrnn.targets.labelling import Labelling
 from own_files import write_image, write_long_form, write_texts, write_wave
 

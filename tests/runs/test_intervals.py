@@ -5,9 +5,9 @@ import pytest
 import torch
 from sklearn.metrics import accuracy_score, f1_score, r2_score
 
-from auxrnn.report.statistics import RESAMPLES_OF_SETS, SEED
 from auxrnn.runs.intervals import score_interval
 from auxrnn.targets import ClassesTarget, TagsTarget, ValueTarget
+from auxrnn.verdict.bootstrap import RESAMPLES, SEED
 
 N = 25
 
@@ -15,7 +15,7 @@ N = 25
 def directly(score):
     """score: of the places of the sequences that were drawn."""
     generator = np.random.default_rng(SEED)
-    scores = [score(generator.integers(0, N, N)) for _ in range(RESAMPLES_OF_SETS)]
+    scores = [score(generator.integers(0, N, N)) for _ in range(RESAMPLES)]
     return pytest.approx(np.percentile(scores, [2.5, 97.5]).tolist())
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from auxrnn.errors import InputError
 from auxrnn.runs.launch import launch
-from auxrnn.runs.run import StoppedRunError
+from auxrnn.runs.stopped import StoppedRunError
 from auxrnn.training.ranks import LostRankError
 from small_runs import SMALL, as_words, model_bytes
 from spawned import end_after_the_other, end_as_told

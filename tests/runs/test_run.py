@@ -24,7 +24,8 @@ from auxrnn.experiments.arguments import parse_run_config
 from auxrnn.runs import datasets
 from auxrnn.runs import run as runs
 from auxrnn.runs.folder import RunFolder, read_config, read_curve
-from auxrnn.runs.run import StoppedRunError, resume_run, start_run
+from auxrnn.runs.run import resume_run, start_run
+from auxrnn.runs.stopped import StoppedRunError
 from auxrnn.runs.use import evaluate
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.sources.options import DataOptions

@@ -69,6 +69,18 @@ def test_wrong_lines(content, spec, message):
         list(feed_lines(iter([content]), spec, "x"))
 
 
+@pytest.mark.parametrize("channels", [(), ("left", "right")])
+def test_bytes_of_another_form_are_not_printed(channels):
+    """As of a WAV, a PNG or anything that is no text."""
+    for content in (b"RIFF\x24\x00\x00\x00WAVE fmt\x10\x00", b"\x89PNG\r \x1a\n", b"\xff\xfe\x00 \x01\n", b"x \x80\n"):
+        with pytest.raises(InputError, match=r"line [12]: expected .* found bytes that are no text"):
+            list(feed_lines(iter([content, b"\x00 \x00\n"]), VALUES, "x.wav", channels))
+    with pytest.raises(InputError, match=r"found 'é{20}'"):  # cut in the middle of the next
+        list(feed_lines(iter(["é".encode() * 30]), VALUES, "x"))
+    with pytest.raises(InputError, match=r"found 'xé{19}'"):
+        list(feed_lines(iter([b"x" + "é".encode() * 30]), VALUES, "x"))
+
+
 def test_a_header_is_that_of_training():
     """Channels in another order would give another answer without a word."""
     names = ("left", "right")

@@ -1,15 +1,12 @@
 """One process at a time makes a file; a killed one leaves nothing that another mistakes for it."""
 
-import multiprocessing
-
 from auxrnn.sources.parts import own_part
-from spawned import make_once
+from spawned import FORKED, make_once
 
 
 def test_only_one_of_two_processes_makes_it(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    made = context.Queue()
-    workers = [context.Process(target=make_once, args=(tmp_path, made)) for _ in range(2)]
+    made = FORKED.Queue()
+    workers = [FORKED.Process(target=make_once, args=(tmp_path, made)) for _ in range(2)]
     with own_part(tmp_path / ".file.part"):  # all of them wait here
         for worker in workers:
             worker.start()

@@ -5,8 +5,8 @@ import math
 import pytest
 
 from auxrnn.errors import InputError
-from auxrnn.numeric.numbers import number_of
 from auxrnn.sources.split_names import split_of
+from auxrnn.storage.numbers import number_of
 
 
 @pytest.mark.parametrize("cell", ["", " ", "?", "NaN", "NA", "null", None, float("nan")])

@@ -1,11 +1,10 @@
 """A process that ends with the one that started it."""
 
-import multiprocessing
 import os
 import time
 from pathlib import Path
 
-from spawned import be_killed
+from spawned import FORKED, be_killed
 
 
 def is_alive(number):
@@ -18,9 +17,8 @@ def is_alive(number):
 
 
 def test_a_child_ends_when_its_parent_is_killed():
-    context = multiprocessing.get_context("spawn")
-    ready = context.Queue()
-    parent = context.Process(target=be_killed, args=(ready,))
+    ready = FORKED.Queue()
+    parent = FORKED.Process(target=be_killed, args=(ready,))
     parent.start()
     child = ready.get(timeout=300)
     assert is_alive(child)

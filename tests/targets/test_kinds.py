@@ -5,9 +5,8 @@ from typing import get_args
 import pytest
 
 from auxrnn.config.reading import TargetKind
-from auxrnn.config.scores import SCORES
 from auxrnn.errors import InputError
-from auxrnn.targets import KINDS, ClassTarget, as_target, target_of
+from auxrnn.targets import KINDS, SCORES, ClassTarget, as_target, target_of
 
 NAMES = ("a", "b")
 

@@ -94,6 +94,17 @@ def test_a_signal_saves_and_stops_and_resuming_gives_the_same_bits(
     assert rows == untouched[1]
 
 
+def test_a_checkpoint_due_at_the_step_of_a_signal_is_written_once(tmp_path, monkeypatch):
+    written, plain = [], checkpoints.save_checkpoint
+    monkeypatch.setattr(
+        checkpoints, "save_checkpoint", lambda path, content: (written.append(path.stem), plain(path, content))
+    )
+    signal_at(monkeypatch, TrainingStep, "losses", 1, signal.SIGINT)
+    with pytest.raises(InterruptedRun):
+        train_tiny(tmp_path)  # one is due at every step
+    assert written == ["phase-0-step-000000001", "phase-0-step-000000002"]
+
+
 @pytest.mark.parametrize("signum", SIGNALS)
 def test_a_second_signal_does_what_it_always_does(tmp_path, monkeypatch, signum):
     signal_at(monkeypatch, TrainingStep, "losses", 4, signum, times=2)

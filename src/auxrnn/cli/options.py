@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import fields
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from auxrnn.cli import verbs
-from auxrnn.cli.parsing import Parser, number, port, positive
-from auxrnn.config.reading import NUMBERS, ReadingOptions, option_help
+from auxrnn.cli.parsing import Parser, port, positive
+from auxrnn.experiments.arguments import reading_settings
 from auxrnn.experiments.catalogue import EXPERIMENTS
 from auxrnn.experiments.scales import SCALES
 from auxrnn.sources.presets import PRESETS
@@ -147,12 +146,8 @@ def _add_data(verb: AddVerb) -> None:
     reading = data.add_argument_group(
         "verify, show, import", "how the files are read; the same options as of auxrnn train"
     )
-    for item in fields(ReadingOptions):
-        kind = NUMBERS.get(item.name, str)
-        read = number if kind is float else kind
-        reading.add_argument(
-            f"--{item.name}", type=read, default=item.default, help=option_help(ReadingOptions, item.name)
-        )
+    for setting in reading_settings():
+        reading.add_argument(setting.option, help=setting.help)
 
 
 def _version() -> Any:

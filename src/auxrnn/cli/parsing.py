@@ -8,15 +8,31 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from auxrnn.errors import did_you_mean
-from auxrnn.numeric.numbers import parse_number
 
 FAILED, BAD_USE = 1, 2
+
+
+class _Once(argparse.Action):
+    """Stores a value; an option that is given twice is refused."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        if option is not None:
+            if option in (given := vars(namespace).setdefault("given", set())):
+                raise argparse.ArgumentError(self, "was given twice; leave one out")
+            given.add(option)
+        setattr(namespace, self.dest, values)
 
 
 class Parser(argparse.ArgumentParser):
     """Names the nearest right option or command beside a misspelt one; options may stand between what has no name."""
 
     _intermixing = False
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.register("action", None, _Once)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As of argparse, which by itself refuses `stream RUN --follow FILE`."""
@@ -49,13 +65,6 @@ def port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65_535:
         raise argparse.ArgumentTypeError(f"expected a port from 0 to 65535, got {text!r}")
     return int(text)
-
-
-def number(text: str) -> float:
-    try:
-        return parse_number(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"expected a number, got {text!r}") from error
 
 
 def with_underscores(words: Sequence[str]) -> list[str]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
 from auxrnn.cli.parsing import BAD_USE, FAILED, Parser, positive
-from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
 from auxrnn.sources.presets import PRESETS
 
@@ -90,7 +88,8 @@ def resume(options: argparse.Namespace) -> int:
 
 def _completed(work: Callable[[], object], run: Path | None = None) -> int:
     """Train; say how to go on where it stops. run: the folder, where it is one run that is made."""
-    from auxrnn.runs.run import StoppedRunError, UnwritableRunError, how_to_go_on
+    from auxrnn.runs.run import how_to_go_on
+    from auxrnn.runs.stopped import StoppedRunError, UnwritableRunError
 
     try:
         work()
@@ -269,33 +268,32 @@ def data(options: argparse.Namespace) -> int:
 
 def _verify_files(path: Path, options: argparse.Namespace) -> int:
     """Read all of a person's own files or imported set, and say what is there."""
+    from auxrnn.experiments.arguments import reading_of
     from auxrnn.sources.loading import verify_files
 
-    for line in verify_files(path, _reading(options)):
+    for line in verify_files(path, reading_of(options)):
         print(line)
     return 0
 
 
 def _show_files(path: Path, options: argparse.Namespace) -> int:
+    from auxrnn.experiments.arguments import reading_of
     from auxrnn.experiments.samples import show_files
 
     out = Path(options.out or f"{path.resolve().stem}.png")
-    show_files(path, out, _reading(options), options.count)
+    show_files(path, out, reading_of(options), options.count)
     print(out)
     return 0
 
 
-def _reading(options: argparse.Namespace) -> ReadingOptions:
-    return ReadingOptions(**{item.name: getattr(options, item.name) for item in fields(ReadingOptions)})
-
-
 def _import(options: argparse.Namespace) -> int:
+    from auxrnn.experiments.arguments import reading_of
     from auxrnn.sources.findings import describe_findings
     from auxrnn.sources.importing import import_source
 
     if not options.name or not options.out:
         raise InputError("Expected auxrnn data import PATH --out SET, the files to read and the folder to write.")
-    for line in describe_findings(import_source(Path(options.name), Path(options.out), _reading(options))):
+    for line in describe_findings(import_source(Path(options.name), Path(options.out), reading_of(options))):
         print(line)
     print(f"Stored in {options.out}; train with: auxrnn train {options.out}")
     return 0

@@ -29,7 +29,6 @@ from auxrnn.errors import FloorWarning, InputError
 from auxrnn.estimator.parameters import SequenceParameters
 from auxrnn.estimator.settings import AUTO, config_of, parameters_of, remedies
 from auxrnn.estimator.stream import SequenceStream
-from auxrnn.numeric.plain_torch import plain_torch
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.sources.preprocessing import Preprocessing, RawSequences, read_sequences
 from auxrnn.sources.splits import split_labelled
@@ -37,6 +36,7 @@ from auxrnn.targets import KINDS, Labels, Target
 from auxrnn.use.inference import measure
 from auxrnn.use.opening import open_model
 from auxrnn.use.persistence import SavedModel, save_model
+from auxrnn.use.plain_torch import plain_torch
 from auxrnn.verdict import Verdict, gather_evidence, judge
 from auxrnn.verdict.floors import measure_floors
 from auxrnn.verdict.judge import without_commands

@@ -19,7 +19,7 @@ from sklearn.utils import assert_all_finite, check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
 from auxrnn.errors import InputError
-from auxrnn.numeric.arrays import as_array, as_numbers
+from auxrnn.sources.array_likes import as_array, as_numbers
 from auxrnn.sources.dataset import SequenceData
 
 Array = npt.NDArray[Any]

@@ -9,10 +9,10 @@ import numpy.typing as npt
 import torch
 
 from auxrnn.errors import InputError
-from auxrnn.numeric.arrays import as_numbers
-from auxrnn.numeric.plain_torch import plain_torch
+from auxrnn.sources.array_likes import as_numbers
 from auxrnn.sources.preprocessing import by_name
 from auxrnn.use.persistence import SavedModel
+from auxrnn.use.plain_torch import plain_torch
 from auxrnn.use.streaming import Stream
 
 Array = npt.NDArray[Any]

@@ -19,6 +19,7 @@ from auxrnn.sources.presets import path_of
 from auxrnn.storage.files import parse_yaml, read_description
 
 USAGE = "auxrnn train [DATA] [--config FILE] [--OPTION VALUE ...]"
+ABOUT = "Train a model and evaluate it at the end. (?) marks a choice that the paper leaves open."
 CONFIG = "a YAML file of these options, as --print_config prints it; or RECORD#RUN, to train a recorded run again"
 SHOW = "print the configuration with all other options, and end"
 
@@ -39,6 +40,10 @@ class Setting:
     def option(self) -> str:
         """As people say it: `--text` is short for `--reading.text`."""
         return f"--{self.name.removeprefix('reading.')}"
+
+    @property
+    def help(self) -> str:
+        return option_help(self.owner, self.field.name)
 
     @property
     def choices(self) -> list[str]:
@@ -90,6 +95,7 @@ def parse_run_config(arguments: Sequence[str]) -> RunConfig:
 
 def parse_given(arguments: Sequence[str]) -> tuple[RunConfig, frozenset[str]]:
     """`parse_run_config`, and the names of the settings that were said, on the command line or in a file."""
+    files: list[str] = []
     in_files: dict[str, Any] = {}
     in_words: dict[str, Any] = {}
     shown = False
@@ -97,14 +103,22 @@ def parse_given(arguments: Sequence[str]) -> tuple[RunConfig, frozenset[str]]:
         if name == "print_config":
             shown = True
         elif name == "config":
+            files.append(text)
             in_files |= _read_file(text)
-        elif name == "data" and "data" in in_words:
-            raise InputError(f"Expected one data set, got {' '.join(arguments)!r}. Usage: {USAGE}")
+        elif name in in_words:
+            if name == "data":
+                raise InputError(f"Expected one data set, got {' '.join(arguments)!r}. Usage: {USAGE}")
+            raise InputError(f"{SETTINGS[name].option} was given twice; leave one out.")
         else:
             setting = SETTINGS[name]
             in_words[name] = setting.check(setting.read(text), text)
     said = in_files | in_words
-    config = _completed(said)
+    try:
+        config = _completed(said)
+    except InputError as error:
+        if not files or _is_fault_of(in_words, error):
+            raise
+        raise InputError(f"{', '.join(files)}: {error}") from error
     if shown:
         print(yaml.safe_dump(asdict(config), sort_keys=False, allow_unicode=True), end="")
         raise SystemExit(0)
@@ -122,6 +136,8 @@ def _split(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
             _help()
         elif word == "--print_config":
             yield "print_config", ""
+        elif name in ("print_config", "help"):
+            raise InputError(f"argument --{name}: takes no value, got {word}; leave the value out.")
         elif word.startswith("--") and name in VALUED:
             value = text if equals else next(words, None)
             if value is None or (not equals and _is_option(value)):
@@ -135,9 +151,31 @@ def _split(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
             raise InputError(f"Expected an option of auxrnn train, got {said}.{did_you_mean(said, known)}")
 
 
+def _is_fault_of(words: dict[str, Any], error: InputError) -> bool:
+    """Whether settings give an error by themselves."""
+    try:
+        _completed(words)
+    except InputError as own:
+        return str(own) == str(error)
+    return False
+
+
 def _is_option(word: str) -> bool:
     name = word.removeprefix("--").partition("=")[0]
     return word.startswith("--") and name in (*VALUED, "print_config", "help")
+
+
+def reading_settings() -> list[Setting]:
+    """How files of one's own are read."""
+    return [setting for setting in SETTINGS.values() if setting.owner is ReadingOptions]
+
+
+def reading_of(options: argparse.Namespace) -> ReadingOptions:
+    """What was said by options of those names, left as texts; InputError for any that do not fit."""
+    said = {setting.field.name: (setting, getattr(options, setting.field.name)) for setting in reading_settings()}
+    return ReadingOptions(
+        **{name: setting.check(setting.read(text), text) for name, (setting, text) in said.items() if text is not None}
+    )
 
 
 def _completed(said: dict[str, Any]) -> RunConfig:
@@ -165,12 +203,18 @@ def _read_file(place: str) -> dict[str, Any]:
         content = _parsed(Path(place))
     entries: dict[str, Any] = {}
     for name, value in content.items():
-        entries |= {f"{name}.{inner}": one for inner, one in value.items()} if name in GROUPS else {name: value}
+        own = {f"{name}.{inner}": one for inner, one in value.items()} if name in GROUPS else {name: value}
+        for twice in own.keys() & entries.keys():
+            raise InputError(f"{place}: {twice} was given twice, with a dot and in its group; leave one out.")
+        entries |= own
     for name, value in entries.items():
         if name not in SETTINGS:
             near = did_you_mean(str(name), list(SETTINGS))
-            raise InputError(f"Expected entries as --print_config shows, got {name!r}.{near}")
-        entries[name] = SETTINGS[name].check(value, value)
+            raise InputError(f"{place}: expected entries as --print_config shows, got {name!r}.{near}")
+        try:
+            entries[name] = SETTINGS[name].check(value, value)
+        except InputError as error:
+            raise InputError(f"{place}: {error}") from error
     return entries
 
 
@@ -191,9 +235,7 @@ def _parsed(path: Path) -> dict[Any, Any]:
 
 
 def _help() -> NoReturn:
-    parser = argparse.ArgumentParser(
-        prog="auxrnn train", usage=USAGE, description="Train a model and evaluate it at the end."
-    )
+    parser = argparse.ArgumentParser(prog="auxrnn train", usage=USAGE, description=ABOUT)
     parser.add_argument("--config", metavar="FILE", help=CONFIG)
     parser.add_argument("--print_config", action="store_true", help=SHOW)
     titles = {RunConfig: "the run", ReadingOptions: "how files of one's own are read"}
@@ -208,7 +250,7 @@ def _help() -> NoReturn:
         groups[setting.owner].add_argument(
             setting.option,
             metavar=f"{{{','.join(words)}}}" if words else setting.field.name.upper(),
-            help=option_help(setting.owner, setting.field.name) + told,
+            help=setting.help + told,
         )
     parser.print_help()
     raise SystemExit(0)

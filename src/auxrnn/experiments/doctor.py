@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, requires
 
 from auxrnn.runs.environment import describe_environment, installed_version
 from auxrnn.sources.presets import PRESETS
 from auxrnn.sources.remote import data_folder
 
-EXTRAS = {"image": ("pillow",), "tensorboard": ("tensorboard",)}
+EXTRAS = {
+    "image": "images (PNG, JPEG and others)",
+    "tabular": "Parquet and Arrow tables",
+    "audio": "all forms of sound; WAV needs none",
+    "tensorboard": "curves in TensorBoard",
+    "ray": "grids of runs over several machines",
+    "triton": "the LSTM kernel for GPUs (Linux)",
+    "export": "ONNX",
+    "sweep": "auxrnn tune",
+    "peers": "MiniRocket in auxrnn baseline",
+    "docs": "the site of the documentation",
+    "dev": "tests, lint and types",
+}
+"""Every extra of pyproject.toml, with what it gives."""
 
 
 def diagnose(data_dir: str | None) -> Iterator[str]:
@@ -27,7 +42,17 @@ def diagnose(data_dir: str | None) -> Iterator[str]:
         missing = [file.name for file in preset.files if not (folder / preset.folder / file.name).is_file()]
         state = "embedded" if not preset.files else f"auxrnn data fetch {preset.name}" if missing else "here"
         yield f"  {preset.name:<12} {state}"
-    for extra, packages in EXTRAS.items():
-        absent = [name for name in packages if installed_version(name) is None]
-        state = f"missing: pip install 'auxrnn[{extra}]'" if absent else "installed"
-        yield f"extra {extra:<12} {state}"
+    for extra, gives in EXTRAS.items():
+        absent = [name for name in _packages(extra) if installed_version(name) is None]
+        state = f"{', '.join(absent)} missing: pip install 'auxrnn[{extra}]'" if absent else "installed"
+        yield f"extra {extra:<12} {gives}: {state}"
+
+
+def _packages(extra: str) -> list[str]:
+    """The packages of an extra, as the installed package declares them."""
+    try:
+        declared = requires("auxrnn") or []
+    except PackageNotFoundError:
+        declared = []
+    found = [re.fullmatch(rf"""([\w.-]+).*\bextra == ['"]{extra}['"].*""", line) for line in declared]
+    return [match[1] for match in found if match] or ["auxrnn as a package"]

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from auxrnn.config.scores import SCORES
 from auxrnn.core.model import SequenceClassifier
 from auxrnn.errors import InputError
 from auxrnn.experiments.arms import StoredArm, StoredRun
@@ -24,6 +23,7 @@ from auxrnn.runs.datasets import load_data
 from auxrnn.runs.early import SHARES, early_scores
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.sources.options import DataOptions
+from auxrnn.targets import SCORES
 from auxrnn.use.opening import open_model
 from auxrnn.use.persistence import SavedModel
 

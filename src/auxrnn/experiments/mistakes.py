@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,7 +36,12 @@ class Asked:
 
 def mistakes(asked: Asked) -> tuple[list[Table], list[Figure]]:
     """Confusions of classes and tags, scores of each class where there are several, answers against true values."""
-    return BY_KIND[asked.saved.target.kind](asked)
+    target = asked.saved.target
+    if target.per_step:
+        return _tags(asked)
+    if target.one_class:
+        return _classes(asked)
+    return _several(asked) if target.has_classes else _values(asked)
 
 
 def _classes(asked: Asked) -> tuple[list[Table], list[Figure]]:
@@ -105,11 +109,3 @@ def _values(asked: Asked) -> tuple[list[Table], list[Figure]]:
         caption = f"{asked.name}: {name} as answered against the true one on {asked.whole}; RMSE {error:.4g}."
         figures.append(Figure(caption, drawing, f"values-{asked.index + 1}-{place + 1}"))
     return [], figures
-
-
-BY_KIND: dict[str, Callable[[Asked], tuple[list[Table], list[Figure]]]] = {
-    "class": _classes,
-    "classes": _several,
-    "value": _values,
-    "tags": _tags,
-}

@@ -26,7 +26,7 @@ from auxrnn.experiments.insides import probe_sections
 from auxrnn.experiments.scales import PlannedRun, Scale, find_scale, plan_runs
 from auxrnn.report.kept import keep_sections, kept_sections
 from auxrnn.report.page import Section, write_page
-from auxrnn.runs.run import StoppedRunError
+from auxrnn.runs.stopped import StoppedRunError
 
 
 @dataclass(frozen=True)

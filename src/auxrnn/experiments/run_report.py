@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from auxrnn.config import RunConfig
-from auxrnn.config.scores import SCORES, Score
 from auxrnn.errors import InputError
 from auxrnn.experiments.arms import StoredArm, StoredRun, differing, gather_arms, read_run, settings
 from auxrnn.experiments.insides import probe_sections
@@ -17,6 +16,8 @@ from auxrnn.report.figures import draw_curves
 from auxrnn.report.page import NOTHING, Cell, Figure, Page, Section, Table, relative_link, write_page
 from auxrnn.report.statistics import bootstrap_interval, spread
 from auxrnn.storage.files import check_place
+from auxrnn.targets import SCORES
+from auxrnn.targets.scores import Score
 from auxrnn.verdict.judge import told_of
 
 LOSSES = {"reconstruct": "Reconstruction", "predict": "Prediction"}

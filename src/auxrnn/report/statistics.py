@@ -1,4 +1,4 @@
-"""Statistics of repeated runs and of test sets: scores with their intervals. Functions of numbers, nothing else.
+"""Statistics of repeated runs: scores with their intervals. Functions of numbers, nothing else.
 
 Two intervals of a mean are offered, both 95 %. Student's t assumes a normal spread and is honest from two runs on; the
 bootstrap assumes nothing, but with a handful of runs it is too narrow, for it never sees a value that did not occur.
@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
+    pass
 
 RESAMPLES = 9_999
-RESAMPLES_OF_SETS = 1_999  # each costs a pass over the set
-BLOCK = 2**22  # counts that are held at once
 SEED = 20_180_301
 
 
@@ -89,38 +87,6 @@ def bootstrap_interval(
     drawn = bootstrap(
         (values,), np.mean, n_resamples=resamples, confidence_level=confidence, method="percentile",
         rng=np.random.default_rng(seed),
-    )  # fmt: skip
-    return Interval(*map(float, drawn.confidence_interval))
-
-
-def bootstrap_score(
-    parts: npt.NDArray[Any],
-    score: Callable[[npt.NDArray[Any]], float],
-    *,
-    confidence: float = 0.95,
-    resamples: int = RESAMPLES_OF_SETS,
-    seed: int = SEED,
-) -> Interval | None:
-    """Percentile bootstrap (Efron 1979) of a score that follows from sums over the N items of a set.
-
-    parts: what each item adds to the sums, (N, sums). score: of the sums (sums,). The items are drawn again with
-    replacement, each draw N of them; what is said is how the score varies with the items, the answers being as they
-    are. A function of its arguments alone; None for fewer than two items.
-    """
-    import numpy as np
-    from scipy.stats import bootstrap
-
-    number = len(parts)
-    if number < 2:
-        return None
-
-    def scores(drawn: npt.NDArray[Any], axis: int) -> npt.NDArray[Any]:
-        counts = np.stack([np.bincount(places, minlength=number) for places in drawn])
-        return np.array([score(sums) for sums in counts.astype(np.float64) @ parts])
-
-    drawn = bootstrap(
-        (np.arange(number),), scores, n_resamples=resamples, batch=max(BLOCK // number, 1), vectorized=True,
-        confidence_level=confidence, method="percentile", rng=np.random.default_rng(seed),
     )  # fmt: skip
     return Interval(*map(float, drawn.confidence_interval))
 

@@ -20,9 +20,9 @@ from typing import Any
 import yaml
 
 from auxrnn.config import RunConfig, with_groups
-from auxrnn.config.scores import SCORES
 from auxrnn.errors import InputError
 from auxrnn.storage.files import parse_yaml, read_description, write_atomically
+from auxrnn.targets import SCORES
 
 STARTED_WITH = "started_with"
 """The entry of env.json that holds the configuration at the start."""

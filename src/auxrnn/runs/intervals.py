@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from auxrnn.report.statistics import bootstrap_score
 from auxrnn.targets import Target
+from auxrnn.verdict.bootstrap import bootstrap_score
 
 
 def score_interval(target: Target, tallies: torch.Tensor) -> list[float] | None:
@@ -15,5 +15,5 @@ def score_interval(target: Target, tallies: torch.Tensor) -> list[float] | None:
     tallies: of each sequence, (N, sums), as `inference.measure` gives them: whole sequences are drawn again, for the
     steps of one are no independent trials. The paper gives no interval of any score.
     """
-    found = bootstrap_score(tallies.numpy(), lambda sums: target.scores(torch.from_numpy(sums))[target.score])
+    found = bootstrap_score(tallies.numpy(), lambda sums: target.first_score(torch.from_numpy(sums)).numpy())
     return None if found is None or found.low == found.high else [found.low, found.high]

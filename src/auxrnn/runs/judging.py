@@ -10,10 +10,10 @@ from typing import Any
 from torch import Tensor
 
 from auxrnn.config import OWN_CORE, RunConfig
-from auxrnn.config.scores import SCORES
 from auxrnn.runs.folder import RunFolder, read_json
 from auxrnn.sources.dataset import SequenceData, TrainTest
 from auxrnn.sources.presets import path_of
+from auxrnn.targets import SCORES
 from auxrnn.use.persistence import SavedModel
 from auxrnn.verdict import Verdict, gather_evidence, judge
 from auxrnn.verdict.floors import Floors, measure_floors

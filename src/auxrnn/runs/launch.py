@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+import pickle
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any
@@ -20,6 +22,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from auxrnn.config import TrainingConfig
 from auxrnn.errors import InputError
+from auxrnn.runs.stopped import StoppedRunError
 from auxrnn.training.interrupt import SIGNALS, InterruptedRun
 from auxrnn.training.ranks import LostRankError
 
@@ -35,8 +38,8 @@ SAVING = 600
 def launch(training: TrainingConfig, work: Callable[..., None], *arguments: Any) -> None:
     """Call `work(*arguments)` in `training.devices` processes; when one fails the others are ended.
 
-    Raises InputError, InterruptedRun on a signal, LostRankError where a process was killed or failed, and RuntimeError
-    with what one of them said. A script that calls this has to be importable, as for `multiprocessing`.
+    Raises the InputError or StoppedRunError of one of them, InterruptedRun on a signal, and LostRankError where a
+    process was killed or failed. A script that calls this has to be importable, as for `multiprocessing`.
     """
     number = training.devices
     with TemporaryDirectory() as logs, _as_before():
@@ -58,12 +61,12 @@ def launch(training: TrainingConfig, work: Callable[..., None], *arguments: Any)
         )
         config.signals_to_handle = "SIGTERM"  # SIGINT is passed on as SIGTERM, see `_interrupted`
         try:
-            elastic_launch(config, _rank)(work, arguments)
+            elastic_launch(config, _rank)(work, arguments, logs)
         except SignalException as stop:
             raise InterruptedRun(signal.SIGINT if str(stop) == ASKED else stop.sigval) from None
         except ChildFailedError as error:
             rank, failure = error.get_first_failure()
-            raise _reason(rank, number, failure) from None
+            raise _reason(rank, number, failure, Path(logs)) from None
 
 
 def _interrupted(signum: int, frame: FrameType | None) -> None:
@@ -71,27 +74,33 @@ def _interrupted(signum: int, frame: FrameType | None) -> None:
     raise SignalException(ASKED, signal.SIGTERM)
 
 
-def _rank(work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
-    """The life of one process. It leaves the terminal's group, so that Ctrl-C reaches the launcher alone."""
+def _rank(work: Callable[..., None], arguments: tuple[Any, ...], logs: str) -> None:
+    """The life of one process. It leaves the terminal's group, so that Ctrl-C reaches the launcher alone.
+
+    What it raises for a person to read lies in `logs`: torch hands on the words of an exception alone.
+    """
     if hasattr(os, "setsid"):
         os.setsid()
     try:
         work(*arguments)
-    except RuntimeError as error:
+    except (InputError, StoppedRunError) as error:
         if isinstance(error.__cause__, LostRankError):
             time.sleep(HEARSAY)
+        _said(Path(logs), int(os.environ["RANK"])).write_bytes(pickle.dumps(error))
         raise
 
 
-def _reason(rank: int, number: int, failure: ProcessFailure) -> Exception:
-    said: Any = failure.message
-    if isinstance(said, dict):  # an exception, in torch's words
-        kind, _, text = said["message"].partition(": ")
-        if kind == "InputError":
-            return InputError(text)
-        if kind.endswith("RunError") or kind == "FullMemoryError":
-            return RuntimeError(text)
-        print(said["extraInfo"]["py_callstack"], file=sys.stderr)
+def _said(logs: Path, rank: int) -> Path:
+    return logs / f"rank-{rank}.pickle"
+
+
+def _reason(rank: int, number: int, failure: ProcessFailure, logs: Path) -> Exception:
+    if _said(logs, rank).exists():
+        error: Exception = pickle.loads(_said(logs, rank).read_bytes())
+        return error
+    told: Any = failure.message
+    if isinstance(told, dict):  # an exception, in torch's words
+        print(told["extraInfo"]["py_callstack"], file=sys.stderr)
     if failure.exitcode < 0:
         return LostRankError(
             f"Process {rank + 1} of {number} was ended by {failure.signal_name()}, and the others with it."

@@ -18,7 +18,6 @@ import numpy as np
 import torch
 
 from auxrnn.errors import InputError
-from auxrnn.numeric.moments import is_far
 from auxrnn.runs.datasets import source_of
 from auxrnn.runs.intake import Intake, Stops
 from auxrnn.sources.encodings import codec
@@ -26,6 +25,7 @@ from auxrnn.sources.feeds import UTF_8, codec_in_words, feed_binary, feed_lines,
 from auxrnn.sources.preprocessing import RawSequences
 from auxrnn.sources.vocabulary import encode
 from auxrnn.storage.files import check_place
+from auxrnn.targets.moments import is_far
 from auxrnn.use.persistence import SavedModel
 from auxrnn.use.streaming import Stream
 

@@ -12,7 +12,6 @@ import torch
 from safetensors import SafetensorError
 
 from auxrnn.config import OWN_CORE, RunConfig
-from auxrnn.config.scores import SCORES
 from auxrnn.core.build import build_model
 from auxrnn.core.kernels.backend import choose_backend
 from auxrnn.core.model import Classifier
@@ -32,10 +31,12 @@ from auxrnn.runs.forecast import describe_run
 from auxrnn.runs.intervals import score_interval
 from auxrnn.runs.judging import judge_run
 from auxrnn.runs.provenance import DATA, as_started, check_same_data, describe_data
+from auxrnn.runs.stopped import FullMemoryError, StoppedRunError, UnwritableRunError
 from auxrnn.sources.dataset import SequenceData, TrainTest
 from auxrnn.sources.presets import path_of
 from auxrnn.storage.files import check_outside, is_left_over, remove
 from auxrnn.storage.lock import TakenRunError, check_unlocked, lock_run
+from auxrnn.targets import SCORES
 from auxrnn.training.candidates import chosen_by_data
 from auxrnn.training.checkpoints import find_checkpoints, is_whole
 from auxrnn.training.interrupt import InterruptedRun
@@ -52,18 +53,6 @@ Say = Callable[[str], None]
 
 TOLD = ("pretrain_epochs", "max_epochs", "batch_size", "optimizer", "lr")
 """Settings of training that the model card tells."""
-
-
-class StoppedRunError(RuntimeError):
-    """The run did not finish: interrupted, diverged or unable to write. The message says how to go on."""
-
-
-class UnwritableRunError(StoppedRunError):
-    """The disk is full or cannot be read or written, which is for the person to put right."""
-
-
-class FullMemoryError(StoppedRunError):
-    """The memory does not hold a step of the run, here or beside what else is at work."""
 
 
 def start_run(
@@ -278,6 +267,8 @@ def _launch(config: RunConfig, folder: RunFolder, resume: tuple[int, Path] | Non
         raise _interrupted(folder, stop) from stop
     except LostRankError as error:
         raise _lost(folder, error) from error
+    except StoppedRunError:
+        raise
     except RuntimeError as error:
         raise StoppedRunError(str(error)) from error
     return read_json(folder.result)

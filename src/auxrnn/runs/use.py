@@ -10,7 +10,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
-from auxrnn.config.scores import SCORES
 from auxrnn.core.batch import InputSpec
 from auxrnn.errors import InputError
 from auxrnn.runs.datasets import load_again, source_of
@@ -22,7 +21,7 @@ from auxrnn.sources.inputs import read_inputs
 from auxrnn.sources.preprocessing import Preprocessing
 from auxrnn.sources.reader import Array, Example
 from auxrnn.sources.unlabelled import read_unlabelled
-from auxrnn.targets import Target
+from auxrnn.targets import SCORES, Target
 from auxrnn.use.card import wilson_interval
 from auxrnn.use.inference import measure, predict_logits, predict_steps
 from auxrnn.use.opening import open_model

@@ -15,9 +15,9 @@ import numpy as np
 
 from auxrnn.config.reading import TargetKind
 from auxrnn.errors import InputError
-from auxrnn.numeric.numbers import number_of, whole_number
 from auxrnn.sources.encodings import text_lines
 from auxrnn.sources.reader import Array, Example, Schema, Split
+from auxrnn.storage.numbers import number_of, whole_number
 from auxrnn.targets.labelling import Label
 
 COMMENTS = ("#", "%")

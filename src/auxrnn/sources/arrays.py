@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from auxrnn.errors import InputError
-from auxrnn.numeric.arrays import doubtful_layout
+from auxrnn.sources.array_likes import doubtful_layout
 from auxrnn.sources.encodings import check_expansion
 from auxrnn.sources.npy import ArrayFile, checked_header, read_header
 from auxrnn.sources.reader import Example, Schema, Split

@@ -11,7 +11,7 @@ from math import isfinite
 from typing import Any
 
 from auxrnn.errors import InputError
-from auxrnn.numeric.numbers import as_number, is_number, parse_number
+from auxrnn.storage.numbers import as_number, is_number, parse_number
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EXACT = 2**53  # whole numbers up to it are exact as floats

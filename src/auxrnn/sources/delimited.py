@@ -16,9 +16,9 @@ from pathlib import Path
 
 from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.numeric.numbers import are_counted, is_number
 from auxrnn.sources.encodings import inner_suffix, text_lines
 from auxrnn.sources.header import are_places, is_any_number, is_header
+from auxrnn.storage.numbers import are_counted, is_number
 
 LARGEST_CELL = 2**28  # characters; more is a quote that was never closed
 MARKS = (",", ";", "\t", "|")

@@ -34,7 +34,6 @@ from auxrnn.sources.resizing import with_note
 
 FOLDERS = ("stanford-dogs", "stanford_dogs")
 SIDE = 128
-SIZES = (40, 48, 56, 72, 80, 96, 112, 128)  # the paper's
 CACHE_FOLDER = "cache"
 IMAGES_LIMITS = Limits(files=30_000, bytes=2**30)
 LISTS_LIMITS = Limits(files=20, bytes=2**26)

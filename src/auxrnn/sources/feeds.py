@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from auxrnn.core.batch import InputSpec
 from auxrnn.errors import InputError
-from auxrnn.numeric.numbers import is_missing, is_number
+from auxrnn.storage.numbers import is_missing, is_number
 
 Array = npt.NDArray[Any]
 
@@ -194,9 +194,15 @@ def _row(line: bytes, number: int, spec: InputSpec, name: str) -> list[float]:
     except ValueError:
         row = []
     if len(row) != spec.size:
-        shown = line[:40].decode("utf-8", "replace").strip()
-        raise InputError(f"{name}, line {number:,}: expected {_numbers(spec)}, found {shown!r}. {LINES}")
+        raise InputError(f"{name}, line {number:,}: expected {_numbers(spec)}, found {_quoted(line)}. {LINES}")
     return row
+
+
+def _quoted(line: bytes) -> str:
+    """The beginning of a line for a message."""
+    text = line[:40].decode("utf-8", "replace").strip()
+    whole = text.rstrip("\ufffd") if len(line) > 40 else text  # the cut may go through a character
+    return repr(whole) if whole.isprintable() and "\ufffd" not in whole else "bytes that are no text"
 
 
 def _fields(line: bytes) -> list[bytes]:
@@ -216,7 +222,7 @@ def _check_header(line: bytes, name: str, channel_names: Sequence[str]) -> None:
     if channel_names and found != list(channel_names):
         raise InputError(
             f"{name}, line 1: expected the channels {','.join(channel_names)} in the order of training, found "
-            f"{','.join(found)[:90]}. Put the columns in that order."
+            f"{_quoted(line)}. Put the columns in that order."
         )
 
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from auxrnn.config.reading import join_names
-from auxrnn.numeric.numbers import MISSING_WORDS
 from auxrnn.sources.stored import SequenceSet
+from auxrnn.storage.numbers import MISSING_WORDS
 
 MOST_SHOWN = 12  # channels, and names that are alike
 

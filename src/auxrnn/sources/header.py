@@ -8,7 +8,7 @@ from pathlib import Path
 
 from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.numeric.numbers import are_counted, is_number
+from auxrnn.storage.numbers import are_counted, is_number
 
 LONGEST_NAME = 60
 FEWEST_PLACES, MANY_PLACES = 3, 5  # names that are numbers throughout: asked about, and taken for names

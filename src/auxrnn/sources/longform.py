@@ -14,7 +14,6 @@ import numpy as np
 
 from auxrnn.config.reading import ReadingOptions, join_names
 from auxrnn.errors import InputError
-from auxrnn.numeric.numbers import MISSING_WORDS, is_written_plainly, number_of
 from auxrnn.sources.clock import KEEP_ORDER, Clock
 from auxrnn.sources.columns import (
     counts_steps,
@@ -32,6 +31,7 @@ from auxrnn.sources.label_columns import LabelColumns, label_columns, with_label
 from auxrnn.sources.reader import Array, Example, Schema
 from auxrnn.sources.split_names import split_of
 from auxrnn.sources.tables import Table
+from auxrnn.storage.numbers import MISSING_WORDS, is_written_plainly, number_of
 from auxrnn.targets.labelling import Label, label_cell
 
 WAITING_CELLS = 65_536  # that are turned into numbers together

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock
+from auxrnn.storage.lock import lock_file
 
 
 @contextmanager
@@ -16,13 +16,10 @@ def own_part(part: Path) -> Iterator[Path]:
     Another process that wants it waits, and goes on with what it finds. A killed owner lets go by itself. The owner may
     write, truncate, rename or delete it; an empty one is deleted at the end.
     """
-    place = part.with_name(f"{part.name}.lock")
-    with FileLock(place):
+    with lock_file(part.with_name(f"{part.name}.lock")):
         part.touch()
         try:
             yield part
         finally:
             if part.exists() and not part.stat().st_size:
                 part.unlink()
-            with suppress(PermissionError):  # Windows deletes no open file
-                place.unlink(missing_ok=True)  # while it is locked: who waits for it looks again

@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from auxrnn.numeric.moments import channel_moments
 from auxrnn.sources.lazy import LazySequences
 from auxrnn.sources.preprocessing import Preprocessing
 from auxrnn.sources.reader import Array
 from auxrnn.sources.stored import SequenceSet
 from auxrnn.sources.vocabulary import encode
 from auxrnn.targets import Labels
+from auxrnn.targets.moments import channel_moments
 
 BLOCK = 2**18  # steps whose sums are taken at once
 

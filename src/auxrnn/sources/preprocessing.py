@@ -17,9 +17,9 @@ import torch
 
 from auxrnn.core.batch import InputKind, InputSpec
 from auxrnn.errors import InputError
-from auxrnn.numeric.arrays import as_array, as_numbers, doubtful_layout
-from auxrnn.numeric.moments import channel_moments
+from auxrnn.sources.array_likes import as_array, as_numbers, doubtful_layout
 from auxrnn.sources.vocabulary import check_characters, encode, learn_characters, vocabulary_size
+from auxrnn.targets.moments import channel_moments
 
 Array = npt.NDArray[Any]
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.numeric.arrays import doubtful_layout
+from auxrnn.sources.array_likes import doubtful_layout
 from auxrnn.sources.longform import find_long_form_reader
 from auxrnn.sources.npy import ArrayFile, read_header
 from auxrnn.sources.reader import Array, Schema

@@ -14,8 +14,7 @@ import numpy as np
 
 from auxrnn.config.reading import ReadingOptions, join_names
 from auxrnn.errors import InputError
-from auxrnn.numeric.arrays import doubtful_layout
-from auxrnn.numeric.numbers import are_numbers, is_missing, is_number, listed_cells, number_of, whole_number
+from auxrnn.sources.array_likes import doubtful_layout
 from auxrnn.sources.columns import (
     comes_again,
     header_notes,
@@ -31,6 +30,7 @@ from auxrnn.sources.label_columns import label_columns, with_labels
 from auxrnn.sources.reader import Array, Schema
 from auxrnn.sources.rowwise import RowwiseReader
 from auxrnn.sources.tables import Table
+from auxrnn.storage.numbers import are_numbers, is_missing, is_number, listed_cells, number_of, whole_number
 from auxrnn.targets import KINDS
 
 FEWEST_STEPS = 16

@@ -1,1 +1,1 @@
-"""Files and folders written whole or not at all, locks, and processes."""
+"""Files and folders written whole or not at all, numbers as files write them, locks, and processes."""

@@ -19,7 +19,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from auxrnn.errors import InputError, is_text
-from auxrnn.numeric.numbers import NUMBER
+from auxrnn.storage.numbers import NUMBER
 
 ASIDE = re.compile(r"\..+\.(\d+)-([0-9a-f]{6})-[0-9a-f]{8}\.part")
 """The names that `aside_of` gives."""

@@ -28,17 +28,18 @@ def lock_run(folder: Path) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def lock_file(path: Path, in_use: Callable[[str], InputError]) -> Iterator[None]:
+def lock_file(path: Path, in_use: Callable[[str], InputError] | None = None) -> Iterator[None]:
     """Hold a lock whose file is made for it and deleted afterwards.
 
-    in_use: what to raise where somebody else has it, from who that is.
+    in_use: what to raise where somebody else has it, from who that is; None waits until nobody has it.
     """
     path = path.resolve()
-    lock = FileLock(path, timeout=0)
+    lock = FileLock(path, timeout=-1 if in_use is None else 0)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
+        assert in_use is not None
         raise in_use(_holder_of(path)) from None
     except OSError as error:
         raise InputError(f"{path.parent}: expected a folder that can be written to: {error}.") from error

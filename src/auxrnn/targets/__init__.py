@@ -4,6 +4,7 @@ from auxrnn.targets.base import Labels as Labels
 from auxrnn.targets.base import Target as Target
 from auxrnn.targets.classes import ClassTarget as ClassTarget
 from auxrnn.targets.kinds import KINDS as KINDS
+from auxrnn.targets.kinds import SCORES as SCORES
 from auxrnn.targets.kinds import as_target as as_target
 from auxrnn.targets.kinds import target_of as target_of
 from auxrnn.targets.labelling import UNLABELLED as UNLABELLED

@@ -14,6 +14,7 @@ from auxrnn.errors import InputError
 from auxrnn.targets.keeper import Array, LabelKeeper
 from auxrnn.targets.labelling import Label
 from auxrnn.targets.losses import Loss
+from auxrnn.targets.scores import Score
 
 Labels = Tensor | Sequence[Tensor]
 """The labels of a set of N sequences: a tensor (N, ...), or for a label a step N tensors (T_i,)."""
@@ -41,10 +42,10 @@ class Target(ABC):
         Kinds of numpy types that labels may have.
     array_hint, missing_hint : str
         What to do about labels (N, K) that do not fit, with {number} and {steps}; about a row without a label.
-    score : str
-        Chooses the best epoch; higher is better.
-    scores_told : tuple of str
-        Scores of every result, `score` first.
+    scored : dict
+        Scores of every result, in words, by their name in files. The first chooses the best epoch; higher is better.
+    score, scores_told : str, tuple of str
+        The name of the first, and of all.
     trivial : str
         Name of the answer that does not look at the sequence.
     window : str
@@ -66,6 +67,7 @@ class Target(ABC):
     array_types: ClassVar[str] = "fiubUS"
     array_hint: ClassVar[str] = ""
     missing_hint: ClassVar[str] = ""
+    scored: ClassVar[dict[str, Score]] = {}
     score: ClassVar[str]
     scores_told: ClassVar[tuple[str, ...]]
     trivial: ClassVar[str]
@@ -74,6 +76,12 @@ class Target(ABC):
     model_name: ClassVar[str]
     model_tag: ClassVar[str]
     estimator: ClassVar[str]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if cls.scored:
+            cls.scores_told = tuple(cls.scored)
+            cls.score = cls.scores_told[0]
 
     @property
     def size(self) -> int:
@@ -152,8 +160,16 @@ class Target(ABC):
         return self.tallies(outputs, labels).sum(0)
 
     @abstractmethod
+    def rates(self, tallies: Tensor) -> tuple[Tensor, ...]:
+        """Compute the scores in the order of `scores_told`, each (...), from tallies (..., sums)."""
+
     def scores(self, tally: Tensor) -> dict[str, float]:
         """Compute the scores by name from a tally; a share of nothing is 0."""
+        return dict(zip(self.scores_told, map(float, self.rates(tally)), strict=True))
+
+    def first_score(self, tallies: Tensor) -> Tensor:
+        """Compute the score that a model is chosen by, (...), from tallies (..., sums)."""
+        return self.rates(tallies)[0]
 
     @abstractmethod
     def shares(self, outputs: Tensor) -> Tensor:

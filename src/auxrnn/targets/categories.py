@@ -46,11 +46,10 @@ class CategoryTarget(Target):
         parts = [torch.bincount((first + found)[which], minlength=rows * classes) for found, which in counted]
         return torch.cat([part.view(rows, classes) for part in parts], dim=1).double()
 
-    def scores(self, tally: Tensor) -> dict[str, float]:
+    def rates(self, tallies: Tensor) -> tuple[Tensor, ...]:
         """Accuracy, and macro-F1: the mean over the classes that occur of 2 * right / (labelled + answered)."""
-        labelled, answered, right = tally.view(3, -1)
-        accuracy = float(right.sum() / labelled.sum().clamp(min=1))
-        return dict(zip(self.scores_told, (accuracy, mean_f1(labelled, answered, right)), strict=True))
+        labelled, answered, right = tallies.unflatten(-1, (3, -1)).unbind(-2)
+        return right.sum(-1) / labelled.sum(-1).clamp(min=1), mean_f1(labelled, answered, right)
 
     def shares(self, outputs: Tensor) -> Tensor:
         return outputs.softmax(-1)
@@ -99,10 +98,10 @@ def summed_cross_entropy(outputs: Tensor, labels: Tensor, weights: Tensor | None
     return (each * weights).sum()
 
 
-def mean_f1(labelled: Tensor, answered: Tensor, right: Tensor) -> float:
-    """The mean F1 of the classes that are labelled or answered at all; 0 where none is."""
-    occurs = labelled + answered > 0
-    return float((2 * right / (labelled + answered))[occurs].mean()) if bool(occurs.any()) else 0.0
+def mean_f1(labelled: Tensor, answered: Tensor, right: Tensor) -> Tensor:
+    """The mean F1 (...) of the classes (..., size) that are labelled or answered at all; 0 where none is."""
+    told = labelled + answered
+    return (2 * right / told.clamp(min=1)).sum(-1) / (told > 0).sum(-1).clamp(min=1)
 
 
 def counted(classes: Sequence[str], counts: Array) -> str:

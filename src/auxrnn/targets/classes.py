@@ -16,6 +16,7 @@ from auxrnn.targets.categories import CategoryTarget, counted, imbalance, summed
 from auxrnn.targets.keeper import Array, LabelKeeper
 from auxrnn.targets.labelling import Label, class_item
 from auxrnn.targets.losses import Loss
+from auxrnn.targets.scores import MACRO_F1, Score
 
 
 class ClassKeeper(LabelKeeper):
@@ -56,8 +57,7 @@ class ClassTarget(CategoryTarget):
         "({number}, {steps}))."
     )
     missing_hint: ClassVar[str] = " If a row may have several classes, or none, say --target classes."
-    score: ClassVar[str] = "accuracy"
-    scores_told: ClassVar[tuple[str, ...]] = ("accuracy", "macro_f1")
+    scored: ClassVar[dict[str, Score]] = {"accuracy": Score("accuracy"), "macro_f1": MACRO_F1}
     model_name: ClassVar[str] = "sequence classifier"
     model_tag: ClassVar[str] = "sequence-classification"
     estimator: ClassVar[str] = "LongSequenceClassifier"

@@ -13,6 +13,8 @@ from auxrnn.targets.tags import TagsTarget
 from auxrnn.targets.values import ValueTarget
 
 KINDS: dict[str, type[Target]] = {kind.kind: kind for kind in (ClassTarget, ClassesTarget, ValueTarget, TagsTarget)}
+SCORES = {name: score for kind in KINDS.values() for name, score in kind.scored.items()}
+"""What each score is called, by its name in files."""
 
 
 def as_target(found: Target | int) -> Target:

@@ -9,7 +9,7 @@ import numpy as np
 
 from auxrnn.config.reading import LabelType
 from auxrnn.errors import InputError, check_printable
-from auxrnn.numeric.numbers import LONGEST_WHOLE, is_number, whole_number
+from auxrnn.storage.numbers import LONGEST_WHOLE, is_number, whole_number
 
 MOST_CLASSES = 100_000
 

@@ -18,6 +18,7 @@ from auxrnn.targets.categories import counted, mean_f1
 from auxrnn.targets.keeper import Array, LabelKeeper
 from auxrnn.targets.labelling import Label, class_cell, label_cell
 from auxrnn.targets.losses import Loss
+from auxrnn.targets.scores import MACRO_F1, Score
 
 SEPARATOR = "|"
 """Between the classes of one sequence in a table."""
@@ -74,8 +75,11 @@ class ClassesTarget(Target):
     several_columns: ClassVar[bool] = True
     keeper: ClassVar[type[LabelKeeper]] = ClassesKeeper
     array_types: ClassVar[str] = "fiub"
-    score: ClassVar[str] = "micro_f1"
-    scores_told: ClassVar[tuple[str, ...]] = ("micro_f1", "macro_f1", "exact_match")
+    scored: ClassVar[dict[str, Score]] = {
+        "micro_f1": Score("micro-F1"),
+        "macro_f1": MACRO_F1,
+        "exact_match": Score("exact match"),
+    }
     trivial: ClassVar[str] = "most frequent answers"
     model_name: ClassVar[str] = "multi-label sequence classifier"
     model_tag: ClassVar[str] = "multi-label-classification"
@@ -142,11 +146,10 @@ class ClassesTarget(Target):
         right = (labelled == answered).all(1, keepdim=True)
         return torch.cat([labelled, answered, labelled & answered, right, torch.ones_like(right)], dim=1).double()
 
-    def scores(self, tally: Tensor) -> dict[str, float]:
-        labelled, answered, both = tally[:-2].view(3, -1)
-        micro = 2 * both.sum() / (labelled + answered).sum().clamp(min=1)
-        found = (float(micro), mean_f1(labelled, answered, both), float(tally[-2] / tally[-1].clamp(min=1)))
-        return dict(zip(self.scores_told, found, strict=True))
+    def rates(self, tallies: Tensor) -> tuple[Tensor, ...]:
+        labelled, answered, both = tallies[..., :-2].unflatten(-1, (3, -1)).unbind(-2)
+        micro = 2 * both.sum(-1) / (labelled + answered).sum(-1).clamp(min=1)
+        return micro, mean_f1(labelled, answered, both), tallies[..., -2] / tallies[..., -1].clamp(min=1)
 
     def shares(self, outputs: Tensor) -> Tensor:
         return outputs.sigmoid()

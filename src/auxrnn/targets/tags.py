@@ -17,6 +17,7 @@ from auxrnn.targets.keeper import Array, LabelKeeper
 from auxrnn.targets.labelling import UNLABELLED, Label, class_item
 from auxrnn.targets.losses import Loss
 from auxrnn.targets.multilabel import SEPARATOR
+from auxrnn.targets.scores import MACRO_F1, Score
 
 
 class TagsKeeper(LabelKeeper):
@@ -61,8 +62,7 @@ class TagsTarget(CategoryTarget):
     kind: ClassVar[str] = "tags"
     per_step: ClassVar[bool] = True
     keeper: ClassVar[type[LabelKeeper]] = TagsKeeper
-    score: ClassVar[str] = "step_accuracy"
-    scores_told: ClassVar[tuple[str, ...]] = ("step_accuracy", "macro_f1")
+    scored: ClassVar[dict[str, Score]] = {"step_accuracy": Score("step accuracy"), "macro_f1": MACRO_F1}
     window: ClassVar[str] = "a random stretch of {}"
     model_name: ClassVar[str] = "sequence tagger"
     model_tag: ClassVar[str] = "sequence-tagging"

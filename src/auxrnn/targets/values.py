@@ -12,12 +12,13 @@ import torch
 from torch import Tensor
 
 from auxrnn.errors import InputError
-from auxrnn.numeric.moments import channel_moments
-from auxrnn.numeric.numbers import number_of
+from auxrnn.storage.numbers import number_of
 from auxrnn.targets.base import Labels, Target, check_finite_sequence_labels
 from auxrnn.targets.keeper import Array, LabelKeeper
 from auxrnn.targets.labelling import Label
 from auxrnn.targets.losses import Loss
+from auxrnn.targets.moments import channel_moments
+from auxrnn.targets.scores import Score
 
 DIGITS, MOST_DIGITS = 8, 17
 """Significant digits of a value in an answer: of its size, or of its deviation where that is smaller; the most that
@@ -78,8 +79,11 @@ class ValueTarget(Target):
     several_columns: ClassVar[bool] = True
     keeper: ClassVar[type[LabelKeeper]] = ValueKeeper
     array_types: ClassVar[str] = "fiu"
-    score: ClassVar[str] = "r2"
-    scores_told: ClassVar[tuple[str, ...]] = ("r2", "rmse", "mae")
+    scored: ClassVar[dict[str, Score]] = {
+        "r2": Score("R2", percent=False),
+        "rmse": Score("RMSE", percent=False),
+        "mae": Score("MAE", percent=False),
+    }
     trivial: ClassVar[str] = "mean"
     share_name: ClassVar[str] = "values"
     model_name: ClassVar[str] = "sequence regressor"
@@ -153,15 +157,15 @@ class ValueTarget(Target):
         error = outputs.detach().double() - known
         return torch.cat([known.new_ones(len(known), 1), error.square(), error.abs(), known, known.square()], dim=1)
 
-    def scores(self, tally: Tensor) -> dict[str, float]:
-        number = tally[0].clamp(min=1)
-        squared, absolute, sums, squares = tally[1:].view(4, -1)
+    def rates(self, tallies: Tensor) -> tuple[Tensor, ...]:
+        number = tallies[..., :1].clamp(min=1)
+        squared, absolute, sums, squares = tallies[..., 1:].unflatten(-1, (4, -1)).unbind(-2)
         spread = (squares - sums.square() / number).clamp(min=0.0)
         spread = torch.where(spread > 1e-12 * squares, spread, 0.0)  # labels that never change
         r2 = torch.where(spread > 0, 1 - squared / spread, (squared == 0).double())
-        scale = tally.new_tensor(self.scale or (1.0,) * self.size)
+        scale = tallies.new_tensor(self.scale or (1.0,) * self.size)
         found = (r2, (squared / number).sqrt() * scale, absolute / number * scale)
-        return {name: float(value.mean()) for name, value in zip(self.scores_told, found, strict=True)}
+        return tuple(value.mean(-1) for value in found)
 
     def shares(self, outputs: Tensor) -> Tensor:
         if not self.mean:

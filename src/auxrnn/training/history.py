@@ -104,7 +104,7 @@ class History:
         return found
 
     def _score(self, tally: list[float]) -> float:
-        return self.target.scores(torch.tensor(tally, dtype=torch.float64))[self.target.score]
+        return float(self.target.first_score(torch.tensor(tally, dtype=torch.float64)))
 
     def state_dict(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in STATE}

@@ -162,10 +162,12 @@ def _train_phase(
                 watcher.step_ends(step, history)
             if state.batch == len(loader) or around.checkpoints is None:
                 continue  # the last step of an epoch is saved after validation, which a resumed run could not make up
-            if around.checkpoints.is_due(step.number):
+            due = around.checkpoints.is_due(step.number)
+            if due:
                 state.save()
             if around.ranks.highest(around.signals.received or around.checkpoints.is_late()):
-                state.save()
+                if not due:
+                    state.save()
                 around.raise_if_asked()
         if validation is not None:
             _validate(model, validation, around)

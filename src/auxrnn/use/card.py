@@ -13,9 +13,8 @@ from typing import Any, TypeGuard
 
 from auxrnn.config import ModelConfig
 from auxrnn.config.reading import ReadingOptions
-from auxrnn.config.scores import SCORES
 from auxrnn.core.batch import InputSpec
-from auxrnn.targets import Target
+from auxrnn.targets import SCORES, Target
 from auxrnn.verdict.judge import told_of
 
 SURE = 1.959963984540054

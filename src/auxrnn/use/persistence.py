@@ -23,13 +23,13 @@ from auxrnn.core.batch import InputSpec
 from auxrnn.core.build import build_model
 from auxrnn.core.model import Classifier
 from auxrnn.errors import InputError, check_printable, is_full_memory
-from auxrnn.numeric.plain_torch import plain_torch
 from auxrnn.sources.preprocessing import Preprocessing
 from auxrnn.storage.files import named_in_utf8, read_description
 from auxrnn.storage.fingerprint import fingerprint
 from auxrnn.storage.folders import write_folder
 from auxrnn.targets import Target, target_of
 from auxrnn.use.card import model_card
+from auxrnn.use.plain_torch import plain_torch
 
 FORMAT = "auxrnn-sequence-classifier"
 VERSION = 1

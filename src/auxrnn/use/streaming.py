@@ -31,7 +31,7 @@ from auxrnn.core.running import Reader, Standing
 from auxrnn.core.stems import no_step
 from auxrnn.core.totals import Totals
 from auxrnn.errors import InputError
-from auxrnn.numeric.arrays import KNOWN_FLOATS, check_dense
+from auxrnn.sources.array_likes import KNOWN_FLOATS, check_dense
 from auxrnn.storage.files import named_in_utf8, write_atomically
 from auxrnn.storage.fingerprint import fingerprint
 

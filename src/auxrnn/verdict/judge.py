@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from auxrnn.config.scores import SCORES
+from auxrnn.targets import SCORES
 from auxrnn.verdict.evidence import Evidence, Rival
 from auxrnn.verdict.paired import Difference
 

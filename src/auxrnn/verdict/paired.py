@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from auxrnn.report.statistics import bootstrap_score
 from auxrnn.targets import Target
+from auxrnn.verdict.bootstrap import bootstrap_score
 
 FEWEST = 6
 """With fewer pairs no difference is one at 5 %: five that all say the same come by chance with 2 / 2**5."""
@@ -44,7 +46,7 @@ def paired_difference(target: Target, ours: Tensor, theirs: Tensor) -> Differenc
     has right and the other has not, the share that is ours is a binomial one; its Clopper-Pearson interval becomes one
     of the difference. Every other target: bootstrap over the sequences, both answers of each drawn together.
     """
-    value = _score(target, ours.sum(0)) - _score(target, theirs.sum(0))
+    value = float(target.first_score(ours.sum(0)) - target.first_score(theirs.sum(0)))
     if len(ours) < FEWEST:
         return Difference(value, None, None)
     if target.one_class:
@@ -57,14 +59,11 @@ def paired_difference(target: Target, ours: Tensor, theirs: Tensor) -> Differenc
         share = binomtest(won, apart).proportion_ci(0.95, "exact")
         low, high = ((2 * end - 1) * apart / len(ours) for end in share)
         return Difference(value, float(low), float(high))
-    width = ours.shape[1]
-    found = bootstrap_score(
-        torch.cat([ours, theirs], dim=1).numpy(),
-        lambda sums: _score(target, torch.from_numpy(sums[:width])) - _score(target, torch.from_numpy(sums[width:])),
-    )
+
+    def differences(sums: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        first, second = torch.from_numpy(sums).chunk(2, dim=1)
+        return (target.first_score(first) - target.first_score(second)).numpy()
+
+    found = bootstrap_score(torch.cat([ours, theirs], dim=1).numpy(), differences)
     assert found is not None
     return Difference(value, found.low, found.high)
-
-
-def _score(target: Target, tally: Tensor) -> float:
-    return target.scores(tally)[target.score]

@@ -13,7 +13,7 @@ from auxrnn.experiments.grids import grid
 from auxrnn.experiments.grids.grid import ATTEMPTS, estimated_cost, require_finished, run_grid
 from auxrnn.experiments.grids.task import Report
 from auxrnn.runs.folder import RunFolder
-from auxrnn.runs.run import StoppedRunError
+from auxrnn.runs.stopped import StoppedRunError
 from auxrnn.storage.lock import holder, lock_run
 from small_grids import grid_process, small_grid, starts, wait_for
 from small_runs import SMALL, model_bytes

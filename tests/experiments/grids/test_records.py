@@ -3,8 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
@@ -22,6 +20,7 @@ from auxrnn.experiments.grids.records import (
 )
 from auxrnn.runs.folder import RunFolder, read_curve
 from small_runs import SMALL, run_small
+from spawned import FORKED, add_ten_records
 
 RUN = Record(
     "a/seed-3", SMALL, {"commit": "abc"}, {"phase": ["train", "train"], "validation_accuracy": [None, 0.5]},
@@ -109,20 +108,15 @@ def test_written_whole_or_not_at_all(tmp_path, monkeypatch):
     assert list(read_records(file)) == [RUN.name, FAILED.name]
 
 
-WRITE = """
-import sys
-from pathlib import Path
-from auxrnn.experiments.grids.records import add_records, Record
-from auxrnn.config import RunConfig
-for index in range(10):
-    add_records(Path(sys.argv[1]), [Record(f"{sys.argv[2]}/{index}", RunConfig(), {}, {}, error="")])
-"""
-
-
 def test_several_processes_may_write_at_a_time(tmp_path):
     file = tmp_path / "kept.jsonl"
-    writers = [subprocess.Popen([sys.executable, "-c", WRITE, str(file), letter]) for letter in "abc"]
-    assert [writer.wait(300) for writer in writers] == [0, 0, 0]
+    writers = [FORKED.Process(target=add_ten_records, args=(file, letter)) for letter in "abc"]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(300)
+        assert writer.exitcode == 0
+    assert list(tmp_path.iterdir()) == [file]  # no lock stays
     assert set(read_records(file)) == {f"{letter}/{index}" for letter in "abc" for index in range(10)}
 
 

@@ -22,7 +22,8 @@ from auxrnn.experiments.grids.records import score_told
 from auxrnn.experiments.grids.task import Keep, Report, Task, check_same, give_up, tidy
 from auxrnn.experiments.grids.workers import Processes, ThisProcess, Workers, default_number
 from auxrnn.runs.folder import RunFolder, read_json
-from auxrnn.runs.run import Say, StoppedRunError
+from auxrnn.runs.run import Say
+from auxrnn.runs.stopped import StoppedRunError
 from auxrnn.sources.presets import PRESETS
 from auxrnn.storage.lock import holder
 

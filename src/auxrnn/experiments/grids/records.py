@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from auxrnn.config import RunConfig
-from auxrnn.config.scores import SCORES
 from auxrnn.errors import InputError, did_you_mean, printable
 from auxrnn.runs.folder import (
     FREE,
@@ -31,7 +30,8 @@ from auxrnn.runs.folder import (
     read_json,
 )
 from auxrnn.storage.files import check_place, read_description, write_atomically
-from auxrnn.targets import KINDS
+from auxrnn.storage.lock import lock_file
+from auxrnn.targets import KINDS, SCORES
 from auxrnn.use.card import shown
 
 Curve = dict[str, list[Any]]
@@ -175,10 +175,7 @@ def add_records(file: Path, records: Iterable[Record]) -> None:
     A run that is there already is replaced; InputError where it was trained with other settings. Several processes may
     do this at a time.
     """
-    from filelock import FileLock
-
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(file.with_name(f".{file.name}.lock")):
+    with lock_file(file.with_name(f".{file.name}.lock")):
         known = read_records(file)
         lines = dict(zip(known, _lines(file), strict=True))  # as they are: settings of today are no part of old ones
         for record in records:

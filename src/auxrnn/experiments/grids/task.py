@@ -16,7 +16,8 @@ from auxrnn.config import RunConfig
 from auxrnn.errors import InputError
 from auxrnn.runs.environment import describe_environment
 from auxrnn.runs.folder import FREE, RunFolder, changed_settings, read_config, write_json
-from auxrnn.runs.run import FullMemoryError, StoppedRunError, resume_run, start_run
+from auxrnn.runs.run import resume_run, start_run
+from auxrnn.runs.stopped import FullMemoryError, StoppedRunError
 from auxrnn.storage.files import remove
 from auxrnn.storage.lock import TakenRunError
 from auxrnn.training.interrupt import InterruptedRun

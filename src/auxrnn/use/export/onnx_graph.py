@@ -6,7 +6,6 @@ tracing is deprecated. ONNX has the three cells as operators, and runtimes have 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -81,16 +80,14 @@ def recurrent_graph(served: Served) -> onnx.ModelProto:
     assert isinstance(head.first, nn.Linear)
     assert isinstance(head.second, nn.Linear)
     hidden = graph.node("Relu", graph.linear(read, head.first.weight, head.first.bias))
-    ANSWERS[served.target.kind](graph, served, graph.linear(hidden, head.second.weight, head.second.bias))
+    outputs = graph.linear(hidden, head.second.weight, head.second.bias)
+    if not served.target.has_classes:
+        _values(graph, served, outputs)
+    elif served.target.one_class or served.target.per_step:
+        graph.node("Softmax", outputs, axis=-1, out=served.answer)
+    else:
+        graph.node("Sigmoid", outputs, out=served.answer)
     return _model(graph, served)
-
-
-def _likeliest(graph: Graph, served: Served, outputs: str) -> None:
-    graph.node("Softmax", outputs, axis=-1, out=served.answer)
-
-
-def _each(graph: Graph, served: Served, outputs: str) -> None:
-    graph.node("Sigmoid", outputs, out=served.answer)
 
 
 def _values(graph: Graph, served: Served, outputs: str) -> None:
@@ -101,15 +98,6 @@ def _values(graph: Graph, served: Served, outputs: str) -> None:
     values = graph.node("Mul", values, graph.constant(served.target.scale or (1.0,) * size, np.float64))
     values = graph.node("Add", values, graph.constant(served.target.mean or (0.0,) * size, np.float64))
     graph.node("Cast", values, to=ELEMENTS[served.answer_type], out=served.answer)
-
-
-ANSWERS: dict[str, Callable[[Graph, Served, str], None]] = {
-    "class": _likeliest,
-    "classes": _each,
-    "value": _values,
-    "tags": _likeliest,
-}
-"""The nodes from the head's outputs to the answers, by the kind of target."""
 
 
 def _model(graph: Graph, served: Served) -> onnx.ModelProto:

@@ -20,8 +20,8 @@ from auxrnn.core.recurrent import state_tensors
 from auxrnn.core.running import Reader, Standing
 from auxrnn.core.totals import Totals
 from auxrnn.errors import InputError
-from auxrnn.numeric.moments import is_far
 from auxrnn.targets import ValueTarget
+from auxrnn.targets.moments import is_far
 from auxrnn.use.persistence import SavedModel
 
 INPUTS = "inputs"

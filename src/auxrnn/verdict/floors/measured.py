@@ -88,7 +88,7 @@ class Floors:
 
     def score(self, tallies: Tensor) -> float:
         """The target's first score of tallies (n, sums)."""
-        return self.target.scores(tallies.sum(0))[self.target.score]
+        return float(self.target.first_score(tallies.sum(0)))
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it: the scores of each, rounded, in order; without the seconds, which differ every time."""

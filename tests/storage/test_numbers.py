@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from auxrnn.numeric.numbers import (
+from auxrnn.storage.numbers import (
     are_counted,
     are_numbers,
     as_number,

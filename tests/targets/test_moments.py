@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from auxrnn.errors import InputError
-from auxrnn.numeric.moments import channel_moments
+from auxrnn.targets.moments import channel_moments
 
 
 def moments(values: Any, blocks: int = 3) -> tuple[float, float]:

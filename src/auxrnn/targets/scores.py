@@ -23,14 +23,5 @@ class Score:
         return f"{self.words}, %" if self.percent else self.words
 
 
-SCORES = {
-    "accuracy": Score("accuracy"),
-    "macro_f1": Score("macro-F1"),
-    "micro_f1": Score("micro-F1"),
-    "exact_match": Score("exact match"),
-    "step_accuracy": Score("step accuracy"),
-    "r2": Score("R2", percent=False),
-    "rmse": Score("RMSE", percent=False),
-    "mae": Score("MAE", percent=False),
-}
-"""By their name in files. Higher is better but for RMSE and MAE."""
+MACRO_F1 = Score("macro-F1")
+"""Of several kinds of target."""

@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from auxrnn.numeric.plain_torch import plain_torch
+from auxrnn.use.plain_torch import plain_torch
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from auxrnn.errors import InputError
-from auxrnn.numeric.arrays import as_array, as_numbers
+from auxrnn.sources.array_likes import as_array, as_numbers
 
 
 class NAType:

@@ -1,1 +1,0 @@
-"""Numbers as files write them, arrays as people pass them, and exact moments."""
