@@ -48,7 +48,7 @@ ROOMS: Mapping[str, Rooms] = {
         ("heads",),
         ("anchors",),
         ("encoder", "readouts"),
-        ("stems", "totals"),
+        ("stems", "totals", "cells"),
         ("recurrent", "initialisation", "kernels"),
         ("threads", "allocation"),
         ("batch",),

@@ -91,7 +91,9 @@ class ModelConfig:
         truncation of the supervised loss in steps of the core, at least 0; "full" for all of them, 0 trains the head
         alone. A transformer always reads all steps.
     cell
-        recurrent cell of the main network and the decoders; transformer, irnn and urnn have their own.
+        recurrent cell of the main network; transformer, irnn and urnn have their own. Diagonal linear recurrences
+        are lru (Orvieto et al. 2023) and mingru (Feng et al. 2024); ur-lstm refines the forget gate (Gu et al. 2020).
+        Decoders have the same cell where it is lstm, gru or rnn, else lstm.
     hidden_size
         units of the main network, at least 1; a urnn's are complex. A transformer's size is its `width`.
     projection_size
@@ -119,8 +121,10 @@ class ModelConfig:
         weight, at least 0, of the label asked at the end of each of those windows too, of what it alone gives.
     initialisation
         TensorFlow 1's default, which the paper's authors had; torch's own; torch's with a forget bias
-        of 1 ("forget") or with chrono gates (Tallec & Ollivier 2018) over the longest training sequence; or
-        TensorFlow's with chrono gates (?).
+        of 1 ("forget") or with gates whose time scales are drawn: uniform ("chrono", Tallec & Ollivier 2018) or
+        uniform in their logarithm ("log_uniform") up to the longest training sequence, or from uniform gates
+        ("uniform_gate", Gu et al. 2020); or TensorFlow's with chrono gates (?). The ring of an lru and the gates
+        of an ur-lstm begin as their papers have it under torch and tensorflow.
     identity_scale
         of an irnn: the recurrent weights begin as the identity times this, at least 0.
     num_anchors
@@ -195,7 +199,7 @@ class ModelConfig:
         if self.initialisation not in ("torch", "tensorflow") and (self.cell == "rnn" or self.model in OWN_CORE):
             got = self.model if self.model in OWN_CORE else self.cell
             raise InputError(
-                f"Expected cell lstm or gru with initialisation {self.initialisation}, got {got}: no gates."
+                f"Expected a cell with gates with initialisation {self.initialisation}, got {got}: no gates."
             )
 
     @property
