@@ -42,6 +42,7 @@ ROOMS: Mapping[str, Rooms] = {
         ("build",),
         ("baselines",),
         ("model", "running"),
+        ("gradients",),
         ("objectives",),
         ("truncation", "tiles"),
         ("decoders",),

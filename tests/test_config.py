@@ -137,7 +137,7 @@ def test_steps_or_none() -> None:
         ({"segment_length": 1}, "segment_length of at least 2 with model r-lstm, got 1: a reconstruction is given"),
         ({"segment_length": 1, "model": "sa-lstm"}, "segment_length of at least 2 with model sa-lstm"),
         ({"dropout": 1.0}, "dropout between 0 and 0.95, got 1.0"),
-        ({"cell": "rnn", "initialisation": "chrono"}, "lstm or gru with initialisation chrono"),
+        ({"cell": "rnn", "initialisation": "chrono"}, "a cell with gates with initialisation chrono"),
         ({"cell": "rnn", "initialisation": "forget"}, "lstm or gru with initialisation forget"),
         ({"model": "irnn", "cell": "gru"}, "no cell with model irnn, which has its own, got gru"),
         ({"model": "urnn", "cell": "rnn"}, "no cell with model urnn"),

@@ -79,6 +79,8 @@ def recipe_settings(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
         "initialisation"
     ] == "chrono":
         settings["initialisation"] = "tensorflow"
+    if said.get("gradient", "truncated") != "truncated":
+        settings["bptt"] = "full"
     if said.get("optimizer", "adamw") != "adamw":
         settings["weight_decay"] = None
     if said.get("patience") is not None:

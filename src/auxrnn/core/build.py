@@ -92,6 +92,7 @@ def _network(config: ModelConfig, spec: InputSpec, target: Target | int, longest
             target,
             _auxiliaries(config, encoder),
             bptt=steps_or_none(config.bptt),
+            gradient=config.gradient,
             readout=config.readout,
             windows={
                 "num_windows": config.num_windows,

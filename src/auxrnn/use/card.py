@@ -102,6 +102,8 @@ def described(config: ModelConfig) -> str:
 
 
 def _truncation(config: ModelConfig) -> str:
+    if config.gradient != "truncated":
+        return f"none (gradient {config.gradient})"
     if config.stem == "none" or config.bptt == "full":
         return str(config.bptt)
     return f"{config.bptt} tokens = {config.bptt * config.token_steps:,} steps"

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from auxrnn.core.cells.scan import linear_scan
+from auxrnn.core.cells.traces import Trace, with_bias, with_one
 
 
 class LRULayer(nn.Module):
@@ -128,9 +129,45 @@ class LRU(nn.Module):
                 after.append(last)
         return hidden, torch.stack(after)
 
+    def traced_weights(self, below: nn.Linear | None) -> list[tuple[Tensor, ...]]:
+        """See `traces.Traced`: lambda (H,) and gamma * B, complex; the latter with the map before the first block."""
+        found: list[tuple[Tensor, ...]] = []
+        for index, layer in enumerate(self._blocks()):
+            into = torch.view_as_complex(layer.input_map().unflatten(0, (-1, 2)).movedim(1, -1).contiguous())  # (N, H)
+            found.append((layer.factors(), into if index else into @ with_bias(self.first, below).to(into.dtype)))
+        return found
+
+    def traces(self, inputs: Tensor, state: Tensor, below: nn.Linear | None) -> tuple[list[Trace], Tensor]:
+        """See `traces.Traced`."""
+        found, after = [], []
+        read, inputs = with_one(inputs), self.first(inputs if below is None else below(inputs))
+        behind = torch.arange(inputs.shape[1] - 1, -1, -1, device=inputs.device).unsqueeze(
+            1
+        )  # steps behind each, (t, 1)
+        for layer, before in zip(self._blocks(), state, strict=True):
+            factors = layer.factors()
+            powers = factors.pow(behind)  # (t, N)
+            start = torch.view_as_complex(before.unflatten(-1, (-1, 2)).contiguous())
+            given = torch.view_as_complex(functional.linear(inputs, layer.input_map()).unflatten(-1, (-1, 2)))
+            states = linear_scan(factors, given, start)
+            earlier = torch.cat([start.unsqueeze(1), states[:, :-1]], dim=1)
+            of_inputs = torch.einsum("tn,btf->bnf", powers, read.to(powers.dtype))
+            decay = (powers[0] * factors).expand_as(start)
+            found.append(Trace(decay, ((powers * earlier).sum(1), of_inputs)))
+            inputs, last = layer(inputs, before)
+            read = inputs
+            after.append(last)
+        return found, torch.stack(after)
+
+    def units(self, state: Tensor) -> list[Tensor]:
+        """See `traces.Traced`."""
+        return list(torch.view_as_complex(state.unflatten(-1, (-1, 2)).contiguous()))
+
+    def _blocks(self) -> list[LRULayer]:
+        return [layer for layer in self.layers if isinstance(layer, LRULayer)]
+
     @torch.no_grad()
     def keep_biases_(self, draw: Callable[[Tensor], Tensor]) -> None:
         """Let |lambda|, the share of the state that a step keeps, begin as the sigmoid of what is drawn, by layers."""
-        for layer in self.layers:
-            assert isinstance(layer, LRULayer)
+        for layer in self._blocks():
             layer.begin_at_(functional.logsigmoid(draw(torch.empty_like(layer.nu))))

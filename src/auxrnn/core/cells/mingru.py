@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from auxrnn.core.cells.scan import linear_scan
+from auxrnn.core.cells.traces import Trace, with_bias, with_one
 
 
 class MinGRU(nn.Module):
@@ -55,9 +56,36 @@ class MinGRU(nn.Module):
                 after.append(hidden[:, -1])
         return hidden, torch.stack(after)
 
+    def traced_weights(self, below: nn.Linear | None) -> list[tuple[Tensor, ...]]:
+        """See `traces.Traced`: W_z and W_h with their biases, (H, F + 1) each."""
+        maps = [with_bias(linear, None if index else below) for index, linear in enumerate(self._linears())]
+        return [tuple(both.chunk(2)) for both in maps]
+
+    def traces(self, inputs: Tensor, state: Tensor, below: nn.Linear | None) -> tuple[list[Trace], Tensor]:
+        """See `traces.Traced`."""
+        found, after = [], []
+        for (gates, candidates), before in zip(self.traced_weights(below), state, strict=True):
+            read = with_one(inputs)  # (B, t, F + 1)
+            gate, candidate = (read @ gates.T).sigmoid(), read @ candidates.T
+            inputs = linear_scan(1 - gate, gate * candidate, before)
+            earlier = torch.cat([before.unsqueeze(1), inputs[:, :-1]], dim=1)
+            left = (1 - gate).flip(1).cumprod(1).flip(1)  # kept by a step and all behind it
+            share = torch.cat([left[:, 1:], torch.ones_like(left[:, :1])], dim=1)
+            slopes = (share * (candidate - earlier) * gate * (1 - gate), share * gate)
+            found.append(Trace(left[:, 0], tuple(slope.transpose(1, 2) @ read for slope in slopes)))
+            after.append(inputs[:, -1])
+        return found, torch.stack(after)
+
+    def units(self, state: Tensor) -> list[Tensor]:
+        """See `traces.Traced`."""
+        return list(state)
+
+    def _linears(self) -> list[nn.Linear]:
+        return [linear for linear in self.maps if isinstance(linear, nn.Linear)]
+
     @torch.no_grad()
     def keep_biases_(self, draw: Callable[[Tensor], Tensor]) -> None:
         """Let the share of each unit's state that a step keeps begin as the sigmoid of what is drawn, by layers."""
-        for linear in self.maps:
-            bias = linear.get_parameter("bias")[: self.hidden_size]
+        for linear in self._linears():
+            bias = linear.bias[: self.hidden_size]
             bias.copy_(-draw(torch.empty_like(bias)))
