@@ -124,8 +124,14 @@ def _score(network: Classifier, data: SequenceData) -> float:
     return measure(network, data)[1][data.target.score]
 
 
+def _spread(number: int, most: int) -> Tensor:
+    """At most so many of `number` places, evenly, for files are often sorted by class."""
+    chosen = min(number, most)
+    return torch.arange(chosen) * number // chosen
+
+
 def diagnose(path: Path, data_dir: str | None = None) -> Iterator[str]:
-    """Yield the lines of a diagnosis of the model in a run folder, on the first of its test sequences.
+    """Yield the lines of a diagnosis of the model in a run folder, on test sequences spread evenly over all.
 
     Raises
     ------
@@ -139,8 +145,8 @@ def diagnose(path: Path, data_dir: str | None = None) -> Iterator[str]:
     if not isinstance(name, str):
         raise InputError(f"{path}: expected a model that says what it was trained on, got none; take a run folder.")
     test = load_again(name, saved.facts, data_dir, saved.preprocessing, saved.target).test
-    data = test.subset(torch.arange(min(SEQUENCES, len(test))))
-    batch = data.batch(torch.arange(min(ROWS, len(data))))
+    data = test.subset(_spread(len(test), SEQUENCES))
+    batch = data.batch(_spread(len(data), ROWS))
     found = [
         [one.part, f"{one.single:.3f}", f"{one.mean:.3f}", f"{one.size:.3g}"] for one in alignments(network, batch)
     ]
