@@ -196,3 +196,10 @@ def test_the_event_of_the_sensor_job(kind, monkeypatch):
             assert np.flatnonzero(np.abs(event).max(0) > 1e-6).tolist() == [label]
     assert len(set(events.argmax(1)[:, 0])) > 5  # not always at the same place
     assert not np.array_equal(found.X[0], job.make(2).X[0])
+
+
+def test_cores_and_gradients(tmp_path):
+    done = run(sys.executable, str(SCRIPTS / "cores.py"), "--smoke", "--out", str(tmp_path / "cores.json"))
+    assert done.returncode == 0, done.stderr
+    assert "ur-lstm, 2 x 20" in done.stdout
+    assert "mingru, exact, 2 x 30" in json.loads((tmp_path / "cores.json").read_text())["seconds"]

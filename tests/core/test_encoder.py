@@ -148,7 +148,7 @@ def test_core_sizes(kind: str) -> None:
 
 
 def test_refuses_unknown_cells_and_modules_that_are_no_cores() -> None:
-    with pytest.raises(ValueError, match="cell of lstm, gru, rnn, got 'lsmt'"):
+    with pytest.raises(ValueError, match="cell of lstm, gru, rnn, lru, mingru, ur-lstm, got 'lsmt'"):
         Encoder(VALUES, cell="lsmt")
     with pytest.raises(ValueError, match="batch_first=True"):
         Encoder(VALUES, cell=nn.LSTM(128, 4))

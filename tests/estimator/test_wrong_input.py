@@ -18,7 +18,7 @@ from small_estimators import forms, rising_or_falling, tiny
     [
         ({"aux": "recontruct"}, "Did you mean 'reconstruct'"),
         ({"aux": ["predict"]}, "Expected aux of reconstruct, predict, both, auto or None"),
-        ({"cell": "lsmt"}, "Expected cell to be 'lstm' or 'gru' or 'rnn', got 'lsmt'. Did you mean 'lstm'"),
+        ({"cell": "lsmt"}, "Expected cell to be 'lstm' or .* or 'ur-lstm', got 'lsmt'. Did you mean 'lstm'"),
         ({"optimizer": "Adm"}, "Did you mean 'adam'"),
         ({"lr_schedule": "cosin"}, "Did you mean 'cosine'"),
         ({"regulariser": None}, "'dropconnect' or 'dropout' or 'none', got None"),

@@ -67,6 +67,10 @@ def _add_use(verb: AddVerb) -> None:
     evaluate.add_argument("--data_dir", help="folder of the data")
     evaluate.add_argument("--early", action="store_true", help="also by the share of each sequence that was read")
 
+    diagnose = verb("diagnose", verbs.diagnose, "how true a run's gradient was, and which steps its answers rest on")
+    diagnose.add_argument("run", help="a run folder or a model folder")
+    diagnose.add_argument("--data_dir", help="folder of the data")
+
     predict = verb("predict", verbs.predict, "classes and probabilities, values or tags for files of your own")
     predict.add_argument("run", help="a run folder or a model folder")
     predict.add_argument(

@@ -142,6 +142,14 @@ def evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
+def diagnose(options: argparse.Namespace) -> int:
+    from auxrnn.experiments.diagnosis import diagnose
+
+    for line in diagnose(Path(options.run), options.data_dir):
+        print(line)
+    return 0
+
+
 def predict(options: argparse.Namespace) -> int:
     from auxrnn.runs.use import predict_file, write_predictions
 

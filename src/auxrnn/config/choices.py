@@ -5,10 +5,11 @@ from typing import Literal
 Recipe = Literal["paper", "modern"]
 Model = Literal["lstm", "r-lstm", "p-lstm", "rp-lstm", "sa-lstm", "lm-lstm", "transformer", "irnn", "urnn"]
 Bptt = int | Literal["full"]
-Cell = Literal["lstm", "gru", "rnn"]
+Gradient = Literal["truncated", "checkpointed", "exact"]
+Cell = Literal["lstm", "gru", "rnn", "lru", "mingru", "ur-lstm"]
 StemKind = Literal["none", "conv", "logmel"]
 ReadoutKind = Literal["last", "stats", "stats-max"]
-Initialisation = Literal["tensorflow", "torch", "forget", "chrono", "tensorflow-chrono"]
+Initialisation = Literal["tensorflow", "torch", "forget", "chrono", "tensorflow-chrono", "log_uniform", "uniform_gate"]
 Regulariser = Literal["dropconnect", "dropout", "none"]
 PositionKind = Literal["learned", "sinusoidal"]
 

@@ -6,7 +6,17 @@ from dataclasses import dataclass, field, fields
 
 from auxrnn.config.auxiliary import AuxiliaryConfig
 from auxrnn.config.checks import MOST_LAYERS, MOST_NUMBERED, at_least, at_most, check_types, within
-from auxrnn.config.choices import Bptt, Cell, Initialisation, Model, PositionKind, ReadoutKind, Regulariser, StemKind
+from auxrnn.config.choices import (
+    Bptt,
+    Cell,
+    Gradient,
+    Initialisation,
+    Model,
+    PositionKind,
+    ReadoutKind,
+    Regulariser,
+    StemKind,
+)
 from auxrnn.errors import InputError
 
 MODELS: dict[Model, tuple[str, ...]] = {
@@ -27,6 +37,9 @@ MEL_HOP = 0.01
 
 OWN_CORE = ("transformer", "irnn", "urnn")
 """Models that are no matter of `cell`."""
+
+TRACED: tuple[Cell, ...] = ("lru", "mingru")
+"""Cells that know eligibility traces."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +103,15 @@ class ModelConfig:
     bptt
         truncation of the supervised loss in steps of the core, at least 0; "full" for all of them, 0 trains the head
         alone. A transformer always reads all steps.
+    gradient
+        how the supervised loss has its gradient: through the last bptt steps or windows of them ("truncated"), or
+        through all steps, with bptt "full": by states kept at distances of the root of the length ("checkpointed"),
+        or at constant memory by eligibility traces ("exact"), which lru and mingru have. The latter is exact for
+        one layer without a stem or characters, and leaves a part out else. Auxiliary losses keep their windows.
     cell
-        recurrent cell of the main network and the decoders; transformer, irnn and urnn have their own.
+        recurrent cell of the main network; transformer, irnn and urnn have their own. Diagonal linear recurrences
+        are lru (Orvieto et al. 2023) and mingru (Feng et al. 2024); ur-lstm refines the forget gate (Gu et al. 2020).
+        Decoders have the same cell where it is lstm, gru or rnn, else lstm.
     hidden_size
         units of the main network, at least 1; a urnn's are complex. A transformer's size is its `width`.
     projection_size
@@ -122,8 +142,10 @@ class ModelConfig:
         weight, at least 0, of the label asked at the end of each of those windows too, of what it alone gives.
     initialisation
         TensorFlow 1's default, which the paper's authors had; torch's own; torch's with a forget bias
-        of 1 ("forget") or with chrono gates (Tallec & Ollivier 2018) over the longest training sequence; or
-        TensorFlow's with chrono gates (?).
+        of 1 ("forget") or with gates whose time scales are drawn: uniform ("chrono", Tallec & Ollivier 2018) or
+        uniform in their logarithm ("log_uniform") up to the longest training sequence, or from uniform gates
+        ("uniform_gate", Gu et al. 2020); or TensorFlow's with chrono gates (?). The ring of an lru and the gates
+        of an ur-lstm begin as their papers have it under torch and tensorflow.
     identity_scale
         of an irnn: the recurrent weights begin as the identity times this, at least 0.
     num_anchors
@@ -142,6 +164,7 @@ class ModelConfig:
 
     model: Model = "r-lstm"
     bptt: Bptt = 300
+    gradient: Gradient = "truncated"
     cell: Cell = "lstm"
     hidden_size: int = 128
     projection_size: int | None = 128
@@ -198,10 +221,29 @@ class ModelConfig:
             raise InputError(f"Expected no cell with model {self.model}, which has its own, got {self.cell}.")
         if self.model == "urnn" and self.num_layers > 1:
             raise InputError(f"Expected num_layers 1 with model urnn, got {self.num_layers}.")
+        if self.gradient != "truncated":
+            self._check_gradient()
         if self.initialisation not in ("torch", "tensorflow") and (self.cell == "rnn" or self.model in OWN_CORE):
             got = self.model if self.model in OWN_CORE else self.cell
             raise InputError(
-                f"Expected cell lstm or gru with initialisation {self.initialisation}, got {got}: no gates."
+                f"Expected a cell with gates with initialisation {self.initialisation}, got {got}: no gates."
+            )
+
+    def _check_gradient(self) -> None:
+        """InputError where the gradient cannot go through all steps."""
+        if self.model == "transformer":
+            raise InputError(
+                f"Expected gradient truncated with model transformer, which reads all steps, got {self.gradient}."
+            )
+        if self.bptt != "full":
+            raise InputError(
+                f"Expected bptt full with gradient {self.gradient}, which goes through all steps, "
+                f"got {self.bptt}; leave bptt out."
+            )
+        if self.gradient == "exact" and (self.cell not in TRACED or self.model in OWN_CORE):
+            got = self.model if self.model in OWN_CORE else self.cell
+            raise InputError(
+                f"Expected cell {' or '.join(TRACED)} with gradient exact, got {got}; take gradient checkpointed."
             )
 
     def _check_residual(self) -> None:

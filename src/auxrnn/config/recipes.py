@@ -83,6 +83,8 @@ def recipe_settings(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
         settings["initialisation"] = "tensorflow"
     if _rules_out_residual({**settings, **said}):
         settings["residual"] = False
+    if said.get("gradient", "truncated") != "truncated":
+        settings["bptt"] = "full"
     if said.get("optimizer", "adamw") != "adamw":
         settings["weight_decay"] = None
     if said.get("patience") is not None:

@@ -78,6 +78,11 @@ class RunConfig(TrainingConfig, ModelConfig):
         check_types(self, RunConfig)
         ModelConfig.__post_init__(self)
         TrainingConfig.__post_init__(self)
+        if self.gradient != "truncated" and self.precision == "16-mixed":
+            raise InputError(
+                f"Expected precision 32-true or bf16-mixed with gradient {self.gradient}, got 16-mixed: single pieces "
+                "are not scaled."
+            )
         for name in ("limit_train", "limit_test", "image_size", "max_length", "max_vocabulary"):
             at_least(name, getattr(self, name), 1)
         at_least("limit_classes", self.limit_classes, 2)

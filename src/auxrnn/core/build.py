@@ -14,7 +14,7 @@ from auxrnn.core.baselines.transformer import TransformerClassifier
 from auxrnn.core.baselines.urnn import UnitaryRNN
 from auxrnn.core.batch import InputSpec
 from auxrnn.core.encoder import Encoder
-from auxrnn.core.initialisation import chrono_, forget_bias_, tensorflow_
+from auxrnn.core.initialisation import chrono_, forget_bias_, log_uniform_, tensorflow_, uniform_gate_
 from auxrnn.core.model import Classifier, SequenceClassifier
 from auxrnn.core.objectives import Objective, Prediction, Reconstruction
 from auxrnn.core.stems import ConvStem, LogMelStem, Stem
@@ -93,6 +93,7 @@ def _network(config: ModelConfig, spec: InputSpec, target: Target | int, longest
             target,
             _auxiliaries(config, encoder),
             bptt=steps_or_none(config.bptt),
+            gradient=config.gradient,
             readout=config.readout,
             windows={
                 "num_windows": config.num_windows,
@@ -106,16 +107,22 @@ def _network(config: ModelConfig, spec: InputSpec, target: Target | int, longest
 
 
 def _initialise(network: Classifier, config: ModelConfig, longest: int | None) -> None:
-    """Initialise as `config.initialisation` says, over torch's own; an irnn and a urnn keep the core of their paper."""
+    """Initialise as `config.initialisation` says, over torch's own; irnn, urnn and lru keep the core of their paper."""
     core, stride = None, 1
     if isinstance(network, SequenceClassifier):
         core, stride = network.encoder.core, network.encoder.stride
     if config.initialisation.startswith("tensorflow"):
-        tensorflow_(network, keep=[core] if core is not None and config.model in OWN_CORE else [])
-    if core is not None and config.initialisation == "forget":
+        as_published = config.model in OWN_CORE or config.cell == "lru"
+        tensorflow_(network, keep=[core] if core is not None and as_published else [])
+    if core is None:
+        return
+    if config.initialisation == "forget":
         forget_bias_(core)
-    if core is not None and config.initialisation.endswith("chrono") and longest is not None:
-        chrono_(core, max(-(-longest // stride), 3))  # in tokens
+    if config.initialisation == "uniform_gate" or (config.cell, config.initialisation) == ("ur-lstm", "tensorflow"):
+        uniform_gate_(core)
+    scales = {"chrono": chrono_, "tensorflow-chrono": chrono_, "log_uniform": log_uniform_}
+    if config.initialisation in scales and longest is not None:
+        scales[config.initialisation](core, max(-(-longest // stride), 3))  # in tokens
 
 
 def _stem(config: ModelConfig, spec: InputSpec) -> Stem | None:

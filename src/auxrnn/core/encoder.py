@@ -7,7 +7,7 @@ their compact type, and only the chunk at hand becomes floats.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -15,16 +15,43 @@ import torch
 from torch import Tensor, nn
 
 from auxrnn.core.batch import InputSpec, SequenceBatch
+from auxrnn.core.cells.lru import LRU
+from auxrnn.core.cells.mingru import MinGRU
+from auxrnn.core.cells.ur_lstm import URLSTM
 from auxrnn.core.kernels.lstm import PersistentLSTM
 from auxrnn.core.recurrent import Core, RaggedCore, State, check_core, initial_state, is_divisible, state_tensors
 from auxrnn.core.stems import NO_CHARACTER, Stem
 from auxrnn.errors import did_you_mean
 
 CELLS = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}
+"""Torch's own, which decoders have too."""
+
+OWN_CELLS: dict[str, type[nn.Module]] = {"lru": LRU, "mingru": MinGRU, "ur-lstm": URLSTM}
+
+
+def make_core(name: str, input_size: int, hidden_size: int, num_layers: int = 1) -> nn.Module:
+    """Make a core by its name.
+
+    Parameters
+    ----------
+    name : {"lstm", "gru", "rnn", "lru", "mingru", "ur-lstm"}
+        Kind of cell.
+    input_size, hidden_size, num_layers : int
+        Sizes, at least 1.
+
+    Raises
+    ------
+    ValueError
+        For another name, with the nearest right one.
+    """
+    if name in OWN_CELLS:
+        return OWN_CELLS[name](input_size, hidden_size, num_layers)
+    check_cell(name, [*CELLS, *OWN_CELLS])
+    return make_cell(name, input_size, hidden_size, num_layers)
 
 
 def make_cell(name: str, input_size: int, hidden_size: int, num_layers: int = 1) -> nn.RNNBase:
-    """Make one of torch's cores by its name; an LSTM may run on the persistent kernel.
+    """Make one of torch's cores by its name, as decoders have them; an LSTM may run on the persistent kernel.
 
     Parameters
     ----------
@@ -49,10 +76,10 @@ def make_cell(name: str, input_size: int, hidden_size: int, num_layers: int = 1)
     return CELLS[name](input_size, hidden_size, num_layers, batch_first=True)
 
 
-def check_cell(name: str) -> None:
-    """ValueError with the nearest right name where none of torch's cells is called so."""
-    if name not in CELLS:
-        raise ValueError(f"Expected a cell of {', '.join(CELLS)}, got {name!r}.{did_you_mean(str(name), CELLS)}")
+def check_cell(name: str, known: Collection[str] = tuple(CELLS)) -> None:
+    """ValueError with the nearest right name where no cell that is known, torch's own by default, is called so."""
+    if name not in known:
+        raise ValueError(f"Expected a cell of {', '.join(known)}, got {name!r}.{did_you_mean(str(name), known)}")
 
 
 class StepFeatures(nn.Module):
@@ -99,14 +126,15 @@ class Encoder(nn.Module):
     ----------
     spec : InputSpec
         What a raw step is.
-    cell : {"lstm", "gru", "rnn"} or Module
-        One of torch's cells, or a core of your own whose input size is `projection_size` (or that of the features).
+    cell : {"lstm", "gru", "rnn", "lru", "mingru", "ur-lstm"} or Module
+        A core by its name, see `make_core`; or a core of your own whose input size is `projection_size` (or that of the
+        features).
     hidden_size : int
-        Units of one of torch's cells (H), at least 1.
+        Units of a core made by name (H), at least 1.
     projection_size : int or None
         Size to which a step is projected, at least 1; None for no projection. Of characters, size of the embedding.
     num_layers : int
-        Layers of one of torch's cells, at least 1.
+        Layers of a core made by name, at least 1.
     stem : Stem, optional
         Turns raw steps into tokens, in place of step features and projection. The core then reads tokens, and its input
         size is the stem's; `cut` a batch first.
@@ -147,7 +175,7 @@ class Encoder(nn.Module):
         if stem is None and projection_size is not None and spec.kind != "characters":  # an embedding is one already
             self.projection = nn.Linear(size, projection_size)
             size = projection_size
-        self.core: nn.Module = make_cell(cell, size, hidden_size, num_layers) if isinstance(cell, str) else cell
+        self.core: nn.Module = make_core(cell, size, hidden_size, num_layers) if isinstance(cell, str) else cell
         check_core(self.core)
 
     def forward(self, inputs: Tensor, state: State | None = None) -> tuple[Tensor, State]:

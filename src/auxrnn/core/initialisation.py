@@ -1,9 +1,13 @@
-"""Initialisations beside torch's own: TensorFlow 1's, forget bias, chrono. Knows nothing of truncation or losses."""
+"""Initialisations beside torch's own: TensorFlow 1's, and those of the gates that keep a state.
+
+A core may have a method `keep_biases_(draw)`: the share of each unit's state that a step keeps begins as the sigmoid of
+what `draw` makes of an empty tensor (H,), layer by layer. Knows nothing of truncation or losses.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection
 
 import torch
 from torch import Tensor, nn
@@ -65,11 +69,10 @@ def _glorot_(weight: Tensor, fans: int) -> None:
     weight.uniform_(-bound, bound)
 
 
-@torch.no_grad()
 def forget_bias_(core: nn.Module, value: float = 1.0) -> None:
-    """Let every gate that keeps the state begin with bias `value`, in place.
+    """Let every gate that keeps the state begin with bias `value`, in place, and leave the one that writes as it is.
 
-    LSTM: the forget gate. GRU: the update gate.
+    LSTM: the forget gate. GRU: the update gate. Others: as their `keep_biases_` says.
 
     Raises
     ------
@@ -80,21 +83,19 @@ def forget_bias_(core: nn.Module, value: float = 1.0) -> None:
     ----------
     Gers, Schmidhuber & Cummins (2000). Jozefowicz, Zaremba & Sutskever (2015).
     """
-    for inputs, recurrent, keep, _ in _gates(core):
-        inputs[keep], recurrent[keep] = value, 0.0
+    _begin(core, lambda biases: torch.full_like(biases, value), write=False)
 
 
-@torch.no_grad()
 def chrono_(core: nn.Module, steps: int) -> None:
     """Initialise the gates for long dependencies, in place.
 
-    LSTM: forget bias log U(1, T - 1), input bias its negative. GRU: the gate that keeps the state, likewise. Draws from
-    torch's global generator.
+    The gate that keeps the state begins with bias log U(1, T - 1), so that a unit's state lasts 2 to T steps. Of an
+    LSTM the gate that writes begins with its negative. Draws from torch's global generator.
 
     Parameters
     ----------
     core : Module
-        With LSTM or GRU gates.
+        With gates: LSTM, GRU, minGRU, UR-LSTM; or an LRU, whose moduli begin where such gates would.
     steps : int
         The longest dependency expected (T), at least 3.
 
@@ -107,24 +108,59 @@ def chrono_(core: nn.Module, steps: int) -> None:
     ----------
     Tallec & Ollivier (2018), arXiv 1804.11188, section 3.
     """
-    if steps < 3:
-        raise ValueError(f"Expected chrono initialisation over at least 3 steps, got {steps}.")
-    for inputs, recurrent, keep, write in _gates(core):
-        drawn = torch.empty_like(inputs[keep]).uniform_(1, steps - 1).log()
-        inputs[keep], recurrent[keep] = drawn, 0.0
-        if write is not None:
-            inputs[write], recurrent[write] = -drawn, 0.0
+    _begin(core, lambda biases: biases.uniform_(1, _longest(steps) - 1).log())
 
 
-def _gates(core: nn.Module) -> Iterator[tuple[Tensor, Tensor, slice, slice | None]]:
-    """Give each layer's input bias, recurrent bias, and stretches of the gate that keeps the state and of the one that
-    writes.
+def log_uniform_(core: nn.Module, steps: int) -> None:
+    """Initialise the gates as `chrono_`, with bias U(0, log(T - 1)): time scales that are uniform in their logarithm.
 
-    Torch's order: input, forget, cell, output (LSTM); reset, update, new (GRU, whose update gate does both).
+    A tenth of the units lasts about T steps where `chrono_` lets most do. Ours; time scales of state-space models begin
+    so (Gu, Goel & Re 2022, arXiv 2111.00396, delta). Parameters as for `chrono_`.
     """
+    _begin(core, lambda biases: biases.uniform_(0, math.log(_longest(steps) - 1)))
+
+
+def uniform_gate_(core: nn.Module) -> None:
+    """Let the gate that keeps the state begin uniformly in (1 / H, 1 - 1 / H), in place.
+
+    Its bias is the logit of such a number; of an LSTM the gate that writes begins with its negative. Draws from torch's
+    global generator.
+
+    Raises
+    ------
+    ValueError
+        For a core without gates.
+
+    References
+    ----------
+    Gu, Gulcehre, Paine, Hoffman & Pascanu (2020), arXiv 1910.09890, section 3.2.
+    """
+    _begin(core, lambda biases: biases.uniform_(1 / max(biases.shape[-1], 2), 1 - 1 / max(biases.shape[-1], 2)).logit())
+
+
+def _longest(steps: int) -> int:
+    if steps < 3:
+        raise ValueError(f"Expected time scales over at least 3 steps, got {steps}.")
+    return steps
+
+
+@torch.no_grad()
+def _begin(core: nn.Module, draw: Callable[[Tensor], Tensor], *, write: bool = True) -> None:
+    """Let the gates that keep the state begin with the biases (H,) that `draw` makes of empty ones, layer by layer.
+
+    Torch's order: input, forget, cell, output (LSTM); reset, update, new (GRU, whose update gate keeps and writes).
+    """
+    own = getattr(core, "keep_biases_", None)
+    if own is not None:
+        own(draw)
+        return
     if not isinstance(core, nn.LSTM | nn.GRU) or not core.bias:
         raise ValueError(f"Expected an LSTM or GRU core with biases, got {core}.")
     size = core.hidden_size
-    write = slice(0, size) if isinstance(core, nn.LSTM) else None
+    keep = slice(size, 2 * size)
     for layer in range(core.num_layers):
-        yield getattr(core, f"bias_ih_l{layer}"), getattr(core, f"bias_hh_l{layer}"), slice(size, 2 * size), write
+        inputs, recurrent = getattr(core, f"bias_ih_l{layer}"), getattr(core, f"bias_hh_l{layer}")
+        drawn = draw(torch.empty_like(inputs[keep]))
+        inputs[keep], recurrent[keep] = drawn, 0.0
+        if write and isinstance(core, nn.LSTM):
+            inputs[:size], recurrent[:size] = -drawn, 0.0

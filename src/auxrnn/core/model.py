@@ -11,10 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from auxrnn.config.choices import ReadoutKind
+from auxrnn.config.choices import Gradient, ReadoutKind
 from auxrnn.core.anchors import step_generator
 from auxrnn.core.batch import SequenceBatch
 from auxrnn.core.encoder import Encoder, core_sizes
+from auxrnn.core.gradients import GRADIENTS, has_traces
 from auxrnn.core.objectives import (
     Loss,
     Objective,
@@ -103,6 +104,9 @@ class SequenceClassifier(Classifier):
         alone.
     bptt : int or None
         Truncation length (K) of the supervised loss, in steps of the core, at least 0; None for full back-propagation.
+    gradient : {"truncated", "checkpointed", "exact"}
+        How the supervised loss has its gradient in `losses`: in the windows of `bptt`, or through all steps; see
+        `gradients`.
     readout : {"last", "stats", "stats-max"}
         What the head reads; see `readouts.Readout`.
     windows : dict, optional
@@ -113,7 +117,7 @@ class SequenceClassifier(Classifier):
     Raises
     ------
     InputError
-        For a stem of several raw steps where every step has a label.
+        For a stem of several raw steps where every step has a label, and for a gradient that the core cannot give.
 
     References
     ----------
@@ -127,6 +131,7 @@ class SequenceClassifier(Classifier):
         auxiliaries: dict[str, Objective] | None = None,
         *,
         bptt: int | None = 300,
+        gradient: Gradient = "truncated",
         readout: ReadoutKind = "last",
         windows: dict[str, Any] | None = None,
         **head: Any,
@@ -144,6 +149,9 @@ class SequenceClassifier(Classifier):
             reads = Readout(readout, core_sizes(encoder, encoder.example())[0])
             own_head = output_head(encoder, self.target.size, reads, **head)
             self.supervised = Supervised(own_head, bptt=bptt, target=self.target, readout=reads, **(windows or {}))
+        if gradient == "exact" and not has_traces(encoder):
+            raise InputError(f"Expected a core with traces for gradient exact, got {type(encoder.core).__name__}.")
+        self.gradient = gradient
         self.auxiliaries = nn.ModuleDict(auxiliaries or {})
 
     def forward(self, batch: SequenceBatch) -> Tensor:
@@ -207,9 +215,13 @@ class SequenceClassifier(Classifier):
         dict of str to Loss
             By name; `.mean` of each is what a training loop adds up.
         """
-        objectives = [self._objective(name) for name in names]
-        found = objective_losses(self.encoder, batch, objectives, truth_share, generator)
-        return dict(zip(names, found, strict=True))
+        windowed = [name for name in names if name != "supervised" or self.gradient == "truncated"]
+        objectives = [self._objective(name) for name in windowed]
+        losses = objective_losses(self.encoder, batch, objectives, truth_share, generator) if windowed else []
+        found = dict(zip(windowed, losses, strict=True))
+        if len(windowed) < len(names):
+            found["supervised"] = GRADIENTS[self.gradient](self.encoder, self.encoder.cut(batch), self.supervised)
+        return {name: found[name] for name in names}
 
     def parts(self, names: Sequence[str]) -> list[nn.Module]:
         """List the encoder, and the heads and decoders of the named objectives."""

@@ -58,10 +58,14 @@ def sum_parts(losses: Sequence[PartedLoss], threads: int) -> list[Loss]:
         own = [one[index] for one in sums if index in one]
         whole, gradients = own[0]
         for other, more in own[1:]:
-            whole, gradients = whole + other, _add(gradients, more)
-        total = _Ready.apply(whole.total, gradients, *loss.weights)  # type: ignore[no-untyped-call]
-        found.append(replace(whole, total=total))
+            whole, gradients = whole + other, add_gradients(gradients, more)
+        found.append(replace(whole, total=with_gradients(whole.total, gradients, loss.weights)))
     return found
+
+
+def with_gradients(total: Tensor, gradients: Gradients, weights: Sequence[nn.Parameter]) -> Tensor:
+    """Give a scalar whose `backward` hands on gradients that are known already, one a weight, None for none."""
+    return _Ready.apply(total, gradients, *weights)  # type: ignore[no-untyped-call]
 
 
 def treats_rows_alone(modules: Sequence[nn.Module]) -> bool:
@@ -129,12 +133,12 @@ def _add_up(
         loss = replace(loss, total=loss.total.detach())
         if index in found:
             done, before = found[index]
-            loss, gradients = done + loss, _add(before, gradients)
+            loss, gradients = done + loss, add_gradients(before, gradients)
         found[index] = loss, gradients
     return found
 
 
-def _add(gradients: Gradients, others: Gradients) -> Gradients:
+def add_gradients(gradients: Gradients, others: Gradients) -> Gradients:
     """Both together; the first are added to in place."""
     return [
         new if done is None else done if new is None else done.add_(new)

@@ -40,8 +40,8 @@ class SequenceParameters(BaseEstimator):
         trains with the best; 1 takes the first. "auto": 5 for "modern", or 1 where `max_epochs` is given.
     budget : str or None
         Train for about this long ("90s", "10m", "1h") in place of the recipe's number of steps.
-    cell : {"lstm", "gru", "rnn"}
-        Recurrent cell of the main network and the decoders.
+    cell : {"lstm", "gru", "rnn", "lru", "mingru", "ur-lstm"}
+        Recurrent cell of the main network, and of the decoders where it is one of the first three.
     hidden_size : int or "auto"
         Units of the main network, at least 1.
     aux : {"reconstruct", "predict", "both", None} or "auto"
@@ -62,6 +62,9 @@ class SequenceParameters(BaseEstimator):
         Weight, at least 0, of the label asked at the end of each of those windows too.
     bptt : int, "full" or "auto"
         Truncation of the losses in tokens, at least 0; "full" is full back-propagation, 0 trains the head alone.
+    gradient : {"truncated", "checkpointed", "exact"}
+        How the loss of the labels has its gradient: in windows of `bptt`; or through all steps, by states kept at a
+        distance, or by eligibility traces of the cells "lru" and "mingru".
     num_anchors, segment_length : int or "auto"
         Random anchors a sequence and step (at least 1), and tokens reconstructed (at least 2) or predicted (at least
         1) at each.
@@ -81,9 +84,11 @@ class SequenceParameters(BaseEstimator):
         for the hidden size.
     num_layers : int
         Layers of the main network, at least 1.
-    initialisation : {"tensorflow", "torch", "forget", "chrono", "tensorflow-chrono"} or "auto"
-        TensorFlow 1's (the paper's), torch's own, with a forget bias of 1, or with chrono gates (Tallec & Ollivier
-        2018) over the longest training sequence.
+    initialisation : {"tensorflow", "torch", "forget", "chrono", "tensorflow-chrono", "log_uniform", "uniform_gate"} or
+        "auto"
+        TensorFlow 1's (the paper's), torch's own, with a forget bias of 1, with chrono gates (Tallec & Ollivier
+        2018) over the longest training sequence, with time scales uniform in their logarithm, or with uniform gates
+        (Gu et al. 2020).
     regulariser : {"dropconnect", "dropout", "none"} or "auto"
         What is dropped on the second layer of the output nets.
     dropout : float or "auto"
@@ -174,6 +179,7 @@ class SequenceParameters(BaseEstimator):
         top_windows: int | str = AUTO,
         anchor_labels: float | str = AUTO,
         bptt: int | str = AUTO,
+        gradient: str = "truncated",
         num_anchors: int | str = AUTO,
         segment_length: int | str = AUTO,
         pretrain_epochs: int | str = AUTO,
@@ -222,6 +228,7 @@ class SequenceParameters(BaseEstimator):
         self.top_windows = top_windows
         self.anchor_labels = anchor_labels
         self.bptt = bptt
+        self.gradient = gradient
         self.num_anchors = num_anchors
         self.segment_length = segment_length
         self.pretrain_epochs = pretrain_epochs

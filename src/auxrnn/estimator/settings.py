@@ -93,7 +93,7 @@ def remedies(config: RunConfig) -> Callable[[str], str]:
         match state:
             case "floor" | "below":
                 return "print(clf.floors_)"
-            case "majority" if config.cell in ("lstm", "gru") and "chrono" not in config.initialisation:
+            case "majority" if config.cell != "rnn" and "chrono" not in config.initialisation:
                 return again(initialisation="chrono")
             case "majority" | "rising":
                 return again(max_epochs=2 * max(config.max_epochs, 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from auxrnn.config import RunConfig, steps_or_none
+from auxrnn.core.gradients import piece_steps
 from auxrnn.core.heads import FeedForward, StepHead
 from auxrnn.core.model import Classifier, SequenceClassifier
 from auxrnn.core.objectives import Objective, Supervised
@@ -63,7 +64,10 @@ def expected_bytes(network: Classifier, train: SequenceData, config: RunConfig) 
     longest = _in_tokens(network, longest)
     lengths = train.lengths[:1].new_full((rows,), longest)
     objectives: list[Objective] = [supervised, *network.auxiliaries.values()]  # type: ignore[list-item]
-    encoder_steps = sum(
+    encoder_steps = 0
+    if network.gradient != "truncated":
+        encoder_steps, objectives = rows * piece_steps(network.gradient, longest), objectives[1:]
+    encoder_steps += sum(
         int((draw.windows.stop - draw.windows.start).sum())
         for draw in (objective.draw(lengths, torch.Generator().manual_seed(0)) for objective in objectives)
     )
@@ -124,6 +128,8 @@ def _windows(config: RunConfig, network: Classifier, target: Target, longest: in
 
 def _labelled(config: RunConfig, network: Classifier, target: Target, longest: int) -> str:
     """The windows of the supervised loss, of sequences of at most `longest` steps of the core."""
+    if config.gradient != "truncated":
+        return f"all steps ({config.gradient})"
     bptt = None if config.model == "transformer" else steps_or_none(config.bptt)
     if bptt == 0:
         return "none, the classifier alone"

@@ -73,7 +73,7 @@ def remedies(config: RunConfig, folder: RunFolder) -> Remedy:
 
 def _otherwise(config: RunConfig) -> dict[str, Any]:
     """The setting to change first where nothing was learned."""
-    gated = config.cell in ("lstm", "gru") and config.model not in OWN_CORE
+    gated = config.cell != "rnn" and config.model not in OWN_CORE
     if gated and "chrono" not in config.initialisation:
         return {"initialisation": "tensorflow-chrono" if config.initialisation == "tensorflow" else "chrono"}
     if config.bptt not in ("full", 0) and config.model != "transformer":

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from auxrnn.config import RunConfig
+from auxrnn.core.gradients import piece_steps
 from auxrnn.errors import InputError
 from auxrnn.sources.dataset import SequenceData
 
@@ -90,7 +91,9 @@ def _modern(config: RunConfig, train: SequenceData, given: Collection[str]) -> t
         choose("stride", *_stride(train, median))
     stride = replace(config, **choose.settings).token_steps
     tokens = -(-longest // stride)
-    if config.stem == "none" or config.readout == "last":
+    if config.gradient != "truncated":
+        pass  # bptt is full
+    elif config.stem == "none" or config.readout == "last":
         window = min(LONGEST_WINDOW, tokens)
         choose("bptt", window, f"at most {LONGEST_WINDOW} steps as in the paper")
     elif config.bptt != "full" and tokens <= config.bptt:
@@ -132,6 +135,8 @@ def _paper(config: RunConfig, train: SequenceData, given: Collection[str]) -> tu
     choose = _Chosen(given)
     median, longest = max(int(train.lengths.median()), 1), int(train.lengths.max())
     window = longest if longest <= LONGEST_WINDOW else min(LONGEST_WINDOW, max(median // 2, 1))
+    if config.gradient != "truncated":
+        choose.given = {*given, "bptt"}  # it is full
     choose(
         "bptt",
         window,
@@ -154,7 +159,9 @@ def _paper(config: RunConfig, train: SequenceData, given: Collection[str]) -> tu
     aux = config.auxiliary_options
     layers = {"reconstruct": aux.decoder_layers or 0, "predict": aux.prediction_layers or 0}
     depth = sum(1 + layers[name] for name in config.auxiliaries)
-    steps = (longest if bptt == "full" else min(bptt, longest)) + depth * anchors * segment
+    reach = longest if bptt == "full" else min(bptt, longest)
+    reach = reach if config.gradient == "truncated" else piece_steps(config.gradient, longest)
+    steps = reach + depth * anchors * segment
     bytes_a_row = 4 * FLOATS_PER_UNIT * config.hidden_size * steps + 4 * train.spec.size * longest
     by_memory = max(STEP_BYTES // bytes_a_row, 1)
     by_epoch = max(len(train) // STEPS_AN_EPOCH, 8)

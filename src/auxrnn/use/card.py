@@ -27,6 +27,8 @@ INTERVAL = "test_interval"
 JUDGED = ("floors", "verdict")
 USUAL = asdict(ReadingOptions())
 MOST_CLASSES = 50
+CELLS = {"mingru": "minGRU"}
+"""Cells whose name is not that of `--cell` in capitals."""
 
 
 def model_card(config: ModelConfig, spec: InputSpec, target: Target, facts: Mapping[str, Any]) -> str:
@@ -82,7 +84,9 @@ def described(config: ModelConfig) -> str:
     if config.model == "transformer":
         sizes = config.transformer
         return f"transformer of {sizes.layers} layers of width {sizes.width}, {sizes.heads} heads"
-    units = {"irnn": "ReLU units", "urnn": "complex units"}.get(config.model, f"{config.cell.upper()} cells")
+    units = {"irnn": "ReLU units", "urnn": "complex units"}.get(
+        config.model, f"{CELLS.get(config.cell, config.cell.upper())} cells"
+    )
     tokens = {
         "none": "",
         "conv": f" on tokens of {config.stride} step{'' if config.stride == 1 else 's'}",
@@ -97,6 +101,8 @@ def described(config: ModelConfig) -> str:
 
 
 def _truncation(config: ModelConfig) -> str:
+    if config.gradient != "truncated":
+        return f"none (gradient {config.gradient})"
     if config.stem == "none" or config.bptt == "full":
         return str(config.bptt)
     return f"{config.bptt} tokens = {config.bptt * config.token_steps:,} steps"

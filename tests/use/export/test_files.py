@@ -397,7 +397,7 @@ def test_the_example_reads_a_text_under_a_stem(tmp_path):
 def test_a_core_of_ones_own_is_refused_in_one_line(tmp_path):
     saved = saved_model(stem="conv", stride=4)
     saved.network.encoder.core = LearnedStartCore(4, 5)
-    with pytest.raises(InputError, match="Expected an LSTM, a GRU or an RNN of torch's own, got LearnedStartCore"):
+    with pytest.raises(InputError, match="Expected a core that --cell names, got LearnedStartCore"):
         export_model(saved, tmp_path)
 
 

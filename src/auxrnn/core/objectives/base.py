@@ -270,11 +270,13 @@ def _tiled_losses(
     parted = []
     for index, (objective, draw) in enumerate(zip(objectives, draws, strict=True)):
         cut = tiles(len(batch), draw.windows.start.shape[1], draw.steps_each, threads)
-        parted.append(PartedLoss([partial(part, index, sequences) for sequences in cut], _weights(core, objective)))
+        parted.append(
+            PartedLoss([partial(part, index, sequences) for sequences in cut], trained_weights(core, objective))
+        )
     return sum_parts(parted, threads)
 
 
-def _weights(core: Core, objective: Objective) -> list[nn.Parameter]:
+def trained_weights(core: Core, objective: Objective) -> list[nn.Parameter]:
     """List the weights that take a gradient, each once."""
     modules = [core, objective] if isinstance(core, nn.Module) else [objective]
     found = {id(weight): weight for module in modules for weight in module.parameters() if weight.requires_grad}

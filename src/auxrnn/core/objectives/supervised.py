@@ -177,7 +177,7 @@ class Supervised(Objective):
         assert totals.blocks is not None
         assert totals.block_of is not None
         length = (draw.windows.stop - draw.windows.start)[:, -self.top_windows :].to(outputs.device)  # (B, top)
-        own = _greatest(outputs, length)  # (B, top, H)
+        own = greatest_within(outputs, length)  # (B, top, H)
         mine = totals.blocks.to(outputs.device).unsqueeze(2) == totals.block_of.unsqueeze(1)
         return torch.where(mine, own - own.detach(), 0.0).sum(1)
 
@@ -194,7 +194,7 @@ class Supervised(Objective):
         sequence = (rows // drawn).to(outputs.device)
         own = outputs[:, :drawn].flatten(0, 1)[rows.to(outputs.device)]  # (R, L, H)
         count = length[rows].to(outputs.device, outputs.dtype).unsqueeze(1)
-        greatest = None if totals.greatest is None else _greatest(own, count.squeeze(1))
+        greatest = None if totals.greatest is None else greatest_within(own, count.squeeze(1))
         moments = Moments(own.sum(1) / count, own.square().sum(1) / count, greatest)
         weights = (1 / sequence.bincount().to(count.dtype))[sequence]
         if batch.weights is not None:
@@ -204,7 +204,7 @@ class Supervised(Objective):
         return target.loss(logits, labels, weights)
 
 
-def _greatest(outputs: Tensor, length: Tensor) -> Tensor:
+def greatest_within(outputs: Tensor, length: Tensor) -> Tensor:
     """Find each unit's greatest output (..., H) over the first `length` (...) steps of (..., L, H)."""
     outside = torch.arange(outputs.shape[-2], device=outputs.device) >= length.unsqueeze(-1)
     return outputs.masked_fill(outside.unsqueeze(-1), LOWEST).amax(-2)

@@ -1,17 +1,22 @@
-"""Recurrent cores as ONNX nodes: torch's cells have operators of their own, a uRNN is a Scan."""
+"""Recurrent cores as ONNX nodes: torch's cells have operators of their own, the others are a Scan."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from onnx import TensorProto, ValueInfoProto, helper
 from torch import Tensor, nn
 
 from auxrnn.core.baselines.urnn import SMALLEST, UnitaryRNN
+from auxrnn.core.cells.lru import LRU, LRULayer
+from auxrnn.core.cells.mingru import MinGRU
+from auxrnn.core.cells.ur_lstm import URLSTM
 from auxrnn.core.encoder import Encoder
-from auxrnn.use.export.onnx_nodes import Graph
+from auxrnn.use.export.onnx_nodes import Graph, gelu, layer_norm
 from auxrnn.use.export.served import layers_of, unitary_of
 
 OPERATORS = {"LSTM": "LSTM", "GRU": "GRU", "RNN_TANH": "RNN", "RNN_RELU": "RNN"}
@@ -26,14 +31,45 @@ class CoreNodes(ABC):
     def run(self, steps: str, state: list[str]) -> tuple[list[str], str]:
         """Over steps (T, B, F), T >= 1, from a state: the state behind them, and the outputs (T, B, H)."""
 
-    @abstractmethod
-    def output(self, state: list[str]) -> str:
-        """The last output (B, H), of which the state holds a copy."""
-
 
 def core_nodes(graph: Graph, encoder: Encoder) -> CoreNodes:
     """The core of an encoder, its projection multiplied into it; InputError for one of a person's own."""
-    return _Unitary(graph, encoder) if isinstance(encoder.core, UnitaryRNN) else _Cells(graph, encoder)
+    kinds = {UnitaryRNN: _Unitary, LRU: _LRU, MinGRU: _MinGRU, URLSTM: _URLSTM}
+    return kinds.get(type(encoder.core), _Cells)(graph, encoder)  # type: ignore[abstract]
+
+
+def scan(
+    graph: Graph,
+    step: Callable[[Graph, list[str], list[str]], list[str]],
+    state: list[str],
+    steps: list[str],
+    sizes: list[int],
+) -> tuple[list[str], list[str]]:
+    """Run `step` over the first dimension of `steps`, (T, B, n) each, from `state`, (B, n) each.
+
+    step: adds the nodes of one step to a graph of its own, from names of the state and of what the step reads, and
+    returns those of the next state. sizes: numbers of one row of each state and then of each of the steps.
+
+    Returns the last state, and all states (T, B, n).
+    """
+    own = f"scan_{len(graph.nodes)}_"  # begins the names of the step, which no other may have
+    inner = Graph(own)
+    taken = [f"{own}taken_{index}" for index in range(len(sizes))]
+    after = step(inner, taken[: len(state)], taken[len(state) :])
+    left = [inner.node("Identity", name, out=f"{own}left_{index}") for index, name in enumerate([*after, *after])]
+
+    def told(name: str, size: int) -> ValueInfoProto:
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", size])
+
+    body = helper.make_graph(
+        inner.nodes,
+        "step",
+        [told(name, size) for name, size in zip(taken, sizes, strict=True)],
+        [told(name, size) for name, size in zip(left, 2 * sizes[: len(state)], strict=True)],
+        inner.constants,
+    )
+    found = graph.nodes_out("Scan", [*state, *steps], 2 * len(state), body=body, num_scan_inputs=len(steps))
+    return found[: len(state)], found[len(state) :]
 
 
 class _Cells(CoreNodes):
@@ -66,10 +102,6 @@ class _Cells(CoreNodes):
             steps = graph.node("Squeeze", outputs, graph.whole(1))
         return [graph.node("Concat", *parts, axis=0) for parts in after], steps
 
-    def output(self, state: list[str]) -> str:
-        top = self.graph.slice(state[0], self.graph.whole(-1), self.graph.whole(len(self.weights)), 0)
-        return self.graph.node("Squeeze", top, self.graph.whole(0))
-
 
 def _ordered(weight: Tensor, mode: str) -> Tensor:
     """A weight (gates * H, ...) with its gates in the order of ONNX."""
@@ -91,28 +123,111 @@ class _Unitary(CoreNodes):
     def run(self, steps: str, state: list[str]) -> tuple[list[str], str]:
         given = self.graph.node("MatMul", steps, self.input_map)
         given = self.graph.node("Add", given, self.input_bias)  # (T, B, 2H)
-        own = f"step_{len(self.graph.nodes)}_"  # names of the step, which no other may have
-        step = Graph()
-        turned = step.node("MatMul", f"{own}before", self.matrix, out=f"{own}turned")
-        turned = step.node("Add", f"{own}given", turned, out=f"{own}sum")
-        parts = step.node("Reshape", turned, self.apart, out=f"{own}parts")  # (B, 2, H)
-        modulus = step.node("ReduceL2", parts, axes=[1], keepdims=1, out=f"{own}modulus")
-        kept = step.node("Relu", step.node("Add", modulus, self.bias, out=f"{own}biased"), out=f"{own}kept")
-        safe = step.node("Add", modulus, self.small, out=f"{own}safe")
-        factor = step.node("Div", kept, safe, out=f"{own}factor")
-        shrunk = step.node("Mul", parts, factor, out=f"{own}shrunk")
-        step.node("Reshape", shrunk, self.together, out=f"{own}after")
-        step.node("Identity", f"{own}after", out=f"{own}said")
-        taken, left = (
-            [self._value(f"{own}{name}") for name in ("before", "given")],
-            [self._value(f"{own}{name}") for name in ("after", "said")],
-        )
-        body = helper.make_graph(step.nodes, "step", taken, left)
-        last, outputs = self.graph.nodes_out("Scan", [state[0], given], 2, body=body, num_scan_inputs=1)
-        return [last], outputs
+        last, outputs = scan(self.graph, self._step, state, [given], [2 * self.units] * 2)
+        return last, outputs[0]
 
-    def output(self, state: list[str]) -> str:
-        return state[0]
+    def _step(self, step: Graph, before: list[str], given: list[str]) -> list[str]:
+        turned = step.node("Add", given[0], step.node("MatMul", before[0], self.matrix))
+        parts = step.node("Reshape", turned, self.apart)  # (B, 2, H)
+        modulus = step.node("ReduceL2", parts, axes=[1], keepdims=1)
+        kept = step.node("Relu", step.node("Add", modulus, self.bias))
+        factor = step.node("Div", kept, step.node("Add", modulus, self.small))
+        return [step.node("Reshape", step.node("Mul", parts, factor), self.together)]
 
-    def _value(self, name: str) -> ValueInfoProto:
-        return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 2 * self.units])
+
+class _Layered(CoreNodes):
+    """A core of layers whose state is (layers, B, n) tensors; the projection is a layer before the first."""
+
+    def __init__(self, graph: Graph, encoder: Encoder) -> None:
+        self.graph, self.core, self.projection = graph, encoder.core, encoder.projection
+
+    @abstractmethod
+    def layer(self, index: int, steps: str, before: list[str]) -> tuple[list[str], str]:
+        """Over steps (T, B, F) from states (B, n): the states behind them, and the outputs (T, B, H)."""
+
+    def into(self, steps: str) -> str:
+        """What the first layer reads."""
+        return steps if self.projection is None else self.linear(self.projection, steps)
+
+    def linear(self, layer: nn.Linear, inputs: str) -> str:
+        bias = torch.zeros(len(layer.weight)) if layer.bias is None else layer.bias
+        return self.graph.linear(inputs, layer.weight.detach(), bias.detach())
+
+    def run(self, steps: str, state: list[str]) -> tuple[list[str], str]:
+        graph, after = self.graph, []
+        steps = self.into(steps)
+        for index in range(int(self.core.num_layers)):  # type: ignore[arg-type]
+            before = [graph.at(index, part) for part in state]
+            last, steps = self.layer(index, steps, before)
+            after.append([graph.node("Unsqueeze", part, graph.whole(0)) for part in last])
+        return [graph.node("Concat", *parts, axis=0) for parts in zip(*after, strict=True)], steps
+
+
+class _MinGRU(_Layered):
+    core: MinGRU
+
+    def layer(self, index: int, steps: str, before: list[str]) -> tuple[list[str], str]:
+        graph, size = self.graph, self.core.hidden_size
+        found = self.linear(self.core.maps[index], steps)  # type: ignore[arg-type]
+        gate, candidate = graph.nodes_out("Split", [found], 2, axis=-1)
+        keep = graph.node("Sigmoid", graph.node("Neg", gate))
+        given = graph.node("Mul", graph.node("Sigmoid", gate), candidate)
+
+        def step(inner: Graph, state: list[str], taken: list[str]) -> list[str]:
+            return [inner.node("Add", inner.node("Mul", taken[0], state[0]), taken[1])]
+
+        last, outputs = scan(graph, step, before, [keep, given], [size] * 3)
+        return last, outputs[0]
+
+
+class _LRU(_Layered):
+    core: LRU
+
+    def into(self, steps: str) -> str:
+        return self.linear(self.core.first, super().into(steps))
+
+    def layer(self, index: int, steps: str, before: list[str]) -> tuple[list[str], str]:
+        graph, own = self.graph, self.core.layers[index]
+        assert isinstance(own, LRULayer)
+        given = graph.node("MatMul", steps, graph.constant(own.input_map().detach().T))  # (T, B, 2H)
+        factors = torch.view_as_real(own.factors().detach())  # (H, 2)
+        straight = graph.constant(factors[:, :1].expand(-1, 2).flatten())
+        across = graph.constant(torch.stack([-factors[:, 1], factors[:, 1]], dim=1).flatten())
+        swapped = graph.constant(torch.arange(2 * own.size).view(-1, 2).flip(1).flatten(), np.int64)
+
+        def step(inner: Graph, state: list[str], taken: list[str]) -> list[str]:
+            other = inner.node("Mul", inner.node("Gather", state[0], swapped, axis=1), across)
+            turned = inner.node("Add", inner.node("Mul", state[0], straight), other)
+            return [inner.node("Add", turned, taken[0])]
+
+        last, states = scan(graph, step, before, [given], [2 * own.size] * 2)
+        direct = graph.node("Mul", steps, graph.constant(own.skip.detach()))
+        found = gelu(graph, graph.node("Add", self.linear(own.out_of, states[0]), direct))
+        value, gate = graph.nodes_out("Split", [self.linear(own.gate, found)], 2, axis=-1)
+        gated = graph.node("Mul", value, graph.node("Sigmoid", gate))
+        return last, layer_norm(graph, own.norm, graph.node("Add", steps, gated))
+
+
+class _URLSTM(_Layered):
+    core: URLSTM
+
+    def layer(self, index: int, steps: str, before: list[str]) -> tuple[list[str], str]:
+        graph, size, linear = self.graph, self.core.hidden_size, self.core.maps[index]
+        assert isinstance(linear, nn.Linear)
+        own, recurrent = linear.weight.detach().split([linear.in_features - size, size], dim=1)
+        given, turned = graph.linear(steps, own, linear.bias.detach()), graph.constant(recurrent.T)
+
+        def step(inner: Graph, state: list[str], taken: list[str]) -> list[str]:
+            gates = inner.node("Add", taken[0], inner.node("MatMul", state[0], turned))
+            parts = inner.nodes_out("Split", [gates], 4, axis=-1)
+            forget, refine, output = (inner.node("Sigmoid", parts[at]) for at in (0, 1, 3))
+            update = inner.node("Tanh", parts[2])
+            square = inner.node("Mul", forget, forget)
+            more = inner.node("Mul", refine, inner.node("Sub", forget, square))
+            keep = inner.node("Add", square, inner.node("Add", more, more))
+            change = inner.node("Mul", keep, inner.node("Sub", state[1], update))
+            cell = inner.node("Add", update, change)
+            return [inner.node("Mul", output, inner.node("Tanh", cell)), cell]
+
+        last, states = scan(graph, step, before, [given], [size, size, 4 * size])
+        return last, states[0]

@@ -1,7 +1,8 @@
 """Recurrent networks as an ONNX graph, written node by node.
 
 torch's own exporters cannot do it well: `torch.export` fixes the length of an `nn.LSTM`, and the older exporter by
-tracing is deprecated. ONNX has the three cells as operators, and runtimes have fast kernels for them; a uRNN is a Scan.
+tracing is deprecated. ONNX has torch's three cells as operators, and runtimes have fast kernels for them; the other
+cores are a Scan.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def recurrent_graph(served: Served) -> onnx.ModelProto:
         count = graph.node("Div", count, graph.whole(served.stride))
         read = readout_nodes(graph, supervised.readout, sums, count)
     else:
-        read = core.output(state)
+        read = graph.at(-1, outputs)  # counts where a token was finished
         if rest is not None and tokens.unfinished is not None:
             read = graph.node("Where", tokens.unfinished, graph.node("Squeeze", rest, graph.whole(0)), read)
     head = supervised.head

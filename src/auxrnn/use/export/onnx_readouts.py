@@ -7,8 +7,7 @@ from onnx import TensorProto
 from torch import nn
 
 from auxrnn.core.readouts import LEAST_VARIANCE, Readout
-from auxrnn.use.export.onnx_nodes import Graph
-from auxrnn.use.export.onnx_tokens import layer_norm
+from auxrnn.use.export.onnx_nodes import Graph, layer_norm
 
 SUMS = ("total", "squares", "greatest")
 

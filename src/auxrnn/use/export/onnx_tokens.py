@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from auxrnn.core.model import SequenceClassifier
 from auxrnn.core.stems import QUIET, ConvStem, LogMelStem, Stem
 from auxrnn.errors import InputError
-from auxrnn.use.export.onnx_nodes import END, Graph
+from auxrnn.use.export.onnx_nodes import END, Graph, gelu, layer_norm
 from auxrnn.use.export.served import INPUTS, Served
 
 
@@ -94,10 +94,7 @@ def _features(graph: Graph, stem: Stem, steps: str, *, behind: int) -> str:
         raise InputError(f"Expected a stem of conv or logmel for ONNX, got {type(stem).__name__}.")
     channels_first = graph.node("Transpose", steps, perm=[0, 2, 1])
     options = {"strides": [stem.grid.stride], "pads": [0, behind], "kernel_shape": [stem.grid.window]}
-    found = layer_norm(graph, stem.norm, linear(graph, stem, channels_first, options))
-    half = graph.node("Mul", found, graph.constant(0.5))
-    error = graph.node("Erf", graph.node("Mul", found, graph.constant(math.sqrt(0.5))))
-    return graph.node("Mul", half, graph.node("Add", error, graph.constant(1.0)))  # GELU
+    return gelu(graph, layer_norm(graph, stem.norm, linear(graph, stem, channels_first, options)))
 
 
 def _convolved(graph: Graph, stem: Stem, steps: str, options: dict[str, Any]) -> str:
@@ -122,9 +119,3 @@ def _log_mel(graph: Graph, stem: Stem, steps: str, options: dict[str, Any]) -> s
     bands = graph.node("Log", graph.node("Add", bands, graph.constant(QUIET)))
     numbers = graph.node("Reshape", bands, graph.whole(0, 0, -1))
     return graph.linear(numbers, stem.convolution.weight.detach(), stem.convolution.bias.detach())
-
-
-def layer_norm(graph: Graph, norm: nn.LayerNorm, inputs: str) -> str:
-    """Over the last dimension."""
-    scale, bias = graph.constant(norm.weight.detach()), graph.constant(norm.bias.detach())
-    return graph.node("LayerNormalization", inputs, scale, bias, axis=-1, epsilon=norm.eps)

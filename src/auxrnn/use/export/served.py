@@ -177,7 +177,7 @@ def layers_of(encoder: Encoder) -> list[Layer]:
     """The layers of a core of torch's own; the projection is multiplied into the first, in float64."""
     core = encoder.core
     if not isinstance(core, nn.RNNBase) or core.proj_size or not core.bias:
-        raise InputError(f"Expected an LSTM, a GRU or an RNN of torch's own, got {type(core).__name__}.")
+        raise InputError(f"Expected a core that --cell names, got {type(core).__name__}.")
     layers = [Layer(*(weight.detach() for weight in weights)) for weights in core.all_weights]
     if encoder.projection is not None:
         own, projection = layers[0], encoder.projection
