@@ -128,7 +128,7 @@ def test_mel_bands_take_the_rate_of_the_recordings(recipe):
         InputError, match="expected sample_rate 16000 as the recordings are read, got 8000; --rate 8000"
     ):
         sensible_settings(replace(config, sample_rate=8000), data, ["stem"])
-    assert sensible_settings(replace(config, stem="none", residual=False), data, ["stem"])[0].sample_rate is None
+    assert sensible_settings(replace(config, stem="none"), data, ["stem"])[0].sample_rate is None
 
 
 @pytest.mark.parametrize(

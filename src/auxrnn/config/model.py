@@ -203,8 +203,12 @@ class ModelConfig:
             raise InputError(f"Expected stride 1 with stem {self.stem}, got {self.stride}; take --stem conv.")
         if self.anchor_labels and self.readout == "last":
             raise InputError("Expected readout stats or stats-max with anchor_labels, got last.")
-        if self.residual:
-            self._check_residual()
+        if self.residual and (not self.has_like_tokens or self.readout == "last"):  # a state has no such last output
+            raise InputError(
+                "Expected a stem, readout stats or stats-max, a cell and no projection but to hidden_size "
+                f"{self.hidden_size} with residual, got stem {self.stem}, readout {self.readout}, model {self.model} "
+                f"and projection_size {self.projection_size}."
+            )
         if self.model == "transformer" and (self.stem != "none" or self.readout != "last"):
             raise InputError("Expected no stem and readout last with model transformer, which reads all steps.")
         if self.segment_length < self.shortest_segment:
@@ -246,15 +250,11 @@ class ModelConfig:
                 f"Expected cell {' or '.join(TRACED)} with gradient exact, got {got}; take gradient checkpointed."
             )
 
-    def _check_residual(self) -> None:
-        """InputError where tokens and outputs are not of one size, or the state alone must hold the last output."""
+    @property
+    def has_like_tokens(self) -> bool:
+        """Whether tokens may be added to outputs: there are some, of one size."""
         size = self.projection_size or self.hidden_size
-        if self.stem == "none" or self.readout == "last" or self.model in OWN_CORE or size != self.hidden_size:
-            raise InputError(
-                "Expected a stem, readout stats or stats-max, a cell and tokens of hidden_size "
-                f"{self.hidden_size} with residual, got stem {self.stem}, readout {self.readout}, model {self.model} "
-                f"and tokens of {size}."
-            )
+        return self.stem != "none" and self.model not in OWN_CORE and size == self.hidden_size
 
     @property
     def token_steps(self) -> int:

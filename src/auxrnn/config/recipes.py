@@ -43,7 +43,7 @@ MODERN: dict[str, Any] = {
     "projection_size": None,
     "stem": "conv",
     "kernel": 5,
-    "residual": True,
+    "residual": False,
     "readout": "stats",
     "num_windows": 5,
     "initialisation": "chrono",
@@ -81,8 +81,6 @@ def recipe_settings(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
         "initialisation"
     ] == "chrono":
         settings["initialisation"] = "tensorflow"
-    if _rules_out_residual({**settings, **said}):
-        settings["residual"] = False
     if said.get("gradient", "truncated") != "truncated":
         settings["bptt"] = "full"
     if said.get("optimizer", "adamw") != "adamw":
@@ -90,13 +88,3 @@ def recipe_settings(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
     if said.get("patience") is not None:
         settings["keep"] = "best"
     return settings
-
-
-def _rules_out_residual(settings: Mapping[str, Any]) -> bool:
-    """Whether there are no tokens of the size of the outputs, or no readout of all tokens."""
-    return (
-        settings["model"] in ("transformer", "irnn", "urnn")
-        or settings["stem"] == "none"
-        or settings["readout"] == "last"
-        or settings["projection_size"] not in (None, settings["hidden_size"])
-    )

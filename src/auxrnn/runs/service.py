@@ -19,13 +19,13 @@ import torch
 from torch import Tensor
 
 from auxrnn.errors import InputError
-from auxrnn.numeric.arrays import as_numbers
-from auxrnn.numeric.plain_torch import plain_torch
 from auxrnn.runs.live import DIGITS
 from auxrnn.runs.use import answer_each
+from auxrnn.sources.array_likes import as_numbers
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.sources.preprocessing import Preprocessing, read_sequences
 from auxrnn.use.persistence import SavedModel
+from auxrnn.use.plain_torch import plain_torch
 from auxrnn.use.streaming import Stream
 
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")

@@ -1,9 +1,9 @@
 """A few sets of settings tried shortly and compared on validation data, before the training proper.
 
 No single setting serves all data: labels at anchors help where evidence is spread and hurt where one short event
-decides; the greatest outputs with a turn of the sequences find a short event, wherever it lies. Successive halving
-(Jamieson & Talwalkar 2016, arXiv 1502.07943): all candidates train for a few steps, the better half for twice as many,
-and so on. The test data have no say.
+decides; tokens added to outputs, their greatest and a turn of the sequences find a short event, wherever it lies.
+Successive halving (Jamieson & Talwalkar 2016, arXiv 1502.07943): all candidates train for a few steps, the better half
+for twice as many, and so on. The test data have no say.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ LONG = 60.0
 CANDIDATES = 5
 
 ANCHORED: dict[str, Any] = {"anchor_labels": 0.5}
-PATIENT: dict[str, Any] = {"readout": "stats-max", "augment": "turn"}
+PATIENT: dict[str, Any] = {"residual": True, "readout": "stats-max", "augment": "turn"}
 """What finds a faint event, in time: it may need some hundred steps before it shows."""
 
 PATIENCE = 1.5
@@ -226,8 +226,9 @@ def candidates(config: RunConfig, train: SequenceData, given: Collection[str]) -
 
 
 def _free(option: dict[str, Any], config: RunConfig, given: Collection[str]) -> dict[str, Any]:
-    """What of a set of settings was not said, and is not so anyway."""
-    return {name: value for name, value in option.items() if name not in given and value != getattr(config, name)}
+    """What of a set of settings was not said, is not so anyway, and may be."""
+    fixed = given if config.has_like_tokens else {*given, "residual"}
+    return {name: value for name, value in option.items() if name not in fixed and value != getattr(config, name)}
 
 
 def _sets(config: RunConfig, train: SequenceData, given: Collection[str]) -> tuple[list[dict[str, Any]], int | None]:

@@ -18,10 +18,10 @@ from typing import Any
 
 from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.numeric.numbers import MISSING_WORDS
 from auxrnn.sources.reader import Schema
 from auxrnn.storage.files import Write
 from auxrnn.storage.folders import write_folder
+from auxrnn.storage.numbers import MISSING_WORDS
 from auxrnn.use.card import described
 from auxrnn.use.export.files import Exported, OnnxFile, checked_onnx
 from auxrnn.use.persistence import SavedModel
