@@ -41,6 +41,7 @@ VERBS = (
     "tune",
     "baseline",
     "evaluate",
+    "diagnose",
     "predict",
     "stream",
     "export",
@@ -104,6 +105,7 @@ def test_help_lists_every_verb(run):
     ("verb", "words"),
     [
         ("evaluate", "Scores of a trained model"),
+        ("diagnose", "How true a run's gradient was"),
         ("predict", "values or tags"),
         ("predict", "tables (CSV, Parquet: of texts, or a step a row)"),
         ("stream", "what it looks like so far"),
