@@ -34,6 +34,7 @@ from auxrnn.use.opening import open_model
 MODELS = ("lstm", "p-lstm", "r-lstm")
 TASK = SensorTask()
 EPOCHS = 6
+STRIDE = 8  # half the default here, so that answers of the stream follow the event closely
 LENGTHS = {"windows": (1_000, 10_000, 100_000), "full": (1_000, 10_000, 100_000)}
 EVERY = 100  # steps between two answers of the stream
 SURE = 0.9  # probability from which an answer counts
@@ -87,7 +88,7 @@ def _folder(out: Path, model: str, seed: int) -> RunFolder:
 def _trained(out: Path, data: Path, model: str, seed: int) -> dict[str, Any]:
     """The result of `auxrnn train`; of a finished run as it stands, of a stopped one after it has gone on."""
     folder = _folder(out, model, seed)
-    words = [str(data), "--max_epochs", str(EPOCHS)]
+    words = [str(data), "--stride", str(STRIDE), "--max_epochs", str(EPOCHS)]
     words += ["--model", model] if model != MODELS[0] else []
     words += ["--seed", str(seed)] if seed else []
     words += ["--out", str(folder.path)]
