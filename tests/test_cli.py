@@ -45,6 +45,7 @@ VERBS = (
     "predict",
     "stream",
     "export",
+    "serve",
     "reproduce",
     "record",
     "report",
@@ -725,8 +726,7 @@ def test_an_interrupted_stream_says_where_it_stands(run, finished_run, tmp_path,
 @pytest.mark.parametrize("value", ["0.2_5", "half", "1__0"])
 def test_a_share_that_is_no_number(tmp_path, value):
     said = io.StringIO()
-    with redirect_stderr(said), pytest.raises(SystemExit) as end:
-        main(["data", "verify", str(tmp_path), "--test_fraction", value])
-    assert end.value.code == 2
-    assert f"expected a number, got '{value}'" in said.getvalue()
+    with redirect_stderr(said):
+        assert main(["data", "verify", str(tmp_path), "--test_fraction", value]) == 2
+    assert f"Expected --test_fraction to be a number, got '{value}'" in said.getvalue()
     assert said.getvalue().count("\n") == 1

@@ -134,7 +134,10 @@ def test_the_seed_matters_and_repeats() -> None:
 
 
 def test_every_field_of_the_config_is_read() -> None:
-    """A setting that changes nothing is a lie: each one, changed, changes the network or what it does."""
+    """A setting that changes nothing is a lie: each one, changed, changes the network or what it does.
+
+    A gradient through all steps changes what a step holds; its value is compared in tests/core/gradients.
+    """
     changed = {
         "model": "p-lstm", "bptt": 2, "cell": "gru", "hidden_size": 9, "projection_size": 4, "num_layers": 2,
         "initialisation": "forget", "num_anchors": 2, "segment_length": 3, "regulariser": "none", "dropout": 0.1,
@@ -143,7 +146,7 @@ def test_every_field_of_the_config_is_read() -> None:
     windows = {"readout": "stats", "num_windows": 1, "top_windows": 1, "anchor_labels": 0.5}
     of_one_model = {"identity_scale", "transformer"}
     names = {item.name for item in dataclasses.fields(ModelConfig)}
-    assert {*changed, *tokens, *windows} == names - of_one_model - {"aux", "sample_rate"}
+    assert {*changed, *tokens, *windows, "residual"} == names - of_one_model - {"aux", "sample_rate", "gradient"}
     batch = SequenceBatch(
         torch.arange(40, dtype=torch.uint8).view(2, 20, 1), torch.tensor([20, 9]), torch.tensor([0, 2])
     )
@@ -174,6 +177,8 @@ def test_every_field_of_the_config_is_read() -> None:
         assert outcome(**{name: value}) != plain, name
     stem = {"stem": "conv", "stride": 3}
     assert len({str(outcome(**{**stem, name: value})) for name, value in tokens.items()} | {str(plain)}) == 4
+    like_tokens = {**stem, "readout": "stats", "projection_size": None}
+    assert outcome(**like_tokens, residual=True) != outcome(**like_tokens)
     readout = {"readout": "stats-max", "bptt": 3}
     found = [outcome(**readout), *(outcome(**{**readout, name: value}) for name, value in windows.items())]
     assert len({str(one) for one in [*found, plain]}) == 6

@@ -154,7 +154,7 @@ def test_an_error_names_the_file_whose_settings_have_it(file):
     for words in (["--lr=-1"], ["--bptt", "-1"]):  # the file has no part in it
         with pytest.raises(InputError, match=r"^Expected (lr|bptt) "):
             parse_run_config(["--config", path, *words])
-    with pytest.raises(InputError, match=r"run\.yaml: Expected .*lstm or gru"):
+    with pytest.raises(InputError, match=r"run\.yaml: Expected a cell with gates"):
         parse_run_config(["--config", file("initialisation: chrono\n"), "--cell", "rnn"])
 
 
@@ -216,7 +216,7 @@ def test_a_file_builds_no_objects(file, tmp_path, monkeypatch, tag):
         ("--limit_train 0", "limit_train of at least 1"),
         ("--seed -1", "seed of at least 0"),
         ("--seed 99999999999999999999", r"seed below 2\*\*63"),
-        ("--cell rnn --initialisation chrono", "lstm or gru"),
+        ("--cell rnn --initialisation chrono", "a cell with gates"),
         ("--lr 1 --lr 2", "--lr was given twice"),
         ("--lr=1 --bptt 5 --lr=1", "--lr was given twice"),
         ("--text a --reading.text b", "--text was given twice"),

@@ -1,6 +1,5 @@
 """Mistakes of each kind of target, counted by hand."""
 
-import pytest
 import torch
 
 from auxrnn.config import ModelConfig
@@ -45,8 +44,3 @@ def test_tags_of_labelled_steps(monkeypatch):
     _, (figure,) = mistakes(asked(TagsTarget(("a", "b")), labels))
     assert "50.0 % right" in figure.caption
     assert figure.caption.startswith("LSTM: true tags of single steps")
-
-
-@pytest.mark.parametrize("kind", ["class", "classes", "value", "tags"])
-def test_every_target_has_its_own(kind):
-    assert kind in module.BY_KIND

@@ -293,11 +293,18 @@ def test_bad_use(tmp_path, monkeypatch, capsys):
     assert ended.value.code == 2
 
 
+SERVE = """
+import runpy, signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
+runpy.run_module("auxrnn", run_name="__main__", alter_sys=True)
+"""
+
+
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_serves_until_it_is_stopped(tmp_path, number):
     save_model(tmp_path, saved_model())
-    command = [sys.executable, "-m", "auxrnn", "serve", str(tmp_path), "--port", "0"]
+    command = [sys.executable, "-c", SERVE, "serve", str(tmp_path), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         port = int(process.stdout.readline().rsplit(":", 1)[1])
         connection = HTTPConnection("127.0.0.1", port, timeout=60)

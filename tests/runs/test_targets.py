@@ -55,7 +55,8 @@ def write(folder, kind, number=60):
 
 
 def train(path, out, *options):
-    config, given = parse_given([str(path), *LEARN, *options, "--out", str(out)])
+    usual = [word for pair in zip(LEARN[::2], LEARN[1::2], strict=True) if pair[0] not in options for word in pair]
+    config, given = parse_given([str(path), *usual, *options, "--out", str(out)])
     said = []
     return start_run(config, said.append, given=given), said
 

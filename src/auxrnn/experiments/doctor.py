@@ -19,6 +19,7 @@ EXTRAS = {
     "ray": "grids of runs over several machines",
     "triton": "the LSTM kernel for GPUs (Linux)",
     "export": "ONNX",
+    "serve": "auxrnn serve: answers over HTTP",
     "sweep": "auxrnn tune",
     "peers": "MiniRocket in auxrnn baseline",
     "docs": "the site of the documentation",
