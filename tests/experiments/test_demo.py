@@ -104,7 +104,7 @@ def test_what_it_types_does_the_same(shown, tmp_path, capsys):
     folder, _, said = shown
     first, *others, last = typed(said)
     assert [words[0] for words in (first, *others, last)] == ["train", "train", "train", "stream"]
-    assert parse_given(first[1:])[1] == {"data", "max_epochs", "out"}
+    assert parse_given(first[1:])[1] == {"data", "stride", "max_epochs", "out"}
     assert main([*first[:-1], str(tmp_path / "again")]) == 0
     (own, again) = (
         (path / "model" / "model.safetensors").read_bytes() for path in (folder / "lstm", tmp_path / "again")
