@@ -98,6 +98,8 @@ def test_a_scale_may_leave_arms_out() -> None:
     }
     with pytest.raises(InputError, match=r"uRNN.* got 'iRNN'"):
         plan_runs(find_experiment("table2"), find_scale("laptop"), 1, arms=["iRNN"])
+    with pytest.raises(InputError, match="got 'uRNN'"):
+        plan_runs(find_experiment("table2"), find_scale("laptop"), 1, ["pmnist"], ["uRNN"])
 
 
 def test_combined_factors_come_table_by_table() -> None:

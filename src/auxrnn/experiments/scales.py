@@ -181,7 +181,11 @@ def plan_runs(
     """
     there = [task for task in scale.instead.get(experiment.name, experiment.tasks) if task in scale.tasks]
     left = scale.without.get(experiment.name, ())
-    names = [arm.name for arm in experiment.arms if arm.name not in left]
+
+    def has(task: str, arm: str) -> bool:
+        return arm not in left and f"{task}/{arm}" not in left
+
+    names = [arm.name for arm in experiment.arms if any(has(task, arm.name) for task in tasks or there)]
     for what, wanted, known in (("tasks", tasks, there), ("arms", arms, names)):
         for word in wanted:
             if word not in known:
@@ -195,7 +199,7 @@ def plan_runs(
         for seed in range(seeds)
         for task in tasks or there
         for arm in block
-        if arm.name in (arms or names) and f"{task}/{arm.name}" not in left
+        if arm.name in (arms or names) and has(task, arm.name)
     ]
 
 
