@@ -55,6 +55,8 @@ def sensible_settings(config: RunConfig, train: SequenceData, given: Collection[
     """
     config, stem = _with_stem_of_sound(config, train, given)
     config, rate = _with_rate(config, train)
+    if config.gradient != "truncated":
+        given = {*given, "bptt"}  # it is full
     config, lines = (_modern if config.recipe == "modern" else _paper)(config, train, given)
     return config, [*stem, *rate, *lines]
 
@@ -91,9 +93,7 @@ def _modern(config: RunConfig, train: SequenceData, given: Collection[str]) -> t
         choose("stride", *_stride(train, median))
     stride = replace(config, **choose.settings).token_steps
     tokens = -(-longest // stride)
-    if config.gradient != "truncated":
-        pass  # bptt is full
-    elif config.stem == "none" or config.readout == "last":
+    if config.stem == "none" or config.readout == "last":
         window = min(LONGEST_WINDOW, tokens)
         choose("bptt", window, f"at most {LONGEST_WINDOW} steps as in the paper")
     elif config.bptt != "full" and tokens <= config.bptt:
@@ -135,8 +135,6 @@ def _paper(config: RunConfig, train: SequenceData, given: Collection[str]) -> tu
     choose = _Chosen(given)
     median, longest = max(int(train.lengths.median()), 1), int(train.lengths.max())
     window = longest if longest <= LONGEST_WINDOW else min(LONGEST_WINDOW, max(median // 2, 1))
-    if config.gradient != "truncated":
-        choose.given = {*given, "bptt"}  # it is full
     choose(
         "bptt",
         window,
