@@ -107,7 +107,8 @@ def test_called_again_nothing_is_trained(made: tuple[Path, list[str]], monkeypat
 
 def test_the_record_is_enough(made: tuple[Path, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a clone, where no run folder is: nothing is trained, the page has the same numbers, others take over."""
-    shutil.copy(made[0] / "table2.jsonl", tmp_path)
+    for name in ("table2.jsonl", "table2-inside.json"):
+        shutil.copy(made[0] / name, tmp_path)
     monkeypatch.setattr("auxrnn.runs.run.fit", untouched)
     reproduce(ask(tmp_path, workers=0), lambda line: None)
     rows = re.findall(r"<td[^>]*>([^<]*)", (tmp_path / "table2.html").read_text(encoding="utf-8"))

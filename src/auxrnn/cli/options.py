@@ -46,6 +46,7 @@ def _add_training(verb: AddVerb) -> None:
     verb("train", lambda _: verbs.train([]), "train a model: auxrnn train DATA [options]; see auxrnn train --help")
     resume = verb("resume", verbs.resume, "go on with a run that was stopped or killed, exactly")
     resume.add_argument("run", help="a run folder")
+    resume.add_argument("--watch", metavar="PORT", nargs="?", const=0, type=port, help="as of auxrnn train")
 
     verb(
         "tune",
@@ -136,6 +137,7 @@ def _add_experiments(verb: AddVerb) -> None:
     report.add_argument("run", nargs="+", help="run folders; the first model is what the others are compared with")
     report.add_argument("--out", help="the page (default: report.html in the run's folder; of several, in this folder)")
     report.add_argument("--data_dir", help="folder of the data")
+    report.add_argument("--quick", action="store_true", help="open no model and no data: what the run folders say")
 
 
 def _add_data(verb: AddVerb) -> None:

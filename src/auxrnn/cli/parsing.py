@@ -67,6 +67,18 @@ def port(text: str) -> int:
     return int(text)
 
 
+def take_watch(words: Sequence[str]) -> tuple[int | None, list[str]]:
+    """The port of `--watch PORT`, 0 for `--watch` alone and None without it, and the other words."""
+    own = Parser(prog="auxrnn train", add_help=False, allow_abbrev=False)
+    own.add_argument("--watch", type=port)
+    marked = list(words)
+    for place, (word, following) in enumerate(zip(words, [*words[1:], ""], strict=True)):
+        if word == "--watch" and not following.isdecimal():
+            marked[place] = "--watch=0"
+    options, others = own.parse_known_args(marked)
+    return options.watch, others
+
+
 def with_underscores(words: Sequence[str]) -> list[str]:
     """`--data-dir` is `--data_dir`; a value after `=` and all that follows a lone `--` stay as they are."""
     options = list(words)[: words.index("--")] if "--" in words else list(words)

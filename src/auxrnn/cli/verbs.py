@@ -7,8 +7,9 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
-from auxrnn.cli.parsing import BAD_USE, FAILED, Parser, positive
+from auxrnn.cli.parsing import BAD_USE, FAILED, Parser, positive, take_watch
 from auxrnn.errors import InputError
 from auxrnn.sources.presets import PRESETS
 
@@ -16,16 +17,19 @@ from auxrnn.sources.presets import PRESETS
 def train(arguments: list[str]) -> int:
     from auxrnn.experiments.arguments import parse_given
 
-    config, given = parse_given(arguments)
+    watch, words = take_watch(arguments)
+    config, given = parse_given(words)
+
+    from auxrnn.runs.datasets import run_name
+
+    folder = Path(config.out or run_name(config))
 
     def work() -> None:
         from auxrnn.runs.run import start_run
 
-        start_run(config, given=given)
+        _watched(partial(start_run, config, given=given), config, folder, watch)
 
-    from auxrnn.runs.datasets import run_name
-
-    return _completed(work, Path(config.out or run_name(config)))
+    return _completed(work, folder)
 
 
 def tune(arguments: list[str]) -> int:
@@ -79,11 +83,23 @@ def baseline(arguments: list[str]) -> int:
 
 def resume(options: argparse.Namespace) -> int:
     def work() -> None:
+        from auxrnn.runs.folder import RunFolder, read_config
         from auxrnn.runs.run import resume_run
 
-        resume_run(Path(options.run))
+        run = Path(options.run)
+        _watched(partial(resume_run, run), read_config(RunFolder(run)), run, options.watch)
 
     return _completed(work, Path(options.run))
+
+
+def _watched(work: Callable[..., object], config: Any, folder: Path, port: int | None) -> None:
+    """Train, beside a page of the run at `port` unless that is None."""
+    if port is None:
+        work()
+        return
+    from auxrnn.experiments.live_page import show_while
+
+    show_while(work, config, folder, port)
 
 
 def _completed(work: Callable[[], object], run: Path | None = None) -> int:
@@ -235,7 +251,8 @@ def record(options: argparse.Namespace) -> int:
 def report(options: argparse.Namespace) -> int:
     from auxrnn.experiments.run_report import report_runs
 
-    report_runs([Path(run) for run in options.run], options.out and Path(options.out), options.data_dir)
+    runs, out = [Path(run) for run in options.run], options.out and Path(options.out)
+    report_runs(runs, out, options.data_dir, quick=options.quick)
     return 0
 
 

@@ -21,6 +21,7 @@ from auxrnn.storage.files import parse_yaml, read_description
 USAGE = "auxrnn train [DATA] [--config FILE] [--OPTION VALUE ...]"
 ABOUT = "Train a model and evaluate it at the end. (?) marks a choice that the paper leaves open."
 CONFIG = "a YAML file of these options, as --print_config prints it; or RECORD#RUN, to train a recorded run again"
+WATCH = "show the run on a page that follows it, at this port of 127.0.0.1 (default: any that is free)"
 SHOW = "print the configuration with all other options, and end"
 
 WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", NoneType: "null"}
@@ -238,6 +239,7 @@ def _help() -> NoReturn:
     parser = argparse.ArgumentParser(prog="auxrnn train", usage=USAGE, description=ABOUT)
     parser.add_argument("--config", metavar="FILE", help=CONFIG)
     parser.add_argument("--print_config", action="store_true", help=SHOW)
+    parser.add_argument("--watch", metavar="PORT", nargs="?", help=WATCH)
     titles = {RunConfig: "the run", ReadingOptions: "how files of one's own are read"}
     groups = {
         owner: parser.add_argument_group(titles.get(owner, f"{name} options"))

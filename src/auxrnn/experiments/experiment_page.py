@@ -15,9 +15,10 @@ from typing import Any
 from auxrnn.experiments.answers import answer
 from auxrnn.experiments.catalogue import TRAIN_ACCURACY, Arm, Experiment, Factors
 from auxrnn.experiments.grids.records import Record
+from auxrnn.experiments.run_report import against, curves_figure
 from auxrnn.experiments.scales import PlannedRun, Scale
 from auxrnn.report.comparisons import Comparison, compare_all, compare_published, reach_of
-from auxrnn.report.figures import Point, draw_bars, draw_curves, draw_points
+from auxrnn.report.figures import Point, draw_bars, draw_points
 from auxrnn.report.page import NOTHING, Cell, Figure, Page, Section, Table, relative_link
 from auxrnn.report.statistics import Interval, bootstrap_interval, spread
 
@@ -109,9 +110,9 @@ def _task_section(experiment: Experiment, scale: Scale, task: str, results: Sequ
     """Our table beside the paper's, curves over the epochs, and bars where the experiment is about differences."""
     finished = [result for result in results if result.runs]
     values = {result.arm.name: result.values(experiment.measure) for result in finished}
-    against = compare_all(values, experiment.baseline) if experiment.baseline in values else {}
+    compared = compare_all(values, experiment.baseline) if experiment.baseline in values else {}
     header = ["model", "paper, %", f"ours: test {experiment.measure}, %", "bootstrap 95 %", "like the paper's?",
-              f"against {experiment.baseline}", "real?", "effect g", "intervals apart",
+              f"against {experiment.baseline}", "real?", "effect (g)", "intervals apart",
               "parameters: classifier (all)", "seconds", "peak, MiB"]  # fmt: skip
     rows: list[list[Cell | str]] = []
     for result in results:
@@ -124,7 +125,7 @@ def _task_section(experiment: Experiment, scale: Scale, task: str, results: Sequ
             rows.append([*failed, *[NOTHING] * (len(header) - len(failed))])
             continue
         name, own = result.arm.name, list(values[result.arm.name].values())
-        found = against.get(name)
+        found = compared.get(name)
         base = name == experiment.baseline
         paper = _published(experiment, result.arm, task)
         bootstrap = bootstrap_interval(own)
@@ -135,11 +136,7 @@ def _task_section(experiment: Experiment, scale: Scale, task: str, results: Sequ
                 Cell(str(spread(own)), _seeds(result), strong=base),
                 NOTHING if bootstrap is None else str(bootstrap),
                 _like_paper(experiment, scale, result.arm, task, own),
-                "baseline" if base else NOTHING if found is None
-                else Cell(f"{100 * found.difference:+.1f}", "" if found.interval is None else str(found.interval)),
-                NOTHING if found is None
-                else Cell(found.real, "" if found.real == "unknown" else f"p {found.p_corrected:.3g}"),
-                NOTHING if found is None or found.effect is None else f"{found.effect:+.1f}",
+                *(["baseline", NOTHING, NOTHING] if base else against(found)),
                 NOTHING if found is None or found.apart is None else "yes" if found.apart else "no",
                 _parameters(result),
                 _rounded(result.mean("seconds")),
@@ -148,7 +145,7 @@ def _task_section(experiment: Experiment, scale: Scale, task: str, results: Sequ
         )  # fmt: skip
     note = (
         "± is half of Student's 95 % interval of the mean over seeds; beside it the bootstrap's, too narrow for few "
-        f"seeds. Seeds pair the arms: one seed, one split. {reach_of(against.values())} P: read off the "
+        f"seeds. Seeds pair the arms: one seed, one split. {reach_of(compared.values())} P: read off the "
         "paper's table; F: measured off a figure. Peak memory is of the whole process, on a GPU of "
         "what torch holds there. Seconds are of training and validation, with other runs beside: compare them with "
         "care."
@@ -156,8 +153,8 @@ def _task_section(experiment: Experiment, scale: Scale, task: str, results: Sequ
     figures = [_curves(task, finished, "validation_accuracy")]
     if experiment.curves:
         figures.append(_curves(task, finished, "train_accuracy"))
-    if experiment.differences and against:
-        figures.insert(0, _bars(task, experiment, against))
+    if experiment.differences and compared:
+        figures.insert(0, _bars(task, experiment, compared))
     paragraphs = []
     if experiment.name == "curves":
         told = ", ".join(f"{name} {number.value} ({number.mark})" for name, number in TRAIN_ACCURACY.items())
@@ -249,9 +246,7 @@ def _curves(task: str, results: Sequence[ArmResult], column: str) -> Figure:
     """A column of the learning curves, a line an arm."""
     what = column.replace("_", " ")
     curves = {result.arm.name: [run.points(column) for run in result.runs.values()] for result in results}
-    drawing = draw_curves(curves, title=f"{task}: {what}", ylabel=f"{what}, %")
-    caption = f"{task}: {what} against epochs, the mean over seeds and their range."
-    return Figure(caption, drawing, f"{task}-{column.replace('_', '-')}")
+    return curves_figure(curves, f"{task}: {what}", f"{what}, %", f"{task}-{column.replace('_', '-')}")
 
 
 def _bars(task: str, experiment: Experiment, against: Mapping[str, Comparison]) -> Figure:

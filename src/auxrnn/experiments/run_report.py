@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from auxrnn.config import RunConfig
 from auxrnn.errors import InputError
 from auxrnn.experiments.arms import StoredArm, StoredRun, differing, gather_arms, read_run, settings
 from auxrnn.experiments.insides import probe_sections
-from auxrnn.report.comparisons import compare_all, reach_note, reach_of
+from auxrnn.report.comparisons import Comparison, compare_all, reach_note, reach_of
 from auxrnn.report.figures import draw_curves
 from auxrnn.report.page import NOTHING, Cell, Figure, Page, Section, Table, relative_link, write_page
 from auxrnn.report.statistics import bootstrap_interval, spread
@@ -73,15 +73,23 @@ def page_of(arms: list[StoredArm], place: Path | None, inside: Sequence[Section]
 
 
 def _box(arms: list[StoredArm]) -> Section:
-    """What the verdict on the run with the best validation score says, what it means, and what to type next."""
-    finished = [(arm, run) for arm in arms for run in arm.finished]
+    """What the verdict on the best run says, what it means, and what to type next.
+
+    The best by validation among those with the data and the score of the first arm.
+    """
+    alike = [arm for arm in arms if (arm.config.data, arm.score) == (arms[0].config.data, arms[0].score)]
+    finished = [(arm, run) for arm in alike for run in arm.finished]
     if not finished:
         run = arms[0].runs[0]
         told = f"Not finished: {run.epochs} of {run.all_epochs} epochs."
         return Section("Verdict", [told], commands=[shlex.join(["auxrnn", "resume", str(run.folder.path)])])
     arm, run = max(finished, key=lambda one: (one[1].result or {}).get(f"validation_{one[1].score}") or -math.inf)
     result, path = run.result or {}, str(run.folder.path)
-    named = f"Best on validation data: {arm.name}, seed {run.config.seed}. " if len(finished) > 1 else ""
+    named = (
+        f"Best on validation data of {run.config.data}: {arm.name}, seed {run.config.seed}. "
+        if len(finished) > 1
+        else ""
+    )
     summary, told_findings = told_of(result.get("verdict"))
     if not told_findings:
         score = f"test {SCORES[run.score].words} {_scored(result[f'test_{run.score}'], run)}"
@@ -105,7 +113,7 @@ def _results(arms: list[StoredArm]) -> Section:
     tested = {arm.name: arm.values(f"test_{name}") for arm in arms}
     base = arms[0].name
     comparable = len({arm.config.data for arm in arms}) == 1 and len(arms) > 1 and bool(tested[base])
-    against = compare_all(tested, base) if comparable else {}
+    compared = compare_all(tested, base) if comparable else {}
     header = [
         "model",
         "seeds",
@@ -116,7 +124,7 @@ def _results(arms: list[StoredArm]) -> Section:
         "seconds",
     ]
     if comparable:
-        header += [f"{'points' if score.percent else 'difference'} against {base}", "effect (g)", "real?"]
+        header += [f"{'points' if score.percent else 'difference'} against {base}", "real?", "effect (g)"]
     rows: list[list[Cell | str]] = []
     for arm in arms:
         values, seconds = list(tested[arm.name].values()), list(arm.values("seconds").values())
@@ -133,9 +141,9 @@ def _results(arms: list[StoredArm]) -> Section:
             f"{spread(seconds).mean:,.0f}" if seconds else NOTHING,
         ]
         if comparable:
-            row += _against(against.get(arm.name), score)
+            row += against(compared.get(arm.name), percent=score.percent)
         rows.append(row)
-    pairs = [found.count for found in against.values()]
+    pairs = [found.count for found in compared.values()]
     note = (
         "After ±: half of Student's 95 % interval of the mean over seeds; below it the bootstrap's, which is too "
         "narrow for few seeds."
@@ -143,7 +151,7 @@ def _results(arms: list[StoredArm]) -> Section:
     if all(len(values) < 2 for values in tested.values()):
         note = reach_note(1)
     elif pairs and max(pairs) > 1:
-        note += f" {reach_of(against.values())}"
+        note += f" {reach_of(compared.values())}"
     return Section(
         "Results",
         (),
@@ -164,41 +172,54 @@ def _spread_text(values: Sequence[float], score: Score) -> str:
     return f"{found.mean:.4g}" + ("" if found.half_width is None else f" ± {found.half_width:.2g}")
 
 
-def _against(found: Any, score: Score) -> list[Cell | str]:
+def against(found: Comparison | None, *, percent: bool = True) -> list[Cell | str]:
+    """The difference from the baseline, whether it is real, and its effect; nothing where both share no seed."""
     if found is None:
         return [NOTHING] * 3
     return [
-        Cell(f"{100 * found.difference:+.1f}", str(found.interval) if found.interval else "")
-        if score.percent
-        else f"{found.difference:+.4g}",
-        NOTHING if found.effect is None else f"{found.effect:.2f}",
+        Cell(f"{100 * found.difference:+.1f}", str(found.interval or "")) if percent else f"{found.difference:+.4g}",
         Cell(found.real, "" if found.p_corrected is None else f"p {found.p_corrected:.3g}, corrected"),
+        NOTHING if found.effect is None else f"{found.effect:+.2f}",
     ]
 
 
+def curves_figure(
+    curves: Curves,
+    title: str,
+    ylabel: str,
+    name: str,
+    order: Sequence[str] = (),
+    levels: Mapping[str, float] | None = None,
+) -> Figure:
+    """Learning curves, a line a name: the mean over its runs, and their range."""
+    caption = f"{title} at the end of each epoch, mean over the seeds; the band is their range."
+    return Figure(caption, draw_curves(curves, title=title, ylabel=ylabel, levels=levels, order=order), name)
+
+
 def _verdicts(arms: list[StoredArm]) -> Section | None:
-    """What the runs said of their models at their end, beside the floors of their data; of one run the floors alone."""
+    """What several runs said of their models at their end; and the floors of each set of data."""
+    runs = [(arm, run) for arm in arms for run in arm.runs]
+    floors: dict[str, list[list[Cell | str]]] = {}  # runs with one split of one set have the same
     rows: list[list[Cell | str]] = []
-    floors: list[list[Cell | str]] = []
-    several = sum(len(arm.runs) for arm in arms) > 1
-    for arm in arms:
-        for run in arm.runs:
-            name = f"{arm.name}, seed {run.config.seed}"
-            summary, told = told_of((run.result or {}).get("verdict"))
-            rows += [[name, summary]] if summary else []
-            rows += [[name, Cell(words, command, strong=True)] for words, command in told]
-            for floor, scores in run.floors.items():
-                found = (scores.get(part) for part in ("validation", "test"))
-                row = [floor, *(NOTHING if one is None else _scored(one, run) for one in found)]
-                floors.append([name, *row] if several else [*row])
-    if not floors:
-        return None
+    for arm, run in runs:
+        summary, told = told_of((run.result or {}).get("verdict"))
+        cells = [*([Cell(summary)] if summary else []), *(Cell(words, line, strong=True) for words, line in told)]
+        name = f"{arm.name}, seed {run.config.seed}"
+        rows += [["" if place else name, cell] for place, cell in enumerate(cells)]
+        if run.floors:
+            floors[f"{run.config.data}, seed {run.config.seed}"] = [
+                [floor, *(NOTHING if found is None else _scored(found, run)
+                          for found in (scores.get(part) for part in ("validation", "test")))]
+                for floor, scores in run.floors.items()
+            ]  # fmt: skip
     note = "Trained on a part of the same training sequences; a network must beat the best."
-    header = [*(["run"] if several else []), "floor", "validation", "test"]
-    tables = [Table("What costs a second on the same data", header, floors, note)]
-    if several:
+    tables = [
+        Table(f"What costs a second on {name}", ["floor", "validation", "test"], found, note)
+        for name, found in floors.items()
+    ]
+    if rows and len(runs) > 1:  # of one run it stands at the top
         tables.insert(0, Table("Whether a model is any good, and the next command to try", ["run", "verdict"], rows))
-    return Section("Verdict" if several else "Floors", (), tables)
+    return Section("Verdict and floors", (), tables) if tables else None
 
 
 def _runs(arms: list[StoredArm], place: Path) -> Section:
@@ -262,10 +283,9 @@ def _curves(arms: list[StoredArm]) -> Section | None:
         curves = {name: [one for one in found if one] for name, found in curves.items()}
         curves = {name: found for name, found in curves.items() if found}
         if curves:
-            caption = f"{title}: {ylabel} at the end of each epoch, mean over the seeds; the band is their range."
             levels = _levels(arms) if column == f"validation_{arms[0].score}" else {}
-            drawing = draw_curves(curves, title=title, ylabel=ylabel, levels=levels, order=[arm.name for arm in arms])
-            figures.append(Figure(caption, drawing, column.replace("_", "-")))
+            order = [arm.name for arm in arms]
+            figures.append(curves_figure(curves, title, ylabel, column.replace("_", "-"), order, levels))
     return Section("Curves", (), (), figures) if figures else None
 
 

@@ -168,7 +168,7 @@ def draw_confusion(counts: npt.ArrayLike, classes: Sequence[str], *, title: str)
             axes.set_yticks(range(len(classes)), list(classes))
         axes.spines[["left", "bottom"]].set_visible(False)
         axes.set(xlabel="answered", ylabel="true class")
-        _title(figure, axes, title)
+        _title(figure, title)
     return canvas.drawing
 
 
@@ -220,7 +220,7 @@ def draw_images(
                 axes.imshow(pixels, interpolation="none")
                 axes.spines[:].set_visible(True)
                 axes.spines[:].set(linewidth=0.4, alpha=0.5)
-        figure.suptitle(_wrapped(title, TITLE_LETTERS), fontsize=9)
+        _title(figure, title)
     return canvas.drawing
 
 
@@ -258,7 +258,6 @@ def draw_sequence(
     canvas = Canvas(WIDTH, sum(heights) + 1.0, description=f"{title}; {', '.join([*channels, *names])} by {xlabel}")
     with canvas as figure:
         rows = figure.subplots(len(heights), 1, squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0].tolist()
-        first = rows[0]
         if image is not None:
             axes = rows.pop(0)
             axes.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="none")
@@ -284,7 +283,7 @@ def draw_sequence(
             axes.tick_params(labelsize=7, labelbottom=axes is rows[-1])
         rows[-1].set_xlabel(xlabel)
         rows[-1].xaxis.set_major_formatter(_plain)
-        _title(figure, first, title)
+        _title(figure, title)
         figure.align_ylabels(figure.axes)
         _legend(figure, *rows[0].get_legend_handles_labels())
     return canvas.drawing
@@ -316,14 +315,16 @@ def _finish(figure: Any, axes: Any, title: str, xlabel: str, ylabel: str) -> Non
             axis.set_major_formatter(_plain)
             axis.set_minor_formatter(_plain if _decades(axis) < 1.5 else "")
     axes.grid(alpha=0.2, linewidth=0.6)
-    _title(figure, axes, title)
+    _title(figure, title)
     _legend(figure, *axes.get_legend_handles_labels())
 
 
-def _title(figure: Any, axes: Any, title: str) -> None:
+def _title(figure: Any, title: str) -> None:
     """A title over as many lines as it needs, for which the figure grows."""
-    axes.set_title(_wrapped(title, TITLE_LETTERS))
-    figure.set_figheight(figure.get_figheight() + TITLE_LINE * axes.get_title().count("\n"))
+    if title:
+        lines = _wrapped(title, TITLE_LETTERS)
+        figure.suptitle(lines, fontsize=10)
+        figure.set_figheight(figure.get_figheight() + TITLE_LINE * lines.count("\n"))
 
 
 def _legend(figure: Any, handles: Sequence[Any], labels: Sequence[str]) -> None:

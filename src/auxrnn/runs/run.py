@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -44,9 +44,11 @@ from auxrnn.training.loop import Fitted, fit
 from auxrnn.training.precision import check_engine
 from auxrnn.training.ranks import LostRankError, find_ranks
 from auxrnn.training.step import DivergedError
+from auxrnn.training.watcher import Watcher
 from auxrnn.use.inference import measure
 from auxrnn.use.persistence import SavedModel, save_model
 from auxrnn.verdict import Verdict
+from auxrnn.verdict.floors import measure_floors
 from auxrnn.verdict.judge import without_commands
 
 Say = Callable[[str], None]
@@ -56,7 +58,12 @@ TOLD = ("pretrain_epochs", "max_epochs", "batch_size", "optimizer", "lr")
 
 
 def start_run(
-    config: RunConfig, say: Say = print, *, given: Collection[str] | None = None, judged: bool = True
+    config: RunConfig,
+    say: Say = print,
+    *,
+    given: Collection[str] | None = None,
+    judged: bool = True,
+    watchers: Sequence[Watcher] = (),
 ) -> dict[str, Any]:
     """Train from the beginning into a new folder and return the result (what result.json holds).
 
@@ -65,7 +72,9 @@ def start_run(
     holds a run already; `training.loop.fit` says what else.
 
     given: the settings that a person has said; on files of their own the others may be chosen by the data. None: all.
-    judged: whether the floors of the data are measured and a verdict is told at the end.
+    judged: whether the floors of the data are measured and a verdict is told at the end. watchers: loggers and
+    callables of one's own, in this process; for them the floors are measured before, on validation data, and lie in
+    env.json.
     """
     ranks = find_ranks(config)
     folder = RunFolder(Path(config.out or run_name(config)))
@@ -93,11 +102,13 @@ def start_run(
         _check_new(folder)
         try:
             described = {DATA: describe_data(data), STARTED_WITH: config.to_dict(), "candidates": tried}
+            if watchers and judged:
+                described["floors"] = measure_floors(*split_data(data.sequences, config), seed=config.seed).to_dict()
             write_json(folder.environment, {**describe_environment(), **described})
             write_config(folder, config)
         except OSError as error:
             raise InputError(f"{folder.path}: expected a folder that can be written to: {error}.") from error
-        return _train(config, folder, data, None, say, judged)
+        return _train(config, folder, data, None, say, judged, watchers)
 
 
 def _chosen(
@@ -125,11 +136,18 @@ def _check_new(folder: RunFolder) -> None:
         )
 
 
-def resume_run(path: Path, say: Say = print, *, data_dir: str | None = None, judged: bool = True) -> dict[str, Any]:
+def resume_run(
+    path: Path,
+    say: Say = print,
+    *,
+    data_dir: str | None = None,
+    judged: bool = True,
+    watchers: Sequence[Watcher] = (),
+) -> dict[str, Any]:
     """Go on with a run from its newest whole checkpoint; a finished one is left as it is and its result returned.
 
-    data_dir: where the data lie now, where that has changed. judged: as for `start_run`. InputError where the
-    configuration has changed.
+    data_dir: where the data lie now, where that has changed. judged, watchers: as for `start_run`. InputError
+    where the configuration has changed.
     """
     folder = RunFolder(path)
     config = read_config(folder)
@@ -150,7 +168,7 @@ def resume_run(path: Path, say: Say = print, *, data_dir: str | None = None, jud
             say(f"Note        {note}")
         for left in _parts(folder):
             remove(left)
-        return _train(config, folder, data, _newest_whole(folder, say), say, judged)
+        return _train(config, folder, data, _newest_whole(folder, say), say, judged, watchers)
 
 
 def how_to_go_on(path: Path) -> str:
@@ -226,7 +244,13 @@ def split_data(data: TrainTest, config: RunConfig) -> tuple[SequenceData, Sequen
 
 
 def _train(
-    config: RunConfig, folder: RunFolder, loaded: RunData, resume: tuple[int, Path] | None, say: Say, judged: bool
+    config: RunConfig,
+    folder: RunFolder,
+    loaded: RunData,
+    resume: tuple[int, Path] | None,
+    say: Say,
+    judged: bool,
+    watchers: Sequence[Watcher] = (),
 ) -> dict[str, Any]:
     ranks = find_ranks(config)
     for line in loaded.findings if ranks.is_first else ():
@@ -251,6 +275,7 @@ def _train(
             folder=folder.path,
             resume=resume,
             unlabelled=loaded.unlabelled,
+            watchers=watchers,
         )
     if not ranks.is_first:
         return {}

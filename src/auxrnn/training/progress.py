@@ -13,6 +13,23 @@ from auxrnn.training.watcher import Watcher
 LINE_EVERY = 30.0  # seconds between plain lines within an epoch
 
 
+class Pace:
+    """Steps a second of a phase of `steps`, from where it is begun or gone on with, and the time that is left."""
+
+    def __init__(self, step: TrainingStep, steps: int) -> None:
+        self.steps = steps
+        self._since, self._first = time.monotonic(), step.number
+
+    def speed(self, step: TrainingStep) -> float:
+        return (step.number - self._first) / max(time.monotonic() - self._since, 1e-9)
+
+    def line(self, step: TrainingStep, where: str, values: dict[str, float]) -> str:
+        """Where a phase stands, in one line."""
+        speed = self.speed(step)
+        left = (self.steps - step.number) / speed if speed else 0
+        return f"{step.phase.name} {where}  {_numbers(values)}  {speed:.3g} steps/s  {_clock(left)} left"
+
+
 class ProgressReport(Watcher):
     """Loss terms, score, steps a second and remaining time of the phase."""
 
@@ -22,8 +39,7 @@ class ProgressReport(Watcher):
 
     def phase_begins(self, step: TrainingStep, history: History, steps: int) -> None:
         self.close()
-        self.steps = steps
-        self._started, self._first_step, self._last_line = time.monotonic(), step.number, time.monotonic()
+        self.pace, self._last_line = Pace(step, steps), time.monotonic()
         if sys.stdout.isatty():
             from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
             from rich.table import Column
@@ -46,10 +62,10 @@ class ProgressReport(Watcher):
             score = history.target.score
             names = {"supervised": "loss", score: score}  # before the auxiliary losses: 80 columns are few
             first = {name: running.pop(key) for key, name in names.items() if key in running}
-            numbers = f"{self._speed(step):.3g} steps/s {_numbers({**first, **running}, digits=3)}"
+            numbers = f"{self.pace.speed(step):.3g} steps/s {_numbers({**first, **running}, digits=3)}"
             self.bar.update(self.task, completed=step.number, numbers=numbers)
         elif time.monotonic() - self._last_line >= LINE_EVERY:
-            self._line(step, f"step {step.number}/{self.steps}", history.running())
+            self._line(step, f"step {step.number}/{self.pace.steps}", history.running())
 
     def epoch_ends(self, step: TrainingStep, history: History) -> None:
         row, score = history.rows[-1], history.target.score
@@ -65,16 +81,11 @@ class ProgressReport(Watcher):
 
     def _line(self, step: TrainingStep, where: str, values: dict[str, float]) -> None:
         self._last_line = time.monotonic()
-        speed = self._speed(step)
-        left = (self.steps - step.number) / speed if speed else 0
-        text = f"{step.phase.name} {where}  {_numbers(values)}  {speed:.3g} steps/s  {_clock(left)} left"
+        text = self.pace.line(step, where, values)
         if self.bar is not None:
             self.bar.console.print(text, highlight=False)
         else:
             print(text, flush=True)
-
-    def _speed(self, step: TrainingStep) -> float:
-        return (step.number - self._first_step) / max(time.monotonic() - self._started, 1e-9)
 
 
 def _numbers(values: dict[str, float], digits: int = 4) -> str:

@@ -16,7 +16,8 @@ class Watcher:
     ```python
     class Log(Watcher):
         def epoch_ends(self, step, history):
-            mlflow.log_metrics({k: v for k, v in history.rows[-1].items() if isinstance(v, float)}, step.number)
+            row = {name: value for name, value in history.rows[-1].items() if isinstance(value, float)}
+            mlflow.log_metrics(row, len(history.rows))  # epochs of all phases
     ```
     `step.model` is the network, `step.phase` the phase, `step.number` the steps done in it.
     """
