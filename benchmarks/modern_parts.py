@@ -1,11 +1,13 @@
-"""Whether an auxiliary loss pays under the recipe modern: test accuracy with and without, with all labels and with few.
+"""What parts of the recipe modern give: auxiliary losses, with all labels and with few; averaged weights; anchors.
 
-    python benchmarks/auxiliary.py --fsdd recordings --out results/auxiliary.jsonl
-    python benchmarks/auxiliary.py --out results/auxiliary.jsonl --table
+    python benchmarks/modern_parts.py --fsdd recordings --out results/modern_parts.jsonl
+    python benchmarks/modern_parts.py --out results/modern_parts.jsonl --table
 
 Every arm trains the recipe's first candidate for the same number of optimiser steps. With a share of the labels below
 100 % the other training sequences are unlabelled: the auxiliary losses alone see them. Labels are drawn by class, at
-least one of each. A run is a line of OUT and is not made again; the tables go into the page beside OUT.
+least one of each. Two arms are tried here alone, for the product has neither: weights averaged over the last steps
+(decay 0.99), and labels at anchors asked of all that was read so far in place of the window alone. A run is a line of
+OUT and is not made again; the tables go into the page beside OUT.
 """
 
 from __future__ import annotations
@@ -18,22 +20,37 @@ import warnings
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+from unittest.mock import patch
 
 import numpy as np
 import torch
 from peer_data import SENSORS, UCR, Array, Sequences, Split, sets
 from peer_table import accuracies, write_tables
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 import auxrnn
+from auxrnn.core.batch import SequenceBatch
+from auxrnn.core.objectives.base import Draw
+from auxrnn.core.objectives.supervised import Supervised, greatest_within
+from auxrnn.core.readouts import Moments
+from auxrnn.core.totals import LOWEST
+from auxrnn.core.truncation import Windows
 from auxrnn.report.tables import markdown_table
 from auxrnn.runs.environment import describe_environment
+from auxrnn.targets import as_target
+from auxrnn.targets.losses import Loss
+from auxrnn.training.history import History
+from auxrnn.training.step import TrainingStep
+from auxrnn.training.watcher import Watcher
 
 STEPS = 1_200
 BATCH = 16
 DIGITS = "spoken digits"
 
-SETTINGS: dict[str, dict[str, Any]] = {"sensors": {"residual": True, "readout": "stats-max", "augment": "turn"}}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "sensors": {"residual": True, "readout": "stats-max", "augment": "turn", "anchor_labels": 0.0}
+}
 """What the search chooses there, in place of the first candidate, which stays at chance on that set."""
 
 ALL_LABELS: dict[str, dict[str, Any]] = {
@@ -41,6 +58,8 @@ ALL_LABELS: dict[str, dict[str, Any]] = {
     "reconstruct": {"aux": "reconstruct"},
     "predict": {"aux": "predict"},
     "both": {"aux": "both"},
+    "averaged weights": {"averaged": True},
+    "anchors read all so far": {"all_so_far": True, "anchor_labels": 0.5},
 }
 FEW_LABELS: dict[str, dict[str, Any]] = {
     "no auxiliary loss": {},
@@ -69,11 +88,11 @@ def main() -> None:
         for name, share, arm, seed in planned(list(made), options.seeds):
             run = f"{name}/{share:g}/{arm}/seed-{seed}"
             if run not in there:
-                records.append({"run": run, **measure(made[name](seed), share, arm, seed, options.smoke)})
+                records.append({"run": run, **measure(name, made[name](seed), share, arm, seed, options.smoke)})
                 with options.out.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(records[-1], separators=(",", ":")) + "\n")
                 print(f"{run}: {records[-1]['accuracy']:.3f} in {records[-1]['seconds']:.0f} s", flush=True)
-    write_tables(options.out.with_suffix(".md"), "benchmarks/auxiliary.py", tables(records))
+    write_tables(options.out.with_suffix(".md"), "benchmarks/modern_parts.py", tables(records))
 
 
 def planned(there: list[str], seeds: int) -> Iterator[tuple[str, float, str, int]]:
@@ -85,15 +104,17 @@ def planned(there: list[str], seeds: int) -> Iterator[tuple[str, float, str, int
         yield from ((name, share, arm, seed) for name in few for share in SHARES for arm in FEW_LABELS)
 
 
-def measure(split: Split, share: float, arm: str, seed: int, smoke: bool) -> dict[str, Any]:
+def measure(name: str, split: Split, share: float, arm: str, seed: int, smoke: bool) -> dict[str, Any]:
     """One fit: test accuracy, CPU seconds, and how many labels it had."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    settings = dict((ALL_LABELS if share == 1 else FEW_LABELS)[arm])
+    settings = SETTINGS.get(name, {}) | (ALL_LABELS if share == 1 else FEW_LABELS)[arm]
     labelled = drawn_by_class(split.y, share, np.random.default_rng(seed))
     unlabelled = taken(split.X, ~labelled) if "aux" in settings and not labelled.all() else None
     epochs = math.ceil((2 if smoke else STEPS) / math.ceil(labelled.sum() / BATCH))
     pretrain = epochs // 2 if settings.pop("pretrain", False) else 0
+    watchers: list[Watcher] = [Averaged()] if settings.pop("averaged", False) else []
+    asked = AllSoFar if settings.pop("all_so_far", False) else Supervised
     model = auxrnn.LongSequenceClassifier(
         candidates=1,
         batch_size=BATCH,
@@ -105,7 +126,10 @@ def measure(split: Split, share: float, arm: str, seed: int, smoke: bool) -> dic
         **{"aux": None, **settings},
     )
     began = time.process_time()
-    model.fit(taken(split.X, labelled), split.y[labelled], unlabelled=unlabelled)
+    with patch("auxrnn.core.model.Supervised", asked):
+        model.fit(
+            taken(split.X, labelled), split.y[labelled], unlabelled=unlabelled, watchers=[*watchers, Introduced()]
+        )
     return {
         "accuracy": round(float(np.mean(model.predict(split.X_test) == split.y_test)), 4),
         "seconds": round(time.process_time() - began, 1),
@@ -114,6 +138,56 @@ def measure(split: Split, share: float, arm: str, seed: int, smoke: bool) -> dic
         "chosen": model.tried_,
         "environment": describe_environment(),
     }
+
+
+class Averaged(Watcher):
+    """Keeps a running mean of the weights, and puts it in their place at the last step."""
+
+    def phase_begins(self, step: TrainingStep, history: History, steps: int) -> None:
+        self.mean = AveragedModel(step.model, multi_avg_fn=get_ema_multi_avg_fn(0.99))
+        self.steps = steps
+
+    def step_ends(self, step: TrainingStep, history: History) -> None:
+        self.mean.update_parameters(step.model)
+        if step.number == self.steps:
+            step.model.load_state_dict(self.mean.module.state_dict())
+
+
+class AllSoFar(Supervised):
+    """Asks the label at the end of each window of all that was read until then, by a pass of its own."""
+
+    encoder: ClassVar[list[torch.nn.Module]] = []
+
+    def _loss_at_anchors(self, batch: SequenceBatch, draw: Draw, windows: Windows) -> Loss:
+        assert windows.totals is not None
+        assert batch.labels is not None
+        drawn = self._drawn(windows.totals, windows.outputs)
+        plan = draw.windows
+        length = (plan.stop - plan.start)[:, :drawn]
+        with torch.no_grad():
+            outputs = self.encoder[0](batch.inputs)[0]  # (B, T, H)
+        sequence, window = length.nonzero(as_tuple=True)
+        own = windows.outputs[sequence, window]  # (R, L, H), zero past the end
+        start, count = plan.start[sequence, window], plan.stop[sequence, window].unsqueeze(1).to(own.dtype)
+        before = torch.arange(outputs.shape[1]) < start.unsqueeze(1)  # (R, T)
+        earlier = outputs[sequence] * before.unsqueeze(2)
+        greatest = None
+        if windows.totals.greatest is not None:
+            highest = outputs[sequence].masked_fill(~before.unsqueeze(2), LOWEST).amax(1)
+            greatest = torch.maximum(highest, greatest_within(own, length[sequence, window]))
+        mean = (earlier.sum(1) + own.sum(1)) / count
+        square = (earlier.square().sum(1) + own.square().sum(1)) / count
+        logits = self.answer(Moments(mean, square, greatest))
+        weights = (1 / sequence.bincount().to(own.dtype))[sequence]
+        target = as_target(logits.shape[-1]) if self.target is None else self.target
+        return target.loss(logits, batch.labels[sequence], weights)
+
+
+class Introduced(Watcher):
+    """Tells `AllSoFar` which network it reads."""
+
+    def phase_begins(self, step: TrainingStep, history: History, steps: int) -> None:
+        AllSoFar.encoder[:] = [step.model.encoder]
 
 
 def drawn_by_class(y: Array, share: float, draw: np.random.Generator) -> Array:
