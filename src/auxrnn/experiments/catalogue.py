@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from auxrnn.config import RECIPES
 from auxrnn.errors import InputError, did_you_mean
 
 
@@ -127,6 +128,8 @@ BOTH_20X30 = {**RECONSTRUCT_20X30, "model": "rp-lstm"}
 FULL = {"bptt": "full"}
 CHRONO = {"initialisation": "tensorflow-chrono"}
 TORCH = {"initialisation": "torch", "optimizer": "rmsprop"}
+MODERN = {**RECIPES["modern"], "stem": "none", "hidden_size": 128, "projection_size": 128, "num_windows": 2}
+MODERN_LAST = {**MODERN, "readout": "last"}
 
 
 def _published(mark: Literal["P", "F"], tasks: tuple[str, ...], *values: float | None) -> dict[str, Published]:
@@ -168,9 +171,18 @@ TABLE2 = Experiment(
         Arm("LSTM Truncate300, torch's initialisation and RMSProp", {**LSTM, **TORCH}, control=True),
         Arm("r-LSTM 20x30 Truncate300, torch's initialisation and RMSProp",
             {**RECONSTRUCT_20X30, **TORCH}, control=True),
+        Arm("LSTM Truncate300, modern at stride 1", {**MODERN, **LSTM}, control=True),
+        Arm("r-LSTM 20x30 Truncate300, modern at stride 1", {**MODERN, **RECONSTRUCT_20X30}, control=True),
+        Arm("p-LSTM 20x30 Truncate300, modern at stride 1", {**MODERN, **PREDICT_20X30}, control=True),
+        Arm("LSTM Truncate300, modern but the last output", {**MODERN_LAST, **LSTM}, control=True),
+        Arm("r-LSTM 20x30 Truncate300, modern but the last output",
+            {**MODERN_LAST, **RECONSTRUCT_20X30}, control=True),
     ),
     baseline="LSTM Truncate300",
-    beside=("LSTM Truncate300, chrono", "LSTM Truncate300, torch's initialisation and RMSProp"),
+    beside=(
+        *("LSTM Truncate300, chrono", "LSTM Truncate300, torch's initialisation and RMSProp"),
+        *("LSTM Truncate300, modern at stride 1", "LSTM Truncate300, modern but the last output"),
+    ),
     curves=True,
     inside=("LSTM Truncate300", "r-LSTM 20x30 Truncate300", "LSTM Full BP"),
 )  # fmt: skip
