@@ -108,10 +108,10 @@ def test_the_search_takes_the_best_and_says_what_it_tried(monkeypatch):
     monkeypatch.setattr(room, "_trial", trial)
     found = choose_candidate(config, data, (), said.append)
     assert (found.config.readout, found.config.anchor_labels, found.config.max_epochs) == ("stats-max", 0.5, 16)
-    assert trained == [2] * 15 + [4] * 6  # three drawings of 27 sequences of 40, 2 batches, 60 steps an epoch
+    assert trained == [4] * 15 + [8] * 6  # three drawings of 27 sequences of 40, 2 batches, 60 steps an epoch
     assert list(found.lines) == said
     assert said[-1] == "Chosen      --residual True --readout stats-max --augment turn --anchor_labels 0.5"
-    assert sum("accuracy 0.600, loss 1.000 after 2 epochs" in line for line in said) == 4
+    assert sum("accuracy 0.600, loss 1.000 after 4 epochs" in line for line in said) == 4
 
 
 @pytest.mark.parametrize(("score", "epochs"), [(0.89, 16), (0.91, 8), (1.0, 8)])
@@ -235,14 +235,14 @@ def test_search_and_training_take_the_budget_together(monkeypatch, seconds):
 def test_steps_of_a_search_by_hand(number, steps):
     config = RunConfig(**MODERN, stride=4, candidates=number)
     assert search_steps(config, make_data(number=90), ()) == steps
-    assert search_steps(config, make_data(number=89), ()) == 3 * steps
+    assert search_steps(config, make_data(number=89), ()) == 6 * steps
 
 
 @pytest.mark.parametrize(
     ("settings", "seconds", "told"),
     [
         ({"candidates": 1}, 0.05, ["about 2 min"]),  # 60 epochs of 40 steps
-        ({"candidates": 5}, 0.05, ["about 7 min"]),  # and three times 1,920 steps of the search: stride 1 has no finer
+        ({"candidates": 5}, 0.05, ["about 12 min"]),  # and six times 1,920 steps of the search: stride 1 has no finer
         ({"candidates": 1}, 6.0, ["about 4.0 h"]),
         ({"candidates": 1}, 0.02, []),
         ({"candidates": 1, "max_epochs": 12}, 60.0, []),  # 480 steps are not timed

@@ -49,9 +49,9 @@ HELD_OUT = 60
 """Sequences held out to compare candidates by, a third of the training data at most."""
 
 FEW_HELD_OUT = 30
-"""Fewer say little of one candidate: each is then tried on `FOLDS` drawings of them, and the mean counts."""
+"""Fewer say little of one candidate: each is then tried on `DRAWINGS` of them for twice the steps; the mean counts."""
 
-FOLDS = 3
+DRAWINGS = 3
 
 LEAST_STEPS_TIMED = 500
 """Fewer are done before it is worth to say how long they take."""
@@ -156,7 +156,7 @@ def search_steps(config: RunConfig, train: SequenceData, given: Collection[str])
     while left > 1:
         rounds += left * length
         left, length = left // 2, 2 * length
-    return rounds * FIRST_STEPS * _drawings(train)
+    return rounds * _first_steps(train) * _drawings(train)
 
 
 def steps_an_epoch(config: RunConfig, number: int) -> int:
@@ -298,7 +298,7 @@ def choose_candidate(
 
     def try_out(index: int, length: int) -> Trial:
         settings = options[index]
-        epochs = min(max(round(FIRST_STEPS * length / an_epoch), 1), config.max_epochs)
+        epochs = min(max(round(_first_steps(train) * length / an_epoch), 1), config.max_epochs)
         if (index, epochs) in made:
             return made[index, epochs]
         tried = replace(config, **settings, max_epochs=epochs, pretrain_epochs=0)
@@ -340,7 +340,12 @@ def _held_out(train: SequenceData) -> int:
 
 def _drawings(train: SequenceData) -> int:
     """How often those are drawn: a few sequences alone would choose at random."""
-    return FOLDS if _held_out(train) < FEW_HELD_OUT else 1
+    return DRAWINGS if _held_out(train) < FEW_HELD_OUT else 1
+
+
+def _first_steps(train: SequenceData) -> int:
+    """Steps of a trial in the first round: what is better shows late where little is learned from."""
+    return FIRST_STEPS if _drawings(train) == 1 else 2 * FIRST_STEPS
 
 
 def _trial(config: RunConfig, train: SequenceData, validation: SequenceData) -> Trial:
