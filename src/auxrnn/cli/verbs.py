@@ -313,3 +313,11 @@ def doctor(options: argparse.Namespace) -> int:
     for line in diagnose(options.data_dir):
         print(line)
     return 0
+
+
+def completion(options: argparse.Namespace) -> int:
+    from auxrnn.cli.completion import script
+    from auxrnn.cli.options import build_parser
+
+    print(script(build_parser(), options.shell))
+    return 0
