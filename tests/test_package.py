@@ -1,4 +1,4 @@
-"""What the package says of itself: one version everywhere, and a description that stands without the files beside it."""
+"""What the package says of itself: one version everywhere, and a description that needs no file beside it."""
 
 import re
 import tomllib

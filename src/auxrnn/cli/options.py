@@ -40,6 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
         "completion", verbs.completion, "print a script that completes commands by Tab (extra: completion)"
     )
     completion.add_argument("shell", choices=SHELLS)
+    completion.set_defaults(commands=parser)
     return parser
 
 

@@ -317,7 +317,6 @@ def doctor(options: argparse.Namespace) -> int:
 
 def completion(options: argparse.Namespace) -> int:
     from auxrnn.cli.completion import script
-    from auxrnn.cli.options import build_parser
 
-    print(script(build_parser(), options.shell))
+    print(script(options.commands, options.shell))
     return 0
