@@ -51,6 +51,7 @@ VERBS = (
     "report",
     "data",
     "doctor",
+    "completion",
 )
 
 

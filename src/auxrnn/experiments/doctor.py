@@ -21,6 +21,8 @@ EXTRAS = {
     "export": "ONNX",
     "serve": "auxrnn serve: answers over HTTP",
     "sweep": "auxrnn tune",
+    "hub": "models by name from the Hugging Face hub",
+    "completion": "auxrnn completion: commands completed by Tab",
     "peers": "MiniRocket in auxrnn baseline",
     "docs": "the site of the documentation",
     "dev": "tests, lint and types",
