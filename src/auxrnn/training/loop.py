@@ -32,12 +32,16 @@ from auxrnn.training.watcher import Watcher
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a training left: the curve, the chosen epoch (0: none was validated, the last is used), its score."""
+    """What a training left: the curve, the chosen epoch (0: none was validated, the last is used), its score, its time.
+
+    cpu_seconds: of all threads of this process.
+    """
 
     history: list[Row]
     best_epoch: int
     best_score: float | None
     seconds: float
+    cpu_seconds: float
 
 
 def fit(
@@ -109,7 +113,8 @@ def fit(
         best = around.best
         if best.weights is not None:
             model.load_state_dict(best.weights)
-    return Fitted(around.history.rows, best.epoch, best.score if best.epoch else None, around.history.seconds)
+    score, history = best.score if best.epoch else None, around.history
+    return Fitted(history.rows, best.epoch, score, history.seconds, history.cpu_seconds)
 
 
 def _weighted(
