@@ -83,6 +83,11 @@ class RunConfig(TrainingConfig, ModelConfig):
                 f"Expected precision 32-true or bf16-mixed with gradient {self.gradient}, got 16-mixed: single pieces "
                 "are not scaled."
             )
+        if self.gradient == "fptt" and self.devices * self.num_nodes > 1:
+            raise InputError(
+                f"Expected one device with gradient fptt, which was not tried over several, got {self.devices} on "
+                f"{self.num_nodes} machines."
+            )
         for name in ("limit_train", "limit_test", "image_size", "max_length", "max_vocabulary"):
             at_least(name, getattr(self, name), 1)
         at_least("limit_classes", self.limit_classes, 2)

@@ -373,6 +373,7 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
     "rp 20x30": BOTH_20X30,
     "checkpointed": {**THROUGH_ALL, "gradient": "checkpointed"},
     "exact": {**THROUGH_ALL, "gradient": "exact"},
+    "fptt": {**LSTM, "bptt": Steps(78), "gradient": "fptt"},  # ten pieces, as the authors have them
 }
 """To a gradient: windows, with each auxiliary loss beside them, and the rivals."""
 
