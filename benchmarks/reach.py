@@ -86,7 +86,8 @@ def page(records: dict[str, Record]) -> str:
         [
             MARKER,
             f"Every run: `auxrnn train latching --distance N {SHARED}` and the recipe's own words "
-            f"(`benchmarks/reach.py`); raw steps of a token: {tokens}. `auxrnn train --config results/reach.jsonl#RUN` repeats one.",
+            f"(`benchmarks/reach.py`); raw steps of a token: {tokens}. "
+            "`auxrnn train --config results/reach.jsonl#RUN` repeats one.",
             "Test accuracy, % of 300 sequences (chance 50, best possible 99.9):",
             table(records, mean("test_accuracy", 100, 1)),
             "Seconds of CPU time of training, one thread:",

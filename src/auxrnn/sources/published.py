@@ -59,7 +59,8 @@ def load(
     elif preset.kind == "made values":
         made = [load_latching(split, options.distance) for split in SPLITS]
         numbers = [len(data) for data in made]
-        loaded = TrainTest(*(_kept(data, options, split, seed) for split, data in zip(SPLITS, made, strict=True)))
+        train, test = (_kept(data, options, split, seed) for split, data in zip(SPLITS, made, strict=True))
+        loaded = TrainTest(train, test)
     else:
         images = [_read_images(name, split, folder, options, download) for split in SPLITS]
         numbers = [number for _, number in images]
