@@ -61,6 +61,25 @@ def read(rates):
     return json.loads(rates.read_text())["figures"]
 
 
+def test_reach(script, tmp_path, monkeypatch):
+    """Each recipe and distance is run once, and the page has its figures below what a person has written."""
+    monkeypatch.syspath_prepend(SCRIPTS)
+    reach = importlib.import_module("reach")
+    monkeypatch.chdir(tmp_path)
+    small = "--recipe modern --candidates 1 --hidden_size 4 --stride 16 --epoch_passes 1 --max_epochs 1"
+    monkeypatch.setattr(reach, "SHARED", f"{small} --limit_train 20 --limit_test 10")
+    words = ["reach", "--recipe", "lstm, stats", "--distance", 200, "--out", "."]
+    (tmp_path / "reach.md").write_text("# Said by hand\n\n", encoding="utf-8")
+    for _ in range(2):
+        script(*words)
+    (record,) = read_records(tmp_path / "reach.jsonl").values()
+    assert (record.name, record.config.distance) == ("lstm, stats/200/seed-0", 200)
+    page = (tmp_path / "reach.md").read_text(encoding="utf-8")
+    assert page.startswith("# Said by hand\n\n<!--")
+    assert f"| lstm, stats | {100 * record.result['test_accuracy']:.1f} |" in page
+    assert str(tmp_path) not in (tmp_path / "reach.jsonl").read_text(encoding="utf-8")
+
+
 def test_the_parts_of_an_initialisation(script, tmp_path):
     """A variant without changes is the run that its line describes; single parts are what their names say."""
     out = tmp_path / "parts.jsonl"

@@ -62,9 +62,10 @@ class SequenceParameters(BaseEstimator):
         Weight, at least 0, of the label asked at the end of each of those windows too.
     bptt : int, "full" or "auto"
         Truncation of the losses in tokens, at least 0; "full" is full back-propagation, 0 trains the head alone.
-    gradient : {"truncated", "checkpointed", "exact"}
+    gradient : {"truncated", "checkpointed", "exact", "fptt"}
         How the loss of the labels has its gradient: in windows of `bptt`; or through all steps, by states kept at a
-        distance, or by eligibility traces of the cells "lru" and "mingru".
+        distance, or by eligibility traces of the cells "lru" and "mingru"; or in pieces of `bptt` tokens, with a step
+        of the optimiser after each.
     num_anchors, segment_length : int or "auto"
         Random anchors a sequence and step (at least 1), and tokens reconstructed (at least 2) or predicted (at least
         1) at each.

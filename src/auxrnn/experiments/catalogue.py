@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from auxrnn.config import RECIPES
+from auxrnn.config.model import TRACED
 from auxrnn.errors import InputError, did_you_mean
 
 
@@ -376,9 +377,38 @@ INITIALISATION = Experiment(
 )  # fmt: skip
 """forget and chrono: torch's initialisation with those gates, which shows the gates' part in TensorFlow's."""
 
+THROUGH_ALL = {**LSTM, **FULL}
+WAYS: Mapping[str, Mapping[str, Any]] = {
+    "truncated": LSTM,
+    "r 20x30": RECONSTRUCT_20X30,
+    "p 20x30": PREDICT_20X30,
+    "rp 20x30": BOTH_20X30,
+    "checkpointed": {**THROUGH_ALL, "gradient": "checkpointed"},
+    "exact": {**THROUGH_ALL, "gradient": "exact"},
+    "fptt": {**LSTM, "bptt": Steps(78), "gradient": "fptt"},  # ten pieces, as the authors have them
+}
+"""To a gradient: windows, with each auxiliary loss beside them, and the rivals."""
+
+RIVALS = Experiment(
+    "rivals",
+    "Rivals: cells, gradients and auxiliary losses",
+    "Which cell, gradient and auxiliary loss go together, with the last output read or statistics of all?",
+    ("mnist", "pmnist", "fsdd", "dbpedia-characters"),
+    tuple(
+        Arm(f"{cell}, {way}, {readout}",
+            {"gradient": "truncated", **settings, "cell": cell, "readout": readout}, control=True)
+        for readout in ("last", "stats")
+        for way, settings in WAYS.items()
+        for cell in ("lstm", "gru", "lru", "mingru", "ur-lstm")
+        if way != "exact" or cell in TRACED
+    ),
+    baseline="lstm, truncated, last",
+    factors=Factors("readout", ("cell",), ("model", "gradient")),
+)  # fmt: skip
+
 EXPERIMENTS: Mapping[str, Experiment] = {
     experiment.name: experiment
-    for experiment in (TABLE2, STANFORD_DOGS, DBPEDIA, BPTT, SEGMENTS, ABLATION, CURVES, INITIALISATION)
+    for experiment in (TABLE2, STANFORD_DOGS, DBPEDIA, BPTT, SEGMENTS, ABLATION, CURVES, INITIALISATION, RIVALS)
 }
 
 

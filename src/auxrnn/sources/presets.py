@@ -26,14 +26,15 @@ MNIST_MIRRORS = (
 class Preset:
     """One row of the table, with the numbers as published.
 
-    steps: of a sequence (dogs: at 128x128 pixels; texts: what the paper names, their lengths vary). train, test:
-    numbers of sequences. folder: the subfolder of the data folder, which several presets may share. files: what can be
-    downloaded into it; none where the set comes with a dependency.
+    steps: of a sequence (dogs: at 128x128 pixels; texts: what the paper names, their lengths vary; made values: where
+    no distance is asked for). train, test: numbers of sequences. folder: the subfolder of the data folder, which
+    several presets may share. files: what can be downloaded into it; none where the set comes with a dependency or is
+    made.
     """
 
     name: str
     description: str
-    kind: Literal["grey images", "colour images", "texts"]
+    kind: Literal["grey images", "colour images", "texts", "made values"]
     steps: int
     train: int
     test: int
@@ -131,6 +132,15 @@ _ROWS = (
         14,
         "dbpedia",
         (DBPEDIA_ARCHIVE,),
+    ),
+    Preset(
+        "latching",
+        "noise, of which the first 10 steps decide; --distance sets the rest",
+        "made values",
+        210,
+        2000,
+        500,
+        2,
     ),
 )
 PRESETS: dict[str, Preset] = {preset.name: preset for preset in _ROWS}

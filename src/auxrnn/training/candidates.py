@@ -234,6 +234,7 @@ def candidates(config: RunConfig, train: SequenceData, given: Collection[str]) -
 def _free(option: dict[str, Any], config: RunConfig, given: Collection[str]) -> dict[str, Any]:
     """What of a set of settings was not said, is not so anyway, and may be."""
     fixed = given if config.has_like_tokens else {*given, "residual"}
+    fixed = {*fixed, "anchor_labels"} if config.gradient == "fptt" else fixed
     return {name: value for name, value in option.items() if name not in fixed and value != getattr(config, name)}
 
 
