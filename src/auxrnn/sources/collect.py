@@ -30,24 +30,17 @@ class Collection:
     """What was collected: `ends` (steps up to the end of each sequence), `labels` as `keeper` keeps them, `splits`, all
     arrays; `characters` in that order too; counts of what was missing.
 
-    file: takes the numbers. state: what `state` gave, to go on from there.
+    file: takes the numbers.
     """
 
-    def __init__(
-        self, schema: Schema, options: ReadingOptions, file: Sink, state: dict[str, Any] | None = None
-    ) -> None:
+    def __init__(self, schema: Schema, options: ReadingOptions, file: Sink) -> None:
         self.schema, self.options, self._file = schema, options, file
-        state = state or {"rows": 0, "steps": 0, "missing": 0, "with_missing": 0, "left_out": 0, "labels": None}
-        self.rows: int = state["rows"]  # read, left out or not
-        self.steps: int = state["steps"]
-        self.missing: int = state["missing"]
-        self.with_missing: int = state["with_missing"]
-        self.left_out: int = state["left_out"]
-        self.keeper = KINDS[schema.target].keeper(schema.labels, options.label_type, state["labels"])
+        self.rows = self.left_out = 0  # read, left out or not; left out
+        self.steps = self.missing = self.with_missing = 0
+        self.keeper = KINDS[schema.target].keeper(schema.labels, options.label_type)
         self.ends, self.labels, self.splits = array("q"), array(self.keeper.typecode), array("b")
         self._places = np.full(0x110000, -1, np.int32)  # of each code point
         self.characters = ""
-        self._learn(state.get("characters", ""))
 
     def add(self, example: Example) -> None:
         """Check one example and keep it; InputError with its place where it cannot be used."""
@@ -82,18 +75,6 @@ class Collection:
         self.ends.append(self.steps)
         self.labels.extend(label)  # type: ignore[arg-type]
         self.splits.append(SPLIT_NUMBERS[example.split])
-
-    def state(self) -> dict[str, Any]:
-        """All but the three arrays, as JSON can hold it."""
-        return {
-            "rows": self.rows,
-            "steps": self.steps,
-            "missing": self.missing,
-            "with_missing": self.with_missing,
-            "left_out": self.left_out,
-            "labels": self.keeper.state(),
-            "characters": self.characters,
-        }
 
     def _checked(self, values: Array, where: str) -> Array:
         if values.ndim != 2 or values.shape[1] != self.schema.channels:

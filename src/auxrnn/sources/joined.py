@@ -3,57 +3,44 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from auxrnn.errors import InputError
 from auxrnn.sources.reader import Example, Reader, Schema, Split
 
+Part = tuple[Path, Reader, Split]
 
-class JoinedReader:
+
+def join_readers(parts: Sequence[Part], notes: Sequence[str] = ()) -> Reader:
     """The rows of each part with its split; InputError where the parts are not of one schema. notes: to be told too."""
-
-    def __init__(self, parts: tuple[tuple[Reader, Split], ...], notes: tuple[str, ...] = ()) -> None:
-        self._parts = parts
-        schemas = [reader.schema for reader, _ in parts]
-        for (reader, _), schema in zip(parts, schemas, strict=True):
-            if _alike(schema) != _alike(schemas[0]):
-                raise InputError(
-                    f"{reader.files[0]}: expected {schemas[0].description} as in {parts[0][0].files[0]}, "
-                    f"found {schema.description}."
-                )
-        told = [note for schema in schemas for note in schema.notes]
-        self._schema = replace(
-            schemas[0],
-            description=f"{_counted(parts)}, {'each ' if len(parts) > 1 else ''}a {schemas[0].description}",
-            notes=(*notes, *dict.fromkeys(told)),
-        )
-
-    @property
-    def schema(self) -> Schema:
-        return self._schema
-
-    @property
-    def files(self) -> list[Path]:
-        return [path for reader, _ in self._parts for path in reader.files]
-
-    @property
-    def uses(self) -> frozenset[str]:
-        return frozenset().union(*(reader.uses for reader, _ in self._parts))
-
-    def examples(self, skip: int = 0) -> Iterator[Example]:
-        index = 0
-        for reader, split in self._parts:
-            for example in reader.examples():
-                index += 1
-                if index > skip:
-                    yield replace(example, split=split)
+    beginning, first, _ = parts[0]
+    for path, reader, _ in parts:
+        if _alike(reader.schema) != _alike(first.schema):
+            raise InputError(
+                f"{path}: expected {first.schema.description} as in {beginning}, found {reader.schema.description}."
+            )
+    told = [note for _, reader, _ in parts for note in reader.schema.notes]
+    schema = replace(
+        first.schema,
+        description=f"{_counted(parts)}, {'each ' if len(parts) > 1 else ''}a {first.schema.description}",
+        notes=(*notes, *dict.fromkeys(told)),
+    )
+    uses: frozenset[str] = frozenset().union(*(reader.uses for _, reader, _ in parts))
+    return Reader(schema, uses, partial(_examples, parts))
 
 
-def _counted(parts: tuple[tuple[Reader, Split], ...]) -> str:
+def _examples(parts: Sequence[Part]) -> Iterator[Example]:
+    for _, reader, split in parts:
+        for example in reader.examples():
+            yield replace(example, split=split)
+
+
+def _counted(parts: Sequence[Part]) -> str:
     """`train and test`, or how many files there are of each."""
-    numbers = Counter(split for _, split in parts)
+    numbers = Counter(split for _, _, split in parts)
     words = [f"{split}{f' in {number} files' if number > 1 else ''}" for split, number in numbers.items()]
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 

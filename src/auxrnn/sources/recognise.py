@@ -13,7 +13,7 @@ from auxrnn.sources.class_folders import find_class_folder
 from auxrnn.sources.columns import comes_again, id_column, numeric_columns, text_column, time_named
 from auxrnn.sources.encodings import inner_suffix
 from auxrnn.sources.file_lists import find_list_reader, is_file_list, visible_folders
-from auxrnn.sources.joined import JoinedReader
+from auxrnn.sources.joined import join_readers
 from auxrnn.sources.longform import find_long_form_reader
 from auxrnn.sources.reader import Reader, Split
 from auxrnn.sources.series import check_as_wide, find_series_reader, is_series
@@ -86,7 +86,7 @@ def _rows_are(table: Table, options: ReadingOptions) -> str:
     text = text_column(table)
     if text is None and is_file_list(table, options):
         return "files"
-    unnamed = not table.header and table.source.written
+    unnamed = not table.header and table.written
     archive = inner_suffix(table.path) == ".arff" or (unnamed and split_within(table.path.stem) is not None)
     if text is None and is_series(table, options, archive=archive):
         return "series"
@@ -146,7 +146,7 @@ def _parts(parts: Sequence[_Part], options: ReadingOptions, source: Path, others
         return find_ts([*parts], options.encoding, options.target)
     first = _table(parts[0][0], options)
     like = options.with_columns(first.schema.columns)
-    kept: list[tuple[Reader, Split]] = [(first, parts[0][1])]
+    kept = [(parts[0][0], first, parts[0][1])]
     for path, split in parts[1:]:
         table = open_table(path, like)
         if not table.sample and split == parts[0][1]:
@@ -162,8 +162,8 @@ def _parts(parts: Sequence[_Part], options: ReadingOptions, source: Path, others
                 f"{path.name} has no column {missing[0]!r}: it is data to predict (auxrnn predict), and not read here."
             )
         else:
-            kept.append((_table(path, like), split))
-    return JoinedReader(tuple(kept), tuple(notes))
+            kept.append((path, _table(path, like), split))
+    return join_readers(kept, notes)
 
 
 def _pair(path: Path) -> list[_Part]:

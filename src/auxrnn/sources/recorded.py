@@ -30,9 +30,11 @@ class StepTables:
         )
         columns = {role: column for role, column in first.schema.columns.items() if role in ("features", "time")}
         self._options = options.with_columns(columns)
+        time = first.schema.columns["time"]
+        order = f"time {time!r}" if time else "in the order of the rows"
         self.schema = replace(
             first.schema,
-            description=f"tables of steps ({f'time {first.time!r}' if first.time else 'in the order of the rows'})",
+            description=f"tables of steps ({order})",
             columns=columns,
         )
 
