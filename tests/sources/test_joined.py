@@ -4,8 +4,7 @@ import pytest
 
 from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.sources.joined import join_readers
-from auxrnn.sources.recognise import recognise
+from auxrnn.sources.recognise import join_readers, recognise
 from own_files import write_csv, write_long_form, write_texts
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import fields
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -33,11 +34,16 @@ from auxrnn.sources.stored import (
     open_set,
     set_of,
 )
-from auxrnn.sources.unused import check_used
 from auxrnn.storage.files import check_outside, check_place, naming, remove, write_atomically
 from auxrnn.storage.lock import lock_file
 
 BLOCK = 2**26  # bytes of numbers between two lines that say how far an import has come
+
+EVERYWHERE = frozenset({"target", "missing", "no_label", "label_type", "test_fraction"})
+"""Options that every reader has a use for."""
+
+STORED = frozenset({"target", "test_fraction"})
+"""Of a stored set; all else was settled by its import."""
 
 
 def read_source(path: Path, options: ReadingOptions, *, like: bool = False) -> SequenceSet:
@@ -119,3 +125,20 @@ def _check_free(out: Path) -> None:
 
 def _at_work(out: Path, who: str) -> InputError:
     return InputError(f"{out}: expected no other import into this set, found one at work, {who}; wait for it.")
+
+
+def check_used(path: Path, reader: Reader, options: ReadingOptions) -> None:
+    """InputError for an option that means nothing for what `reader` reads."""
+    used = EVERYWHERE | reader.uses
+    for name in options.given:
+        if name not in used:
+            known = ", ".join(f"--{item.name}" for item in fields(options) if item.name in used)
+            read = reader.schema.description
+            raise InputError(f"{path}: expected no --{name} for {read}; leave it out. What counts here: {known}.")
+
+
+def check_used_of_set(path: Path, options: ReadingOptions) -> None:
+    """InputError for an option that a set has been imported with, or without."""
+    for name in options.given:
+        if name not in STORED:
+            raise InputError(f"{path}: expected no --{name} for an imported set; import it again with --{name}.")

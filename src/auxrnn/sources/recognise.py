@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from auxrnn.config.reading import ReadingOptions
@@ -13,9 +16,8 @@ from auxrnn.sources.class_folders import find_class_folder
 from auxrnn.sources.columns import comes_again, id_column, numeric_columns, text_column, time_named
 from auxrnn.sources.encodings import inner_suffix
 from auxrnn.sources.file_lists import find_list_reader, is_file_list, visible_folders
-from auxrnn.sources.joined import join_readers
 from auxrnn.sources.longform import find_long_form_reader
-from auxrnn.sources.reader import Reader, Split
+from auxrnn.sources.reader import Example, Reader, Schema, Split
 from auxrnn.sources.series import check_as_wide, find_series_reader, is_series
 from auxrnn.sources.split_names import split_within
 from auxrnn.sources.tables import TABLE_SUFFIXES, Table, open_table
@@ -38,6 +40,7 @@ UNLABELLED: dict[str, Callable[..., Reader]] = {kind: FINDERS[kind] for kind in 
 """Those that read tables without labels too."""
 
 _Part = tuple[Path, Split]
+Part = tuple[Path, Reader, Split]
 
 
 def recognise(path: Path, options: ReadingOptions) -> Reader:
@@ -175,3 +178,39 @@ def _pair(path: Path) -> list[_Part]:
                 if test.is_file():
                     return [(path, "train"), (test, "test")]
     return []
+
+
+def join_readers(parts: Sequence[Part], notes: Sequence[str] = ()) -> Reader:
+    """The rows of each part with its split; InputError where the parts are not of one schema. notes: to be told too."""
+    beginning, first, _ = parts[0]
+    for path, reader, _ in parts:
+        if _alike(reader.schema) != _alike(first.schema):
+            raise InputError(
+                f"{path}: expected {first.schema.description} as in {beginning}, found {reader.schema.description}."
+            )
+    told = [note for _, reader, _ in parts for note in reader.schema.notes]
+    schema = replace(
+        first.schema,
+        description=f"{_counted(parts)}, {'each ' if len(parts) > 1 else ''}a {first.schema.description}",
+        notes=(*notes, *dict.fromkeys(told)),
+    )
+    uses: frozenset[str] = frozenset().union(*(reader.uses for _, reader, _ in parts))
+    return Reader(schema, uses, partial(_examples, parts))
+
+
+def _examples(parts: Sequence[Part]) -> Iterator[Example]:
+    for _, reader, split in parts:
+        for example in reader.examples():
+            yield replace(example, split=split)
+
+
+def _counted(parts: Sequence[Part]) -> str:
+    """`train and test`, or how many files there are of each."""
+    numbers = Counter(split for _, _, split in parts)
+    words = [f"{split}{f' in {number} files' if number > 1 else ''}" for split, number in numbers.items()]
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _alike(schema: Schema) -> tuple[object, ...]:
+    """What must be the same in all parts."""
+    return schema.kind, schema.channels, schema.channel_names, schema.target, schema.labels

@@ -10,10 +10,10 @@ from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
 from auxrnn.sources.archive import find_ts
 from auxrnn.sources.arrays import find_arrays
+from auxrnn.sources.collect import fill_missing, kept_steps
 from auxrnn.sources.encodings import inner_suffix
 from auxrnn.sources.file_lists import check_regular, known_files
 from auxrnn.sources.media import MEDIA, is_known, kind_of, medium_of
-from auxrnn.sources.missing import fill_missing, kept_steps
 from auxrnn.sources.reader import Example, Schema
 from auxrnn.sources.recognise import UNLABELLED, recognise
 from auxrnn.sources.series import check_as_wide
