@@ -32,7 +32,7 @@ from auxrnn.estimator.settings import AUTO, config_of, parameters_of, remedies
 from auxrnn.estimator.stream import SequenceStream
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.sources.preprocessing import Preprocessing, RawSequences, read_sequences
-from auxrnn.sources.splits import split_labelled
+from auxrnn.sources.splits import stratified_split
 from auxrnn.targets import KINDS, Labels, Target
 from auxrnn.use.hub import push_model
 from auxrnn.use.inference import measure
@@ -413,7 +413,7 @@ def _hold_out(
     raw: RawSequences, labels: Labels, target: Target, config: RunConfig
 ) -> tuple[tuple[RawSequences, Labels], tuple[RawSequences | None, Labels | None]]:
     """Sequences and labels to train on, and those of the share that is held out; None where that is empty."""
-    kept, other = split_labelled(target, labels, config.validation_fraction, config.seed)
+    kept, other = stratified_split(target.strata(labels), config.validation_fraction, config.seed)
     if not len(other):
         return (raw, labels), (None, None)
     return (raw.subset(kept), _chosen(labels, kept)), (raw.subset(other), _chosen(labels, other))

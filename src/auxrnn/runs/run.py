@@ -28,8 +28,7 @@ from auxrnn.runs.folder import (
     write_json,
 )
 from auxrnn.runs.forecast import describe_run
-from auxrnn.runs.intervals import score_interval
-from auxrnn.runs.judging import judge_run
+from auxrnn.runs.judging import judge_run, score_interval
 from auxrnn.runs.provenance import DATA, as_started, check_same_data, describe_data
 from auxrnn.runs.stopped import FullMemoryError, StoppedRunError, UnwritableRunError
 from auxrnn.sources.dataset import SequenceData, TrainTest

@@ -14,8 +14,7 @@ from auxrnn.core.batch import InputSpec
 from auxrnn.errors import InputError
 from auxrnn.runs.datasets import load_again, source_of
 from auxrnn.runs.early import early_scores
-from auxrnn.runs.intervals import score_interval
-from auxrnn.runs.judging import judge_stored
+from auxrnn.runs.judging import judge_stored, score_interval
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.sources.inputs import read_inputs
 from auxrnn.sources.preprocessing import Preprocessing

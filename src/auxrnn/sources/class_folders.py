@@ -9,9 +9,9 @@ from pathlib import Path
 
 from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.sources.file_lists import Entry, FileReader, class_files, visible_folders
-from auxrnn.sources.media import MEDIA, is_known, kind_of, medium_of
-from auxrnn.sources.reader import Split
+from auxrnn.sources.file_lists import Entry, class_files, file_reader, visible_folders
+from auxrnn.sources.media import MEDIA, is_known, kind_of
+from auxrnn.sources.reader import Reader, Split
 from auxrnn.sources.split_names import split_named, split_within
 from auxrnn.targets import KINDS
 
@@ -42,7 +42,7 @@ class Folder:
         return bool(self.folders) and not self.files
 
 
-def find_class_folder(path: Path, options: ReadingOptions) -> FileReader:
+def find_class_folder(path: Path, options: ReadingOptions) -> Reader:
     """A folder with one subfolder a class; or with folders of splits, each of them such a folder.
 
     A folder named like a split is one where it holds folders alone: a class may be called `train`.
@@ -79,7 +79,7 @@ def find_class_folder(path: Path, options: ReadingOptions) -> FileReader:
         notes.insert(0, f"{ignored:,} files of other kinds are left out.")
     if beside := sum(len(part.files) for part in parted):
         notes.append(f"{beside:,} files beside the folders of classes are left out.")
-    return FileReader(tuple(entries), medium_of([entry.path for entry in entries], options), source, tuple(notes))
+    return file_reader(entries, options, source, notes)
 
 
 def _parts(folder: Folder) -> dict[Folder, Split]:

@@ -14,7 +14,7 @@ import torch
 from auxrnn.core.batch import InputSpec, SequenceBatch
 from auxrnn.errors import InputError
 from auxrnn.sources.lazy import LazySequences
-from auxrnn.sources.splits import split_labelled
+from auxrnn.sources.splits import stratified_split
 from auxrnn.sources.vocabulary import vocabulary_size
 from auxrnn.targets import UNLABELLED, ClassTarget, Labels, Target
 
@@ -120,7 +120,7 @@ class SequenceData:
     def split(self, fraction: float, seed: int) -> tuple[SequenceData, SequenceData]:
         """The set without about `fraction` of each class, and those sequences, drawn with `seed`."""
         assert self.labels is not None
-        kept, held_out = split_labelled(self.target, self.labels, fraction, seed)
+        kept, held_out = stratified_split(self.target.strata(self.labels), fraction, seed)
         return self.subset(kept), self.subset(held_out)
 
     def batch(self, indices: Indices) -> SequenceBatch:

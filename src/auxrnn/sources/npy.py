@@ -38,7 +38,7 @@ class ArrayFile:
     def where(self) -> str:
         return str(self.path) if self.member is None else f"{self.path}, {self.member}"
 
-    def items(self, skip: int = 0) -> Iterator[Array]:
+    def items(self) -> Iterator[Array]:
         """The items along the first dimension, one after the other."""
         size = math.prod(self.shape[1:]) * self.dtype.itemsize
         if size > LARGEST_ITEM:
@@ -46,12 +46,11 @@ class ArrayFile:
         try:
             with self._opened() as stream:
                 checked_header(stream, self.where)
-                if size > self.bytes and skip < self.shape[0]:
+                if size > self.bytes and self.shape[0]:
                     raise InputError(
                         f"{self.where}: expected items of {size:,} bytes, found {self.bytes:,} bytes in all."
                     )
-                stream.seek(skip * size, 1)
-                for index in range(skip, self.shape[0]):
+                for index in range(self.shape[0]):
                     data = stream.read(size)
                     if len(data) != size:
                         raise InputError(f"{self.where}: expected {self.shape[0]} items, the file ends at {index}.")

@@ -1,6 +1,6 @@
 """Subsets of labelled sequences in which every class keeps its share: the one place where they are drawn.
 
-Labels and a seed in, sorted indices out; knows nothing of inputs. The same labels and seed always give the same
+Groups and a seed in, sorted indices out; knows nothing of inputs. The same labels and seed always give the same
 indices. The paper reports neither a validation set nor smaller training sets; these are ours.
 """
 
@@ -13,22 +13,11 @@ import numpy.typing as npt
 import torch
 
 from auxrnn.errors import InputError
-from auxrnn.targets import Labels, Target
 
 Classes = torch.Tensor | npt.NDArray[np.integer] | Sequence[int]
 
 # One random stream a purpose: the same seed never makes a validation split depend on how a limit was drawn.
 _VALIDATION_STREAM, _LIMIT_STREAM = 1, 2
-
-
-def split_labelled(target: Target, labels: Labels, fraction: float, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Indices (kept, held out) of sequences with such labels: `stratified_split` over what their target tells apart."""
-    return stratified_split(target.strata(labels), fraction, seed)
-
-
-def limit_labelled(target: Target, labels: Labels, number: int, seed: int, *, option: str = "a limit") -> torch.Tensor:
-    """Indices of `number` sequences with such labels: `limit_stratified` over what their target tells apart."""
-    return limit_stratified(target.strata(labels), number, seed, option=option)
 
 
 def stratified_split(labels: Classes, fraction: float, seed: int) -> tuple[torch.Tensor, torch.Tensor]:

@@ -97,30 +97,28 @@ class SequenceSet:
         return slice(int(self.ends[index - 1]) if index else 0, int(self.ends[index]))
 
 
-def set_of(
-    collection: Collection, source: str, values: Array, labels: Array, ends: Array, splits: Array
-) -> SequenceSet:
+def set_of(collection: Collection, source: str, values: Array) -> SequenceSet:
     """The set that a finished collection describes; its classes in the order in which they are shown.
 
     Raises InputError for too few sequences or classes.
     """
-    if not len(ends):
+    if not len(collection.ends):
         raise InputError(f"{source}: expected at least one sequence, found none.")
     try:
         collection.keeper.check()
     except InputError as error:
         said = str(error)
         raise InputError(said if source in said else f"{source}: {said[0].lower()}{said[1:]}") from error
-    names, kept = collection.keeper.finished(labels)
+    names, kept = collection.keeper.finished(np.array(collection.labels))
     return SequenceSet(
         source,
         collection.schema,
         collection.options,
         KINDS[collection.schema.target](names),
         values,
-        ends,
+        np.array(collection.ends),
         kept,
-        splits,
+        np.array(collection.splits),
         collection.characters,
         collection.missing,
         collection.with_missing,
@@ -133,8 +131,8 @@ def flat_shape(schema: Schema) -> tuple[int, ...]:
     return () if schema.kind == "characters" else (schema.channels,)
 
 
-def describe_set(content: SequenceSet, sums: Mapping[str, int], origin: str) -> str:
-    """set.json of a set. sums: of its files. origin: changes with the source and how it was read."""
+def describe_set(content: SequenceSet, sums: Mapping[str, int]) -> str:
+    """set.json of a set. sums: of its files."""
     return json.dumps(
         {
             "format": FORMAT,
@@ -151,7 +149,6 @@ def describe_set(content: SequenceSet, sums: Mapping[str, int], origin: str) -> 
             "with_missing": content.with_missing,
             "left_out": content.left_out,
             "sums": dict(sums),
-            "origin": origin,
         },
         indent=2,
     )
@@ -160,14 +157,6 @@ def describe_set(content: SequenceSet, sums: Mapping[str, int], origin: str) -> 
 def is_set(path: Path) -> bool:
     """Whether a path is a folder that `auxrnn data import` made."""
     return (path / META).is_file()
-
-
-def origin_of(folder: Path) -> str | None:
-    """What the description of a set says of the source that it was made from; None where there is no description."""
-    try:
-        return str(_read_meta(folder / META).get("origin"))
-    except InputError:
-        return None
 
 
 def verify_values(folder: Path) -> None:
