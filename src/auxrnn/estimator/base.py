@@ -131,19 +131,19 @@ class LongSequenceEstimator(SequenceParameters, ABC):
             (raw, labels), (held_out, held_out_labels) = _hold_out(raw, labels, target, config)
         preprocessing = Preprocessing.learn(raw, tuple(map(str, getattr(self, "feature_names_in_", ()))))
         target = target.fitted(labels, "y")
-        inputs = preprocessing.apply(raw)
+        inputs = preprocessing.prepared(raw)
         characters = preprocessing.characters
         train = SequenceData("X", preprocessing.spec, inputs, labels, target=target, characters=characters)
         train = replace(train, class_weights=self._class_weights(train))
         del raw  # with a part held out it is a copy
         validation = None
         if held_out is not None:
-            inputs = preprocessing.apply(held_out, "X of eval_set")
+            inputs = preprocessing.prepared(held_out, "X of eval_set")
             validation = replace(train, name="eval_set", inputs=inputs, labels=held_out_labels, class_weights=None)
 
         beside = None
         if unlabelled is not None:
-            inputs = preprocessing.apply(read_sequences(unlabelled, "unlabelled"), "unlabelled")
+            inputs = preprocessing.prepared(read_sequences(unlabelled, "unlabelled"), "unlabelled")
             beside = SequenceData("unlabelled", preprocessing.spec, inputs, characters=characters)
 
         from auxrnn.training.candidates import chosen_by_data

@@ -190,8 +190,15 @@ def _side_by_side(items: Labels, indices: torch.Tensor, padding: int) -> torch.T
     """Those at `indices` in one tensor, shorter ones padded to the longest of them."""
     if isinstance(items, torch.Tensor):
         return items[indices]
-    parts = [items[index] for index in indices.tolist()]
-    return torch.nn.utils.rnn.pad_sequence(parts, batch_first=True, padding_value=padding)
+    rows = indices.tolist()
+    lengths = items.lengths[indices].tolist() if isinstance(items, LazySequences) else [len(items[row]) for row in rows]
+    found = torch.empty(0)
+    for row, index in enumerate(rows):  # one at a time, for long ones are large
+        item = items[index]
+        if row == 0:
+            found = item.new_full((len(rows), max(lengths), *item.shape[1:]), padding)
+        found[row, : len(item)] = item
+    return found
 
 
 def _shape_after(leading: str, spec: InputSpec) -> str:
