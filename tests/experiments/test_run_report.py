@@ -13,7 +13,7 @@ from auxrnn.cli import main
 from auxrnn.config import AuxiliaryConfig
 from auxrnn.core.batch import InputSpec
 from auxrnn.errors import InputError
-from auxrnn.experiments import insides
+from auxrnn.experiments import insides, run_report
 from auxrnn.experiments.arguments import parse_run_config
 from auxrnn.experiments.arms import read_run
 from auxrnn.experiments.run_report import report_runs
@@ -25,6 +25,8 @@ from auxrnn.sources.dataset import SequenceData
 from auxrnn.targets import TagsTarget
 from auxrnn.use.inference import measure
 from auxrnn.use.opening import open_model
+from auxrnn.verdict.judge import MEANINGS
+from browser import BROWSER, assert_fits, dumped
 from small_runs import run_small
 
 
@@ -78,15 +80,18 @@ def test_the_page_of_one_run_lies_in_its_folder(runs, tmp_path):
     for link in page.links:
         if not link.startswith("#"):
             assert (run / link).exists(), link
-    for title in ("Mistakes", "What the memory holds", "How far the gradient reaches", "Curves", "Settings"):
+    for title in (
+        "Curves", "Mistakes", "Sequences that it got wrong", "How soon it answers", "Where the evidence lies",
+        "What the memory holds", "How far the gradient reaches", "Settings",
+    ):  # fmt: skip
         assert title in page.words
     assert any("One seed shows no spread" in word for word in page.words)
     assert not any("±" in word and "After" not in word for word in page.words)
     assert sorted(path.name for path in (run / "figures").glob("*.png")) == [
         f"report-{name}.png"
         for name in (
-            "confusion-1", "early", "gradient", "memory-1", "memory-error", "predict", "reconstruct", "train-accuracy",
-            "validation-accuracy",
+            "confusion-1", "early", "evidence", "gradient", "memory-1", "memory-error", "predict", "reconstruct",
+            "train-accuracy", "validation-accuracy", *(f"wrong-1-{number}" for number in range(1, 7)),
         )
     ]  # fmt: skip
     assert said[-1] == str(run / "report.html")
@@ -109,6 +114,7 @@ def test_how_soon_a_model_answers(runs, tmp_path):
 def test_a_label_a_step_has_no_answer_on_the_way():
     tags = SimpleNamespace(target=TagsTarget(("a", "b")))
     assert insides._early({"x": (None, tags, None)}, ["x"]) is None
+    assert insides._evidence({"x": (None, tags, None)}, ["x"]) is None
 
 
 def test_the_verdict_and_the_floors_of_each_run(runs, tmp_path):
@@ -124,12 +130,82 @@ def test_the_verdict_and_the_floors_of_each_run(runs, tmp_path):
     assert page.words.count("linear on window statistics") == 2
 
 
+def test_the_box_at_the_top_says_the_verdict_what_it_means_and_what_to_type(runs, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(runs / "lstm", run)
+    place = RunFolder(run).result
+    findings = [
+        {"state": "useful", "words": "useful: above the floor", "next": f"auxrnn report {run}"},
+        {"state": "rising", "words": "still rising", "next": "auxrnn train again"},
+    ]
+    told = {"state": "useful", "summary": "test accuracy 90 % on 400", "findings": findings, "better": True}
+    write_json(place, read_json(place) | {"verdict": told})
+    page = Texts(report_runs([run], say=lambda line: None, quick=True))
+    first = page.words.index("Useful: above the floor.")
+    assert page.words[first + 1 : first + 4] == [MEANINGS["useful"], "Test accuracy 90\u00a0% on 400.", "Still rising."]
+    assert page.commands[:2] == [f"auxrnn predict {run} FILE", "auxrnn train again"]
+    assert first < page.words.index("Results")
+
+
+def test_the_box_of_several_runs_is_of_the_best_on_validation_data(runs, tmp_path):
+    stored = {name: read_json(RunFolder(runs / name).result) for name in ("lstm", "rp 3")}
+    best = max(stored, key=lambda name: stored[name]["validation_accuracy"])
+    name = {"lstm": "LSTM", "rp 3": "rp-LSTM"}[best]
+    words = stored[best]["verdict"]["findings"][0]["words"]
+    page = Texts(report_runs([runs / each for each in stored], tmp_path / "a.html", say=lambda line: None, quick=True))
+    assert f"Best on validation data: {name}, seed 3. {words[0].upper()}{words[1:]}." in page.words
+
+
+def test_quick_opens_no_model_and_no_data(runs, tmp_path, monkeypatch):
+    monkeypatch.setattr(insides, "open_model", None)
+    monkeypatch.setattr(datasets, "load", None)
+    place = tmp_path / "page.html"
+    assert main(["report", str(runs / "lstm"), "--quick", "--out", str(place)]) == 0
+    page = Texts(place)
+    assert "Curves" in page.words
+    assert "Mistakes" not in page.words
+
+
+def test_what_takes_long_is_told_on_standard_error(runs, tmp_path, capsys):
+    assert main(["report", str(runs / "lstm"), "--out", str(tmp_path / "page.html")]) == 0
+    said = capsys.readouterr()
+    assert said.out == f"{tmp_path / 'page.html'}\n"
+    for told in ("Reading the test set", "Mistakes of LSTM", "How soon it answers", "Where the evidence lies"):
+        assert told in said.err
+
+
+def test_the_majority_and_the_best_floor_are_lines_on_the_validation_curve(runs, tmp_path, monkeypatch):
+    drawn, plain = {}, run_report.draw_curves
+    monkeypatch.setattr(run_report, "draw_curves", lambda *given, title, levels, **named: (
+        drawn.update({title: levels}), plain(*given, title=title, levels=levels, **named))[1])  # fmt: skip
+    report_runs([runs / "lstm"], tmp_path / "page.html", say=lambda line: None, quick=True)
+    floors = read_json(RunFolder(runs / "lstm").result)["floors"]
+    scores = {name: 100 * found["validation"] for name, found in floors.items() if isinstance(found, dict)}
+    best = max(scores, key=scores.get)
+    assert drawn["Training"] == {}
+    assert list(drawn["Validation"].values()) == [scores["majority class"], scores[best]]
+    assert list(drawn["Validation"])[1] == f"best floor: {best} ({scores[best]:.2f})"
+
+
+def test_without_a_stretch_the_score_is_that_of_blanked_sequences(runs, tmp_path):
+    words = Texts(report_runs([runs / "lstm"], tmp_path / "page.html", say=lambda line: None)).words
+    saved, test = open_model(runs / "lstm"), load_data(read_config(RunFolder(runs / "lstm"))).sequences.test
+    inputs = test.inputs.clone()
+    inputs[:, 16:24] = 0  # the third eighth of 64 pixels
+    expected = 100 * measure(saved.network, replace(test, inputs=inputs))[1]["accuracy"]
+    heading = len(words) - 1 - words[::-1].index("Where the evidence lies")
+    row = words.index("LSTM, seed 3", heading)
+    assert words[row + 3] == f"{expected:.4g}"
+
+
 def test_runs_of_a_grid_have_no_verdict(runs, tmp_path):
     shutil.copytree(runs / "lstm", tmp_path / "run")
     place = RunFolder(tmp_path / "run").result
     write_json(place, {name: told for name, told in read_json(place).items() if name not in ("floors", "verdict")})
     report_runs([tmp_path / "run"], say=lambda line: None)
-    assert "Verdict" not in Texts(tmp_path / "run" / "report.html").words
+    words = Texts(tmp_path / "run" / "report.html").words
+    assert "Floors" not in words
+    assert any(word.endswith("; no verdict was made.") for word in words)
 
 
 def test_several_runs(runs, tmp_path, monkeypatch):
@@ -151,7 +227,7 @@ def test_several_runs(runs, tmp_path, monkeypatch):
 
 def test_the_printed_command_repeats_the_run(runs, tmp_path):
     report_runs([runs / "rp 3"], tmp_path / "page.html", say=lambda line: None)
-    (command,) = Texts(tmp_path / "page.html").commands
+    *_, command = Texts(tmp_path / "page.html").commands
     program, verb, *options = shlex.split(command)
     assert (program, verb) == ("auxrnn", "train")
     config = parse_run_config(options)
@@ -231,3 +307,11 @@ def test_of_unequal_sequences_the_longer_half_is_looked_into():
     spec = InputSpec("characters", 5)
     data = SequenceData("text", spec, [torch.zeros(steps, dtype=torch.int64) for steps in (3, 9, 5, 7)])
     assert insides._longer(data).lengths.tolist() == [9, 5, 7]
+
+
+@pytest.mark.skipif(not BROWSER, reason="needs Chromium")
+def test_in_a_browser_it_says_nothing_on_the_console_and_fits_a_telephone(runs, tmp_path):
+    place = tmp_path / "pages" / "page.html"
+    report_runs([runs / name for name in ("lstm", "rp 3", "rp 4", "stopped")], place, say=lambda line: None)
+    assert dumped(place.as_uri(), tmp_path / "other")[1] == []
+    assert_fits(place.parent, place.name)

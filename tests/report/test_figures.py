@@ -14,6 +14,7 @@ import pytest
 from auxrnn.report.drawing import COLOURS
 from auxrnn.report.figures import (
     LEGEND_ROW,
+    Answers,
     Point,
     draw_bars,
     draw_confusion,
@@ -21,6 +22,7 @@ from auxrnn.report.figures import (
     draw_images,
     draw_lines,
     draw_points,
+    draw_sequence,
 )
 
 
@@ -93,6 +95,73 @@ def test_a_name_keeps_its_look_in_every_figure(monkeypatch):
     )
     draw_curves({"b": [[(1, 1.0)]], "new": [[(1, 1.0)]]}, title="", order=["a", "b"])
     assert drawn == {"b": COLOURS[1], "new": COLOURS[2]}
+
+
+def test_levels_are_named_lines_across(monkeypatch, tmp_path):
+    from matplotlib.axes import Axes
+
+    drawn, plain = [], Axes.axhline
+    monkeypatch.setattr(Axes, "axhline", lambda *given, **n: (drawn.append(given[1]), plain(*given, **n))[1])
+    drawing = draw_curves({"a": [[(1, 10.0), (2, 20.0)]]}, title="", levels={"majority class": 33.3, "floor": 45.0})
+    check(drawing, tmp_path, "majority class", "floor")
+    assert drawn == [33.3, 45.0]
+
+
+@pytest.mark.parametrize("epochs", [2, 3, 7, 40])
+def test_epochs_are_whole(epochs):
+    found = texts(draw_curves({"a": [[(epoch, 0.1 * epoch) for epoch in range(1, epochs + 1)]]}, title=""))
+    ticks = found[: found.index("epoch, pretraining included")]
+    assert len(ticks) > 1
+    assert all(tick.isdigit() for tick in ticks)
+
+
+def test_long_names_are_whole_and_wrapped(tmp_path):
+    name = "rp-LSTM (hidden_size 128, aux.weight 0.5, data /a/folder/of/measurements, lr 0.001, initialisation chrono)"
+    drawing = draw_curves({name: [[(1, 10.0)]], "LSTM, costs $5 or $6": [[(1, 9.0)]]}, title=name)
+    told = " ".join(texts(drawing))
+    assert told.count(name) == 2
+    assert "costs $5 or $6" in told
+    drawing.save(tmp_path / "a.png")
+    assert no_ink_at_the_sides(tmp_path / "a.png")
+
+
+def no_ink_at_the_sides(path):
+    image = pytest.importorskip("PIL.Image")
+    with image.open(path) as opened:
+        pixels = np.asarray(opened.convert("L"))
+    return bool((pixels[:, [0, -1]] == 255).all())
+
+
+def test_a_sequence_with_what_is_said_of_it(monkeypatch, tmp_path):
+    from matplotlib.axes import Axes
+
+    lines, stairs = {}, []
+    plot, plain = Axes.plot, Axes.stairs
+
+    def keep_line(axes, x, y, **named):
+        lines[named.get("label")] = (list(x), list(y))
+        return plot(axes, x, y, **named)
+
+    def keep_stairs(axes, heights, edges, **named):
+        stairs.append((list(edges), list(heights), named["color"]))
+        return plain(axes, heights, edges, **named)
+
+    monkeypatch.setattr(Axes, "plot", keep_line)
+    monkeypatch.setattr(Axes, "stairs", keep_stairs)
+    channels = {"speed [m/s]": np.arange(4.0), "heat [K]": np.ones(4)}
+    over = Answers([1, 2], {"a": np.array([0.2, 0.7]), "b": np.array([0.8, 0.3])}, "probability so far")
+    without = Answers([0, 1, 2], {"b": np.array([0.1, 0.9])}, "probability without this part")
+    drawing = draw_sequence(channels, [over, without], title="Test sequence 1", xlabel="seconds", scale=0.5, order="ab")
+    check(drawing, tmp_path, "speed [m/s]", "heat [K]", "so far", "seconds", "a", "b", "Test sequence 1")
+    assert lines == {None: ([0, 0.5, 1, 1.5], [1] * 4), "a": ([1, 2], [0.2, 0.7]), "b": ([1, 2], [0.8, 0.3])}
+    assert stairs == [([0, 1, 2], [0.1, 0.9], COLOURS[1])]
+
+
+def test_an_image_in_place_of_channels(tmp_path):
+    without = Answers([0, 6, 12], {"a": np.array([0.1, 0.9])}, "probability without this part")
+    drawing = draw_sequence({"pixel": np.ones(12)}, [without], title="", image=np.eye(3, 4))
+    check(drawing, tmp_path, "step")
+    assert "pixel" not in texts(drawing)
 
 
 def test_lines_have_logarithmic_axes_with_plain_numbers(tmp_path):

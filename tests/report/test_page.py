@@ -64,6 +64,25 @@ def page(word="LSTM"):
     return Page(f"Page of {word}", f"Lead on {word}", sections)
 
 
+def test_the_box_comes_first_and_numbers_stay_with_their_unit():
+    box = Section("Verdict", [f"Good: 90 % {EVIL}", "What it means."], commands=["auxrnn predict"])
+    found = Structure(render_page(Page("t", "l", [Section("Results", ["r"])], box)))
+    assert found.said("p")[:3] == ["l", f"Good: 90\u00a0% {EVIL}", "What it means."]
+    assert found.said("code") == ["auxrnn predict"]
+    assert {"class": "first", "role": "note", "aria-label": "Verdict"} in found.all("div")
+    assert found.all("script") == []
+
+
+def test_a_page_that_is_served_asks_for_news_and_links_to_no_figure_files():
+    shown = Page("t", "l", [Section("Curves", (), (), [figure()])])
+    whole, body = (Structure(render_page(shown, None, template=name)) for name in ("page", "body"))
+    assert len(whole.all("script")) == 1
+    assert whole.all("svg")
+    assert [link["href"] for link in whole.all("a")] == []
+    assert body.texts == [pair for pair in whole.texts if pair in body.texts]
+    assert body.elements[0][0] == "header"
+
+
 def test_structure():
     found = Structure(render_page(page()))
     assert found.said("title")[0] == "Page of LSTM"

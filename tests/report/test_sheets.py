@@ -5,7 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from auxrnn.report.sheets import MOST_POINTS, _outline, sheet_of_images, sheet_of_lines, sheet_of_texts
+from auxrnn.report.drawing import MOST_POINTS, outline
+from auxrnn.report.sheets import sheet_of_images, sheet_of_lines, sheet_of_texts
 
 
 def pixels_of(path):
@@ -40,10 +41,10 @@ def test_texts_with_dollars_and_long_ones(tmp_path):
 
 def test_a_long_line_keeps_its_extremes():
     short = np.arange(5.0)
-    assert [part.tolist() for part in _outline(short)] == [[0, 1, 2, 3, 4], short.tolist()]
+    assert [part.tolist() for part in outline(short)] == [[0, 1, 2, 3, 4], short.tolist()]
     line = np.random.default_rng(0).normal(size=10 * MOST_POINTS + 7)
     line[[3, 9_999]] = 50, -50
-    steps, ends = _outline(line)
+    steps, ends = outline(line)
     assert len(steps) == len(ends) == 2 * MOST_POINTS
     bounds = [*steps[::2].tolist(), len(line)]
     stretches = [line[start:stop] for start, stop in itertools.pairwise(bounds)]

@@ -42,6 +42,12 @@ class StoredRun:
         kind = (self.result or {}).get("target")
         return (KINDS[kind].score if kind in KINDS else None) or read_score(self.folder) or "accuracy"
 
+    @property
+    def floors(self) -> dict[str, dict[str, float]]:
+        """The scores of each floor of its data by part, the one that does not look at the sequence first."""
+        found = (self.result or self.environment).get("floors") or {}
+        return {name: scores for name, scores in found.items() if isinstance(scores, dict)}
+
     def curve(self, column: str, scale: float = 1.0) -> list[tuple[float, float]]:
         """(epoch, value) of a column of metrics.csv; nothing before the end of the first epoch."""
         return read_curve(self.folder, column, scale) if self.folder.metrics.is_file() else []

@@ -116,18 +116,21 @@ def scores_by_reach(network: Classifier, data: SequenceData, reaches: Sequence[i
 
 def scores_without(network: Classifier, data: SequenceData, stretches: int = STRETCHES) -> list[float]:
     """Give the target's score where one of so many equal stretches of each sequence is blanked, for each in turn."""
-    found = []
-    for index in range(stretches):
-        bounds = [(index * length // stretches, (index + 1) * length // stretches) for length in data.lengths.tolist()]
-        found.append(_score(network, blanked(data, [slice(*bound) for bound in bounds])))
-    return found
+    lengths = data.lengths.tolist()
+    parts = [[stretch(index, stretches, length) for length in lengths] for index in range(stretches)]
+    return [_score(network, blanked(data, part)) for part in parts]
+
+
+def stretch(index: int, stretches: int, length: int) -> slice:
+    """The steps of one of so many equal stretches of a sequence."""
+    return slice(index * length // stretches, (index + 1) * length // stretches)
 
 
 def _score(network: Classifier, data: SequenceData) -> float:
     return measure(network, data)[1][data.target.score]
 
 
-def _spread(number: int, most: int) -> Tensor:
+def spread_places(number: int, most: int) -> Tensor:
     """At most so many of `number` places, evenly, for files are often sorted by class."""
     chosen = min(number, most)
     return torch.arange(chosen) * number // chosen
@@ -164,8 +167,8 @@ def diagnose(path: Path, data_dir: str | None = None) -> Iterator[str]:
     if not isinstance(name, str):
         raise InputError(f"{path}: expected a model that says what it was trained on, got none; take a run folder.")
     test = load_again(name, saved.facts, data_dir, saved.preprocessing, saved.target).test
-    data = test.subset(_spread(len(test), SEQUENCES))
-    batch = data.batch(_spread(len(data), ROWS))
+    data = test.subset(spread_places(len(test), SEQUENCES))
+    batch = data.batch(spread_places(len(data), ROWS))
     found = [
         [one.part, f"{one.single:.3f}", f"{one.mean:.3f}", f"{one.size:.3g}"] for one in alignments(network, batch)
     ]

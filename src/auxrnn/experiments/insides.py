@@ -1,26 +1,29 @@
-"""The sections of a page that look into trained models: mistakes, what the memory holds, how far the gradient reaches.
+"""The sections of a page that look into trained models: mistakes, where the evidence lies, what the memory holds, how
+far the gradient reaches.
 
 One model an arm, its first finished run. Knows nothing of the page around them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 
-from auxrnn.core.model import SequenceClassifier
+from auxrnn.core.model import Classifier, SequenceClassifier
 from auxrnn.errors import InputError
 from auxrnn.experiments.arms import StoredArm, StoredRun
+from auxrnn.experiments.diagnosis import STRETCHES, scores_without, spread_places
 from auxrnn.experiments.mistakes import Asked, mistakes
 from auxrnn.experiments.probes import gradient_norms, memory_probe, reads_all
+from auxrnn.experiments.wrong_answers import MOST, wrong_answers
 from auxrnn.report.figures import Point, draw_images, draw_points
 from auxrnn.report.page import Cell, Figure, Section, Table
 from auxrnn.runs.datasets import load_data
-from auxrnn.runs.early import SHARES, early_scores
+from auxrnn.runs.early import early_scores
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.sources.options import DataOptions
 from auxrnn.targets import SCORES
@@ -31,18 +34,28 @@ PROBED_STEPS = 2_000_000
 """Steps of test sequences that are looked through for mistakes at most."""
 
 EARLY_STEPS = 200_000
-"""Steps of test sequences at most that are asked about early; about six times as many are read."""
+"""Steps of test sequences at most that are asked about early, or in part; six to eight times as many are read."""
 
 REACH = 2_048
 """Steps that the gradient is followed back at most."""
 
+UNITS = {
+    "pixels": "root mean square error, pixels from 0 to 1",
+    "values": "root mean square error in deviations of each channel",
+    "characters": "share of wrong characters",
+}
+"""What the error of a reproduced step is, by the kind of the steps."""
+
 Opened = tuple[StoredRun, SavedModel, SequenceData]
 
 
-def probe_sections(
-    arms: list[StoredArm], data_dir: str | None, say: Callable[[str], None], *, early: bool = True
-) -> list[Section]:
-    """What is inside the first finished run of each arm. early: also how good it is before the end of a sequence."""
+LOG = logging.getLogger(__name__)
+
+
+def probe_sections(arms: list[StoredArm], data_dir: str | None, *, answers: bool = True) -> list[Section]:
+    """What is inside the first finished run of each arm. answers: also single sequences, the score before the end of a
+    sequence and the score without a part of it.
+    """
     models: dict[str, Opened] = {}
     tests: dict[Any, SequenceData] = {}  # one set for all arms that read the same
     missing = []
@@ -53,30 +66,39 @@ def probe_sections(
         config = replace(run.config, data_dir=data_dir or run.config.data_dir)
         read = (config.data, config.data_dir, config.seed, config.validation_fraction, config.reading)
         key = (*read, DataOptions.of_run(config))
+        LOG.info("Reading the test set of %s ...", run.folder.path)
         try:
             test = tests[key] if key in tests else load_data(config).sequences.test
         except InputError as error:
             missing.append(f"{arm.name}: its test set could not be read, so its model is not looked into. {error}")
             continue
         tests[key] = test
-        say(f"Looking into {run.folder.path} ...")
         models[arm.name] = (run, open_model(run.folder.path), test)
     if not models:
         return [Section("Inside the models", missing)] if missing else []
-    tables: list[Table] = []
-    figures: list[Figure] = []
-    for index, (name, opened) in enumerate(models.items()):
-        more_tables, more_figures = _mistakes(index, name, *opened)
-        tables += more_tables
-        figures += more_figures
     order = [arm.name for arm in arms]
-    inner = [_early(models, order) if early else None, _memory(models, order), _gradients(models, order)]
-    return [Section("Mistakes", missing, tables, figures), *(section for section in inner if section is not None)]
+    sections = _mistakes(models, missing, answers=answers)
+    parts = [*((_early, _evidence) if answers else ()), _memory, _gradients]
+    for part, name in zip(parts, PARTS[-len(parts) :], strict=True):
+        LOG.info("%s ...", name)
+        sections += [found for found in [part(models, order)] if found is not None]
+    return sections
+
+
+PARTS = ("How soon it answers", "Where the evidence lies", "What the memory holds", "How far the gradient reaches")
+"""Titles of the sections behind the mistakes, in their order."""
+
+
+PANELS = (
+    "Of each: the sequence; below it what a stream says after so many steps; at the bottom what is answered to the "
+    "whole sequence where that part alone is blanked (mean values, black pixels, unknown characters): where a line "
+    "leaves its last height above, the answer rests on that part."
+)
 
 
 def _sample(data: SequenceData, count: int) -> SequenceData:
     """At most `count` sequences, evenly over the set."""
-    return data.subset(torch.linspace(0, len(data) - 1, min(count, len(data))).round().long())
+    return data.subset(spread_places(len(data), count))
 
 
 def _longer(data: SequenceData) -> SequenceData:
@@ -84,51 +106,93 @@ def _longer(data: SequenceData) -> SequenceData:
     return data.subset((data.lengths >= data.lengths.median()).nonzero().squeeze(1))
 
 
-def _mistakes(
-    index: int, name: str, run: StoredRun, saved: SavedModel, test: SequenceData
-) -> tuple[list[Table], list[Figure]]:
-    part = _sample(test, max(PROBED_STEPS // int(test.lengths.max()), 10))
-    whole = "the whole test set" if len(part) == len(test) else f"{len(part):,} of {len(test):,} test sequences"
-    return mistakes(Asked(index, f"{name}, seed {run.config.seed}", saved, part, whole))
+def _mistakes(models: dict[str, Opened], missing: list[str], *, answers: bool) -> list[Section]:
+    """Tables and figures over the test set, and the sequences that were answered wrong."""
+    tables: list[Table] = []
+    figures: list[Figure] = []
+    drawn: list[Figure] = []
+    told = []
+    for index, (name, (run, saved, test)) in enumerate(models.items()):
+        LOG.info("Mistakes of %s ...", name)
+        places = spread_places(len(test), max(PROBED_STEPS // int(test.lengths.max()), 10))
+        part = test.subset(places)
+        whole = "the whole test set" if len(part) == len(test) else f"{len(part):,} of {len(test):,} test sequences"
+        asked = Asked(index, f"{name}, seed {run.config.seed}", saved, part, whole, places)
+        found = mistakes(asked)
+        tables += found.tables
+        figures += found.figures
+        if answers:
+            LOG.info("Sequences that %s got wrong ...", name)
+            words, more = wrong_answers(asked, found, max(MOST // len(models), 1))
+            told.append(words)
+            drawn += more
+    sections = [Section("Mistakes", missing, tables, figures)]
+    return [*sections, Section("Sequences that it got wrong", [*told, PANELS], (), drawn)] if answers else sections
 
 
 def _early(models: dict[str, Opened], order: list[str]) -> Section | None:
-    """The score against the share of each sequence that was read, of all models with the first one's score."""
+    """The score against the share of each sequence that was read."""
+    return _asked(
+        models,
+        order,
+        PARTS[0],
+        "early",
+        "when the first part alone of each sequence has been read: what a stream says at that moment",
+        "share of each sequence that was read, %",
+        lambda network, part: {f"{share:.0%}": (share, one) for share, one in early_scores(network, part).items()},
+    )
+
+
+def _evidence(models: dict[str, Opened], order: list[str]) -> Section | None:
+    """The score without one stretch of each sequence."""
+
+    def without(network: Classifier, part: SequenceData) -> dict[str, tuple[float, float]]:
+        return {
+            f"{index + 1}/{STRETCHES}": ((index + 0.5) / STRETCHES, score)
+            for index, score in enumerate(scores_without(network, part))
+        }
+
+    told = "where one stretch of each sequence is blanked; it falls where the answers rest on that stretch"
+    return _asked(
+        models, order, PARTS[1], "evidence", told, "middle of the blanked stretch, % of each sequence", without
+    )
+
+
+Scores = Callable[[Classifier, SequenceData], Mapping[str, tuple[float, float]]]
+"""By column of the table: the place on the axis as a share of 1, and the score."""
+
+
+def _asked(
+    models: dict[str, Opened], order: list[str], title: str, name: str, told: str, xlabel: str, scores: Scores
+) -> Section | None:
+    """A table and a figure of the first score of a part of each sequence, of all models with the first one's score."""
     lines: dict[str, list[Point]] = {}
     rows: list[list[Cell | str]] = []
-    name_of_score, sizes = "", []
-    for name, (run, saved, test) in models.items():
+    name_of_score, sizes, columns = "", [], []
+    for own, (run, saved, test) in models.items():
         if saved.target.per_step or saved.target.score != (name_of_score or saved.target.score):
             continue
         name_of_score = saved.target.score
         scale = SCORES[name_of_score].scale
         part = _sample(test, max(EARLY_STEPS // int(test.lengths.max()), 10))
-        found = {share: scale * score for share, score in early_scores(saved.network, part).items()}
-        lines[name] = [Point(100 * share, score) for share, score in found.items()]
-        rows.append([f"{name}, seed {run.config.seed}", *(f"{score:.4g}" for score in found.values())])
+        found = scores(saved.network, part)
+        columns = list(found)
+        lines[own] = [Point(100 * place, scale * score) for place, score in found.values()]
+        rows.append([f"{own}, seed {run.config.seed}", *(f"{scale * score:.4g}" for _, score in found.values())])
         sizes.append("the whole test set" if len(part) == len(test) else f"{len(part):,} of {len(test):,} sequences")
     if not lines:
         return None
     unit = SCORES[name_of_score].unit
-    drawing = draw_points(
-        lines,
-        title="Answers on the way",
-        xlabel="share of each sequence that was read, %",
-        ylabel=f"test {unit}",
-        order=order,
-    )
-    caption = (
-        f"Test {unit}, when the first part alone of each sequence has been read: what a stream says at that moment."
-    )
-    header = ["model", *(f"{share:.0%}" for share in SHARES)]
-    note = f"On {', '.join(dict.fromkeys(sizes))}."
-    return Section("How soon it answers", (), [Table(caption, header, rows, note)], [Figure(caption, drawing, "early")])
+    drawing = draw_points(lines, title=f"Test {unit}", xlabel=xlabel, ylabel=f"test {unit}", order=order)
+    caption = f"Test {unit}, {told}."
+    table = Table(caption, ["model", *columns], rows, f"On {', '.join(dict.fromkeys(sizes))}.")
+    return Section(title, (), [table], [Figure(caption, drawing, name)])
 
 
 def _memory(models: dict[str, Opened], order: list[str]) -> Section | None:
     lines: dict[str, list[Point]] = {}
     pictures = []
-    unit, near = "root mean square error", False
+    unit, near = "", False
     for index, (name, (run, saved, test)) in enumerate(models.items()):
         network = saved.network
         if not isinstance(network, SequenceClassifier) or "reconstruct" not in network.auxiliaries:
@@ -143,7 +207,7 @@ def _memory(models: dict[str, Opened], order: list[str]) -> Section | None:
         probe = memory_probe(network, part)
         distances = [stride * distance for distance in probe.distances]
         near = near or saved.config.aux.placement == "near"
-        unit = "share of wrong characters" if test.spec.kind == "characters" else unit
+        unit = UNITS[test.spec.kind]
         lines[name] = [Point(*pair) for pair in zip(distances, probe.errors, strict=True)]
         lines[f"{name}: mean of the data"] = [Point(*pair) for pair in zip(distances, probe.baseline, strict=True)]
         if probe.originals is None or probe.recalled is None or probe.asked is None:
@@ -169,7 +233,7 @@ def _memory(models: dict[str, Opened], order: list[str]) -> Section | None:
     drawing = draw_points(
         lines, title="Memory against distance", xlabel="steps since the end of the segment", ylabel=unit, order=order
     )
-    caption = "Error of what is said, beside that of the mean of the data at the same positions; pixels from 0 to 1."
+    caption = "Error of what is said, beside that of the mean of the data at the same positions."
     told = (
         "The decoder was trained on segments that end at the anchor (placement near): at any other distance it is "
         "asked what it never learned to say, and a large error there does not show that the state has forgotten."

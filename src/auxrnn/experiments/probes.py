@@ -30,9 +30,9 @@ STEPS = 64
 """Steps whose states are held at once."""
 
 
-def confusion(logits: Tensor, labels: Tensor, classes: int) -> npt.NDArray[np.int64]:
-    """Counts (classes, classes): row the true class, column the answer; logits (N, classes), labels (N,)."""
-    cells = labels.cpu() * classes + logits.argmax(1).cpu()
+def confusion(answers: Tensor, labels: Tensor, classes: int) -> npt.NDArray[np.int64]:
+    """Counts (classes, classes): row the true class, column the answer; answers and labels (N,)."""
+    cells = labels.cpu() * classes + answers.cpu()
     return torch.bincount(cells, minlength=classes * classes).view(classes, classes).numpy()
 
 

@@ -167,7 +167,7 @@ def _inside(
             if run.task == task and run.seed == 0 and run.arm in experiment.inside and there:
                 arms.append(StoredArm(f"{run.arm}, {task}", run.config, (read_run(runs / run.name),)))
         if arms:
-            found = probe_sections(arms, data_dir, say, early=False)
+            found = probe_sections(arms, data_dir, answers=False)
             seen = any(section.tables or section.figures for section in found)
             if seen:
                 keep_sections(kept, found)

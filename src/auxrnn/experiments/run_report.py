@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from auxrnn.report.statistics import bootstrap_interval, spread
 from auxrnn.storage.files import check_place
 from auxrnn.targets import SCORES
 from auxrnn.targets.scores import Score
-from auxrnn.verdict.judge import told_of
+from auxrnn.verdict.judge import MEANINGS, told_of
 
 LOSSES = {"reconstruct": "Reconstruction", "predict": "Prediction"}
 
@@ -26,35 +27,79 @@ Curves = dict[str, list[list[tuple[float, float]]]]
 
 
 def report_runs(
-    paths: Sequence[Path], out: Path | None = None, data_dir: str | None = None, say: Callable[[str], None] = print
+    paths: Sequence[Path],
+    out: Path | None = None,
+    data_dir: str | None = None,
+    say: Callable[[str], None] = print,
+    *,
+    quick: bool = False,
 ) -> Path:
     """Write the page of the runs in `paths` and return where it lies.
 
     out: `report.html` in the run's own folder for one run, in the current folder for several. The first arm is what the
-    others are compared with. data_dir: folder of the data; each run's own when left out. InputError for what is no run.
+    others are compared with. data_dir: folder of the data; each run's own when left out. quick: leave out what opens
+    models and data. InputError for what is no run.
     """
     arms = gather_arms([read_run(path) for path in paths])
     place = out or (paths[0] / "report.html" if len(paths) == 1 else Path("report.html"))
     if place.is_dir():
         raise InputError(f"{place}: expected a file to write the page to, found a folder; name one with --out.")
     check_place(place)
-    sections = [_results(arms, place), _verdicts(arms), _runs(arms, place), _settings(arms), _curves(arms)]
-    sections += probe_sections(arms, data_dir, say)
-    sections.append(_repeat(arms))
+    write_page(place, page_of(arms, place, [] if quick else probe_sections(arms, data_dir)))
+    say(f"{place}")
+    return place
+
+
+def page_of(arms: list[StoredArm], place: Path | None, inside: Sequence[Section] = ()) -> Page:
+    """The page of what run folders say, with sections on what is `inside` their models.
+
+    place: where it will lie; None for one that is served while a run is trained.
+    """
+    sections = [_curves(arms), _verdicts(arms), *inside, _settings(arms)]
+    if place is not None:
+        sections = [_results(arms), *sections, _runs(arms, place), _repeat(arms)]
     finished, every = (
         sum(len(part) for part in parts) for parts in ([a.finished for a in arms], [a.runs for a in arms])
     )
     names = ", ".join(dict.fromkeys(arm.config.data for arm in arms))
     lead = f"{every} run{'s' * (every > 1)} on {names}: {', '.join(arm.name for arm in arms)}."
     if finished < every:
-        lead += f" {every - finished} of them {'is' if every - finished == 1 else 'are'} not finished."
+        left = every - finished
+        lead += (
+            f" {'It is' if every == 1 else f'{left} of them is' if left == 1 else f'{left} of them are'} not finished."
+        )
     title = f"{arms[0].name} on {names}" if len(arms) == 1 else f"{len(arms)} models on {names}"
-    write_page(place, Page(title, lead, [section for section in sections if section is not None]))
-    say(f"{place}")
-    return place
+    return Page(title, lead, [section for section in sections if section is not None], _box(arms))
 
 
-def _results(arms: list[StoredArm], place: Path) -> Section:
+def _box(arms: list[StoredArm]) -> Section:
+    """What the verdict on the run with the best validation score says, what it means, and what to type next."""
+    finished = [(arm, run) for arm in arms for run in arm.finished]
+    if not finished:
+        run = arms[0].runs[0]
+        told = f"Not finished: {run.epochs} of {run.all_epochs} epochs."
+        return Section("Verdict", [told], commands=[shlex.join(["auxrnn", "resume", str(run.folder.path)])])
+    arm, run = max(finished, key=lambda one: (one[1].result or {}).get(f"validation_{one[1].score}") or -math.inf)
+    result, path = run.result or {}, str(run.folder.path)
+    named = f"Best on validation data: {arm.name}, seed {run.config.seed}. " if len(finished) > 1 else ""
+    summary, told_findings = told_of(result.get("verdict"))
+    if not told_findings:
+        score = f"test {SCORES[run.score].words} {_scored(result[f'test_{run.score}'], run)}"
+        return Section(
+            "Verdict", [f"{named}{score}; no verdict was made."], commands=[shlex.join(["auxrnn", "evaluate", path])]
+        )
+    first, *others = (words[:1].upper() + words[1:] + "." for words, _ in told_findings)
+    report = shlex.join(["auxrnn", "report", path])  # read already
+    commands = dict.fromkeys(
+        shlex.join(["auxrnn", "predict", path, "FILE"]) if command == report else command
+        for _, command in told_findings
+        if command
+    )
+    words = [named + first, MEANINGS.get(result["verdict"].get("state"), ""), f"{summary[:1].upper()}{summary[1:]}."]
+    return Section("Verdict", [*filter(None, [*words, *others])], commands=list(commands))
+
+
+def _results(arms: list[StoredArm]) -> Section:
     name = arms[0].score  # others are not comparable with it
     score = SCORES[name]
     tested = {arm.name: arm.values(f"test_{name}") for arm in arms}
@@ -132,30 +177,28 @@ def _against(found: Any, score: Score) -> list[Cell | str]:
 
 
 def _verdicts(arms: list[StoredArm]) -> Section | None:
-    """What the runs said of their models at their end, beside the floors of their data."""
+    """What the runs said of their models at their end, beside the floors of their data; of one run the floors alone."""
     rows: list[list[Cell | str]] = []
     floors: list[list[Cell | str]] = []
+    several = sum(len(arm.runs) for arm in arms) > 1
     for arm in arms:
-        for run in arm.finished:
-            name, result = f"{arm.name}, seed {run.config.seed}", run.result or {}
-            summary, told = told_of(result.get("verdict"))
+        for run in arm.runs:
+            name = f"{arm.name}, seed {run.config.seed}"
+            summary, told = told_of((run.result or {}).get("verdict"))
             rows += [[name, summary]] if summary else []
             rows += [[name, Cell(words, command, strong=True)] for words, command in told]
-            for floor, scores in (result.get("floors") or {}).items():
-                if isinstance(scores, dict):
-                    parts = (scores.get(part) for part in ("validation", "test"))
-                    floors.append([name, floor, *(NOTHING if one is None else _scored(one, run) for one in parts)])
-    if not rows:
+            for floor, scores in run.floors.items():
+                found = (scores.get(part) for part in ("validation", "test"))
+                row = [floor, *(NOTHING if one is None else _scored(one, run) for one in found)]
+                floors.append([name, *row] if several else [*row])
+    if not floors:
         return None
-    note = "Trained in about a second each on a part of the same training sequences; a network must beat the best."
-    return Section(
-        "Verdict",
-        (),
-        [
-            Table("Whether a model is any good, and the next command to try", ["run", "verdict"], rows),
-            Table("Floors", ["run", "floor", "validation", "test"], floors, note),
-        ],
-    )
+    note = "Trained on a part of the same training sequences; a network must beat the best."
+    header = [*(["run"] if several else []), "floor", "validation", "test"]
+    tables = [Table("What costs a second on the same data", header, floors, note)]
+    if several:
+        tables.insert(0, Table("Whether a model is any good, and the next command to try", ["run", "verdict"], rows))
+    return Section("Verdict" if several else "Floors", (), tables)
 
 
 def _runs(arms: list[StoredArm], place: Path) -> Section:
@@ -220,9 +263,25 @@ def _curves(arms: list[StoredArm]) -> Section | None:
         curves = {name: found for name, found in curves.items() if found}
         if curves:
             caption = f"{title}: {ylabel} at the end of each epoch, mean over the seeds; the band is their range."
-            drawing = draw_curves(curves, title=title, ylabel=ylabel, order=[arm.name for arm in arms])
+            levels = _levels(arms) if column == f"validation_{arms[0].score}" else {}
+            drawing = draw_curves(curves, title=title, ylabel=ylabel, levels=levels, order=[arm.name for arm in arms])
             figures.append(Figure(caption, drawing, column.replace("_", "-")))
     return Section("Curves", (), (), figures) if figures else None
+
+
+def _levels(arms: list[StoredArm]) -> dict[str, float]:
+    """The validation scores of the answer that does not look at the sequence and of the best floor, by name.
+
+    Of the first run that has floors; nothing for several data sets, which have others.
+    """
+    runs = [run for arm in arms for run in arm.runs if run.floors]
+    if not runs or len({arm.config.data for arm in arms}) > 1:
+        return {}
+    found = {name: scores["validation"] for name, scores in runs[0].floors.items()}
+    trivial, best = next(iter(found)), max(found, key=found.__getitem__)
+    score = SCORES[runs[0].score]
+    names = {trivial: trivial} | ({best: f"best floor: {best}"} if best != trivial else {})
+    return {f"{told} ({_scored(found[name], runs[0])})": score.scale * found[name] for name, told in names.items()}
 
 
 def _repeat(arms: list[StoredArm]) -> Section:

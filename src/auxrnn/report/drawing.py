@@ -13,6 +13,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from auxrnn.storage.files import write_atomically
 
 INK = "#1d2129"
@@ -20,11 +23,14 @@ COLOURS = ("#2468b4", "#c2571a", "#2a7f4f", "#b3303c", "#7650a8", "#7a5c2e")
 DARK = ("#6fabf0", "#f0965a", "#63c48d", "#f07f88", "#b698e6", "#c9a66b")
 """The series on a dark page, in the order of COLOURS."""
 MARKERS = ("o", "s", "^", "D", "v", "P")
+MOST_POINTS = 1000
+"""Of a drawn signal; from twice as many on, each stretch is drawn from its least to its greatest value."""
 STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)))
 
 _SETTINGS: Any = {
     "svg.fonttype": "none",  # text stays text: searchable, and in the reader's own font
     "svg.hashsalt": "auxrnn",
+    "text.parse_math": False,  # names are people's own, and may hold a $
     "font.size": 9.0,
     "axes.titlesize": 10.0,
     "legend.fontsize": 8.5,
@@ -80,6 +86,17 @@ class Canvas:
                 self.drawing = Drawing(_own_svg(svg.getvalue().decode(), self._description), png.getvalue())
         finally:
             self._context.__exit__(kind, error, trace)
+
+
+def outline(
+    line: npt.NDArray[np.float64], points: int = MOST_POINTS
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
+    """Steps and values to draw: all, or of a long line the least and the greatest value of each stretch."""
+    if len(line) <= 2 * points:
+        return np.arange(len(line)), line
+    starts = np.arange(points) * len(line) // points
+    ends = np.stack([np.minimum.reduceat(line, starts), np.maximum.reduceat(line, starts)], 1)
+    return np.repeat(starts, 2), ends.ravel()
 
 
 def series_style(index: int) -> dict[str, Any]:

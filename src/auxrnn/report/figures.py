@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from auxrnn.report.drawing import COLOURS, INK, Canvas, Drawing, series_style
+from auxrnn.report.drawing import COLOURS, INK, Canvas, Drawing, outline, series_style
 
 Curve = Sequence[tuple[float, float]]  # (x, value), of one run
 
@@ -24,6 +25,15 @@ LONGEST_OF_TWO = 26
 
 ROWS_WITHIN, LEGEND_ROW = 4, 0.185
 """Rows of a legend for which HEIGHT has room, and the inches of each one more."""
+
+TITLE_LETTERS, LEGEND_LETTERS = 54, 56
+"""Letters of a line of a title and of a legend; what is longer goes on in the next line."""
+
+SEQUENCE_POINTS = 300
+"""Stretches of a drawn sequence, each from its least to its greatest value."""
+
+TITLE_LINE = 0.17
+"""Inches of each line of a title but the first."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +53,13 @@ def draw_curves(
     xlabel: str = "epoch, pretraining included",
     ylabel: str = "validation accuracy, %",
     logarithmic: bool = False,
+    levels: Mapping[str, float] | None = None,
     order: Sequence[str] = (),
 ) -> Drawing:
     """Mean over the runs of each name as a line, their range as a band. Only what all runs of a name have is drawn.
 
-    order: every name of the page, so that a name has one colour in all its figures.
+    levels: horizontal lines with their names, for example what no look at the sequence gives. order: every name of the
+    page, so that a name has one colour in all its figures.
     """
     canvas = Canvas(WIDTH, HEIGHT, description=f"{title}: {ylabel} against {xlabel} for {', '.join(curves)}")
     with canvas as figure:
@@ -60,9 +72,12 @@ def draw_curves(
             axes.plot(shared, values.mean(0), label=name, markersize=4, markevery=few, **style)
             if len(runs) > 1:
                 axes.fill_between(shared, values.min(0), values.max(0), color=style["color"], alpha=0.2, linewidth=0)
+        for index, (name, level) in enumerate((levels or {}).items()):
+            axes.axhline(level, color=INK, linewidth=1, linestyle=(":", "--", "-.")[index % 3], label=name)
         if logarithmic:
             axes.set(yscale="log")
-        _finish(figure, axes, title, xlabel, ylabel, legend=len(curves))
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        _finish(figure, axes, title, xlabel, ylabel)
     return canvas.drawing
 
 
@@ -107,7 +122,7 @@ def draw_points(
         for name, (first, last) in (span or {}).items():
             axes.axvspan(first, last, color=INK, alpha=0.15, linewidth=0, label=name)
         axes.set(xscale="log" if log_x else "linear", yscale="log" if log_y else "linear")
-        _finish(figure, axes, title, xlabel, ylabel, legend=len(lines) + len(mark or {}) + len(span or {}))
+        _finish(figure, axes, title, xlabel, ylabel)
     return canvas.drawing
 
 
@@ -131,7 +146,7 @@ def draw_bars(bars: Mapping[str, Point], *, title: str, xlabel: str = "points ag
         axes.invert_yaxis()
         room = 0.18 * (max(ends) - min(ends) or 1.0)
         axes.set_xlim(min(ends) - 0.03 * room, max(ends) + room)
-        _finish(figure, axes, title, xlabel, "", legend=0)
+        _finish(figure, axes, title, xlabel, "")
     return canvas.drawing
 
 
@@ -152,7 +167,8 @@ def draw_confusion(counts: npt.ArrayLike, classes: Sequence[str], *, title: str)
             axes.set_xticks(range(len(classes)), list(classes), rotation=0 if max(map(len, classes)) < 4 else 90)
             axes.set_yticks(range(len(classes)), list(classes))
         axes.spines[["left", "bottom"]].set_visible(False)
-        axes.set(title=title, xlabel="answered", ylabel="true class")
+        axes.set(xlabel="answered", ylabel="true class")
+        _title(figure, axes, title)
     return canvas.drawing
 
 
@@ -166,7 +182,7 @@ def draw_scatter(true: npt.ArrayLike, answered: npt.ArrayLike, *, title: str) ->
         axes.plot(ends, ends, color=INK, linewidth=1, linestyle=":")
         few = len(x) <= 200
         axes.scatter(x, y, s=14 if few else 5, color=COLOURS[0], alpha=0.7 if few else 0.35, linewidths=0)
-        _finish(figure, axes, title, "true value", "answer", legend=0)
+        _finish(figure, axes, title, "true value", "answer")
     return canvas.drawing
 
 
@@ -204,7 +220,73 @@ def draw_images(
                 axes.imshow(pixels, interpolation="none")
                 axes.spines[:].set_visible(True)
                 axes.spines[:].set(linewidth=0.4, alpha=0.5)
-        figure.suptitle(title, fontsize=9)
+        figure.suptitle(_wrapped(title, TITLE_LETTERS), fontsize=9)
+    return canvas.drawing
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What was answered, by name: at moments, or where one stretch after the other is left out.
+
+    ends: (n,) where each moment stands; or (n + 1,) the ends of the stretches. shares: (n,) by name.
+    """
+
+    ends: Sequence[float]
+    shares: Mapping[str, npt.NDArray[Any]]
+    label: str
+
+
+def draw_sequence(
+    channels: Mapping[str, npt.NDArray[Any]],
+    answers: Sequence[Answers],
+    *,
+    title: str,
+    xlabel: str = "step",
+    scale: float = 1.0,
+    image: npt.NDArray[Any] | None = None,
+    order: Sequence[str] = (),
+    bounded: bool = True,
+) -> Drawing:
+    """One sequence, what was answered while it was read, and what is answered without each stretch, above each other.
+
+    channels: (T,) each, by name with its unit. scale: what one step is in units of `xlabel`. image: (rows, columns) or
+    with colours, drawn in place of channels. order: as in `draw_curves`. bounded: answers are probabilities.
+    """
+    heights = [1.5] if image is not None else [0.62] * len(channels)
+    heights += [1.15] * len(answers)
+    names = list(dict.fromkeys(name for part in answers for name in part.shares))
+    canvas = Canvas(WIDTH, sum(heights) + 1.0, description=f"{title}; {', '.join([*channels, *names])} by {xlabel}")
+    with canvas as figure:
+        rows = figure.subplots(len(heights), 1, squeeze=False, gridspec_kw={"height_ratios": heights})[:, 0].tolist()
+        first = rows[0]
+        if image is not None:
+            axes = rows.pop(0)
+            axes.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="none")
+            axes.set(xticks=[], yticks=[])
+        for name, line in () if image is not None else channels.items():
+            axes = rows.pop(0)
+            steps, drawn = outline(line, SEQUENCE_POINTS)
+            axes.plot(scale * steps, drawn, color=INK, linewidth=0.5)
+            axes.set_ylabel(_wrapped(name, 11), fontsize=7.5, rotation=0, ha="right", va="center")
+        for part, axes in zip(answers, rows, strict=True):
+            for name, shares in part.shares.items():
+                style = _style(name, part.shares, order or names)
+                if len(part.ends) > len(shares):
+                    axes.stairs(shares, part.ends, baseline=None, color=style["color"], linestyle=style["linestyle"])
+                else:
+                    axes.plot(part.ends, shares, label=name, markersize=3, markevery=max(len(shares) // 8, 1), **style)
+            axes.set_ylabel(_wrapped(part.label, 12), fontsize=7.5)
+            axes.grid(alpha=0.2, linewidth=0.6)
+            if bounded:
+                axes.set_ylim(-0.03, 1.03)
+        for axes in figure.axes[image is not None :]:
+            axes.set_xlim(0, answers[0].ends[-1])
+            axes.tick_params(labelsize=7, labelbottom=axes is rows[-1])
+        rows[-1].set_xlabel(xlabel)
+        rows[-1].xaxis.set_major_formatter(_plain)
+        _title(figure, first, title)
+        figure.align_ylabels(figure.axes)
+        _legend(figure, *rows[0].get_legend_handles_labels())
     return canvas.drawing
 
 
@@ -227,16 +309,33 @@ def _decades(axis: Any) -> float:
     return float(np.log10(high / low))
 
 
-def _finish(figure: Any, axes: Any, title: str, xlabel: str, ylabel: str, *, legend: int) -> None:
-    axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
+def _finish(figure: Any, axes: Any, title: str, xlabel: str, ylabel: str) -> None:
+    axes.set(xlabel=xlabel, ylabel=ylabel)
     for axis in (axes.xaxis, axes.yaxis):
         if axis.get_scale() == "log":
             axis.set_major_formatter(_plain)
             axis.set_minor_formatter(_plain if _decades(axis) < 1.5 else "")
     axes.grid(alpha=0.2, linewidth=0.6)
-    if legend:
-        handles, labels = axes.get_legend_handles_labels()
-        columns = 2 if legend > 1 and max(map(len, labels)) <= LONGEST_OF_TWO else 1
-        rows = math.ceil(legend / columns)
-        figure.set_figheight(figure.get_figheight() + LEGEND_ROW * max(rows - ROWS_WITHIN, 0))
-        figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, handlelength=3.2)
+    _title(figure, axes, title)
+    _legend(figure, *axes.get_legend_handles_labels())
+
+
+def _title(figure: Any, axes: Any, title: str) -> None:
+    """A title over as many lines as it needs, for which the figure grows."""
+    axes.set_title(_wrapped(title, TITLE_LETTERS))
+    figure.set_figheight(figure.get_figheight() + TITLE_LINE * axes.get_title().count("\n"))
+
+
+def _legend(figure: Any, handles: Sequence[Any], labels: Sequence[str]) -> None:
+    """The names of the series below the axes, whole; the figure grows for those that take many lines."""
+    if not labels:
+        return
+    columns = 2 if len(labels) > 1 and max(map(len, labels)) <= LONGEST_OF_TWO else 1
+    labels = [_wrapped(label, LEGEND_LETTERS) for label in labels]
+    rows = math.ceil(sum(label.count("\n") + 1 for label in labels) / columns)
+    figure.set_figheight(figure.get_figheight() + LEGEND_ROW * max(rows - ROWS_WITHIN, 0))
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False, handlelength=3.2)
+
+
+def _wrapped(text: str, letters: int) -> str:
+    return textwrap.fill(text, letters, break_on_hyphens=False)

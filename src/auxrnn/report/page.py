@@ -81,11 +81,12 @@ class Section:
 
 @dataclass(frozen=True)
 class Page:
-    """lead: what a reader must know first, a sentence or two."""
+    """lead: what the page is of, a sentence or two. box: what a reader must know first, in words."""
 
     title: str
     lead: str
     sections: Sequence[Section] = ()
+    box: Section | None = None
 
     def __post_init__(self) -> None:
         names = [figure.name for section in self.sections for figure in section.figures]
@@ -103,8 +104,12 @@ def write_page(path: Path, page: Page) -> None:
     write_atomically(path, lambda aside: aside.write_bytes(text))
 
 
-def render_page(page: Page, path: Path = Path("report.html")) -> str:
-    """The HTML of a page that will lie at `path`; the same page gives the same bytes."""
+def render_page(page: Page, path: Path | None = Path("report.html"), *, template: str = "page") -> str:
+    """The HTML of a page that will lie at `path`; the same page gives the same bytes.
+
+    path: None for one that is served while a run is trained, whose figures lie nowhere. template: "body" for what
+    stands in the page alone.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -116,14 +121,15 @@ def render_page(page: Page, path: Path = Path("report.html")) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template("page.html.jinja").render(
+    return environment.get_template(f"{template}.html.jinja").render(
         page=page,
+        live=path is None,
         light=Markup(colour_variables(COLOURS)),
         dark=Markup(colour_variables(DARK)),
         svg=lambda figure: Markup(
             embedded_svg(figure.drawing.svg, figure.name)
         ),  # drawn by us, its texts escaped there
-        file=lambda figure: quote(os.fsencode(figure_file(path, figure))),
+        file=lambda figure: "" if path is None else quote(os.fsencode(figure_file(path, figure))),
     )
 
 

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from auxrnn.report.drawing import outline
 from auxrnn.storage.files import write_atomically
 
 PER_ROW = 10
 TEXT_WIDTH, TEXT_LINES = 110, 3
 LINES_PER_ROW = 4
 MOST_CHANNELS = 8
-MOST_POINTS = 1000  # of a line; from twice as many on, each stretch is drawn from its least to its greatest value
 
 
 def sheet_of_images(
@@ -89,7 +89,7 @@ def sheet_of_lines(
     for index, (part, name) in enumerate(zip(parts, names, strict=True)):
         axes = figure.add_subplot(rows, columns, index + 1, sharey=axes)
         for channel in range(shown):
-            steps, line = _outline(part[:, channel])
+            steps, line = outline(part[:, channel])
             if shown > 1:
                 line = (line - least[channel]) / span[channel] * 0.9 - channel
             axes.plot(steps, line, linewidth=0.7)
@@ -99,15 +99,6 @@ def sheet_of_lines(
         if shown > 1:
             axes.set_yticks([0.45 - channel for channel in range(shown)], labels, parse_math=False)
     write_atomically(path, lambda aside: figure.savefig(aside, dpi=150, format="png"))
-
-
-def _outline(line: npt.NDArray[np.float64]) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
-    """Steps and values to draw: all, or of a long line the least and the greatest value of each stretch."""
-    if len(line) <= 2 * MOST_POINTS:
-        return np.arange(len(line)), line
-    starts = np.arange(MOST_POINTS) * len(line) // MOST_POINTS
-    ends = np.stack([np.minimum.reduceat(line, starts), np.maximum.reduceat(line, starts)], 1)
-    return np.repeat(starts, 2), ends.ravel()
 
 
 def _figure(width: float, height: float, title: str) -> Any:

@@ -120,6 +120,13 @@ def source_of(facts: Mapping[str, Any]) -> tuple[Schema, ReadingOptions] | None:
         ) from error
 
 
+def channel_names(facts: Mapping[str, Any], preprocessing: Preprocessing | None) -> tuple[str, ...]:
+    """What a model's training files or frames call the numbers of a step, in their order; none where they do not."""
+    source = source_of(facts)
+    learned = () if preprocessing is None else preprocessing.channel_names
+    return learned if source is None else source[0].channel_names
+
+
 def load_again(
     data: str,
     facts: Mapping[str, Any],

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from auxrnn.errors import InputError
-from auxrnn.runs.datasets import source_of
+from auxrnn.runs.datasets import channel_names, source_of
 from auxrnn.runs.intake import Intake, Stops
 from auxrnn.sources.encodings import codec
 from auxrnn.sources.feeds import UTF_8, codec_in_words, feed_binary, feed_lines, feed_text, no_more
@@ -142,7 +142,7 @@ def _steps(saved: SavedModel, pieces: Iterator[bytes], name: str, request: Reque
     if request.binary:
         feed = feed_binary(pieces, saved.spec, name)
     else:
-        feed = feed_lines(pieces, saved.spec, name, _channel_names(saved))
+        feed = feed_lines(pieces, saved.spec, name, channel_names(saved.facts, learned))
     for steps in feed:
         if saved.spec.kind == "pixels":
             yield torch.from_numpy(steps.astype(np.uint8)).unsqueeze(0)
@@ -152,13 +152,6 @@ def _steps(saved: SavedModel, pieces: Iterator[bytes], name: str, request: Reque
             applied = learned.apply(RawSequences(steps[np.newaxis]), name)
             assert isinstance(applied, torch.Tensor)
             yield applied
-
-
-def _channel_names(saved: SavedModel) -> tuple[str, ...]:
-    """The names of a step's numbers, in their order; none where training had none."""
-    source = source_of(saved.facts)
-    learned = () if saved.preprocessing is None else saved.preprocessing.channel_names
-    return learned if source is None else source[0].channel_names
 
 
 def _codec(saved: SavedModel) -> str:

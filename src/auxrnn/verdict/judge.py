@@ -27,6 +27,18 @@ STATES = {
 }
 """What each state is called; the first five say how good the model is, the others what its learning curve says."""
 
+MEANINGS = {
+    "useful": "It answers better than a guess without a look at the sequence, and better than a linear model that "
+    "costs a second, beyond chance.",
+    "majority": "It learned nothing that shows on new sequences. Look at the data first: are the labels right, does a "
+    "sequence hold the answer?",
+    "floor": "A linear model that costs a second answers as well, or there are too few test sequences to see a "
+    "difference.",
+    "below": "A linear model that costs a second is better, beyond chance. Use it, or try other settings or more data.",
+    "untold": "Whatever so few sequences say, it may be chance. Keep more of them for the test.",
+}
+"""What a state means for whoever wants to use the model, where it says how good that is."""
+
 GAP = 0.1
 """How far training must be above validation to have memorised, as a share of 1; and by more than chance gives."""
 

@@ -1,14 +1,12 @@
 """The page says in a browser what `predict` says; its parts that read input are compared with ours in Node."""
 
 import hashlib
-import http.server
 import io
 import json
 import os
 import shutil
 import subprocess
 import tarfile
-import threading
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -32,6 +30,7 @@ from auxrnn.targets import ClassTarget, TagsTarget, ValueTarget
 from auxrnn.use.export import web
 from auxrnn.use.export.web import RUNTIME, VERSION, export_web, read_runtime
 from auxrnn.use.persistence import SavedModel, save_model
+from browser import BROWSER, in_browser
 from own_files import write_csv, write_wave
 
 pytest.importorskip("onnxruntime")
@@ -379,10 +378,6 @@ def test_a_curve_keeps_even_steps_and_never_many():
 
 # In a browser ---------------------------------------------------------------------------------------------------------
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-FLAGS = ["--headless", "--no-sandbox", "--no-first-run", "--no-proxy-server", "--remote-debugging-port=0"]
-FLAGS += [f"--disable-{name}" for name in ("gpu", "quic", "background-networking", "component-update", "sync")]
-
 DRIVER = """<!doctype html><iframe src="index.html" width="800" height="800"></iframe><script type="module">
 const frame = document.querySelector("iframe"), wait = () => new Promise((resolve) => setTimeout(resolve, 20));
 const part = (id) => frame.contentDocument.getElementById(id);
@@ -405,44 +400,6 @@ await fetch("/found", { method: "POST", body: JSON.stringify({
 </script>"""
 
 
-class Server(http.server.ThreadingHTTPServer):
-    """Files of a folder, and what the page said."""
-
-    def __init__(self, folder):
-        self.said, self.asked = threading.Event(), []
-        outer = self
-
-        class Handler(http.server.SimpleHTTPRequestHandler):
-            def do_POST(self):
-                outer.found = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                self.send_response(204)
-                self.end_headers()
-                outer.said.set()
-
-            def log_message(self, *_):
-                outer.asked.append(self.path)
-
-        super().__init__(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
-
-
-def in_browser(folder, name):
-    """What the page in a folder says of the file of that name."""
-    (folder / "driver.html").write_text(DRIVER.replace("NAME", name))
-    with Server(folder) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        url = f"http://127.0.0.1:{server.server_port}/driver.html"
-        command = [BROWSER, *FLAGS, f"--user-data-dir={folder.parent / 'profile'}", url]
-        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as browser:
-            try:
-                assert server.said.wait(300), f"the page said nothing; it asked for {server.asked}"
-            finally:
-                browser.terminate()
-                server.shutdown()
-                thread.join()
-        return server.found
-
-
 RUNTIME_HERE = os.environ.get("AUXRNN_RUNTIME")
 """The npm package that the page needs, for it is not fetched by a test."""
 
@@ -456,7 +413,7 @@ def test_the_page_says_what_predict_says(tmp_path, name):
     saved = CASES[name][0]
     export_web(saved, tmp_path / "page", Path(RUNTIME_HERE), source_of(saved.facts))
     shutil.copy(tmp_path / name, tmp_path / "page")
-    found = in_browser(tmp_path / "page", name)
+    found = in_browser(tmp_path / "page", DRIVER.replace("NAME", name))
     assert found["problem"] == ""
     assert [name for name, _ in found["shares"]] == list(saved.classes)
     scale = 250 if saved.target.kind == "value" else 1
