@@ -132,7 +132,7 @@ def _labelled(config: RunConfig, network: Classifier, target: Target, longest: i
     if config.gradient in ("checkpointed", "exact"):
         return f"all steps ({config.gradient})"
     if config.gradient == "fptt":
-        return f"pieces of {config.bptt} steps, the optimiser stepping after each (fptt)"
+        return f"pieces of {_amount(int(config.bptt), network)}, the optimiser stepping after each (fptt)"
     bptt = None if config.model == "transformer" else steps_or_none(config.bptt)
     if bptt == 0:
         return "none, the classifier alone"

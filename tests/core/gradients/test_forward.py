@@ -83,7 +83,7 @@ def obvious_training(network: Any, data: SequenceData, epochs: int) -> None:
                     if data.target.kind == "class":
                         even = torch.full((3,), 1 / 3, dtype=torch.float64)
                         label = functional.cross_entropy(answer, data.labels[row])
-                        losses.append(beta * label + (1 - beta) * functional.cross_entropy(answer, even))
+                        losses.append(beta * label + (1 - beta) / 3 * functional.cross_entropy(answer, even))
                     else:
                         losses.append(beta * data.target.loss(answer[None], data.labels[row : row + 1]).total)
                 pull = sum(

@@ -27,8 +27,8 @@ def forward_losses(core: nn.Module, batch: SequenceBatch, supervised: Supervised
     """Yield the loss after each piece of `supervised.bptt` steps; weights may change before the next is asked for.
 
     Where a sequence of T steps has run for t of them, its loss is beta = t / T times that of its label and, for
-    classes, 1 - beta times the cross-entropy from the uniform distribution. A readout of all steps reads those so far,
-    and its gradient goes through the piece at hand.
+    classes, (1 - beta) / classes times the cross-entropy from the uniform distribution. A readout of all steps reads
+    those so far, and its gradient goes through the piece at hand.
 
     Parameters
     ----------
@@ -47,8 +47,9 @@ def forward_losses(core: nn.Module, batch: SequenceBatch, supervised: Supervised
     References
     ----------
     Kag & Saligrama (2021), "Training recurrent neural networks via forward propagation through time", ICML, PMLR 139.
-    The authors' code draws the answer to an unfinished sequence to the uniform distribution for 20 epochs, and then to
-    a table by class and piece; we keep to the former. It counts this part 1 / classes times, we count it whole.
+    The second part is weighed as in the authors' code; the paper counts it whole. The code draws the answer to an
+    unfinished sequence to the uniform distribution for 20 epochs, and then to a table by class and piece; we keep to
+    the former.
     """
     state = initial_state(core, batch.inputs)
     read: Moments | None = None
@@ -91,7 +92,7 @@ def _loss(logits: Tensor, batch: SequenceBatch, start: Tensor, stop: Tensor, sup
     weights = there if batch.weights is None else there * batch.weights
     total = target.loss(logits, batch.labels, weights * beta).total
     if isinstance(target, ClassTarget):
-        total = total - (weights * (1 - beta) * logits.log_softmax(1).mean(1)).sum()
+        total = total - (weights * (1 - beta) * logits.log_softmax(1).mean(1)).sum() / target.size
     ended = ((stop > start) & (stop == batch.lengths)).nonzero().squeeze(1).to(logits.device)
     tally = target.loss(logits[ended].detach(), batch.labels[ended]).tally
     return Loss(total, int((stop > start).sum()), tally)
