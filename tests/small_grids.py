@@ -47,4 +47,4 @@ if __name__ == "__main__":
         found = run_grid(grid, Path(sys.argv[1]), workers=int(sys.argv[2]))
     except StoppedRunError as error:
         sys.exit(str(error))
-    sys.exit("\n".join(outcome.error for outcome in found.values() if outcome.state != "finished"))
+    sys.exit("\n".join(outcome.error for outcome in found.values() if outcome.state != "finished") or None)
