@@ -1,4 +1,4 @@
-"""What a path is: the reader for it, or one line that says what is missing."""
+"""Find the reader for a path, or say in one line what is missing."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ FINDERS: dict[str, Finder] = {
 """By what a row of a table is."""
 
 UNLABELLED: dict[str, Callable[..., Reader]] = {kind: FINDERS[kind] for kind in ("steps", "series", "texts")}
-"""Those that read tables without labels too."""
+"""Finders that read tables without labels too."""
 
 _Part = tuple[Path, Split]
 Part = tuple[Path, Reader, Split]
