@@ -20,7 +20,7 @@ from auxrnn.experiments.probes import gradient_norms, memory_probe, reads_all
 from auxrnn.report.figures import Point, draw_images, draw_points
 from auxrnn.report.page import Cell, Figure, Section, Table
 from auxrnn.runs.datasets import load_data
-from auxrnn.runs.early import SHARES, early_scores
+from auxrnn.runs.use import SHARES, early_scores
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.sources.options import DataOptions
 from auxrnn.targets import SCORES

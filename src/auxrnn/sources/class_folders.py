@@ -12,7 +12,7 @@ from auxrnn.errors import InputError
 from auxrnn.sources.file_lists import Entry, class_files, file_reader, visible_folders
 from auxrnn.sources.media import MEDIA, is_known, kind_of
 from auxrnn.sources.reader import Reader, Split
-from auxrnn.sources.split_names import split_named, split_within
+from auxrnn.sources.splits import split_named, split_within
 from auxrnn.targets import KINDS
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from auxrnn.config.reading import NO_SPLIT, ReadingOptions
 from auxrnn.errors import InputError
 from auxrnn.sources.clock import are_times, is_date
-from auxrnn.sources.split_names import are_split_names, split_named
+from auxrnn.sources.splits import are_split_names, split_named
 from auxrnn.sources.tables import Table
 from auxrnn.storage.numbers import are_counted, are_numbers, is_missing, is_number, whole_number
 from auxrnn.targets.labelling import label_cell

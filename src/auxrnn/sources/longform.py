@@ -28,7 +28,7 @@ from auxrnn.sources.columns import (
 )
 from auxrnn.sources.label_columns import LabelColumns, label_columns, with_labels
 from auxrnn.sources.reader import Array, Example, Reader, Schema
-from auxrnn.sources.split_names import split_of
+from auxrnn.sources.splits import split_of
 from auxrnn.sources.tables import Table
 from auxrnn.storage.numbers import MISSING_WORDS, is_written_plainly, number_of
 from auxrnn.targets.labelling import Label, label_cell

@@ -19,7 +19,7 @@ from auxrnn.sources.file_lists import find_list_reader, is_file_list, visible_fo
 from auxrnn.sources.longform import find_long_form_reader
 from auxrnn.sources.reader import Example, Reader, Schema, Split
 from auxrnn.sources.series import check_as_wide, find_series_reader, is_series
-from auxrnn.sources.split_names import split_within
+from auxrnn.sources.splits import split_within
 from auxrnn.sources.tables import TABLE_SUFFIXES, Table, open_table
 from auxrnn.sources.texts import find_text_reader
 
