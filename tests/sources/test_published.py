@@ -147,7 +147,7 @@ def test_verify_damaged_missing_and_different(folder):
 def test_verify_knows_the_published_file(folder, monkeypatch):
     from dataclasses import replace
 
-    from auxrnn.sources.remote import file_hash
+    from auxrnn.sources.presets import file_hash
 
     file = MNIST_FILES[3]
     path = folder / "mnist" / file.name

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires
 
 from auxrnn.runs.environment import describe_environment, installed_version
-from auxrnn.sources.presets import PRESETS
-from auxrnn.sources.remote import data_folder
+from auxrnn.sources.presets import PRESETS, data_folder
 
 EXTRAS = {
     "image": "images (PNG, JPEG and others)",

@@ -21,9 +21,8 @@ from auxrnn.sources import dbpedia, dogs
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.sources.latching import load_latching
 from auxrnn.sources.loading import open_source
-from auxrnn.sources.presets import find_preset
+from auxrnn.sources.presets import data_folder, find_preset
 from auxrnn.sources.published import load
-from auxrnn.sources.remote import data_folder
 from auxrnn.storage.files import check_outside
 
 COUNT = 20

@@ -1,7 +1,7 @@
 """Where sequences come from: published sets and a person's own files, read one at a time, handed to training.
 
 - Published sets: `presets` names them (no torch), `published` loads, fetches and verifies them by name; `pixels`,
-  `cifar`, `dogs` and `dbpedia` read one each; `remote`, `downloads` and `archives` get their files.
+  `cifar`, `dogs` and `dbpedia` read one each; `downloads` and `archives` get their files.
 - Files of one's own: `recognise` finds the `reader` for a path; `texts`, `series`, `longform`, `file_lists` (of
   `media`), `class_folders`, `arrays` and `archive` are one each; `label_columns` finds the columns of labels, which the
   target reads and numbers; `tables` are `delimited`, `columnar` or `arff`.

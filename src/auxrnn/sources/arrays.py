@@ -21,7 +21,7 @@ from auxrnn.sources.array_likes import doubtful_layout
 from auxrnn.sources.encodings import check_expansion
 from auxrnn.sources.npy import ArrayFile, checked_header, read_header
 from auxrnn.sources.reader import Example, Reader, Schema, Split
-from auxrnn.sources.split_names import split_named
+from auxrnn.sources.splits import split_named
 from auxrnn.targets import KINDS, Target
 from auxrnn.targets.labelling import Label
 

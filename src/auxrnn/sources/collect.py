@@ -1,4 +1,4 @@
-"""Rows of any reader, checked and written one after the other into one flat file of numbers.
+"""Check the examples of any reader, fill missing values, and write them one after the other into a flat file.
 
 Memory holds one example, and for each sequence its end, its label and its split.
 """
@@ -26,10 +26,10 @@ class Sink(Protocol):
 
 
 class Collection:
-    """What was collected: `ends` (steps up to the end of each sequence), `labels` as `keeper` keeps them, `splits`, all
-    arrays; `characters` in that order too; counts of what was missing.
+    """Examples as they are collected: the steps go into `file`, the rest is kept here.
 
-    file: takes the numbers.
+    Arrays: `ends` (steps up to the end of each sequence), `labels` as `keeper` numbers them, and `splits`. `characters`
+    stand in the order in which they were met. `missing`, `with_missing` and `left_out` count values and sequences.
     """
 
     def __init__(self, schema: Schema, options: ReadingOptions, file: Sink) -> None:

@@ -81,7 +81,7 @@ def _rows(dialect: Dialect, width: int, header: bool) -> Iterator[Numbered]:
 def open_delimited(
     path: Path, options: ReadingOptions
 ) -> tuple[tuple[str, ...], Callable[[], Iterator[Numbered]], tuple[str, ...], bool, str]:
-    """The names of the columns, the rows, what to say of how they are written, whether there is a header, the mark."""
+    """Return the names of the columns, a function of the rows, notes, whether there is a header, and the delimiter."""
     dialect = _dialect(path, options)
     rows = list(islice(dialect.rows(), LOOKED_AT))
     if not rows:
@@ -157,10 +157,11 @@ def _first_line(dialect: Dialect) -> str:
 
 
 def _delimiter(dialect: Dialect) -> str:
-    """The mark that parts all rows into most cells, as many in each; a comma where two do it alike.
+    """Find the delimiter.
 
-    One that makes numbers of most cells, with points or commas, is before others: the comma in `0,5;1,5` is none.
-    Where none does, what parts most rows alike; else a comma if it parts the first row, or what parts it into most.
+    First choice: a mark that gives every row the same number of cells, the most of all; the comma where two do. A mark
+    between numbers goes before others, so the comma in `0,5;1,5` is a decimal mark. Second: the mark that gives most
+    rows the same number. Last: the comma where it parts the first row, or the mark that parts it into most cells.
     """
     if inner_suffix(dialect.path) == ".tsv":
         return "\t"

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from auxrnn.errors import InputError
-from auxrnn.sources.remote import DATA_DIR_VARIABLE, RemoteFile, algorithm_of, file_hash
+from auxrnn.sources.presets import DATA_DIR_VARIABLE, RemoteFile, algorithm_of, file_hash
 from auxrnn.storage.files import naming
 from auxrnn.storage.lock import own_part
 

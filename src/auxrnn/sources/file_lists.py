@@ -13,7 +13,7 @@ from auxrnn.sources.columns import PATH_NAMES, holds_words, named, row_numbers, 
 from auxrnn.sources.label_columns import LabelColumns, label_columns, with_labels
 from auxrnn.sources.media import is_known, kind_of, medium_of
 from auxrnn.sources.reader import Example, Reader, Split
-from auxrnn.sources.split_names import split_of
+from auxrnn.sources.splits import split_of
 from auxrnn.sources.tables import Table
 from auxrnn.targets import KINDS
 from auxrnn.targets.labelling import Label, label_cell

@@ -10,7 +10,7 @@ from auxrnn.config.reading import ReadingOptions, join_names
 from auxrnn.errors import InputError
 from auxrnn.sources.columns import label_named
 from auxrnn.sources.reader import Array, Example, Schema
-from auxrnn.sources.split_names import split_of
+from auxrnn.sources.splits import split_of
 from auxrnn.sources.tables import Table
 from auxrnn.targets import KINDS, Target
 from auxrnn.targets.labelling import Label, label_cell

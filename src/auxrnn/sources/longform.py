@@ -28,7 +28,7 @@ from auxrnn.sources.columns import (
 )
 from auxrnn.sources.label_columns import LabelColumns, label_columns, with_labels
 from auxrnn.sources.reader import Array, Example, Reader, Schema
-from auxrnn.sources.split_names import split_of
+from auxrnn.sources.splits import split_of
 from auxrnn.sources.tables import Table
 from auxrnn.storage.numbers import MISSING_WORDS, is_written_plainly, number_of
 from auxrnn.targets.labelling import Label, label_cell
@@ -145,7 +145,7 @@ class _Steps:
             self._settle()
 
     def _settle(self) -> None:
-        """Turn the rows that wait into numbers, together where they are what most are."""
+        """Turn the waiting rows into numbers, all at once where they hold plain numbers."""
         rows, self._waiting = self._waiting, []
         numbers = self.numbers[len(self.numbers) - len(rows) :]
         for place in self._constants:
@@ -165,7 +165,7 @@ class _Steps:
             self._tags += [label.label(cells, self.where(number)) for number, cells in zip(numbers, rows, strict=True)]
 
     def _settle_plain(self, rows: Sequence[Sequence[Any]]) -> bool:
-        """Take the numbers of rows as `float` reads them; False, and none taken, where it may read others than ours."""
+        """Read the numbers of rows by `float`; False, with nothing read, where `float` takes more than our grammar."""
         if not self._quick:
             return False
         written = [cells[place] for cells in rows for place in self._places]

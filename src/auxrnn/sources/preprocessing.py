@@ -72,32 +72,13 @@ class RawSequences:
 
 
 def read_sequences(X: Any, name: str = "X", names: tuple[str, ...] = ()) -> RawSequences:
-    """Check what a person passed as sequences.
+    """Check what a person passed as sequences, and return it unchanged.
 
-    Whatever numpy takes as an array is one, tensors, tables of pandas and nested lists of one length included. A
-    one-dimensional array of texts or of arrays counts as a list.
-
-    Parameters
-    ----------
-    X : array, table or list
-        An array (N, T, C) or (N, T), a list of arrays (T_i, C) or (T_i,), or texts.
-    name : str
-        What messages call it.
-    names : tuple of str
-        Channels, by which the columns of frames in a list are found, in any order; those of the first frame where none
-        are given.
-
-    Returns
-    -------
-    RawSequences
-        Checked, unchanged.
-
-    Raises
-    ------
-    InputError
-        For what is empty, not finite, complex, sparse, of another shape, or no number.
-    TypeError
-        As numpy does, for an object that is no number.
+    Whatever numpy takes as an array is one: tensors, tables of pandas and nested lists of one length included. A
+    one-dimensional array of texts or of arrays counts as a list. name: what messages call it. names: of the channels;
+    the columns of frames in a list are found by them, in any order, else by those of the first frame. Raises InputError
+    for what is empty, not finite, complex, sparse, of another shape, or no number, and TypeError, as numpy does, for
+    objects that are no numbers.
     """
     from scipy.sparse import issparse  # slow to import
 

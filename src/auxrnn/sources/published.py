@@ -17,8 +17,16 @@ from auxrnn.sources.dataset import SequenceData, TrainTest
 from auxrnn.sources.downloads import fetch
 from auxrnn.sources.latching import load_latching
 from auxrnn.sources.options import DataOptions
-from auxrnn.sources.presets import SPLITS, Preset, PublishedSplit, find_preset
-from auxrnn.sources.remote import RemoteFile, algorithm_of, data_folder, file_hash
+from auxrnn.sources.presets import (
+    SPLITS,
+    Preset,
+    PublishedSplit,
+    RemoteFile,
+    algorithm_of,
+    data_folder,
+    file_hash,
+    find_preset,
+)
 from auxrnn.sources.resizing import fit_images
 from auxrnn.sources.splits import choose
 

@@ -1,4 +1,4 @@
-"""What a path is: the reader for it, or one line that says what is missing."""
+"""Find the reader for a path, or say in one line what is missing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from auxrnn.sources.file_lists import find_list_reader, is_file_list, visible_fo
 from auxrnn.sources.longform import find_long_form_reader
 from auxrnn.sources.reader import Example, Reader, Schema, Split
 from auxrnn.sources.series import check_as_wide, find_series_reader, is_series
-from auxrnn.sources.split_names import split_within
+from auxrnn.sources.splits import split_within
 from auxrnn.sources.tables import TABLE_SUFFIXES, Table, open_table
 from auxrnn.sources.texts import find_text_reader
 
@@ -37,7 +37,7 @@ FINDERS: dict[str, Finder] = {
 """By what a row of a table is."""
 
 UNLABELLED: dict[str, Callable[..., Reader]] = {kind: FINDERS[kind] for kind in ("steps", "series", "texts")}
-"""Those that read tables without labels too."""
+"""Finders that read tables without labels too."""
 
 _Part = tuple[Path, Split]
 Part = tuple[Path, Reader, Split]

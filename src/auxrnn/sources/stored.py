@@ -32,7 +32,7 @@ from auxrnn.targets import KINDS, Target, target_of
 FORMAT, VERSION = "auxrnn-sequences", 1
 META, VALUES, ENDS, LABELS, SPLITS = "set.json", "values.bin", "ends.bin", "labels.bin", "splits.bin"
 UNFIT = (LookupError, ArithmeticError, TypeError, ValueError, AttributeError)
-"""What entries of a wrong kind lead to when a description is read."""
+"""What reading a description raises where its entries are of a wrong kind."""
 DTYPES = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "float16", "float32", "float64")
 
 
@@ -85,7 +85,7 @@ class SequenceSet:
         return "".join(self.characters[place] for place in places.tolist())
 
     def check_places(self, places: Array) -> None:
-        """InputError where one points behind the set's characters: a set from the disk may be damaged."""
+        """InputError where a place lies beyond the characters of the set, as in a damaged one."""
         if len(places) and int(places.max()) >= len(self.characters):
             raise InputError(
                 f"{self.source}: expected texts of the {len(self.characters):,} characters of the set, found others; "
