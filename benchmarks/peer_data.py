@@ -108,6 +108,7 @@ SENSORS: dict[str, Sensors] = {
     "sensors, amplitude 3": Sensors(amplitude=3.0),
     "sensors, amplitude 2": Sensors(amplitude=2.0),
     "sensors, amplitude 1.5": Sensors(amplitude=1.5),
+    "sensors, 1,024 steps": Sensors(steps=1_024),
     "sensors, 16,384 steps": Sensors(steps=16_384),
     "sensors, 65,536 steps": Sensors(steps=65_536),
     "sensors, 262,144 steps": Sensors(steps=262_144),

@@ -12,18 +12,21 @@ from peer_models import MODELS
 from auxrnn.report.tables import markdown_table
 from auxrnn.storage.files import write_atomically
 
-BEGIN, END = "<!-- tables by benchmarks/peers.py -->", "<!-- end of tables -->"
+END = "<!-- end of tables -->"
 
 Record = dict[str, Any]
 Cell = Callable[[list[Record]], str]
 
 
-def write_tables(page: Path, records: list[Record]) -> None:
-    """Put the tables between the marks of a page; the words around them stay. A page without marks gets them below."""
+def write_tables(page: Path, script: str, tables: str) -> None:
+    """Put a script's tables between its marks of a page; the words around them stay. A page without marks gets them
+    below.
+    """
+    begin = f"<!-- tables by {script} -->"
     text = page.read_text(encoding="utf-8") if page.exists() else ""
-    before, _, rest = text.partition(BEGIN)
+    before, _, rest = text.partition(begin)
     after = rest.partition(END)[2] or "\n"
-    content = f"{before.rstrip()}\n\n{BEGIN}\n\n{tables(records)}\n\n{END}{after}".lstrip("\n")
+    content = f"{before.rstrip()}\n\n{begin}\n\n{tables}\n\n{END}{after}".lstrip("\n")
     write_atomically(page, lambda aside: aside.write_text(content, encoding="utf-8"))
 
 
@@ -43,7 +46,7 @@ def tables(records: list[Record]) -> str:
     trained = [name for name in models if name != "majority class"]
     parts = [
         _sets(names, by_case),
-        table("Test accuracy, % (median; least to greatest of several seeds in brackets)", _accuracy, models),
+        table("Test accuracy, % (median; least to greatest of several seeds in brackets)", accuracies, models),
         table("CPU seconds of fit, and of predicting the test set", _seconds, trained),
         table("Peak memory of fit beyond the data and the libraries, MiB", _memory("fit_mib"), trained),
         table("Peak memory of one answer on the longest test sequence, MiB", _memory("answer_mib"), trained),
@@ -57,7 +60,8 @@ def _measured(records: list[Record], cell: Cell) -> str:
     return cell(done) if done else "stopped" if records else ""
 
 
-def _accuracy(results: list[Record]) -> str:
+def accuracies(results: list[Record]) -> str:
+    """The median in %, with the least and greatest of several."""
     found = sorted(100 * result["accuracy"] for result in results)
     spread = f" ({found[0]:.1f} to {found[-1]:.1f})" if len(found) > 1 else ""
     return f"{statistics.median(found):.1f}{spread}"

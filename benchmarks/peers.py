@@ -36,7 +36,7 @@ import numpy as np
 import torch
 from peer_data import SENSORS, UCR, Split, sets
 from peer_models import MODELS, OF_AEON, PUSH, Ours
-from peer_table import write_tables
+from peer_table import tables, write_tables
 
 from auxrnn.errors import did_you_mean
 from auxrnn.experiments.own_process import Cost, free_memory, measured
@@ -67,7 +67,7 @@ def main() -> int:
                 write_atomically(options.out, lambda aside, text=text: aside.write_text(text, encoding="utf-8"))
                 print(f"{name}: {records[name].get('stopped') or records[name]['result']}", flush=True)
     page = options.out.with_suffix(".md")
-    write_tables(page, list(read(options.out).values()))
+    write_tables(page, "benchmarks/peers.py", tables(list(read(options.out).values())))
     print(f"Tables in {page}.")
     return 0
 

@@ -3,6 +3,7 @@
 Also toy cores whose numbers say by themselves which steps they have read.
 """
 
+import gc
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -165,3 +166,29 @@ def slow_start(decoder: nn.Module, state: State) -> State:
     zeros = [torch.zeros_like(parts[0])] * (decoder.core.num_layers - 1)
     layers = [torch.stack([part, *zeros]) for part in parts]
     return tuple(layers) if isinstance(decoder.core, nn.LSTM) else layers[0]
+
+
+class Counted:
+    """Counts the bytes of tensors that graphs hold for the backward pass, now and at most."""
+
+    now = most = 0
+
+    class Held:
+        def __init__(self, counter: "Counted", tensor: Tensor) -> None:
+            self.counter, self.tensor = counter, tensor
+            counter.now += tensor.nbytes
+            counter.most = max(counter.most, counter.now)
+
+        def __del__(self) -> None:
+            self.counter.now -= self.tensor.nbytes
+
+    def __enter__(self) -> "Counted":
+        gc.collect()
+        self.hooks = torch.autograd.graph.saved_tensors_hooks(
+            lambda tensor: self.Held(self, tensor), lambda h: h.tensor
+        )
+        self.hooks.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.hooks.__exit__(*error)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from auxrnn.experiments.grids.grid import require_finished, run_grid
+from auxrnn.experiments.grids.grid import run_grid
 from auxrnn.runs.stopped import StoppedRunError
 from small_runs import SMALL
 
@@ -44,6 +44,7 @@ def starts(folder):
 if __name__ == "__main__":
     try:
         grid = small_grid(sys.argv[4:], int(sys.argv[3]))
-        require_finished(run_grid(grid, Path(sys.argv[1]), workers=int(sys.argv[2])))
+        found = run_grid(grid, Path(sys.argv[1]), workers=int(sys.argv[2]))
     except StoppedRunError as error:
         sys.exit(str(error))
+    sys.exit("\n".join(outcome.error for outcome in found.values() if outcome.state != "finished") or None)

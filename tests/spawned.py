@@ -26,7 +26,7 @@ def wait(seconds):
 
 def make_once(folder, made):
     """What two processes do at the same time: whoever finds no file makes it."""
-    from auxrnn.sources.parts import own_part
+    from auxrnn.storage.lock import own_part
 
     path = folder / "file"
     with own_part(folder / ".file.part") as part:

@@ -9,7 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from torch.nn import functional
 
+from auxrnn.core.batch import InputSpec, SequenceBatch
+from auxrnn.core.encoder import Encoder
+from auxrnn.core.objectives.base import objective_losses
+from auxrnn.core.objectives.supervised import Supervised
+from auxrnn.core.readouts import Moments, Readout
 from auxrnn.experiments.arguments import parse_run_config
 from auxrnn.experiments.grids.records import read_records
 from auxrnn.runs.run import start_run
@@ -52,6 +59,25 @@ def test_several_processes_at_once(script, tmp_path):
 
 def read(rates):
     return json.loads(rates.read_text())["figures"]
+
+
+def test_reach(script, tmp_path, monkeypatch):
+    """Each recipe and distance is run once, and the page has its figures below what a person has written."""
+    monkeypatch.syspath_prepend(SCRIPTS)
+    reach = importlib.import_module("reach")
+    monkeypatch.chdir(tmp_path)
+    small = "--recipe modern --candidates 1 --hidden_size 4 --stride 16 --epoch_passes 1 --max_epochs 1"
+    monkeypatch.setattr(reach, "SHARED", f"{small} --limit_train 20 --limit_test 10")
+    words = ["reach", "--recipe", "lstm, stats", "--distance", 200, "--out", "."]
+    (tmp_path / "reach.md").write_text("# Said by hand\n\n", encoding="utf-8")
+    for _ in range(2):
+        script(*words)
+    (record,) = read_records(tmp_path / "reach.jsonl").values()
+    assert (record.name, record.config.distance) == ("lstm, stats/200/seed-0", 200)
+    page = (tmp_path / "reach.md").read_text(encoding="utf-8")
+    assert page.startswith("# Said by hand\n\n<!--")
+    assert f"| lstm, stats | {100 * record.result['test_accuracy']:.1f} |" in page
+    assert str(tmp_path) not in (tmp_path / "reach.jsonl").read_text(encoding="utf-8")
 
 
 def test_the_parts_of_an_initialisation(script, tmp_path):
@@ -170,6 +196,41 @@ def test_peers(script, tmp_path, monkeypatch):
     code, _, error = script(*words[:-1], "majority clas")
     assert code == 2
     assert "Did you mean 'majority class'?" in error
+
+
+def test_the_parts_of_modern(script, tmp_path):
+    """Nothing twice; few labels are of every class; an anchor that reads all so far sees what is before its window."""
+    out, page = tmp_path / "parts.jsonl", tmp_path / "parts.md"
+    assert script("modern_parts", "--smoke", "--seeds", "1", "--out", out)[0] is None
+    found = {record["run"]: record for record in map(json.loads, out.read_text().splitlines())}
+    labels = {run.split("/")[1]: record["labels"] for run, record in found.items()}
+    assert labels == {"1": 24, "0.01": 3, "0.05": 3, "0.2": 6}
+    assert found["sensors/0.2/predict, pretrained/seed-0"]["epochs"] == [1, 2]
+    assert "| sensors | 20 % (6) |" in page.read_text()
+    assert script("modern_parts", "--smoke", "--seeds", "1", "--out", out)[1] == ""
+
+    from modern_parts import AllSoFar  # the script's folder is on the path now
+
+    torch.manual_seed(0)
+    encoder = Encoder(InputSpec("values", 1), hidden_size=3, projection_size=None)
+    AllSoFar.encoder[:] = [encoder]
+    readout = Readout("stats", 3)
+    options = {"bptt": 4, "readout": readout, "num_windows": 3}
+    head = torch.nn.Linear(readout.size, 2)
+    batch = SequenceBatch(torch.randn(1, 12, 1), torch.tensor([12]), torch.tensor([1]))
+    with torch.no_grad():
+        outputs = encoder(batch.inputs)[0]
+        expected = sum(
+            functional.cross_entropy(
+                head(readout(Moments(outputs[:, :stop].mean(1), outputs[:, :stop].square().mean(1)))), batch.labels
+            )
+            for stop in (4, 8, 12)
+        )
+        plain, asked = (
+            objective_losses(encoder, batch, [kind(head, **options, **more)], 1.0, torch.Generator())[0].mean
+            for kind, more in ((Supervised, {}), (AllSoFar, {"anchor_weight": 3.0}))
+        )
+    torch.testing.assert_close(asked - plain, expected)
 
 
 @pytest.mark.parametrize("kind", ["burst", "bump"])

@@ -51,6 +51,7 @@ VERBS = (
     "report",
     "data",
     "doctor",
+    "completion",
 )
 
 
@@ -370,7 +371,7 @@ def test_files_that_cannot_be_predicted(refused, finished_run, tmp_path, digits)
 def test_data_list(run):
     code, out, err = run("data", "list")
     assert (code, err) == (0, "")
-    expected = ["digits", "mnist", "pmnist", "cifar10", "stanford-dogs", "dbpedia"]
+    expected = ["digits", "mnist", "pmnist", "cifar10", "stanford-dogs", "dbpedia", "latching"]
     assert [line.split()[0] for line in out.splitlines()] == expected
 
 

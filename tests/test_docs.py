@@ -1,6 +1,10 @@
 """Texts: links lead somewhere, Python is Python, what is marked runs, and commands are there."""
 
+import argparse
+import json
+import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from auxrnn.cli.options import build_parser
+from auxrnn.cli.parsing import with_underscores
+from auxrnn.experiments.arguments import add_options
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -62,12 +68,38 @@ def test_some_blocks_are_marked():
     assert sum(marked for page in PAGES for marked, _ in blocks(page, "python")) >= 3
 
 
-@each_page
-def test_commands_are_there(page):
-    known = set(build_parser()._choices())
+def commands(page):
+    """The words of each auxrnn command, without what a shell takes for itself."""
     for _, code in blocks(page, "sh"):
-        words = re.findall(r"(?:^|[|;&] *)auxrnn (\w+)", code, re.MULTILINE)
-        assert set(words) <= known
+        for line in code.splitlines():
+            words = shlex.split(line, comments=True)
+            ends = [index for index, word in enumerate(words) if word in ("|", ">", "<", "&&", ";")]
+            for start, stop in zip([-1, *ends], [*ends, len(words)], strict=True):
+                if words[start + 1 : start + 2] == ["auxrnn"]:
+                    yield words[start + 2 : stop]
+
+
+@each_page
+def test_commands_are_there_and_take_their_options(page):
+    parser, train = build_parser(), argparse.ArgumentParser()
+    add_options(train)
+    own = {"tune": {"--trials", "--study"}}
+    for words in commands(page):
+        if words[0] in ("train", "tune", "baseline"):
+            said = {word.partition("=")[0] for word in words if word.startswith("--")} - {"--help"}
+            assert said <= {*train._option_string_actions, *own.get(words[0], ())}
+        elif words != ["--help"]:
+            assert parser.parse_known_args(with_underscores(words))[1] == []
+
+
+@pytest.mark.slow
+@each_page
+def test_shell_that_is_marked_runs(page, tmp_path):
+    """From an empty folder, one block after the other."""
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    for marked, code in blocks(page, "sh"):
+        if marked:
+            subprocess.run(["bash", "-ec", code], cwd=tmp_path, env={**os.environ, "PATH": path}, check=True)
 
 
 @each_page
@@ -92,3 +124,11 @@ def test_the_site_builds_without_a_warning(tmp_path):
     done = subprocess.run([*command, "docs", str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "LongSequenceClassifier" in (tmp_path / "api" / "estimator.html").read_text(encoding="utf-8")
+    from sphinx.search.en import SearchEnglish
+
+    english = SearchEnglish({})
+    index = json.loads((tmp_path / "searchindex.js").read_text(encoding="utf-8").partition("(")[2].rstrip(")\n"))
+    for words in ("chance", "stride", "nan", "too slow"):
+        assert any(words in heading.lower() for heading in index["alltitles"]), words
+        for word in map(english.stem, set(words.split()) - set(english.stopwords)):
+            assert word in index["terms"] or word in index["titleterms"]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from auxrnn.estimator import LongSequenceRegressor as LongSequenceRegressor
     from auxrnn.estimator import LongSequenceTagger as LongSequenceTagger
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "FloorWarning": "errors",

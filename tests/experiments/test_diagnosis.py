@@ -83,6 +83,7 @@ def test_the_command(finished_run, capsys):
     told = capsys.readouterr().out
     assert "encoder.core" in told
     assert "steps kept" in told
+    assert "steps the state of a unit lasts" in told
     assert "7/8 to 8/8" in told
 
 

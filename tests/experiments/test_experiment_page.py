@@ -43,8 +43,8 @@ def make_page(
     for run in planned:
         if run.seed < len(accuracies.get(run.arm, ())):
             figures = {"test_accuracy": accuracies[run.arm][run.seed], "validation_accuracy": 0.5, "best_epoch": 2,
-                       "epochs": 2, "seconds": 10.0, "peak_memory_bytes": 2**30, "parameters": 2000,
-                       "classifier_parameters": 1000}  # fmt: skip
+                       "epochs": 2, "seconds": 10.0, "cpu_seconds": 8.0 + 2 * run.seed,
+                       "peak_memory_bytes": 2**30, "parameters": 2000, "classifier_parameters": 1000}  # fmt: skip
             records[run.name] = Record(run.name, run.config, CIRCUMSTANCES, CURVE, figures)
         elif run.arm in failing:
             records[run.name] = Record(run.name, run.config, CIRCUMSTANCES, {}, error="not finite")
@@ -161,6 +161,7 @@ def test_combined_factors_are_a_table_a_model(tmp_path: Path) -> None:
         ["tensorflow, projection none", "–", "–"],
     ]
     assert [[cell.strong for cell in row].index(True) for row in lstm.cells if any(cell.strong for cell in row)] == [2]
+    assert lstm.cells[2][2].note == "2 seeds, 9 s of CPU, 1,024 MiB"
     assert [cell.text for cell in next(iter(r_lstm.cells))] == ["torch, projection 8", "–", "75.0"]
     assert len(find_table(page, "Runs").rows) == 5 + 2
     assert not [figure for section in page.sections for figure in section.figures]

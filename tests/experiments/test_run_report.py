@@ -19,8 +19,8 @@ from auxrnn.experiments.arms import read_run
 from auxrnn.experiments.run_report import report_runs
 from auxrnn.runs import datasets
 from auxrnn.runs.datasets import load_data
-from auxrnn.runs.early import SHARES
 from auxrnn.runs.folder import RunFolder, read_config, read_json, write_json
+from auxrnn.runs.use import SHARES
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.targets import TagsTarget
 from auxrnn.use.inference import measure

@@ -37,9 +37,9 @@ from auxrnn.runs.stopped import StoppedRunError
 from auxrnn.runs.use import evaluate, predict_file
 from auxrnn.sources import archives, cifar, dbpedia, dogs, feeds, idx, inputs
 from auxrnn.sources.dataset import SequenceData
-from auxrnn.sources.importing import JOURNAL, import_source
+from auxrnn.sources.importing import import_source
 from auxrnn.sources.loading import load_files
-from auxrnn.sources.stored import META, open_set
+from auxrnn.sources.stored import META
 from auxrnn.sources.unlabelled import read_unlabelled
 from auxrnn.training.checkpoints import FORMAT, VERSION, is_whole, load_checkpoint
 from auxrnn.training.step import TrainingStep
@@ -386,29 +386,6 @@ def stored_sets() -> list[Files]:
     return found
 
 
-def journals() -> list[Files]:
-    """An import that was stopped after its first rows."""
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        table = step_tables()[0]
-        write(folder, table)
-        aside = folder / ".set.importing"
-        kept: list[Files] = []
-
-        def stop(line: str) -> None:
-            kept.append({f".set.importing/{path.name}": path.read_bytes() for path in aside.iterdir()})
-
-        import_source(folder / "s.csv", folder / "set", ReadingOptions(), stop, block=1)
-    return [{**table, **files} for files in kept[1:3]]
-
-
-def go_on(folder: Path) -> None:
-    """It is the same set, whatever is left of the journal."""
-    import_source(folder / "s.csv", folder / "set", ReadingOptions(), lambda line: None)
-    read_own("set", folder)
-    assert len(open_set(folder / "set")) == 6
-
-
 # Files of the presets -------------------------------------------------------------------------------------------------
 
 
@@ -698,7 +675,6 @@ FORMATS: dict[str, Format] = {
     "ts": own("s.ts", series),
     "set": form(stored_sets, partial(read_own, "")),
     "set-json": form(stored_sets, partial(read_own, ""), spoilt=META, wrapping=in_json),
-    "journal": form(journals, go_on, spoilt=JOURNAL, wrapping=in_json),
     "idx": Format(idx_files, read_idx, lambda folder: idx.read_idx(folder / "a-idx3", 3)),
     "idx-gzip": Format(idx_zipped, read_idx, lambda folder: idx.read_idx(folder / "a-idx1.gz", 1), wrapping=in_gzip),
     "cifar": form(cifar_files, lambda folder: cifar.read_batch(folder / "data_batch_1.bin")),

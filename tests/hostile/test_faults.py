@@ -137,7 +137,7 @@ def test_an_export_over_an_older_one(tmp_path, monkeypatch):
 
 
 def test_an_import(tmp_path):
-    """The set is whole or absent, and what was read stays: the same command ends with the same bytes."""
+    """The set is whole or absent: the same command ends with the same bytes."""
     source, place = write_long_form(tmp_path / "source", 4), tmp_path / "w" / "set"
 
     def import_it():

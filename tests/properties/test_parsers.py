@@ -26,9 +26,9 @@ from auxrnn.core.batch import InputSpec
 from auxrnn.errors import InputError
 from auxrnn.sources import cifar, dbpedia, dogs, feeds, idx, inputs
 from auxrnn.sources.archives import Limits, unpack
+from auxrnn.sources.collect import fill_missing
 from auxrnn.sources.importing import import_source, read_source
 from auxrnn.sources.loading import load_files
-from auxrnn.sources.missing import fill_missing
 from auxrnn.sources.recognise import recognise
 from auxrnn.sources.splits import limit_stratified, stratified_split
 from auxrnn.sources.stored import open_set

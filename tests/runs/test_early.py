@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from auxrnn.core.batch import InputSpec, SequenceBatch
 from auxrnn.core.model import Classifier
 from auxrnn.errors import InputError
-from auxrnn.runs.early import early_scores, first_part
+from auxrnn.runs.use import early_scores, first_part
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.sources.lazy import LazySequences
 from auxrnn.targets import ClassTarget, TagsTarget

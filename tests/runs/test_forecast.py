@@ -62,6 +62,7 @@ STEM = {"model": "lstm", "stem": "conv", "stride": 4, "kernel": 2}
     [
         ({}, "gradient over the last 5 tokens = 20 steps"),
         ({"bptt": "full"}, "gradient over all steps"),
+        ({"gradient": "fptt"}, "gradient over pieces of 5 tokens = 20 steps, the optimiser stepping after each (fptt)"),
         ({"readout": "stats", "bptt": 3, "num_windows": 2}, "gradient over 2 windows of 3 tokens = 12 steps"),
         ({"readout": "stats", "bptt": 3, "num_windows": 9}, "gradient over 3 windows of 3 tokens = 12 steps"),
         (

@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.metrics import accuracy_score, f1_score, r2_score
 
-from auxrnn.runs.intervals import score_interval
+from auxrnn.runs.judging import score_interval
 from auxrnn.targets import ClassesTarget, TagsTarget, ValueTarget
 from auxrnn.verdict.bootstrap import RESAMPLES, SEED
 

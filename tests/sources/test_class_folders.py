@@ -1,5 +1,7 @@
 """Folders of classes, and of splits."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -25,7 +27,7 @@ def test_one_subfolder_a_class(tmp_path):
     reader = find_class_folder(tmp_path, ReadingOptions())
     assert summary(reader) == [([3], "down", None), ([2], "up", None), ([1], "up", None)]
     assert reader.schema.notes == ("1 files of other kinds are left out.",)
-    assert [row.where for row in reader.examples(skip=2)] == [str(tmp_path / "up" / "deeper" / "a.wav")]
+    assert [row.where for row in reader.examples()][2:] == [str(tmp_path / "up" / "deeper" / "a.wav")]
 
 
 def test_train_and_test_folders(tmp_path):
@@ -175,7 +177,7 @@ def test_links_to_folders_are_followed_once(tmp_path):
     (tmp_path / "in" / "b" / "more").symlink_to(tmp_path / "store", target_is_directory=True)
     (tmp_path / "store" / "x" / "again").symlink_to(tmp_path / "store", target_is_directory=True)
     (tmp_path / "store" / "up").symlink_to(tmp_path, target_is_directory=True)
-    files = [entry.path.relative_to(tmp_path) for entry in find_class_folder(tmp_path / "in", OPTIONS).entries]
+    files = [Path(row.where).relative_to(tmp_path) for row in find_class_folder(tmp_path / "in", OPTIONS).examples()]
     assert list(map(str, files)) == ["in/a/1.png", "in/b/1.png", "in/b/more/x/deep/1.png"]
 
 

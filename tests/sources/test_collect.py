@@ -1,6 +1,5 @@
 """Rows written flat, one after the other."""
 
-import json
 from io import BytesIO
 
 import numpy as np
@@ -43,21 +42,6 @@ def test_texts_by_first_appearance():
     found.add(Example("2", "c😀a", "x"))
     codes = np.frombuffer(file.getvalue(), np.uint16)
     assert "".join(found.characters[code] for code in codes) == "babc😀a"
-
-
-def test_going_on_from_a_state_is_as_if_never_stopped():
-    texts = ["abc", "cde", "eéa"]
-    whole, parts = BytesIO(), BytesIO()
-    once, first = (Collection(TEXTS, ReadingOptions(), file) for file in (whole, parts))
-    for text in texts:
-        once.add(Example("", text, "x"))
-    first.add(Example("", texts[0], "x"))
-    second = Collection(TEXTS, ReadingOptions(), parts, json.loads(json.dumps(first.state())))
-    for text in texts[1:]:
-        second.add(Example("", text, "x"))
-    assert parts.getvalue() == whole.getvalue()
-    assert second.state() == once.state()
-    assert first.ends.tolist() + second.ends.tolist() == once.ends.tolist()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import torch
 
 from auxrnn.errors import InputError
 from auxrnn.sources.dbpedia import CLASSES, find_folder, load_dbpedia, read_rows, read_split
-from auxrnn.sources.lines import read_lines
+from auxrnn.sources.encodings import read_lines
 from auxrnn.sources.options import DataOptions
 
 TRAIN = b'1,"A","abba"\n2,"","say ""b"", c"\r\n14,"Z"," \xc3\xa9"\n'

@@ -10,7 +10,7 @@ import pytest
 from auxrnn.errors import InputError
 from auxrnn.sources import downloads
 from auxrnn.sources.downloads import fetch
-from auxrnn.sources.remote import RemoteFile
+from auxrnn.sources.presets import RemoteFile
 
 CONTENT = b"thirty-one bytes of sample data"
 MD5 = "md5:" + hashlib.md5(CONTENT).hexdigest()

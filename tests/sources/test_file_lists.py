@@ -40,12 +40,6 @@ def test_a_list_with_a_name_that_no_file_can_have(tmp_path):
         list_of(write_csv(tmp_path / "list.csv", "path,label", f"{'x' * 5000}.png,a"))
 
 
-def test_a_list_is_one_of_the_files_that_are_read(tmp_path):
-    write_wave(tmp_path / "a.wav", [1])
-    path = write_csv(tmp_path / "list.csv", "path,label", "a.wav,x")
-    assert list_of(path).files == [path, tmp_path / "a.wav"]
-
-
 def test_columns_of_a_list_that_are_not_read(tmp_path):
     write_wave(tmp_path / "a.wav", [1])
     reader = list_of(write_csv(tmp_path / "list.csv", "path,label,width", "a.wav,x,7"))

@@ -1,6 +1,5 @@
-"""Imports: the same as reading at once, whole or absent, taken up where they stopped, in bounded memory."""
+"""Imports: the same as reading at once, whole or absent, in bounded memory."""
 
-import json
 import subprocess
 import sys
 import textwrap
@@ -40,72 +39,15 @@ class StoppedError(Exception):
     pass
 
 
-def stop_after(rows):
-    def say(line):
-        if line.startswith(f"{rows} rows"):
-            raise StoppedError
-
-    return say
+def stop(line):
+    raise StoppedError
 
 
-@pytest.mark.parametrize("write", [write_texts, write_long_form])
-def test_a_stopped_import_goes_on_to_the_same_bytes(tmp_path, write):
-    path = write(tmp_path, 20)
-    import_source(path, tmp_path / "whole", OPTIONS, quiet)
-    with pytest.raises(StoppedError):
-        import_source(path, tmp_path / "set", OPTIONS, stop_after(7), block=1)
-    assert not (tmp_path / "set").exists()
-    said = []
-    import_source(path, tmp_path / "set", OPTIONS, said.append, block=1)
-    assert said[0] == "Going on after 7 rows, where an import was stopped."
-    assert contents(tmp_path / "set") == contents(tmp_path / "whole")
-    assert [entry.name for entry in tmp_path.iterdir() if entry.name.startswith(".")] == []
-
-
-def test_what_was_written_after_the_last_entry_is_cut_off(tmp_path):
+def test_an_import_that_fails_leaves_nothing(tmp_path):
     path = write_texts(tmp_path, 20)
-    import_source(path, tmp_path / "whole", OPTIONS, quiet)
     with pytest.raises(StoppedError):
-        import_source(path, tmp_path / "set", OPTIONS, stop_after(7), block=1)
-    for name in ("values.bin", "ends.bin", "labels.first"):
-        with open(tmp_path / ".set.importing" / name, "ab") as file:
-            file.write(b"half a row")
-    import_source(path, tmp_path / "set", OPTIONS, quiet)
-    assert contents(tmp_path / "set") == contents(tmp_path / "whole")
-
-
-def test_stopped_after_the_labels_were_put_in_order(tmp_path, monkeypatch):
-    path = write_long_form(tmp_path, 20)
-    import_source(path, tmp_path / "whole", OPTIONS, quiet)
-    with monkeypatch.context() as patch:
-        patch.setattr(importing.os, "rename", lambda *_: (_ for _ in ()).throw(StoppedError))
-        with pytest.raises(StoppedError):
-            import_source(path, tmp_path / "set", OPTIONS, quiet)
-    import_source(path, tmp_path / "set", OPTIONS, quiet)
-    assert contents(tmp_path / "set") == contents(tmp_path / "whole")
-
-
-@pytest.mark.parametrize("change", ["source", "options", "journal", "digest", "files"])
-def test_begins_anew_where_something_has_changed(tmp_path, change):
-    path, options = write_texts(tmp_path, 20), OPTIONS
-    with pytest.raises(StoppedError):
-        import_source(path, tmp_path / "set", OPTIONS, stop_after(7), block=1)
-    aside = tmp_path / ".set.importing"
-    if change == "source":
-        write_texts(tmp_path, 22)
-    elif change == "options":
-        options = ReadingOptions(missing="drop")
-    elif change == "journal":
-        (aside / "journal.json").write_text('{"sizes": {')
-    elif change == "digest":
-        entry, digest = json.loads((aside / "journal.json").read_text())
-        entry["collection"]["rows"] = "x"
-        (aside / "journal.json").write_text(json.dumps([entry, digest]))
-    else:
-        (aside / "values.bin").write_bytes(b"")
-    said = []
-    assert len(import_source(path, tmp_path / "set", options, said.append)) == (22 if change == "source" else 20)
-    assert said == []
+        import_source(path, tmp_path / "set", OPTIONS, stop, block=1)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["texts.csv"]
 
 
 def test_a_refused_source_leaves_nothing(tmp_path):
@@ -152,34 +94,16 @@ def test_an_import_that_ended_meanwhile_is_not_written_over(tmp_path, monkeypatc
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["set", "texts.csv"]
 
 
-def test_what_kills_left_is_cleared_away(tmp_path):
+def test_what_a_kill_has_left_is_removed(tmp_path):
     path = write_texts(tmp_path, 20)
     import_source(path, tmp_path / "whole", OPTIONS, quiet)
-    with pytest.raises(StoppedError):
-        import_source(path, tmp_path / "set", OPTIONS, stop_after(7), block=1)
-    for name in (".journal.json.1-ab.part", ".set.json.2-cd.part"):
-        (tmp_path / ".set.importing" / name).write_text("half")
+    aside = tmp_path / ".set.importing"
+    aside.mkdir()
+    for name in ("values.bin", "journal.json", ".set.json.2-cd.part"):
+        (aside / name).write_text("half")
     import_source(path, tmp_path / "set", OPTIONS, quiet)
     assert contents(tmp_path / "set") == contents(tmp_path / "whole")
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["set", "texts.csv", "whole"]
-
-
-def test_only_the_last_step_is_missing(tmp_path, monkeypatch):
-    """Stopped before the folder gets its name, an import reads nothing again."""
-    path = write_long_form(tmp_path, 20)
-    with monkeypatch.context() as patch:
-        patch.setattr(importing.os, "rename", lambda *_: (_ for _ in ()).throw(StoppedError))
-        with pytest.raises(StoppedError):
-            import_source(path, tmp_path / "set", OPTIONS, quiet)
-    assert set(contents(tmp_path / ".set.importing")) == {
-        "set.json",
-        "values.bin",
-        "ends.bin",
-        "labels.bin",
-        "splits.bin",
-    }
-    monkeypatch.setattr(importing, "_make", None)
-    assert len(import_source(path, tmp_path / "set", OPTIONS, quiet)) == 20
 
 
 PEAK = """

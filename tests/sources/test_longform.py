@@ -11,7 +11,7 @@ from auxrnn.sources.importing import read_source
 from auxrnn.sources.longform import find_long_form_reader
 from auxrnn.sources.tables import open_table
 from auxrnn.sources.unlabelled import read_unlabelled
-from own_files import write_csv, write_long_form
+from own_files import write_csv
 
 
 def reader_of(path, **given):
@@ -39,14 +39,6 @@ def test_times_as_dates_and_without_times(tmp_path):
     assert next(iter(reader_of(path).examples())).sequence.tolist() == [[6], [5]]
     path = write_csv(tmp_path / "b.csv", "id,u,label", "1,5,x", "1,6,x")
     assert next(iter(reader_of(path).examples())).sequence.tolist() == [[5], [6]]
-
-
-def test_skip_leaves_out_whole_sequences(tmp_path):
-    reader = reader_of(write_long_form(tmp_path))
-    whole = list(reader.examples())
-    assert len(whole) == 6
-    for skip in range(7):
-        assert [row.where for row in reader.examples(skip)] == [row.where for row in whole[skip:]]
 
 
 def test_a_split_of_whole_sequences(tmp_path):
@@ -133,7 +125,7 @@ def test_several_values_of_a_sequence(tmp_path):
     path = write_csv(tmp_path / "a.csv", "id,t,u,mass,age", "7,1,0.5,2.5,3", "7,2,0.5,2.5,3", "8,1,1,4,5")
     reader = reader_of(path, target="value", label="mass,age")
     assert [row.label for row in reader.examples()] == [(2.5, 3.0), (4.0, 5.0)]
-    assert (reader.features, reader.schema.labels) == (("u",), ("mass", "age"))
+    assert (reader.schema.channel_names, reader.schema.labels) == (("u",), ("mass", "age"))
 
 
 def test_columns_that_are_not_read_are_named(tmp_path):
@@ -146,8 +138,8 @@ def test_names_with_commas_and_quotes(tmp_path):
     path = write_csv(tmp_path / "a.csv", 'id,time,"x,y","a ""b""",label', "1,1,5,6,u")
     schema = reader_of(path).schema
     assert schema.channel_names == ("x,y", 'a "b"')
-    again = reader_of(path, features=schema.columns["features"])
-    assert again.features == schema.channel_names
+    again = reader_of(path, features=schema.columns["features"]).schema
+    assert again.channel_names == schema.channel_names
 
 
 def test_nanoseconds_keep_their_order(tmp_path):
@@ -374,7 +366,7 @@ def test_one_endless_table_is_cut_up(tmp_path):
     assert [row.label for row in rows] == ["a", "a", "a", "a", "b", "b"]
     assert np.concatenate([row.sequence for row in rows])[:, 0].tolist() == [2 * row for row in range(20)]
     assert rows[1].where == f"{path}, row 6"
-    assert [row.where for row in reader_of(path, window=4).examples(skip=5)] == [rows[5].where]
+    assert [row.where for row in reader_of(path, window=4).examples()][5:] == [rows[5].where]
     tagged = list(reader_of(path, window=8, target="tags").examples())
     assert [len(row.sequence) for row in tagged] == [8, 8, 4]
     assert tagged[1].label == ("a",) * 6 + ("b",) * 2

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from auxrnn.errors import InputError
-from auxrnn.sources.missing import fill_missing
+from auxrnn.sources.collect import fill_missing
 
 NAN = np.nan
 GAPS = np.array([[NAN, 1], [2, NAN], [NAN, NAN], [8, 7]], np.float32)

@@ -13,7 +13,7 @@ def test_there_and_back():
     assert options.to_dict() == {"limit_train": 5, "grey": True}
     assert DataOptions.from_dict(options.to_dict()) == options
     assert DataOptions().to_dict() == {}
-    with pytest.raises(InputError, match=r"among grey, .* got 'gray'"):
+    with pytest.raises(InputError, match=r"among distance, grey, .* got 'gray'"):
         DataOptions.from_dict({"gray": True})
 
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from auxrnn.errors import InputError
-from auxrnn.sources.pictures import as_seen, is_grey, may_be_transparent, opened_image, upright_size
+from auxrnn.sources.images import as_seen, is_grey, may_be_transparent, opened_image, upright_size
 from own_files import write_image
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from auxrnn.errors import InputError
-from auxrnn.sources.split_names import split_of
+from auxrnn.sources.splits import split_of
 from auxrnn.storage.numbers import number_of
 
 

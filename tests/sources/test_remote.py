@@ -1,6 +1,6 @@
 """Where data lie by default, and what a file's hash is."""
 
-from auxrnn.sources.remote import data_folder, file_hash
+from auxrnn.sources.presets import data_folder, file_hash
 
 
 def test_data_folder_order(tmp_path, monkeypatch):

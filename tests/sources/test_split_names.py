@@ -3,7 +3,7 @@
 import pytest
 
 from auxrnn.errors import InputError
-from auxrnn.sources.split_names import split_named, split_of, split_within
+from auxrnn.sources.splits import split_named, split_of, split_within
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def test_values_in_another_order(folder):
 
 def test_a_set_without_sums_is_one_of_an_older_version(folder):
     content = json.loads((folder / META).read_text())
-    del content["sums"], content["origin"]
+    del content["sums"]
     (folder / META).write_text(json.dumps(content))
     assert len(open_set(folder)) == 6
     verify_values(folder)

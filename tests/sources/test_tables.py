@@ -17,7 +17,6 @@ def test_header_quotes_and_line_numbers(tmp_path):
     table = open_table(path, ReadingOptions())
     assert table.columns == ("text", "label")
     assert list(table.rows()) == [(2, ['one, "two"\nthree', "x"]), (5, ["four", "y"])]
-    assert list(table.rows(skip=1)) == [(5, ["four", "y"])]
 
 
 def test_no_header_where_the_first_row_holds_a_number(tmp_path):

@@ -19,12 +19,12 @@ def test_named_columns_and_a_split(tmp_path):
     path = write_csv(tmp_path / "a.csv", "label,split,text", "x,train,one two", "y,test,three")
     found = [(row.sequence, row.label, row.split) for row in reader_of(path).examples()]
     assert found == [("one two", "x", "train"), ("three", "y", "test")]
-    assert [row.where for row in reader_of(path).examples(skip=1)] == [f"{path}, row 3"]
+    assert [row.where for row in reader_of(path).examples()][1:] == [f"{path}, row 3"]
 
 
 def test_two_columns_of_which_one_holds_texts(tmp_path):
     reader = reader_of(write_csv(tmp_path / "a.csv", "mood,words", "x,one two", "y,three four"))
-    assert (reader.text, reader.label.names) == ("words", ("mood",))
+    assert (reader.schema.columns["text"], reader.schema.columns["label"]) == ("words", "mood")
 
 
 def test_without_a_header(tmp_path):

@@ -1,6 +1,5 @@
 """Labels of every kind through the journal's state and their flat array to the target."""
 
-import json
 from array import array
 
 import numpy as np
@@ -23,17 +22,16 @@ EXPECTED = {
 }
 
 
-def make(kind, state=None):
-    return KINDS[kind].keeper(("x", "y") if kind == "value" else (), "auto", state)
+def make(kind):
+    return KINDS[kind].keeper(("x", "y") if kind == "value" else (), "auto")
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_from_rows_to_the_target_interrupted_in_between(kind):
+def test_from_rows_to_the_target(kind):
     numbers = array(KINDS[kind].keeper.typecode)
     keeper = make(kind)
     for index, label in enumerate(LABELS[kind]):
         numbers.extend(keeper.numbers(label, f"row {index}", None))
-        keeper = make(kind, json.loads(json.dumps(keeper.state())))
     found, labels = keeper.finished(np.array(numbers))
     names, expected = EXPECTED[kind]
     assert found == names

@@ -1,7 +1,5 @@
 """Labels: one kind, an order that people expect, nothing that is no class."""
 
-import json
-
 import pytest
 
 from auxrnn.errors import InputError
@@ -72,12 +70,3 @@ def test_too_many(monkeypatch):
     monkeypatch.setattr(labelling, "MOST_CLASSES", 3)
     with pytest.raises(InputError, match="row 3: expected at most 3 classes"):
         number(["a", "b", "c", "d"])
-
-
-def test_goes_on_from_its_state():
-    found, _ = number(["10", "9", "10"])
-    again = Labelling("auto", json.loads(json.dumps(found.state())))
-    assert again.place("9.0", "row 3") == 1
-    assert again.counts == [2, 2]
-    with pytest.raises(InputError, match="row 4"):
-        again.place("word", "row 4")

@@ -108,20 +108,22 @@ def test_the_search_takes_the_best_and_says_what_it_tried(monkeypatch):
     monkeypatch.setattr(room, "_trial", trial)
     found = choose_candidate(config, data, (), said.append)
     assert (found.config.readout, found.config.anchor_labels, found.config.max_epochs) == ("stats-max", 0.5, 16)
-    assert trained == [2] * 5 + [4] * 2  # 27 sequences of 40 are 2 batches, 60 steps an epoch
+    assert trained == [4] * 15 + [8] * 6  # three drawings of 27 sequences of 40, 2 batches, 60 steps an epoch
     assert list(found.lines) == said
     assert said[-1] == "Chosen      --residual True --readout stats-max --augment turn --anchor_labels 0.5"
-    assert sum("accuracy 0.600, loss 1.000 after 2 epochs" in line for line in said) == 4
+    assert sum("accuracy 0.600, loss 1.000 after 4 epochs" in line for line in said) == 4
 
 
 @pytest.mark.parametrize(("score", "epochs"), [(0.89, 16), (0.91, 8), (1.0, 8)])
 def test_training_is_short_where_the_best_convinces(monkeypatch, score, epochs):
     monkeypatch.setattr(room, "_trial", lambda *_: (score, -1.0))
     config = RunConfig(**MODERN, stride=4, max_epochs=16)
-    assert choose_candidate(config, make_data(), ()).config.max_epochs == epochs
-    dear = make_data(steps=1024)  # 256 tokens
+    data = make_data(number=90)
+    assert choose_candidate(config, data, ()).config.max_epochs == epochs
+    dear = make_data(number=90, steps=1024)  # 256 tokens
     assert choose_candidate(config, dear, ()).config.max_epochs == (5 if epochs == 8 else 16)
-    assert choose_candidate(config, make_data(), ("max_epochs",)).config.max_epochs == 16
+    assert choose_candidate(config, data, ("max_epochs",)).config.max_epochs == 16
+    assert choose_candidate(config, make_data(number=89), ()).config.max_epochs == 16  # too few say so
 
 
 @pytest.mark.parametrize(("patient", "chosen", "epochs"), [(0.93, "turn", 8), (0.6, "none", 16)])
@@ -155,12 +157,28 @@ def test_where_none_learns_the_patient_settings_are_taken_for_longer(monkeypatch
 def test_a_good_score_ends_the_search(monkeypatch):
     scores = iter([0.8, 0.96])
     monkeypatch.setattr(room, "_trial", lambda *_: (next(scores), -0.1))
-    found = choose_candidate(RunConfig(**MODERN, stride=4, max_epochs=16), make_data(), ()).config
+    found = choose_candidate(RunConfig(**MODERN, stride=4, max_epochs=16), make_data(number=90), ()).config
     assert found.augment == "turn"
 
 
+def test_few_sequences_are_drawn_three_times_and_the_mean_counts(monkeypatch):
+    drawn, scores = [], iter([1.0, 1.0, 0.7, 0.9, 0.92, 0.94, *[0.0] * 99])
+
+    def trial(one, train, validation):
+        drawn.append(frozenset(float(inputs.sum()) for inputs in validation.inputs))
+        return next(scores), -0.5
+
+    monkeypatch.setattr(room, "_trial", trial)
+    found = choose_candidate(RunConfig(**MODERN, stride=4, max_epochs=16), make_data(number=89), ())
+    assert len(set(drawn)) == 3
+    assert drawn[:3] == drawn[3:6]  # all candidates are judged by the same
+    assert "accuracy 0.900" in found.lines[1]
+    assert "accuracy 0.920" in found.lines[2]
+    assert found.lines[0].endswith("compared on 29 sequences held out, 3 times")
+
+
 def test_a_diverged_candidate_is_never_the_best(monkeypatch):
-    config, data = RunConfig(**MODERN, stride=4, max_epochs=16, candidates=2), make_data()
+    config, data = RunConfig(**MODERN, stride=4, max_epochs=16, candidates=2), make_data(number=90)
     trials = iter([(-math.inf, -math.inf), (0.9, -0.5)])
     monkeypatch.setattr(room, "_trial", lambda *_: next(trials))
     found = choose_candidate(config, data, ())
@@ -215,14 +233,16 @@ def test_search_and_training_take_the_budget_together(monkeypatch, seconds):
 
 @pytest.mark.parametrize(("number", "steps"), [(1, 0), (2, 1200), (3, 1320), (4, 1920), (5, 2040), (9, 2040)])
 def test_steps_of_a_search_by_hand(number, steps):
-    assert search_steps(RunConfig(**MODERN, stride=4, candidates=number), make_data(), ()) == steps
+    config = RunConfig(**MODERN, stride=4, candidates=number)
+    assert search_steps(config, make_data(number=90), ()) == steps
+    assert search_steps(config, make_data(number=89), ()) == 6 * steps
 
 
 @pytest.mark.parametrize(
     ("settings", "seconds", "told"),
     [
         ({"candidates": 1}, 0.05, ["about 2 min"]),  # 60 epochs of 40 steps
-        ({"candidates": 5}, 0.05, ["about 4 min"]),  # and 1,920 steps of the search: of stride 1 there is no finer
+        ({"candidates": 5}, 0.05, ["about 12 min"]),  # and six times 1,920 steps of the search: stride 1 has no finer
         ({"candidates": 1}, 6.0, ["about 4.0 h"]),
         ({"candidates": 1}, 0.02, []),
         ({"candidates": 1, "max_epochs": 12}, 60.0, []),  # 480 steps are not timed
@@ -276,7 +296,7 @@ def test_a_real_search_on_easy_data_ends_at_once_and_repeats():
 
 
 def test_easy_data_are_trained_for_half_as_long():
-    data = make_data(number=60)
+    data = make_data(number=90)
     config = RunConfig(**{**MODERN, "hidden_size": 8}, stride=2, epoch_passes=30, max_epochs=10)
     assert choose_candidate(config, data, ()).config.max_epochs == 5
     assert choose_candidate(config, data, ("max_epochs",)).config.max_epochs == 10
@@ -286,4 +306,4 @@ def test_no_candidate_is_trained_twice_for_as_long(monkeypatch):
     config, trained = RunConfig(**MODERN, stride=4, epoch_passes=200, max_epochs=16), []
     monkeypatch.setattr(room, "_trial", lambda one, *_: (trained.append(one), (0.94, -0.1))[1])
     choose_candidate(config, make_data(), ())
-    assert [one.max_epochs for one in trained] == [1] * 5  # an epoch of 400 steps is both rounds
+    assert [one.max_epochs for one in trained] == [1] * 15  # three drawings; an epoch of 400 steps is both rounds

@@ -136,6 +136,18 @@ def test_pauses_do_not_count(tmp_path, monkeypatch):
     assert history.seconds == 7.0
 
 
+def test_seconds_of_the_processor_go_on_where_they_were_saved(monkeypatch):
+    spent = iter([1.0, 2.0, 4.0, 9.0, 9.5])
+    monkeypatch.setattr(history_module.time, "process_time", lambda: next(spent))
+    before = History(ClassTarget(("a", "b")))
+    before.start_clock()
+    before.add_step(StepLosses(torch.tensor(2.0), torch.tensor(2.0), {}))
+    after = History(ClassTarget(("a", "b")))
+    after.load_state_dict(before.state_dict())
+    after.add_step(StepLosses(torch.tensor(2.0), torch.tensor(2.0), {}))
+    assert (before.cpu_seconds, after.cpu_seconds) == (2.0, 2.5)
+
+
 def test_running_means():
     history = History(ClassTarget(("a", "b")))
     for loss, right in ((6.0, 1), (3.0, 2)):

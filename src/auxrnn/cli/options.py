@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from auxrnn.cli import verbs
+from auxrnn.cli.completion import SHELLS
 from auxrnn.cli.parsing import Parser, port, positive
 from auxrnn.experiments.arguments import reading_settings
 from auxrnn.experiments.catalogue import EXPERIMENTS
@@ -35,6 +36,11 @@ def build_parser() -> argparse.ArgumentParser:
     _add_data(verb)
     doctor = verb("doctor", verbs.doctor, "versions, devices, threads, data folder, missing extras")
     doctor.add_argument("--data_dir", help="folder of the data")
+    completion = verb(
+        "completion", verbs.completion, "print a script that completes commands by Tab (extra: completion)"
+    )
+    completion.add_argument("shell", choices=SHELLS)
+    completion.set_defaults(commands=parser)
     return parser
 
 

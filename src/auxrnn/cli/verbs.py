@@ -330,3 +330,10 @@ def doctor(options: argparse.Namespace) -> int:
     for line in diagnose(options.data_dir):
         print(line)
     return 0
+
+
+def completion(options: argparse.Namespace) -> int:
+    from auxrnn.cli.completion import script
+
+    print(script(options.commands, options.shell))
+    return 0

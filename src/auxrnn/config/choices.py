@@ -5,7 +5,7 @@ from typing import Literal
 Recipe = Literal["paper", "modern"]
 Model = Literal["lstm", "r-lstm", "p-lstm", "rp-lstm", "sa-lstm", "lm-lstm", "transformer", "irnn", "urnn"]
 Bptt = int | Literal["full"]
-Gradient = Literal["truncated", "checkpointed", "exact"]
+Gradient = Literal["truncated", "checkpointed", "exact", "fptt"]
 Cell = Literal["lstm", "gru", "rnn", "lru", "mingru", "ur-lstm"]
 StemKind = Literal["none", "conv", "logmel"]
 ReadoutKind = Literal["last", "stats", "stats-max"]

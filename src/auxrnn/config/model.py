@@ -108,6 +108,7 @@ class ModelConfig:
         through all steps, with bptt "full": by states kept at distances of the root of the length ("checkpointed"),
         or at constant memory by eligibility traces ("exact"), which lru and mingru have. The latter is exact for
         one layer without a stem or characters, and leaves a part out else. Auxiliary losses keep their windows.
+        "fptt" cuts sequences into pieces of bptt steps and steps the optimiser after each (Kag & Saligrama 2021).
     cell
         recurrent cell of the main network; transformer, irnn and urnn have their own. Diagonal linear recurrences
         are lru (Orvieto et al. 2023) and mingru (Feng et al. 2024); ur-lstm refines the forget gate (Gu et al. 2020).
@@ -239,7 +240,9 @@ class ModelConfig:
             raise InputError(
                 f"Expected gradient truncated with model transformer, which reads all steps, got {self.gradient}."
             )
-        if self.bptt != "full":
+        if self.gradient == "fptt":
+            self._check_forward()
+        elif self.bptt != "full":
             raise InputError(
                 f"Expected bptt full with gradient {self.gradient}, which goes through all steps, "
                 f"got {self.bptt}; leave bptt out."
@@ -249,6 +252,17 @@ class ModelConfig:
             raise InputError(
                 f"Expected cell {' or '.join(TRACED)} with gradient exact, got {got}; take gradient checkpointed."
             )
+
+    def _check_forward(self) -> None:
+        """InputError for what forward propagation through time has no pieces of."""
+        if self.bptt in ("full", 0):
+            raise InputError(
+                f"Expected bptt of at least 1 with gradient fptt, the steps of a piece, got {self.bptt}; "
+                "a tenth of the steps is the authors' choice."
+            )
+        if self.auxiliaries or self.anchor_labels:
+            got = f"model {self.model} and anchor_labels {self.anchor_labels:g}"
+            raise InputError(f"Expected the labels as the only loss with gradient fptt, got {got}; take model lstm.")
 
     @property
     def has_like_tokens(self) -> bool:

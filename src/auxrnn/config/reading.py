@@ -7,12 +7,10 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from inspect import cleandoc
-from typing import Any, Literal, get_args
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from auxrnn.errors import InputError, did_you_mean
-
-NUMBERS: dict[str, type[float]] = {"skip": int, "window": int, "rate": int, "test_fraction": float}
-"""Options that are numbers; all others are texts."""
 
 NO_SPLIT = "none"
 """What `--split` says where no column names the split."""
@@ -22,10 +20,12 @@ _KINDS: dict[type, tuple[Any, str]] = {
     int: (int, "a whole number"),
     float: (float | int, "a number"),
 }
+"""What a value of each kind may be, and what it is called."""
 
 Missing = Literal["error", "zero", "drop", "interpolate"]
 NoLabel = Literal["error", "drop", "learn"]
 Header = Literal["auto", "yes", "no"]
+Decimal = Literal[".", ","]
 LabelType = Literal["auto", "text"]
 TargetKind = Literal["auto", "class", "classes", "value", "tags"]
 Rows = Literal["auto", "steps", "series", "texts", "files"]
@@ -106,29 +106,21 @@ class ReadingOptions:
     label_type: LabelType = "auto"
     encoding: str = "utf-8"
     delimiter: str | None = None
-    decimal: str = "."
+    decimal: Decimal = "."
     test_fraction: float = 0.2
 
     def __post_init__(self) -> None:
-        for item in fields(self):
-            value = getattr(self, item.name)
-            expected, words = _KINDS[NUMBERS.get(item.name, str)]
-            if isinstance(value, bool) or not (isinstance(value, expected) or (value is None and item.default is None)):
-                raise InputError(f"Expected --{item.name} to be {words}, got {value!r}.")
-        for name, choices in (
-            ("missing", get_args(Missing)),
-            ("no_label", get_args(NoLabel)),
-            ("header", get_args(Header)),
-            ("label_type", get_args(LabelType)),
-            ("target", get_args(TargetKind)),
-            ("rows", get_args(Rows)),
-            ("decimal", (".", ",")),
-        ):
-            given = getattr(self, name)
-            if given not in choices:
-                raise InputError(
-                    f"Expected --{name} of {', '.join(choices)}, got {given!r}.{did_you_mean(str(given), choices)}"
-                )
+        for name, declared in get_type_hints(ReadingOptions).items():
+            value, members = getattr(self, name), get_args(declared) or (declared,)
+            if value is None and NoneType in members:
+                continue
+            choices = members if get_origin(declared) is Literal else ()
+            expected, words = _KINDS[str if choices else members[0]]
+            if isinstance(value, bool) or not isinstance(value, expected):
+                raise InputError(f"Expected --{name} to be {words}, got {value!r}.")
+            if choices and value not in choices:
+                near = did_you_mean(value, choices)
+                raise InputError(f"Expected --{name} of {', '.join(choices)}, got {value!r}.{near}")
         try:
             "".encode(self.encoding)
         except (LookupError, ValueError) as error:  # UnicodeError is one

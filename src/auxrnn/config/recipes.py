@@ -81,7 +81,7 @@ def recipe_settings(name: str, said: Mapping[str, Any]) -> dict[str, Any]:
         "initialisation"
     ] == "chrono":
         settings["initialisation"] = "tensorflow"
-    if said.get("gradient", "truncated") != "truncated":
+    if said.get("gradient") in ("checkpointed", "exact"):
         settings["bptt"] = "full"
     if said.get("optimizer", "adamw") != "adamw":
         settings["weight_decay"] = None

@@ -54,6 +54,8 @@ class RunConfig(TrainingConfig, ModelConfig):
         texts: cut longer ones at so many characters (the run says how many it touches).
     max_vocabulary
         texts: know the most frequent so many characters of the training texts; all when null.
+    distance
+        latching: steps of noise behind those that decide; 200 when null.
     reading
         how files of one's own are read; `--text NAME` is short for `--reading.text NAME`, and so for all.
     """
@@ -72,6 +74,7 @@ class RunConfig(TrainingConfig, ModelConfig):
     grey: bool = False
     max_length: int | None = None
     max_vocabulary: int | None = None
+    distance: int | None = None
     reading: ReadingOptions = field(default_factory=ReadingOptions)
 
     def __post_init__(self) -> None:
@@ -83,7 +86,12 @@ class RunConfig(TrainingConfig, ModelConfig):
                 f"Expected precision 32-true or bf16-mixed with gradient {self.gradient}, got 16-mixed: single pieces "
                 "are not scaled."
             )
-        for name in ("limit_train", "limit_test", "image_size", "max_length", "max_vocabulary"):
+        if self.gradient == "fptt" and self.devices * self.num_nodes > 1:
+            raise InputError(
+                f"Expected one device with gradient fptt, which was not tried over several, got {self.devices} on "
+                f"{self.num_nodes} machines."
+            )
+        for name in ("limit_train", "limit_test", "image_size", "max_length", "max_vocabulary", "distance"):
             at_least(name, getattr(self, name), 1)
         at_least("limit_classes", self.limit_classes, 2)
         at_least("candidates", self.candidates, 1)

@@ -15,7 +15,7 @@ from auxrnn.config.choices import Gradient, ReadoutKind
 from auxrnn.core.anchors import step_generator
 from auxrnn.core.batch import SequenceBatch
 from auxrnn.core.encoder import Encoder, core_sizes
-from auxrnn.core.gradients import GRADIENTS, has_traces
+from auxrnn.core.gradients import GRADIENTS, forward_losses, has_traces
 from auxrnn.core.objectives import (
     Loss,
     Objective,
@@ -40,10 +40,13 @@ class Classifier(nn.Module, ABC):
         What the outputs stand for; of a class the logits.
     longest : int or None
         Steps of the longest sequence that it can read; None where any can be read.
+    gradient : str
+        With "fptt" a training step asks for `losses_forward` in place of `losses`.
     """
 
     target: Target
     longest: int | None = None
+    gradient: Gradient = "truncated"
 
     @property
     def num_classes(self) -> int:
@@ -81,6 +84,10 @@ class Classifier(nn.Module, ABC):
     ) -> dict[str, Loss]:
         """Compute the losses of the named objectives with one walk over the batch; see `SequenceClassifier.losses`."""
 
+    def losses_forward(self, batch: SequenceBatch) -> Iterator[Loss]:
+        """Yield the supervised loss after each piece of a batch; a model of gradient "fptt" has it."""
+        raise NotImplementedError
+
     @abstractmethod
     def parts(self, names: Sequence[str]) -> list[nn.Module]:
         """List the modules that the losses of the named objectives train."""
@@ -104,9 +111,9 @@ class SequenceClassifier(Classifier):
         alone.
     bptt : int or None
         Truncation length (K) of the supervised loss, in steps of the core, at least 0; None for full back-propagation.
-    gradient : {"truncated", "checkpointed", "exact"}
-        How the supervised loss has its gradient in `losses`: in the windows of `bptt`, or through all steps; see
-        `gradients`.
+    gradient : {"truncated", "checkpointed", "exact", "fptt"}
+        How the supervised loss has its gradient in `losses`: in the windows of `bptt`, through all steps, or in pieces
+        of `bptt` steps; see `gradients`.
     readout : {"last", "stats", "stats-max"}
         What the head reads; see `readouts.Readout`.
     windows : dict, optional
@@ -117,7 +124,8 @@ class SequenceClassifier(Classifier):
     Raises
     ------
     InputError
-        For a stem of several raw steps where every step has a label, and for a gradient that the core cannot give.
+        For a stem of several raw steps where every step has a label, for a gradient that the core cannot give, and for
+        fptt with a label a step.
 
     References
     ----------
@@ -151,6 +159,10 @@ class SequenceClassifier(Classifier):
             self.supervised = Supervised(own_head, bptt=bptt, target=self.target, readout=reads, **(windows or {}))
         if gradient == "exact" and not has_traces(encoder):
             raise InputError(f"Expected a core with traces for gradient exact, got {type(encoder.core).__name__}.")
+        if gradient == "fptt" and self.target.per_step:
+            raise InputError(
+                "Expected one label a sequence with gradient fptt, got one a step; take gradient truncated."
+            )
         self.gradient = gradient
         self.auxiliaries = nn.ModuleDict(auxiliaries or {})
 
@@ -222,6 +234,11 @@ class SequenceClassifier(Classifier):
         if len(windowed) < len(names):
             found["supervised"] = GRADIENTS[self.gradient](self.encoder, self.encoder.cut(batch), self.supervised)
         return {name: found[name] for name in names}
+
+    def losses_forward(self, batch: SequenceBatch) -> Iterator[Loss]:
+        """Yield the supervised loss after each piece of `bptt` steps; see `gradients.forward_losses`."""
+        assert isinstance(self.supervised, Supervised)
+        return forward_losses(self.encoder, self.encoder.cut(batch), self.supervised)
 
     def parts(self, names: Sequence[str]) -> list[nn.Module]:
         """List the encoder, and the heads and decoders of the named objectives."""

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -31,8 +32,9 @@ from auxrnn.estimator.settings import AUTO, config_of, parameters_of, remedies
 from auxrnn.estimator.stream import SequenceStream
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.sources.preprocessing import Preprocessing, RawSequences, read_sequences
-from auxrnn.sources.splits import split_labelled
+from auxrnn.sources.splits import stratified_split
 from auxrnn.targets import KINDS, Labels, Target
+from auxrnn.use.hub import push_model
 from auxrnn.use.inference import measure
 from auxrnn.use.opening import open_model
 from auxrnn.use.persistence import SavedModel, save_model
@@ -129,19 +131,19 @@ class LongSequenceEstimator(SequenceParameters, ABC):
             (raw, labels), (held_out, held_out_labels) = _hold_out(raw, labels, target, config)
         preprocessing = Preprocessing.learn(raw, tuple(map(str, getattr(self, "feature_names_in_", ()))))
         target = target.fitted(labels, "y")
-        inputs = preprocessing.apply(raw)
+        inputs = preprocessing.prepared(raw)
         characters = preprocessing.characters
         train = SequenceData("X", preprocessing.spec, inputs, labels, target=target, characters=characters)
         train = replace(train, class_weights=self._class_weights(train))
         del raw  # with a part held out it is a copy
         validation = None
         if held_out is not None:
-            inputs = preprocessing.apply(held_out, "X of eval_set")
+            inputs = preprocessing.prepared(held_out, "X of eval_set")
             validation = replace(train, name="eval_set", inputs=inputs, labels=held_out_labels, class_weights=None)
 
         beside = None
         if unlabelled is not None:
-            inputs = preprocessing.apply(read_sequences(unlabelled, "unlabelled"), "unlabelled")
+            inputs = preprocessing.prepared(read_sequences(unlabelled, "unlabelled"), "unlabelled")
             beside = SequenceData("unlabelled", preprocessing.spec, inputs, characters=characters)
 
         from auxrnn.training.candidates import chosen_by_data
@@ -222,9 +224,33 @@ class LongSequenceEstimator(SequenceParameters, ABC):
         except OSError as error:
             raise InputError(f"{folder}: expected a folder that can be written to: {error}.") from error
 
+    def push_to_hub(self, name: str, *, private: bool = False) -> str:
+        """Lay the three files of `save_pretrained` on the hub (extra `hub`), as whom `hf auth login` made known.
+
+        Parameters
+        ----------
+        name : str
+            user/name.
+        private : bool
+            Whether a new place is visible to its owner alone.
+
+        Returns
+        -------
+        str
+            The address of the model.
+
+        Raises
+        ------
+        InputError
+            As `save_pretrained`, and where the hub does not take the model.
+        """
+        with TemporaryDirectory() as folder:
+            self.save_pretrained(folder)
+            return push_model(Path(folder), name, private=private)
+
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> Self:
-        """Open a folder of `save_pretrained` or a run of `auxrnn train`; nothing in it is executed.
+        """Open a folder of `save_pretrained`, a run of `auxrnn train` or a model on a hub; nothing in it is executed.
 
         A network of `auxrnn train` reads images as they are in their files: pixels row by row as uint8 steps, whatever
         order it was trained on.
@@ -232,7 +258,8 @@ class LongSequenceEstimator(SequenceParameters, ABC):
         Parameters
         ----------
         folder : str or Path
-            A model folder or a run folder.
+            A model folder or a run folder; as a text also user/name, a model on the hub (extra `hub`). What is there
+            under that path comes first.
 
         Returns
         -------
@@ -244,7 +271,7 @@ class LongSequenceEstimator(SequenceParameters, ABC):
         InputError
             For a folder that is missing, damaged, of another format, or of a model that another estimator is for.
         """
-        saved = open_model(Path(folder))
+        saved = open_model(folder)
         if saved.target.kind not in cls.kinds:
             raise InputError(
                 f"{folder}: expected a {KINDS[cls.kinds[0]].model_name}, found a {saved.target.model_name}; open it "
@@ -386,7 +413,7 @@ def _hold_out(
     raw: RawSequences, labels: Labels, target: Target, config: RunConfig
 ) -> tuple[tuple[RawSequences, Labels], tuple[RawSequences | None, Labels | None]]:
     """Sequences and labels to train on, and those of the share that is held out; None where that is empty."""
-    kept, other = split_labelled(target, labels, config.validation_fraction, config.seed)
+    kept, other = stratified_split(target.strata(labels), config.validation_fraction, config.seed)
     if not len(other):
         return (raw, labels), (None, None)
     return (raw.subset(kept), _chosen(labels, kept)), (raw.subset(other), _chosen(labels, other))

@@ -27,7 +27,25 @@ from auxrnn.use.inference import predict_logits
 from auxrnn.use.persistence import SavedModel
 
 
-class LongSequenceClassifier(ClassifierMixin, LongSequenceEstimator):
+class ClassEstimator(LongSequenceEstimator):
+    """What the estimators of classes share: the weight of each class, and labels that are kept with the model."""
+
+    @and_parameters_of(LongSequenceEstimator)
+    def __init__(self, *, class_weight: str | Mapping[Any, float] | None = None, **parameters: Any) -> None:
+        super().__init__(**parameters)
+        self.class_weight = class_weight
+
+    def _remember_labels(self, saved: SavedModel, folder: str | Path) -> None:
+        self.classes_ = labels_of(saved.classes, saved.label_type, folder)
+
+    def _label_type(self) -> str:
+        return label_type(self.classes_)
+
+    def _class_weights(self, train: SequenceData) -> torch.Tensor | None:
+        return class_weights(self.class_weight, train, self.classes_)
+
+
+class LongSequenceClassifier(ClassifierMixin, ClassEstimator):
     """Classify sequences that are too long to back-propagate through.
 
     `y` is (N,) with labels of any type that can be sorted, at least two classes; or (N, K) of 0 and 1, where a sequence
@@ -51,11 +69,6 @@ class LongSequenceClassifier(ClassifierMixin, LongSequenceEstimator):
     """
 
     kinds: ClassVar[tuple[str, ...]] = ("class", "classes")
-
-    @and_parameters_of(LongSequenceEstimator)
-    def __init__(self, *, class_weight: str | Mapping[Any, float] | None = None, **parameters: Any) -> None:
-        super().__init__(**parameters)
-        self.class_weight = class_weight
 
     def predict(self, X: Any) -> Array:
         """Predict the most likely class of each sequence.
@@ -121,15 +134,6 @@ class LongSequenceClassifier(ClassifierMixin, LongSequenceEstimator):
         if matrix is not None:
             return torch.from_numpy(matrix)
         return place_labels(read_labels(y, len(raw), name), self.classes_, name)
-
-    def _remember_labels(self, saved: SavedModel, folder: str | Path) -> None:
-        self.classes_ = labels_of(saved.classes, saved.label_type, folder)
-
-    def _label_type(self) -> str:
-        return label_type(self.classes_)
-
-    def _class_weights(self, train: SequenceData) -> torch.Tensor | None:
-        return class_weights(self.class_weight, train, self.classes_)
 
 
 def _names(classes: Array) -> tuple[str, ...]:

@@ -62,9 +62,10 @@ class SequenceParameters(BaseEstimator):
         Weight, at least 0, of the label asked at the end of each of those windows too.
     bptt : int, "full" or "auto"
         Truncation of the losses in tokens, at least 0; "full" is full back-propagation, 0 trains the head alone.
-    gradient : {"truncated", "checkpointed", "exact"}
+    gradient : {"truncated", "checkpointed", "exact", "fptt"}
         How the loss of the labels has its gradient: in windows of `bptt`; or through all steps, by states kept at a
-        distance, or by eligibility traces of the cells "lru" and "mingru".
+        distance, or by eligibility traces of the cells "lru" and "mingru"; or in pieces of `bptt` tokens, with a step
+        of the optimiser after each.
     num_anchors, segment_length : int or "auto"
         Random anchors a sequence and step (at least 1), and tokens reconstructed (at least 2) or predicted (at least
         1) at each.
@@ -159,6 +160,9 @@ class SequenceParameters(BaseEstimator):
     1803.00144: the recipe "paper" and the auxiliary losses. The recipe "modern" is ours.
     """
 
+    accelerator: str
+    verbose: int
+
     @with_hint
     def __init__(
         self,
@@ -212,54 +216,9 @@ class SequenceParameters(BaseEstimator):
         lstm_backend: str = "auto",
         verbose: int = 0,
     ) -> None:
-        self.recipe = recipe
-        self.candidates = candidates
-        self.budget = budget
-        self.cell = cell
-        self.hidden_size = hidden_size
-        self.aux = aux
-        self.stem = stem
-        self.sample_rate = sample_rate
-        self.stride = stride
-        self.kernel = kernel
-        self.residual = residual
-        self.readout = readout
-        self.num_windows = num_windows
-        self.top_windows = top_windows
-        self.anchor_labels = anchor_labels
-        self.bptt = bptt
-        self.gradient = gradient
-        self.num_anchors = num_anchors
-        self.segment_length = segment_length
-        self.pretrain_epochs = pretrain_epochs
-        self.max_epochs = max_epochs
-        self.batch_size = batch_size
-        self.epoch_passes = epoch_passes
-        self.sort_batches = sort_batches
-        self.lr = lr
-        self.random_state = random_state
-        self.projection_size = projection_size
-        self.num_layers = num_layers
-        self.initialisation = initialisation
-        self.regulariser = regulariser
-        self.dropout = dropout
-        self.aux_options = aux_options
-        self.model = model
-        self.transformer = transformer
-        self.identity_scale = identity_scale
-        self.optimizer = optimizer
-        self.lr_schedule = lr_schedule
-        self.lr_warmup = lr_warmup
-        self.weight_decay = weight_decay
-        self.augment = augment
-        self.keep = keep
-        self.gradient_clip = gradient_clip
-        self.patience = patience
-        self.validation_fraction = validation_fraction
-        self.precision = precision
-        self.accelerator = accelerator
-        self.lstm_backend = lstm_backend
-        self.verbose = verbose
+        given = dict(locals())
+        del given["self"]
+        self.__dict__.update(given)  # each under its own name, unchanged, as scikit-learn asks
 
     def set_params(self, **params: Any) -> Self:
         """Set parameters, as scikit-learn has it.

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
 from auxrnn.errors import InputError
-from auxrnn.estimator.base import Array, LongSequenceEstimator
-from auxrnn.estimator.labels import class_weights, label_type, labels_of, learn_labels, place_labels, read_tags
-from auxrnn.estimator.settings import and_parameters_of
+from auxrnn.estimator.base import Array
+from auxrnn.estimator.classifier import ClassEstimator
+from auxrnn.estimator.labels import learn_labels, place_labels, read_tags
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.sources.preprocessing import RawSequences
 from auxrnn.targets import UNLABELLED, Labels, TagsTarget, Target
 from auxrnn.use.inference import predict_steps
-from auxrnn.use.persistence import SavedModel
 
 
-class LongSequenceTagger(LongSequenceEstimator):
+class LongSequenceTagger(ClassEstimator):
     """Predict a class for every step of sequences that are too long to back-propagate through.
 
     `y` is (N, T), or a list of (T_i,), with labels of any type that can be sorted. A step has none where there is -1
@@ -42,11 +40,6 @@ class LongSequenceTagger(LongSequenceEstimator):
     """
 
     kinds: ClassVar[tuple[str, ...]] = ("tags",)
-
-    @and_parameters_of(LongSequenceEstimator)
-    def __init__(self, *, class_weight: str | Mapping[Any, float] | None = None, **parameters: Any) -> None:
-        super().__init__(**parameters)
-        self.class_weight = class_weight
 
     def predict(self, X: Any) -> Any:
         """Predict the most likely class of each step.
@@ -141,15 +134,6 @@ class LongSequenceTagger(LongSequenceEstimator):
             places[torch.from_numpy(known)] = place_labels(one[known], self.classes_, f"{name}, sequence {index}")
             found.append(places)
         return found
-
-    def _remember_labels(self, saved: SavedModel, folder: str | Path) -> None:
-        self.classes_ = labels_of(saved.classes, saved.label_type, folder)
-
-    def _label_type(self) -> str:
-        return label_type(self.classes_)
-
-    def _class_weights(self, train: SequenceData) -> torch.Tensor | None:
-        return class_weights(self.class_weight, train, self.classes_)
 
 
 def _lengths(sequences: RawSequences | SequenceData) -> list[int]:

@@ -237,6 +237,13 @@ def _parsed(path: Path) -> dict[Any, Any]:
 
 def _help() -> NoReturn:
     parser = argparse.ArgumentParser(prog="auxrnn train", usage=USAGE, description=ABOUT)
+    add_options(parser)
+    parser.print_help()
+    raise SystemExit(0)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add every option of `auxrnn train`, for help and completion: `parse_given` reads them by itself."""
     parser.add_argument("--config", metavar="FILE", help=CONFIG)
     parser.add_argument("--print_config", action="store_true", help=SHOW)
     parser.add_argument("--watch", metavar="PORT", nargs="?", help=WATCH)
@@ -251,8 +258,7 @@ def _help() -> NoReturn:
         told = "" if default in (None, MISSING) else f" (default: {str(default).lower()})"
         groups[setting.owner].add_argument(
             setting.option,
+            choices=words or None,
             metavar=f"{{{','.join(words)}}}" if words else setting.field.name.upper(),
             help=setting.help + told,
         )
-    parser.print_help()
-    raise SystemExit(0)

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from auxrnn.config import RECIPES
+from auxrnn.config.model import TRACED
 from auxrnn.errors import InputError, did_you_mean
 
 
@@ -127,6 +129,8 @@ BOTH_20X30 = {**RECONSTRUCT_20X30, "model": "rp-lstm"}
 FULL = {"bptt": "full"}
 CHRONO = {"initialisation": "tensorflow-chrono"}
 TORCH = {"initialisation": "torch", "optimizer": "rmsprop"}
+MODERN = {**RECIPES["modern"], "stem": "none", "hidden_size": 128, "projection_size": 128, "num_windows": 2}
+MODERN_LAST = {**MODERN, "readout": "last"}
 
 
 def _published(mark: Literal["P", "F"], tasks: tuple[str, ...], *values: float | None) -> dict[str, Published]:
@@ -168,9 +172,18 @@ TABLE2 = Experiment(
         Arm("LSTM Truncate300, torch's initialisation and RMSProp", {**LSTM, **TORCH}, control=True),
         Arm("r-LSTM 20x30 Truncate300, torch's initialisation and RMSProp",
             {**RECONSTRUCT_20X30, **TORCH}, control=True),
+        Arm("LSTM Truncate300, modern at stride 1", {**MODERN, **LSTM}, control=True),
+        Arm("r-LSTM 20x30 Truncate300, modern at stride 1", {**MODERN, **RECONSTRUCT_20X30}, control=True),
+        Arm("p-LSTM 20x30 Truncate300, modern at stride 1", {**MODERN, **PREDICT_20X30}, control=True),
+        Arm("LSTM Truncate300, modern but the last output", {**MODERN_LAST, **LSTM}, control=True),
+        Arm("r-LSTM 20x30 Truncate300, modern but the last output",
+            {**MODERN_LAST, **RECONSTRUCT_20X30}, control=True),
     ),
     baseline="LSTM Truncate300",
-    beside=("LSTM Truncate300, chrono", "LSTM Truncate300, torch's initialisation and RMSProp"),
+    beside=(
+        *("LSTM Truncate300, chrono", "LSTM Truncate300, torch's initialisation and RMSProp"),
+        *("LSTM Truncate300, modern at stride 1", "LSTM Truncate300, modern but the last output"),
+    ),
     curves=True,
     inside=("LSTM Truncate300", "r-LSTM 20x30 Truncate300", "LSTM Full BP"),
 )  # fmt: skip
@@ -364,9 +377,38 @@ INITIALISATION = Experiment(
 )  # fmt: skip
 """forget and chrono: torch's initialisation with those gates, which shows the gates' part in TensorFlow's."""
 
+THROUGH_ALL = {**LSTM, **FULL}
+WAYS: Mapping[str, Mapping[str, Any]] = {
+    "truncated": LSTM,
+    "r 20x30": RECONSTRUCT_20X30,
+    "p 20x30": PREDICT_20X30,
+    "rp 20x30": BOTH_20X30,
+    "checkpointed": {**THROUGH_ALL, "gradient": "checkpointed"},
+    "exact": {**THROUGH_ALL, "gradient": "exact"},
+    "fptt": {**LSTM, "bptt": Steps(78), "gradient": "fptt"},  # ten pieces, as the authors have them
+}
+"""To a gradient: windows, with each auxiliary loss beside them, and the rivals."""
+
+RIVALS = Experiment(
+    "rivals",
+    "Rivals: cells, gradients and auxiliary losses",
+    "Which cell, gradient and auxiliary loss go together, with the last output read or statistics of all?",
+    ("mnist", "pmnist", "fsdd", "dbpedia-characters"),
+    tuple(
+        Arm(f"{cell}, {way}, {readout}",
+            {"gradient": "truncated", **settings, "cell": cell, "readout": readout}, control=True)
+        for readout in ("last", "stats")
+        for way, settings in WAYS.items()
+        for cell in ("lstm", "gru", "lru", "mingru", "ur-lstm")
+        if way != "exact" or cell in TRACED
+    ),
+    baseline="lstm, truncated, last",
+    factors=Factors("readout", ("cell",), ("model", "gradient")),
+)  # fmt: skip
+
 EXPERIMENTS: Mapping[str, Experiment] = {
     experiment.name: experiment
-    for experiment in (TABLE2, STANFORD_DOGS, DBPEDIA, BPTT, SEGMENTS, ABLATION, CURVES, INITIALISATION)
+    for experiment in (TABLE2, STANFORD_DOGS, DBPEDIA, BPTT, SEGMENTS, ABLATION, CURVES, INITIALISATION, RIVALS)
 }
 
 

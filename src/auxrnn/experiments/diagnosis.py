@@ -1,7 +1,7 @@
 """Where a trained model's gradient and its evidence lie: `auxrnn diagnose`.
 
-The gradient that training used is compared with that through all steps, part by part of the network. And parts of test
-sequences are blanked, to see which ones the answers rest on.
+The gradient that training used is compared with that through all steps, part by part of the network. The states of the
+units last so many tokens. And parts of test sequences are blanked, to see which ones the answers rest on.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from auxrnn.core.batch import SequenceBatch
 from auxrnn.core.gradients import checkpointed_loss
 from auxrnn.core.model import Classifier, SequenceClassifier
 from auxrnn.errors import InputError
+from auxrnn.experiments.lifetimes import lifetimes
 from auxrnn.report.tables import text_table
 from auxrnn.runs.datasets import load_again
 from auxrnn.sources.dataset import SequenceData
@@ -33,6 +34,8 @@ DRAWS = 8
 """Of windows, for the mean of the gradient used."""
 
 STRETCHES = 8
+
+QUANTILES = {"least": 0.0, "10 %": 0.1, "median": 0.5, "90 %": 0.9, "greatest": 1.0}
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,22 @@ def spread_places(number: int, most: int) -> Tensor:
     return torch.arange(chosen) * number // chosen
 
 
+def _told_lifetimes(network: SequenceClassifier, batch: SequenceBatch) -> Iterator[str]:
+    """How long states last, layer by layer; nothing for a core that keeps no share of its own."""
+    with evaluating(network):
+        tokens = network.encoder.cut(batch)
+        layers = lifetimes(network.encoder, tokens)
+    if not layers:
+        return
+    stride, longest = network.encoder.stride, int(tokens.lengths.max())
+    unit = "steps" if stride == 1 else f"tokens of {stride:,} steps"
+    yield f"\nFor how many {unit} the state of a unit lasts, over the units ({longest:,} are the longest sequence):"
+    shares = torch.tensor(list(QUANTILES.values()), dtype=torch.float64)
+    rows = [[str(number), *(f"{value:,.3g}" for value in units.quantile(shares).tolist())]
+            for number, units in enumerate((one.cpu() for one in layers), 1)]  # fmt: skip
+    yield text_table(["layer", *QUANTILES], rows)
+
+
 def diagnose(path: Path, data_dir: str | None = None) -> Iterator[str]:
     """Yield the lines of a diagnosis of the model in a run folder, on test sequences spread evenly over all.
 
@@ -155,6 +174,7 @@ def diagnose(path: Path, data_dir: str | None = None) -> Iterator[str]:
     ]
     yield f"Gradient of the labels that training used, beside that through all steps ({len(batch)} test sequences):"
     yield text_table(["part", "cosine, one draw", f"cosine, mean of {DRAWS}", "norm, relative"], found)
+    yield from _told_lifetimes(network, batch)
     if data.target.per_step:
         return
     longest = int(data.lengths.max())

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires
 
 from auxrnn.runs.environment import describe_environment, installed_version
-from auxrnn.sources.presets import PRESETS
-from auxrnn.sources.remote import data_folder
+from auxrnn.sources.presets import PRESETS, data_folder
 
 EXTRAS = {
     "image": "images (PNG, JPEG and others)",
@@ -21,6 +20,8 @@ EXTRAS = {
     "export": "ONNX",
     "serve": "auxrnn serve: answers over HTTP",
     "sweep": "auxrnn tune",
+    "hub": "models by name from the Hugging Face hub",
+    "completion": "auxrnn completion: commands completed by Tab",
     "peers": "MiniRocket in auxrnn baseline",
     "docs": "the site of the documentation",
     "dev": "tests, lint and types",

@@ -194,7 +194,12 @@ def _combination(arm: Arm, names: Sequence[str]) -> str:
 
 def _factor_cell(experiment: Experiment, result: ArmResult) -> Cell:
     told = str(spread(list(result.values(experiment.measure).values()))) if result.runs else "failed"
-    return Cell(told, _seeds(result), strong=result.arm.name == experiment.baseline)
+    below, cpu, peak = [_seeds(result)], result.mean("cpu_seconds"), result.mean("peak_memory_bytes")
+    if cpu is not None:
+        below.append(f"{cpu:,.0f} s of CPU")
+    if peak is not None:
+        below.append(f"{peak / 2**20:,.0f} MiB")
+    return Cell(told, ", ".join(below), strong=result.arm.name == experiment.baseline)
 
 
 def _seeds(result: ArmResult) -> str:

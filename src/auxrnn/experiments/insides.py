@@ -23,7 +23,7 @@ from auxrnn.experiments.wrong_answers import MOST, wrong_answers
 from auxrnn.report.figures import Point, draw_images, draw_points
 from auxrnn.report.page import Cell, Figure, Section, Table
 from auxrnn.runs.datasets import load_data
-from auxrnn.runs.early import early_scores
+from auxrnn.runs.use import early_scores
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.sources.options import DataOptions
 from auxrnn.targets import SCORES

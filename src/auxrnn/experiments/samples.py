@@ -19,10 +19,10 @@ from auxrnn.experiments.probes import as_images
 from auxrnn.report.sheets import sheet_of_images, sheet_of_lines, sheet_of_texts
 from auxrnn.sources import dbpedia, dogs
 from auxrnn.sources.dataset import SequenceData
+from auxrnn.sources.latching import load_latching
 from auxrnn.sources.loading import open_source
-from auxrnn.sources.presets import find_preset
+from auxrnn.sources.presets import data_folder, find_preset
 from auxrnn.sources.published import load
-from auxrnn.sources.remote import data_folder
 from auxrnn.storage.files import check_outside
 
 COUNT = 20
@@ -43,6 +43,11 @@ def show_samples(name: str, out: Path, data_dir: str | None = None, count: int =
             chosen = first_of_each(labels, count)
             names = [dbpedia.CLASSES[labels[index]] for index in chosen]
             sheet_of_texts(out, [contents[index] for index in chosen], names, title=title)
+            return
+        if preset.kind == "made values":
+            made = load_latching("train").subset(torch.arange(count))
+            names = [made.classes[place % 2] for place in range(count)]
+            sheet_of_lines(out, [one.numpy() for one in made.inputs], names, title=title)
             return
         schemas, names, levels = _dogs(data_dir, count) if name == "stanford-dogs" else _images(name, data_dir, count)
         sheet_of_images(out, schemas, names, title=title, levels=levels)

@@ -92,6 +92,9 @@ SHORT = Scale(
 
 TEXTS = {"limit_train": 2000, "limit_test": 2000, "max_vocabulary": 100, "aux.target": "softmax"}
 
+SOUND = {"stem": "conv", "stride": 16, "limit_train": 1000}
+"""Raw samples of the Free Spoken Digit Dataset, a folder `fsdd` of train/ and test/ where the command is given."""
+
 
 def _needs_no_r_lstm(arm: Arm) -> bool:
     """Whether an arm is r-LSTM's away from both the authors' optimiser and the network as it is published."""
@@ -113,6 +116,8 @@ LAPTOP = Scale(
         "pmnist": SizedTask("pmnist", {"image_size": 14, "limit_train": 1500}, shrink=1 / 4, epochs=6, pretrain=2),
         "cifar10": SizedTask("cifar10", {"image_size": 16, "limit_train": 1500}, shrink=1 / 4, epochs=6, pretrain=2),
         "dbpedia": SizedTask("dbpedia", TEXTS, shrink=1, epochs=6, pretrain=2),
+        "dbpedia-characters": SizedTask("dbpedia", TEXTS, shrink=1 / 3, epochs=6, pretrain=2),
+        "fsdd": SizedTask("fsdd", SOUND, shrink=1 / 4, epochs=6, pretrain=2),
         **_dogs((40,), epochs=4, pretrain=1, limit_classes=10),
     },
     instead={
@@ -145,7 +150,10 @@ SMOKE = Scale(
     shared={"batch_size": 50, "hidden_size": 8, "projection_size": 4, "checkpoint_steps": None},
     tasks={
         task: SizedTask("digits", {"limit_train": 100}, shrink=1 / 16, epochs=2, pretrain=1)
-        for task in ("mnist", "pmnist", "cifar10", "dbpedia", "stanford-dogs-40", "stanford-dogs-128")
+        for task in (
+            *("mnist", "pmnist", "cifar10", "dbpedia", "dbpedia-characters", "fsdd"),
+            *("stanford-dogs-40", "stanford-dogs-128"),
+        )
     },
 )
 

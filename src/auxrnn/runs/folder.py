@@ -13,7 +13,6 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,43 +30,19 @@ FREE = ("data_dir", "out", "num_threads", "num_workers", "checkpoint_steps", "ch
 """Settings that a run may be gone on with otherwise: they say where and how often, not what is trained."""
 
 
-@dataclass(frozen=True)
 class RunFolder:
     """The places in a run folder."""
 
-    path: Path
-
-    @property
-    def config(self) -> Path:
-        return self.path / "config.yaml"
-
-    @property
-    def environment(self) -> Path:
-        return self.path / "env.json"
-
-    @property
-    def checkpoints(self) -> Path:
-        return self.path / "checkpoints"
-
-    @property
-    def metrics(self) -> Path:
-        return self.path / "metrics.csv"
-
-    @property
-    def model(self) -> Path:
-        return self.path / "model"
-
-    @property
-    def result(self) -> Path:
-        return self.path / "result.json"
-
-    @property
-    def failure(self) -> Path:
-        return self.path / "failed.json"
-
-    @property
-    def log(self) -> Path:
-        return self.path / "log.txt"
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.yaml"
+        self.environment = path / "env.json"
+        self.checkpoints = path / "checkpoints"
+        self.metrics = path / "metrics.csv"
+        self.model = path / "model"
+        self.result = path / "result.json"
+        self.failure = path / "failed.json"
+        self.log = path / "log.txt"
 
 
 def read_config(folder: RunFolder) -> RunConfig:

@@ -66,7 +66,8 @@ def expected_bytes(network: Classifier, train: SequenceData, config: RunConfig) 
     objectives: list[Objective] = [supervised, *network.auxiliaries.values()]  # type: ignore[list-item]
     encoder_steps = 0
     if network.gradient != "truncated":
-        encoder_steps, objectives = rows * piece_steps(network.gradient, longest), objectives[1:]
+        piece = piece_steps(network.gradient, longest, steps_or_none(config.bptt))
+        encoder_steps, objectives = rows * piece, objectives[1:]
     encoder_steps += sum(
         int((draw.windows.stop - draw.windows.start).sum())
         for draw in (objective.draw(lengths, torch.Generator().manual_seed(0)) for objective in objectives)
@@ -128,8 +129,10 @@ def _windows(config: RunConfig, network: Classifier, target: Target, longest: in
 
 def _labelled(config: RunConfig, network: Classifier, target: Target, longest: int) -> str:
     """The windows of the supervised loss, of sequences of at most `longest` steps of the core."""
-    if config.gradient != "truncated":
+    if config.gradient in ("checkpointed", "exact"):
         return f"all steps ({config.gradient})"
+    if config.gradient == "fptt":
+        return f"pieces of {_amount(int(config.bptt), network)}, the optimiser stepping after each (fptt)"
     bptt = None if config.model == "transformer" else steps_or_none(config.bptt)
     if bptt == 0:
         return "none, the classifier alone"

@@ -36,25 +36,9 @@ Work = Callable[..., dict[str, Any]]
 def serve_model(
     service: Service, host: str, port: int, page: Path | None = None, say: Callable[[str], None] = print
 ) -> None:
-    """Serve until Ctrl-C or SIGTERM, which end in KeyboardInterrupt.
+    """Serve until Ctrl-C or SIGTERM, which end in KeyboardInterrupt; InputError where the address cannot be had.
 
-    Parameters
-    ----------
-    service : Service
-        The model.
-    host : str
-        Address to listen on.
-    port : int
-        0 takes any that is free.
-    page : Path, optional
-        A web export, shown at `/`.
-    say : callable
-        Told where it listens.
-
-    Raises
-    ------
-    InputError
-        Where the address cannot be had.
+    port: 0 takes any that is free. page: a web export, shown at `/`. say: told where it listens.
     """
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -81,22 +65,10 @@ def serve_model(
 
 
 def build_app(service: Service, page: Path | None = None, trusted: str | None = None) -> Starlette:
-    """The application.
+    """The application, as any ASGI server runs it.
 
-    Parameters
-    ----------
-    service : Service
-        The model.
-    page : Path, optional
-        A web export, shown at `/`.
-    trusted : str, optional
-        The loopback address that it listens on: requests under other names are refused, so that no web page that a
-        browser of this machine shows gets at it.
-
-    Returns
-    -------
-    Starlette
-        As any ASGI server runs it.
+    page: a web export, shown at `/`. trusted: the loopback address that it listens on; requests under other names are
+    refused, so that no web page in a browser of this machine gets at it.
     """
     worker, places = ThreadPoolExecutor(1), asyncio.Semaphore(AT_ONCE)
 

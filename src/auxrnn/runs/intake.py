@@ -1,7 +1,7 @@
-"""The bytes of one sequence as they come, and how far they have become steps: what a stream has to know to go on.
+"""Read the bytes of one sequence, and keep count of those that have become steps, so that a stream can go on.
 
-What was read ahead of the steps is kept with the stream's state, so that a process that ends loses no byte of standard
-input; of a file its beginning is known again by a digest. Knows nothing of models.
+Bytes that were read but are no steps yet are kept with the state of the stream: a process that ends loses nothing of
+standard input. A file is known again by a digest of what was read of it. Knows nothing of models.
 """
 
 from __future__ import annotations
@@ -122,14 +122,14 @@ class Intake:
         }
 
     def settle(self, kept: int | None = None) -> None:
-        """All that was given has become steps, but for the last bytes that the feed keeps."""
+        """Note that all bytes given so far have become steps, except the last ones, which the feed keeps."""
         number = len(self.left) - (self.pieces.kept if kept is None else kept)
         self._digest.update(self.left[:number])
         self.taken += number
         self.left = self.left[number:]
 
     def forget(self) -> None:
-        """What was given last cannot become steps."""
+        """Drop the bytes that were given last: they cannot become steps."""
         self.left = b""
 
     def read(self, size: int) -> bytes:

@@ -7,15 +7,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from auxrnn.config import OWN_CORE, RunConfig
 from auxrnn.runs.folder import RunFolder, read_json
 from auxrnn.sources.dataset import SequenceData, TrainTest
 from auxrnn.sources.presets import path_of
-from auxrnn.targets import SCORES
+from auxrnn.targets import SCORES, Target
 from auxrnn.use.persistence import SavedModel
 from auxrnn.verdict import Verdict, gather_evidence, judge
+from auxrnn.verdict.bootstrap import bootstrap_score
 from auxrnn.verdict.floors import Floors, measure_floors
 from auxrnn.verdict.judge import Remedy, lines_of
 
@@ -114,3 +116,14 @@ def judge_stored(
     seed = facts.get("seed", 0)
     floors = measure_floors(loaded.train, None, loaded.test, seed=seed if isinstance(seed, int) else 0)
     return judge(gather_evidence(floors, tallies, "test", (), 0)).lines
+
+
+def score_interval(target: Target, tallies: Tensor) -> list[float] | None:
+    """Low and high end of the 95 % bootstrap interval of a target's first score; None where it cannot be told: for
+    fewer than two sequences, and where every draw scores alike, as without a single mistake.
+
+    tallies: of each sequence, (N, sums), as `inference.measure` gives them: whole sequences are drawn again, for the
+    steps of one are no independent trials. The paper gives no interval of any score.
+    """
+    found = bootstrap_score(tallies.numpy(), lambda sums: target.first_score(torch.from_numpy(sums)).numpy())
+    return None if found is None or found.low == found.high else [found.low, found.high]

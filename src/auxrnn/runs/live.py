@@ -1,4 +1,4 @@
-"""Following one endless sequence with a trained model: what it looks like so far, every so many steps.
+"""Follow one endless sequence with a trained model, and answer every so many steps.
 
 Memory does not grow with what has been read. Where the stream stands can lie in a file, from which it goes on.
 """

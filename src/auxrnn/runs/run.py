@@ -28,8 +28,7 @@ from auxrnn.runs.folder import (
     write_json,
 )
 from auxrnn.runs.forecast import describe_run
-from auxrnn.runs.intervals import score_interval
-from auxrnn.runs.judging import judge_run
+from auxrnn.runs.judging import judge_run, score_interval
 from auxrnn.runs.provenance import DATA, as_started, check_same_data, describe_data
 from auxrnn.runs.stopped import FullMemoryError, StoppedRunError, UnwritableRunError
 from auxrnn.sources.dataset import SequenceData, TrainTest
@@ -401,13 +400,14 @@ def _result(
         "parameters": sum(weight.numel() for weight in network.parameters()),
         "classifier_parameters": network.classifier_parameters(),
         "seconds": round(fitted.seconds, 1),
+        "cpu_seconds": round(fitted.cpu_seconds, 1),
         "peak_memory_bytes": peak_memory(),
     }
 
 
 def _save(folder: RunFolder, network: Any, config: RunConfig, data: RunData, result: dict[str, Any]) -> None:
     # Facts that differ between two runs of the same bits stay out of the model.
-    differing = ("seconds", "peak_memory_bytes")
+    differing = ("seconds", "cpu_seconds", "peak_memory_bytes")
     facts = {name: value for name, value in result.items() if name not in differing and value is not None}
     test = data.sequences.test
     facts |= {**data.facts, "test_sequences": len(test)}

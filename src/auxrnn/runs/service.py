@@ -42,17 +42,7 @@ class RefusalError(InputError):
 
 @dataclass(frozen=True)
 class Limits:
-    """What a service holds at most.
-
-    Parameters
-    ----------
-    streams : int
-        Streams at once, at least 1.
-    idle : float
-        Seconds after which a stream that nobody asked about is forgotten.
-    body : int
-        Bytes of a request.
-    """
+    """What a service holds: streams at once, seconds that a stream is kept when nobody asks, bytes of a request."""
 
     streams: int = 100
     idle: float = 600.0
@@ -69,17 +59,7 @@ class _Kept:
 
 
 class Service:
-    """The answers of one model. To be used by one thread at a time.
-
-    Parameters
-    ----------
-    saved : SavedModel
-        The model.
-    limits : Limits
-        What is held at most.
-    clock : callable
-        Gives seconds.
-    """
+    """The answers of one model. To be used by one thread at a time. clock: gives seconds."""
 
     def __init__(
         self, saved: SavedModel, limits: Limits | None = None, clock: Callable[[], float] = time.monotonic

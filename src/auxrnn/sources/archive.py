@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy as np
 from auxrnn.config.reading import TargetKind
 from auxrnn.errors import InputError
 from auxrnn.sources.encodings import text_lines
-from auxrnn.sources.reader import Array, Example, Schema, Split
+from auxrnn.sources.reader import Array, Example, Reader, Schema, Split
 from auxrnn.storage.numbers import number_of, whole_number
 from auxrnn.targets.labelling import Label
 
@@ -62,43 +63,13 @@ class TsFile:
             yield Example(where, np.stack(channels, 1), found, self.split)
 
 
-@dataclass(frozen=True)
-class TsReader:
-    """One file, or a pair of train and test."""
-
-    parts: tuple[TsFile, ...]
-
-    @property
-    def schema(self) -> Schema:
-        pair = " (train and test)" if len(self.parts) == 2 else ""
-        kind = "univariate" if self.parts[0].dimensions == 1 else f"{self.parts[0].dimensions} dimensions"
-        target = {"target": "value", "labels": ("value",)} if self.parts[0].value else {}
-        return Schema(f"UCR/UEA .ts{pair}, {kind}", "values", self.parts[0].dimensions, **target)  # type: ignore[arg-type]
-
-    @property
-    def files(self) -> list[Path]:
-        return [part.path for part in self.parts]
-
-    @property
-    def uses(self) -> frozenset[str]:
-        return frozenset({"encoding"})
-
-    def examples(self, skip: int = 0) -> Iterator[Example]:
-        for part in self.parts:
-            for row in part.examples():
-                if skip:
-                    skip -= 1
-                    continue
-                yield row
-
-
 def find_ts(
     paths: list[tuple[Path, Split | None]],
     encoding: str = "utf-8",
     target: TargetKind = "auto",
     *,
     unlabelled: int | None = None,
-) -> TsReader:
+) -> Reader:
     """Read the headers; InputError where a pair does not fit together, or the header not the `target` asked for.
 
     unlabelled: the dimensions of cases to predict from, whose labels are not wanted.
@@ -114,7 +85,16 @@ def find_ts(
     told = "value" if parts[0].value else "class"
     if target not in ("auto", told):
         raise InputError(f"{parts[0].path}: expected --target {told} as its header says, got {target}; leave it out.")
-    return TsReader(parts)
+    pair = " (train and test)" if len(parts) == 2 else ""
+    number, value = parts[0].dimensions, parts[0].value
+    schema = Schema(
+        f"UCR/UEA .ts{pair}, {'univariate' if number == 1 else f'{number} dimensions'}",
+        "values",
+        number,
+        target=told,
+        labels=("value",) if value else (),
+    )
+    return Reader(schema, frozenset({"encoding"}), lambda: chain.from_iterable(part.examples() for part in parts))
 
 
 def _read_header(path: Path, split: Split | None, encoding: str, unlabelled: int | None) -> TsFile:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,39 +19,28 @@ from auxrnn.sources.encodings import text_lines
 _ATTRIBUTE = re.compile(r"@attribute\s+('(?:[^'\\]|\\.)*'|\"[^\"]*\"|\S+)\s+(\S.*)", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Arff:
-    """The rows of an .arff file. first: the line behind @data. relational: places of the multivariate series."""
-
-    path: Path
-    encoding: str
-    first: int
-    relational: tuple[int, ...]
-    written = False
-    header = False
-    hint = ""
-
-    def rows(self) -> Iterator[tuple[int, Sequence[Any]]]:
-        lines = ((number, line) for number, line in _lines(self.path, self.encoding) if number >= self.first)
-        numbered = ((number, line) for number, line in lines if line and not line.startswith("%"))
-        for number, line in numbered:
-            where = f"{self.path}, row {number}"
-            if line.startswith("{"):
-                raise InputError(f"{where}: expected a value for every attribute, found a sparse row.")
-            try:
-                quote = "'" if "'" in line else '"'
-                cells: list[Any] = next(
-                    csv.reader([line], quotechar=quote, escapechar=None, skipinitialspace=True, strict=True)
-                )
-            except csv.Error as error:
-                raise InputError(f"{where}: expected values with commas between, found: {error}.") from error
-            for place in self.relational:
-                if place < len(cells):
-                    cells[place] = _series(cells[place], where)
-            yield number, cells
+def _rows(path: Path, encoding: str, first: int, relational: Sequence[int]) -> Iterator[tuple[int, list[Any]]]:
+    """The rows from line `first` on. relational: places of the multivariate series."""
+    for number, line in _lines(path, encoding):
+        if number < first or not line or line.startswith("%"):
+            continue
+        where = f"{path}, row {number}"
+        if line.startswith("{"):
+            raise InputError(f"{where}: expected a value for every attribute, found a sparse row.")
+        try:
+            quote = "'" if "'" in line else '"'
+            cells: list[Any] = next(
+                csv.reader([line], quotechar=quote, escapechar=None, skipinitialspace=True, strict=True)
+            )
+        except csv.Error as error:
+            raise InputError(f"{where}: expected values with commas between, found: {error}.") from error
+        for place in relational:
+            if place < len(cells):
+                cells[place] = _series(cells[place], where)
+        yield number, cells
 
 
-def open_arff(path: Path, encoding: str) -> tuple[tuple[str, ...], Arff]:
+def open_arff(path: Path, encoding: str) -> tuple[tuple[str, ...], Callable[[], Iterator[tuple[int, list[Any]]]]]:
     """The names of the attributes and the rows; InputError for a header that is none."""
     columns: list[str] = []
     relational: list[int] = []
@@ -65,7 +54,7 @@ def open_arff(path: Path, encoding: str) -> tuple[tuple[str, ...], Arff]:
                 raise InputError(f"{path}: expected @attribute lines before @data, found none.")
             if len(set(columns)) < len(columns):
                 raise InputError(f"{path}: expected different names of attributes, got one twice.")
-            return tuple(columns), Arff(path, encoding, number + 1, tuple(relational))
+            return tuple(columns), partial(_rows, path, encoding, number + 1, relational)
         if word == "@end":
             inside = False
         elif word == "@attribute" and not inside:

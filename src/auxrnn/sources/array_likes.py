@@ -76,7 +76,7 @@ def as_numbers(value: Any, name: str) -> Array:
 
 
 def doubtful_layout(steps: int, channels: int) -> str:
-    """Words for an array whose steps may stand last; none where there is no reason to think so."""
+    """A warning for an array whose steps seem to stand last; else an empty text."""
     if channels < MANY_CHANNELS * steps:
         return ""
     return f"read as {steps:,} steps of {channels:,} channels each; if the steps stand last, (N, C, T) as in aeon"

@@ -11,8 +11,8 @@ import zipfile
 import zlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,13 +20,10 @@ from auxrnn.errors import InputError
 from auxrnn.sources.array_likes import doubtful_layout
 from auxrnn.sources.encodings import check_expansion
 from auxrnn.sources.npy import ArrayFile, checked_header, read_header
-from auxrnn.sources.reader import Example, Schema, Split
-from auxrnn.sources.split_names import split_named
+from auxrnn.sources.reader import Example, Reader, Schema, Split
+from auxrnn.sources.splits import split_named
 from auxrnn.targets import KINDS, Target
 from auxrnn.targets.labelling import Label
-
-if TYPE_CHECKING:
-    from auxrnn.core.batch import InputKind
 
 ROLES = {
     "inputs": ("X", "x", "inputs", "data"),
@@ -47,69 +44,47 @@ class ArraySplit:
     split: Split | None = None
 
 
-@dataclass(frozen=True)
-class ArrayReader:
-    """Sequences along the first dimension of arrays; uint8 counts as pixels, other numbers as values.
-
-    kind: of the target that y is. notes: what is not read.
-    """
-
-    parts: tuple[ArraySplit, ...]
-    kind: str = "class"
-    notes: tuple[str, ...] = ()
-
-    @property
-    def schema(self) -> Schema:
-        array = self.parts[0].inputs
-        channels = 1 if len(array.shape) == 2 else array.shape[2]
-        pixels = array.dtype == np.uint8
-        shapes = ", ".join(f"{part.inputs.member or part.inputs.path.name} {part.inputs.shape}" for part in self.parts)
-        common = np.result_type(*(part.inputs.dtype for part in self.parts))
-        dtype = common.name if common.kind in "fiu" and common.itemsize <= 8 else "float64"
-        found = self.parts[0].labels
-        size = 1 if found is None or len(found.shape) == 1 else found.shape[1]
-        labels = KINDS[self.kind].place_names(size)
-        kind: InputKind = "pixels" if pixels else "values"
-        steps = array.shape[1]
-        doubt = doubtful_layout(steps, channels)
-        notes = (*self.notes, *([f"Warning: {doubt}, save X.transpose(0, 2, 1)."] if doubt else []))
-        return Schema(f"NumPy arrays: {shapes}", kind, channels, dtype, notes=notes, target=self.kind, labels=labels)
-
-    @property
-    def files(self) -> list[Path]:
-        arrays = [array for part in self.parts for array in (part.inputs, part.labels, part.lengths) if array]
-        return sorted({array.path for array in arrays})
-
-    @property
-    def uses(self) -> frozenset[str]:
-        return frozenset()
-
-    def examples(self, skip: int = 0) -> Iterator[Example]:
-        target = KINDS[self.kind]
-        for part in self.parts:
-            number = part.inputs.shape[0]
-            if skip >= number:
-                skip -= number
-                continue
-            labels = None if part.labels is None else part.labels.items(skip)
-            lengths = None if part.lengths is None else part.lengths.whole()
-            for index, item in enumerate(part.inputs.items(skip), skip):
-                where = f"{part.inputs.where}, sequence {index}"
-                values = item[:, np.newaxis] if item.ndim == 1 else item
-                if lengths is not None:
-                    if not 0 <= lengths[index] <= len(values):
-                        raise InputError(f"{where}: expected a length of 0 to {len(values)}, got {lengths[index]}.")
-                    values = values[: int(lengths[index])]
-                label: Label | None = None
-                if labels is not None:
-                    assert part.labels is not None
-                    found = next(labels)[: len(values)] if target.per_step else next(labels)
-                    label = target.read_item(found, f"{part.labels.where}, sequence {index}")
-                yield Example(where, values, label, part.split)
-            skip = 0
+def _schema(parts: Sequence[ArraySplit], kind: str, notes: Sequence[str]) -> Schema:
+    """uint8 counts as pixels, other numbers as values. kind: of the target that y is. notes: what is not read."""
+    array = parts[0].inputs
+    channels = 1 if len(array.shape) == 2 else array.shape[2]
+    shapes = ", ".join(f"{part.inputs.member or part.inputs.path.name} {part.inputs.shape}" for part in parts)
+    common = np.result_type(*(part.inputs.dtype for part in parts))
+    found = parts[0].labels
+    size = 1 if found is None or len(found.shape) == 1 else found.shape[1]
+    doubt = doubtful_layout(array.shape[1], channels)
+    return Schema(
+        f"NumPy arrays: {shapes}",
+        "pixels" if array.dtype == np.uint8 else "values",
+        channels,
+        common.name if common.kind in "fiu" and common.itemsize <= 8 else "float64",
+        notes=(*notes, *([f"Warning: {doubt}, save X.transpose(0, 2, 1)."] if doubt else [])),
+        target=kind,
+        labels=KINDS[kind].place_names(size),
+    )
 
 
-def find_arrays(path: Path, *, labelled: bool = True, kind: str = "class") -> ArrayReader:
+def _examples(parts: Sequence[ArraySplit], target: type[Target]) -> Iterator[Example]:
+    """Sequences along the first dimension of the arrays."""
+    for part in parts:
+        labels = None if part.labels is None else part.labels.items()
+        lengths = None if part.lengths is None else part.lengths.whole()
+        for index, item in enumerate(part.inputs.items()):
+            where = f"{part.inputs.where}, sequence {index}"
+            values = item[:, np.newaxis] if item.ndim == 1 else item
+            if lengths is not None:
+                if not 0 <= lengths[index] <= len(values):
+                    raise InputError(f"{where}: expected a length of 0 to {len(values)}, got {lengths[index]}.")
+                values = values[: int(lengths[index])]
+            label: Label | None = None
+            if labels is not None:
+                assert part.labels is not None
+                found = next(labels)[: len(values)] if target.per_step else next(labels)
+                label = target.read_item(found, f"{part.labels.where}, sequence {index}")
+            yield Example(where, values, label, part.split)
+
+
+def find_arrays(path: Path, *, labelled: bool = True, kind: str = "class") -> Reader:
     """The arrays in an .npz file, in an .npy file with its labels beside it, or in a folder of .npy files."""
     unknown: list[str] = []
     if path.is_dir():
@@ -136,10 +111,10 @@ def find_arrays(path: Path, *, labelled: bool = True, kind: str = "class") -> Ar
     sizes = {part.labels.shape[1:] for part in parts if part.labels is not None}
     if KINDS[kind].several_columns and len(sizes) > 1:
         raise InputError(f"{path}: expected as many labels a sequence to train and to test, found {sizes}.")
-    if not labelled:
-        return ArrayReader(parts)
     used = [array for part in parts for array in (part.inputs, part.labels, part.lengths)]
-    return ArrayReader(parts, kind, _unread([*unknown, *(name for name in arrays if arrays[name] not in used)]))
+    unread = [*unknown, *(name for name in arrays if arrays[name] not in used)] if labelled else []
+    schema = _schema(parts, kind, _unread(unread))
+    return Reader(schema, frozenset(), partial(_examples, parts, KINDS[kind]))
 
 
 def _unread(names: Sequence[str]) -> tuple[str, ...]:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.sources.file_lists import Entry, FileReader, class_files, visible_folders
-from auxrnn.sources.media import MEDIA, is_known, kind_of, medium_of
-from auxrnn.sources.reader import Split
-from auxrnn.sources.split_names import split_named, split_within
+from auxrnn.sources.file_lists import Entry, class_files, file_reader, visible_folders
+from auxrnn.sources.media import MEDIA, is_known, kind_of
+from auxrnn.sources.reader import Reader, Split
+from auxrnn.sources.splits import split_named, split_within
 from auxrnn.targets import KINDS
 
 
@@ -42,7 +42,7 @@ class Folder:
         return bool(self.folders) and not self.files
 
 
-def find_class_folder(path: Path, options: ReadingOptions) -> FileReader:
+def find_class_folder(path: Path, options: ReadingOptions) -> Reader:
     """A folder with one subfolder a class; or with folders of splits, each of them such a folder.
 
     A folder named like a split is one where it holds folders alone: a class may be called `train`.
@@ -79,14 +79,14 @@ def find_class_folder(path: Path, options: ReadingOptions) -> FileReader:
         notes.insert(0, f"{ignored:,} files of other kinds are left out.")
     if beside := sum(len(part.files) for part in parted):
         notes.append(f"{beside:,} files beside the folders of classes are left out.")
-    return FileReader(tuple(entries), medium_of([entry.path for entry in entries], options), source, tuple(notes))
+    return file_reader(entries, options, source, notes)
 
 
 def _parts(folder: Folder) -> dict[Folder, Split]:
-    """The folders that are parts, and of which split; none where folders are classes, InputError for a mixture.
+    """Return the folders that are splits, with their split; none where the folders are classes.
 
-    Where every name speaks of a split they are parts, but for test data without classes; else those alone that are
-    named so and hold no files, for a class may be called `train`.
+    Where every name speaks of a split, all are splits, but for test data without classes. Else those alone are whose
+    whole name is that of a split and which hold no files, for a class may be called `train`. InputError for a mixture.
     """
     spoken: dict[Folder, Split] = {part: split for part in folder.folders if (split := split_within(part.name))}
     if len(spoken) == len(folder.folders) and _are_splits(spoken.values()):
@@ -150,9 +150,9 @@ def _class_entries(classes: Sequence[Folder], split: Split | None) -> tuple[list
 
 
 def _refuse_like_subfolders(folder: Folder) -> None:
-    """Ask which of two levels names the classes, where each folder holds the same folders and no files.
+    """InputError where each folder holds the same folders and no files: either level may name the classes.
 
-    Folders of splits within classes tell it themselves.
+    Folders of splits within classes are no such case.
     """
     inner = [[part.name for part in one.folders] for one in folder.folders]
     alike = len(inner) > 1 and len(inner[0]) > 1 and all(names == inner[0] for names in inner)

@@ -1,4 +1,4 @@
-"""The cells of a time column, all of them numbers or all of them dates, as numbers that order the rows."""
+"""Read a column of times, all numbers or all dates, as numbers that order the rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows of any reader, checked and written one after the other into one flat file of numbers.
+"""Check the examples of any reader, fill missing values, and write them one after the other into a flat file.
 
 Memory holds one example, and for each sequence its end, its label and its split.
 """
@@ -10,9 +10,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from auxrnn.config.reading import ReadingOptions
+from auxrnn.config.reading import Missing, ReadingOptions
 from auxrnn.errors import InputError
-from auxrnn.sources.missing import fill_missing, kept_steps
 from auxrnn.sources.reader import Array, Example, Schema
 from auxrnn.targets import KINDS
 
@@ -27,27 +26,20 @@ class Sink(Protocol):
 
 
 class Collection:
-    """What was collected: `ends` (steps up to the end of each sequence), `labels` as `keeper` keeps them, `splits`, all
-    arrays; `characters` in that order too; counts of what was missing.
+    """Examples as they are collected: the steps go into `file`, the rest is kept here.
 
-    file: takes the numbers. state: what `state` gave, to go on from there.
+    Arrays: `ends` (steps up to the end of each sequence), `labels` as `keeper` numbers them, and `splits`. `characters`
+    stand in the order in which they were met. `missing`, `with_missing` and `left_out` count values and sequences.
     """
 
-    def __init__(
-        self, schema: Schema, options: ReadingOptions, file: Sink, state: dict[str, Any] | None = None
-    ) -> None:
+    def __init__(self, schema: Schema, options: ReadingOptions, file: Sink) -> None:
         self.schema, self.options, self._file = schema, options, file
-        state = state or {"rows": 0, "steps": 0, "missing": 0, "with_missing": 0, "left_out": 0, "labels": None}
-        self.rows: int = state["rows"]  # read, left out or not
-        self.steps: int = state["steps"]
-        self.missing: int = state["missing"]
-        self.with_missing: int = state["with_missing"]
-        self.left_out: int = state["left_out"]
-        self.keeper = KINDS[schema.target].keeper(schema.labels, options.label_type, state["labels"])
+        self.rows = self.left_out = 0  # read, left out or not; left out
+        self.steps = self.missing = self.with_missing = 0
+        self.keeper = KINDS[schema.target].keeper(schema.labels, options.label_type)
         self.ends, self.labels, self.splits = array("q"), array(self.keeper.typecode), array("b")
         self._places = np.full(0x110000, -1, np.int32)  # of each code point
         self.characters = ""
-        self._learn(state.get("characters", ""))
 
     def add(self, example: Example) -> None:
         """Check one example and keep it; InputError with its place where it cannot be used."""
@@ -83,18 +75,6 @@ class Collection:
         self.labels.extend(label)  # type: ignore[arg-type]
         self.splits.append(SPLIT_NUMBERS[example.split])
 
-    def state(self) -> dict[str, Any]:
-        """All but the three arrays, as JSON can hold it."""
-        return {
-            "rows": self.rows,
-            "steps": self.steps,
-            "missing": self.missing,
-            "with_missing": self.with_missing,
-            "left_out": self.left_out,
-            "labels": self.keeper.state(),
-            "characters": self.characters,
-        }
-
     def _checked(self, values: Array, where: str) -> Array:
         if values.ndim != 2 or values.shape[1] != self.schema.channels:
             raise InputError(f"{where}: expected steps of {self.schema.channels} channels, got shape {values.shape}.")
@@ -125,3 +105,52 @@ class Collection:
         for character in characters:
             self._places[ord(character)] = len(self.characters)
             self.characters += character
+
+
+def fill_missing(values: Array, missing: Missing, where: str, names: tuple[str, ...] = ()) -> tuple[Array, int]:
+    """`values` (T, C) without NaN, and how many there were; infinite ones are always refused.
+
+    zero: 0 in the units of the file. drop: the whole step goes. interpolate: on a straight line over the steps between
+    the nearest known ones of the channel; before the first and after the last the nearest. The result may have no step
+    left after `drop`. Raises InputError naming the step for `error`, and for a channel without any value to
+    interpolate between.
+    """
+    if values.dtype.kind != "f" or np.isfinite(values).all():
+        return values, 0
+    gaps = np.isnan(values)
+    if np.isinf(values).any():
+        step, channel = np.argwhere(np.isinf(values))[0].tolist()
+        raise InputError(
+            f"{where}: expected finite values, got {values[step, channel]} at step {step}, {_named(channel, names)}."
+        )
+    number = int(gaps.sum())
+    if missing == "error":
+        step, channel = np.argwhere(gaps)[0].tolist()
+        raise InputError(
+            f"{where}: expected a value at step {step}, {_named(channel, names)}, got none ({number:,} missing in this "
+            "sequence). Say what to do: --missing zero, drop or interpolate."
+        )
+    if missing == "zero":
+        return np.where(gaps, 0, values).astype(values.dtype), number
+    if missing == "drop":
+        return values[kept_steps(values)], number
+    filled = values.copy()
+    steps = np.arange(len(values))
+    for channel in np.flatnonzero(gaps.any(0)).tolist():
+        known = ~gaps[:, channel]
+        if not known.any():
+            raise InputError(
+                f"{where}: expected a value to interpolate from in {_named(channel, names)}, got none at all. "
+                "Use --missing zero, or leave the sequence out."
+            )
+        filled[~known, channel] = np.interp(steps[~known], steps[known], values[known, channel])
+    return filled, number
+
+
+def kept_steps(values: Array) -> Array:
+    """Places of the steps (T, C) that "drop" keeps."""
+    return np.flatnonzero(~np.isnan(values).any(1))
+
+
+def _named(channel: int, names: tuple[str, ...]) -> str:
+    return names[channel] if names else f"channel {channel}"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,66 +15,48 @@ from auxrnn.sources.encodings import text_lines
 LOOKED_AT = 20  # rows whose keys are the columns
 
 
-@dataclass(frozen=True)
-class Parquet:
-    """The rows of a Parquet file."""
+Rows = Callable[[], Iterator[tuple[int, Sequence[Any]]]]
 
-    path: Path
-    written = False
-    header = False
-    hint = ""
 
-    def rows(self) -> Iterator[tuple[int, Sequence[Any]]]:
-        number = 0
-        try:
-            for batch in _parquet(self.path).iter_batches(batch_size=1024):
-                for cells in zip(*map(_cells, batch.columns), strict=True):
-                    number += 1
-                    yield number, cells
-        except Exception as error:  # of a damaged file the reader raises whatever happens to it
+def _parquet_rows(path: Path) -> Iterator[tuple[int, Sequence[Any]]]:
+    number = 0
+    try:
+        for batch in _parquet(path).iter_batches(batch_size=1024):
+            for cells in zip(*map(_cells, batch.columns), strict=True):
+                number += 1
+                yield number, cells
+    except Exception as error:  # of a damaged file the reader raises whatever happens to it
+        raise InputError(f"{path}, after row {number}: expected Parquet, found: {str(error).rstrip('.')}.") from error
+
+
+def _json_rows(path: Path, encoding: str, columns: tuple[str, ...]) -> Iterator[tuple[int, Sequence[Any]]]:
+    """The values of `columns`, None where a row has no such entry."""
+    known = frozenset(columns)
+    for number, entries in _objects(path, encoding):
+        if not known.issuperset(entries):
+            other = next(name for name in entries if name not in known)
             raise InputError(
-                f"{self.path}, after row {number}: expected Parquet, found: {str(error).rstrip('.')}."
-            ) from error
+                f"{path}, row {number}: expected the entries of the first rows "
+                f"({', '.join(columns[:6])}), got {other[:40]!r}. Give every row the same entries."
+            )
+        yield number, [entries.get(name) for name in columns]
 
 
-@dataclass(frozen=True)
-class JsonLines:
-    """The rows of a file of JSON lines: the values of `columns`, None where a row has no such entry."""
-
-    path: Path
-    encoding: str
-    columns: tuple[str, ...]
-    written = False
-    header = False
-    hint = ""
-
-    def rows(self) -> Iterator[tuple[int, Sequence[Any]]]:
-        known = frozenset(self.columns)
-        for number, entries in _objects(self.path, self.encoding):
-            if not known.issuperset(entries):
-                other = next(name for name in entries if name not in known)
-                raise InputError(
-                    f"{self.path}, row {number}: expected the entries of the first rows "
-                    f"({', '.join(self.columns[:6])}), got {other[:40]!r}. Give every row the same entries."
-                )
-            yield number, [entries.get(name) for name in self.columns]
-
-
-def open_parquet(path: Path) -> tuple[tuple[str, ...], Parquet]:
+def open_parquet(path: Path) -> tuple[tuple[str, ...], Rows]:
     """The names of the columns and the rows."""
     columns = tuple(name.strip() for name in _parquet(path).schema_arrow.names)
     if not columns or len(set(columns)) < len(columns):
         raise InputError(f"{path}: expected different names of columns, got {', '.join(columns) or 'none'}.")
-    return columns, Parquet(path)
+    return columns, partial(_parquet_rows, path)
 
 
-def open_json_lines(path: Path, encoding: str) -> tuple[tuple[str, ...], JsonLines]:
+def open_json_lines(path: Path, encoding: str) -> tuple[tuple[str, ...], Rows]:
     """The names of the entries in the order in which the first rows have them, and the rows."""
     first = [entries for _, entries in islice(_objects(path, encoding), LOOKED_AT)]
     columns = tuple(dict.fromkeys(name for entries in first for name in entries))
     if not columns:
         raise InputError(f"{path}: expected a JSON object a line, found none.")
-    return columns, JsonLines(path, encoding, columns)
+    return columns, partial(_json_rows, path, encoding, columns)
 
 
 def _objects(path: Path, encoding: str) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -1,6 +1,7 @@
-"""Which column of a table is what: named by the person, or guessed where only one can be meant, else asked for.
+"""Find what each column of a table is for.
 
-A name alone makes no column what it says: its cells in the first rows must bear it out.
+The options name it; else it is guessed where one column alone can be meant; else the person is asked. A guess rests on
+the name of a column and on its cells in the first rows.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 from auxrnn.config.reading import NO_SPLIT, ReadingOptions
 from auxrnn.errors import InputError
 from auxrnn.sources.clock import are_times, is_date
-from auxrnn.sources.split_names import are_split_names, split_named
+from auxrnn.sources.splits import are_split_names, split_named
 from auxrnn.sources.tables import Table
 from auxrnn.storage.numbers import are_counted, are_numbers, is_missing, is_number, whole_number
 from auxrnn.targets.labelling import label_cell
@@ -101,7 +102,7 @@ def id_column(table: Table) -> str | None:
 
 
 def holds_words(table: Table, column: str) -> bool:
-    """Whether most cells of a column in the first rows are texts and no numbers; so are none at all."""
+    """Whether most cells of a column in the first rows are texts and no numbers; True for a column without cells."""
     cells = [cell for cell in table.cells(column) if not is_missing(cell)]
     words = sum(_is_word(cell, table.decimal) for cell in cells)
     return not cells or 2 * words > len(cells)
@@ -124,7 +125,7 @@ def _is_word(cell: Any, decimal: str) -> bool:
 
 
 def comes_again(table: Table, column: str) -> bool:
-    """Whether a cell of a column is that of another row too."""
+    """Whether two rows have the same cell in a column."""
     cells = [label_cell(cell) for cell in table.cells(column)]
     return len(set(cells)) < len(cells)
 
@@ -151,7 +152,7 @@ def row_numbers(table: Table, key: str | None = None, *, cut: bool = False) -> f
 
 
 def counts_steps(table: Table, key: str, time: str | None) -> bool:
-    """Whether a column called like an id counts the rows, though their times differ: no two would be one sequence."""
+    """Whether a column called like an id counts the rows while their times differ: each row would be a sequence."""
     cells = table.cells(key)
     differ = time is not None and len({str(cell) for cell in table.cells(time)}) > 1
     return differ and len(cells) >= FEWEST_COUNTED and are_counted(cells)
@@ -213,13 +214,13 @@ def numeric_columns(table: Table, *, used: frozenset[str]) -> tuple[str, ...]:
 
 
 def comma_hint(table: Table) -> str:
-    """What to say where the first rows have numbers with commas for points; nothing where they have not."""
+    """A hint to set --decimal where the first row has numbers with commas; else an empty text."""
     cells = (cell for cells in table.sample[:1] for cell in cells if _is_written_otherwise(cell, table.decimal))
     return " If the comma is the decimal mark say --decimal ,." if any("," in cell for cell in cells) else ""
 
 
 def unread_notes(table: Table, roles: Sequence[str | None], counting: frozenset[str], hint: str) -> tuple[str, ...]:
-    """What to say of the columns that have no role; counting: those that count the rows. hint: what to do about it."""
+    """Notes that name the columns without a role. counting: those that number the rows. hint: what to do about it."""
     known = {role for role in roles if role}
     left = [column for column in table.columns if column not in known]
     rows = [column or "one without a name" for column in left if column in counting]
@@ -234,7 +235,7 @@ def unread_notes(table: Table, roles: Sequence[str | None], counting: frozenset[
 
 
 def header_notes(table: Table, options: ReadingOptions) -> tuple[str, ...]:
-    """What to say of how a table is read, and where nothing but their look made names of columns of the first row."""
+    """The notes of a table, and one where only the look of the first row made it the names of the columns."""
     known = {*ROLE_NAMES, *DATE_NAMES, *SPLIT_NAMES}
     if (
         not table.header

@@ -14,7 +14,7 @@ import torch
 from auxrnn.core.batch import InputSpec, SequenceBatch
 from auxrnn.errors import InputError
 from auxrnn.sources.lazy import LazySequences
-from auxrnn.sources.splits import split_labelled
+from auxrnn.sources.splits import stratified_split
 from auxrnn.sources.vocabulary import vocabulary_size
 from auxrnn.targets import UNLABELLED, ClassTarget, Labels, Target
 
@@ -120,7 +120,7 @@ class SequenceData:
     def split(self, fraction: float, seed: int) -> tuple[SequenceData, SequenceData]:
         """The set without about `fraction` of each class, and those sequences, drawn with `seed`."""
         assert self.labels is not None
-        kept, held_out = split_labelled(self.target, self.labels, fraction, seed)
+        kept, held_out = stratified_split(self.target.strata(self.labels), fraction, seed)
         return self.subset(kept), self.subset(held_out)
 
     def batch(self, indices: Indices) -> SequenceBatch:
@@ -190,8 +190,15 @@ def _side_by_side(items: Labels, indices: torch.Tensor, padding: int) -> torch.T
     """Those at `indices` in one tensor, shorter ones padded to the longest of them."""
     if isinstance(items, torch.Tensor):
         return items[indices]
-    parts = [items[index] for index in indices.tolist()]
-    return torch.nn.utils.rnn.pad_sequence(parts, batch_first=True, padding_value=padding)
+    rows = indices.tolist()
+    lengths = items.lengths[indices].tolist() if isinstance(items, LazySequences) else [len(items[row]) for row in rows]
+    found = torch.empty(0)
+    for row, index in enumerate(rows):  # one at a time, for long ones are large
+        item = items[index]
+        if row == 0:
+            found = item.new_full((len(rows), max(lengths), *item.shape[1:]), padding)
+        found[row, : len(item)] = item
+    return found
 
 
 def _shape_after(leading: str, spec: InputSpec) -> str:

@@ -18,7 +18,7 @@ from auxrnn.sources.archives import Limits, open_member
 from auxrnn.sources.checks import FileCheck, counted, missing
 from auxrnn.sources.dataset import SequenceData, TrainTest
 from auxrnn.sources.downloads import fetch
-from auxrnn.sources.lines import read_csv
+from auxrnn.sources.encodings import read_csv
 from auxrnn.sources.options import DataOptions
 from auxrnn.sources.presets import DBPEDIA_ARCHIVE, SPLITS, Preset, PublishedSplit
 from auxrnn.sources.splits import choose

@@ -9,8 +9,9 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -70,38 +71,17 @@ class Dialect:
             ) from error
 
 
-@dataclass(frozen=True)
-class Delimited:
-    """A file of rows of `width` cells, with a header or without.
-
-    Cells behind them that are empty are the work of a comma at the end of every row.
-    """
-
-    dialect: Dialect
-    width: int
-    header: bool
-    written = True  # cells are texts, even where they are numbers
-
-    def rows(self) -> Iterator[Numbered]:
-        rows = self.dialect.rows()
-        if self.header:
-            next(rows, None)
-        width = self.width
-        for numbered in rows:
-            cells = numbered[1]
-            if len(cells) > width and not any(cell.strip() for cell in cells[width:]):
-                numbered = numbered[0], cells[:width]
-            yield numbered
-
-    @property
-    def hint(self) -> str:
-        """What a row of another number of cells may come from."""
-        mark = self.dialect.delimiter
-        return f" Is there a {mark!r}, or an end of line, in an unquoted text, or a line before the table (--skip N)?"
+def _rows(dialect: Dialect, width: int, header: bool) -> Iterator[Numbered]:
+    """The rows below the header, without empty cells behind `width`: the work of a comma at the end of every row."""
+    for number, cells in islice(dialect.rows(), int(header), None):
+        spare = len(cells) > width and not any(cell.strip() for cell in cells[width:])
+        yield number, cells[:width] if spare else cells
 
 
-def open_delimited(path: Path, options: ReadingOptions) -> tuple[tuple[str, ...], Delimited, tuple[str, ...]]:
-    """The names of the columns, the rows, and what to say of how they are written."""
+def open_delimited(
+    path: Path, options: ReadingOptions
+) -> tuple[tuple[str, ...], Callable[[], Iterator[Numbered]], tuple[str, ...], bool, str]:
+    """Return the names of the columns, a function of the rows, notes, whether there is a header, and the delimiter."""
     dialect = _dialect(path, options)
     rows = list(islice(dialect.rows(), LOOKED_AT))
     if not rows:
@@ -131,7 +111,7 @@ def open_delimited(path: Path, options: ReadingOptions) -> tuple[tuple[str, ...]
         twice = next(name for name in named if named.count(name) > 1)
         raise InputError(f"{path}: expected different names of columns, got {twice!r} twice. No header: --header no.")
     columns = tuple(first) if header else tuple(str(number) for number in range(1, width + 1))
-    return columns, Delimited(dialect, width, header), notes
+    return columns, partial(_rows, dialect, width, header), notes, header, dialect.delimiter
 
 
 def _check_beginning(path: Path, options: ReadingOptions, rows: Sequence[Numbered], width: int) -> None:
@@ -177,10 +157,11 @@ def _first_line(dialect: Dialect) -> str:
 
 
 def _delimiter(dialect: Dialect) -> str:
-    """The mark that parts all rows into most cells, as many in each; a comma where two do it alike.
+    """Find the delimiter.
 
-    One that makes numbers of most cells, with points or commas, is before others: the comma in `0,5;1,5` is none.
-    Where none does, what parts most rows alike; else a comma if it parts the first row, or what parts it into most.
+    First choice: a mark that gives every row the same number of cells, the most of all; the comma where two do. A mark
+    between numbers goes before others, so the comma in `0,5;1,5` is a decimal mark. Second: the mark that gives most
+    rows the same number. Last: the comma where it parts the first row, or the mark that parts it into most cells.
     """
     if inner_suffix(dialect.path) == ".tsv":
         return "\t"

@@ -26,11 +26,11 @@ from auxrnn.sources.checks import FileCheck, count_labels, counted, missing
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.sources.downloads import fetch
 from auxrnn.sources.file_lists import Entry
+from auxrnn.sources.images import opened_image
 from auxrnn.sources.matlab import read_names
-from auxrnn.sources.parts import own_part
-from auxrnn.sources.pictures import opened_image
 from auxrnn.sources.presets import DOGS_IMAGES, DOGS_LISTS, SPLITS, Preset, PublishedSplit
 from auxrnn.sources.resizing import with_note
+from auxrnn.storage.lock import own_part
 
 FOLDERS = ("stanford-dogs", "stanford_dogs")
 SIDE = 128

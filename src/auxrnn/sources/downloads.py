@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from auxrnn.errors import InputError
-from auxrnn.sources.parts import own_part
-from auxrnn.sources.remote import DATA_DIR_VARIABLE, RemoteFile, algorithm_of, file_hash
+from auxrnn.sources.presets import DATA_DIR_VARIABLE, RemoteFile, algorithm_of, file_hash
 from auxrnn.storage.files import naming
+from auxrnn.storage.lock import own_part
 
 TIMEOUT_SECONDS = 30.0
 CHUNK = 2**14  # bytes; so many at most are lost where a connection is cut

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import csv
 import io
 import lzma
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
@@ -72,10 +74,10 @@ def inner_suffix(path: Path) -> str:
 
 def open_bytes(path: Path) -> Any:
     """A file for reading, unpacked where its suffix says that it is compressed; OSError where it cannot be read."""
-    opener = _OPENERS.get(path.suffix.lower())
-    if opener is None:
+    module = _OPENERS.get(path.suffix.lower())
+    if module is None:
         return open(path, "rb")
-    return io.BufferedReader(_Bounded(opener(path), path))
+    return io.BufferedReader(_Bounded(import_module(module).open(path), path))
 
 
 def open_text(path: Path, encoding: str, newline: str | None = None) -> IO[str]:
@@ -108,6 +110,30 @@ def text_lines(path: Path, encoding: str, newline: str | None = None) -> Iterato
         raise InputError(f"{path}: expected a whole compressed file, found: {error}.") from error
 
 
+def read_csv(name: str, lines: Iterable[bytes]) -> Iterator[tuple[int, list[str]]]:
+    """(row from 1, fields) of each line of a CSV file in UTF-8: double quotes around a field, doubled ones inside."""
+    for number, line in enumerate(read_lines(name, lines), 1):
+        try:
+            yield number, next(csv.reader([line], strict=True), [])
+        except csv.Error as error:
+            raise InputError(
+                f"{name}, row {number:,}: expected fields in double quotes on one line, found: {error}."
+            ) from error
+
+
+def read_lines(name: str, lines: Iterable[bytes]) -> Iterator[str]:
+    """The lines of a file as text without their ends; InputError with the row for what is not UTF-8."""
+    for number, line in enumerate(lines, 1):
+        try:
+            encoding = "utf-8-sig" if number == 1 else "utf-8"  # a mark at the beginning is no part of the text
+            yield line.decode(encoding).removesuffix("\n").removesuffix("\r")
+        except UnicodeDecodeError as error:
+            raise InputError(
+                f"{name}, row {number:,}: expected UTF-8, found the byte 0x{line[error.start]:02x} "
+                f"at byte {error.start + 1:,} of the row."
+            ) from error
+
+
 class _Bounded(io.RawIOBase):
     """Compressed content as it comes, as far as it may grow."""
 
@@ -130,16 +156,5 @@ class _Bounded(io.RawIOBase):
         super().close()
 
 
-def _gzip(path: Path) -> Any:
-    import gzip
-
-    return gzip.open(path)
-
-
-def _bzip2(path: Path) -> Any:
-    import bz2
-
-    return bz2.open(path)
-
-
-_OPENERS: dict[str, Callable[[Path], Any]] = {".gz": _gzip, ".bz2": _bzip2, ".xz": lzma.open}
+_OPENERS = {".gz": "gzip", ".bz2": "bz2", ".xz": "lzma"}
+"""Python's module for each suffix; it loads when it is needed."""

@@ -1,7 +1,7 @@
-"""Steps of one sequence as they arrive: from a pipe, or a file that may still grow, in pieces of bounded size.
+"""Read the steps of one sequence as they arrive: from a pipe, or from a file that may still grow.
 
-A feed keeps no more than a piece and what is left of a step that is not whole yet. What a step is comes as an
-`InputSpec`. Knows nothing of models.
+A feed keeps one piece of bytes and the beginning of the next step, no more. An `InputSpec` says what a step is. Knows
+nothing of models.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ More = Callable[[], bool]
 
 
 class Pieces(Iterator[bytes]):
-    """Pieces of bytes, for whoever has to know how far a feed has come.
+    """Pieces of bytes that know how far a feed has come.
 
-    kept: so many of the last bytes that were given are not part of a step yet; a feed says so before it yields steps.
+    kept: how many of the last bytes belong to no whole step yet. The feed sets it before it yields steps.
     """
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
@@ -84,10 +84,9 @@ def codec_in_words(codec: str) -> str:
 
 
 def feed_text(pieces: Iterator[bytes], name: str, codec: str = UTF_8) -> Iterator[str]:
-    """Characters, whatever bytes a piece ends with; InputError with the place for bytes that are none.
+    """Decode characters, also where a piece ends within one; InputError with the place of bytes that are none.
 
-    Every character counts, as in a file that is read for training: ends of lines of any kind as one, and a mark of the
-    encoding at the beginning as none.
+    Characters count as in files for training: an end of line of any kind is one, a mark of the encoding none.
     """
     decoder, before = codecs.getincrementaldecoder(codec)(), 0
     lines = io.IncrementalNewlineDecoder(None, translate=True)
@@ -164,7 +163,7 @@ def feed_binary(pieces: Iterator[bytes], spec: InputSpec, name: str) -> Iterator
 def _steps_of(
     lines: list[bytes], before: int, spec: InputSpec, name: str, channel_names: Sequence[str]
 ) -> Iterator[Array]:
-    """The steps of whole lines, of which `before` others came before; those before a fault come before its error."""
+    """The steps of whole lines behind `before` others. Steps that stand before a fault are given before its error."""
     if before == 0:
         lines = [lines[0].removeprefix(codecs.BOM_UTF8), *lines[1:]]
     if before == 0 and _is_header(lines[0], spec.size):
@@ -210,7 +209,7 @@ def _fields(line: bytes) -> list[bytes]:
 
 
 def _is_header(line: bytes, size: int) -> bool:
-    """Whether a line is of so many words; one that begins as a number does is a damaged number."""
+    """Whether a line holds `size` words. A word that begins like a number is a damaged number, and no name."""
     fields = [field.strip() for field in _fields(line)]
     words = any(fields) and not any(_is_number(field) or field[:1] in _BEGINNINGS for field in fields)
     return words and len(fields) == size

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,9 +11,9 @@ from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
 from auxrnn.sources.columns import PATH_NAMES, holds_words, named, row_numbers, split_column, unread_notes
 from auxrnn.sources.label_columns import LabelColumns, label_columns, with_labels
-from auxrnn.sources.media import Medium, is_known, kind_of, medium_of
-from auxrnn.sources.reader import Example, Schema, Split
-from auxrnn.sources.split_names import split_of
+from auxrnn.sources.media import is_known, kind_of, medium_of
+from auxrnn.sources.reader import Example, Reader, Split
+from auxrnn.sources.splits import split_of
 from auxrnn.sources.tables import Table
 from auxrnn.targets import KINDS
 from auxrnn.targets.labelling import Label, label_cell
@@ -29,45 +29,36 @@ class Entry:
     where: str = ""
 
 
-@dataclass(frozen=True)
-class FileReader:
+def file_reader(
+    entries: Sequence[Entry],
+    options: ReadingOptions,
+    source: str,
+    notes: Sequence[str],
+    table: Table | None = None,
+    label: LabelColumns | None = None,
+) -> Reader:
     """One sequence a file. source: what lists them, e.g. "folder of classes". table: the list, where it is one.
 
     label: the columns of its labels.
     """
-
-    entries: tuple[Entry, ...]
-    medium: Medium
-    source: str
-    notes: tuple[str, ...] = ()
-    table: Table | None = None
-    label: LabelColumns | None = None
-
-    @property
-    def schema(self) -> Schema:
-        schema = self.medium.schema
-        schema = replace(
-            schema,
-            description=f"{self.source}: {schema.description}",
-            notes=(*self.notes, *schema.notes),
-            columns={**schema.columns, **({"rows": "files"} if self.table else {})},
-        )
-        return with_labels(schema, self.label)
-
-    @property
-    def files(self) -> list[Path]:
-        return [*([self.table.path] if self.table else []), *(entry.path for entry in self.entries)]
-
-    @property
-    def uses(self) -> frozenset[str]:
-        return self.medium.uses if self.table is None else self.medium.uses | self.table.uses
-
-    def examples(self, skip: int = 0) -> Iterator[Example]:
-        for entry in self.entries[skip:]:
-            yield Example(entry.where or str(entry.path), self.medium.read(entry.path), entry.label, entry.split)
+    medium = medium_of([entry.path for entry in entries], options)
+    schema = replace(
+        medium.schema,
+        description=f"{source}: {medium.schema.description}",
+        notes=(*notes, *medium.schema.notes),
+        columns={**medium.schema.columns, **({"rows": "files"} if table else {})},
+    )
+    return Reader(
+        with_labels(schema, label),
+        medium.uses if table is None else medium.uses | table.uses,
+        lambda: (
+            Example(entry.where or str(entry.path), medium.read(entry.path), entry.label, entry.split)
+            for entry in entries
+        ),
+    )
 
 
-def find_list_reader(table: Table, options: ReadingOptions) -> FileReader:
+def find_list_reader(table: Table, options: ReadingOptions) -> Reader:
     """A table with a column of paths, relative to the table's own folder, and a column of labels."""
     column = named(table, PATH_NAMES)
     if column is None:
@@ -97,14 +88,9 @@ def find_list_reader(table: Table, options: ReadingOptions) -> FileReader:
                 f"{where} ({name})",
             )
         )
-    return FileReader(
-        tuple(entries),
-        medium_of([entry.path for entry in entries], options),
-        f"list of files (path {column!r}, {label}" + (f", split {split!r})" if split else ")"),
-        table=table,
-        label=label,
-        notes=unread_notes(table, [column, split, *label.names], row_numbers(table), ""),
-    )
+    source = f"list of files (path {column!r}, {label}" + (f", split {split!r})" if split else ")")
+    notes = unread_notes(table, [column, split, *label.names], row_numbers(table), "")
+    return file_reader(entries, options, source, notes, table, label)
 
 
 def is_file_list(table: Table, options: ReadingOptions) -> bool:

@@ -57,10 +57,10 @@ class FiledArray:
 
 
 class SummedFile:
-    """A file that is written from front to back, with the sum of what was written. sum: of what is in it already."""
+    """A file that is written from front to back, with the sum of what was written."""
 
-    def __init__(self, file: BinaryIO, sum: int = 0) -> None:
-        self._file, self.sum = file, sum
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self.sum = file, 0
 
     def write(self, data: bytes | memoryview) -> int:
         self.sum = zlib.crc32(data, self.sum)

@@ -43,10 +43,10 @@ def is_any_number(cell: str) -> bool:
 
 
 def are_places(path: Path, options: ReadingOptions, cells: Sequence[str], rows: Sequence[Sequence[str]]) -> bool | None:
-    """Whether a first row 0, 1, 2 or 1, 2, 3 are the places of the columns, which tools write as names, or numbers.
+    """Whether a first row 0, 1, 2 or 1, 2, 3 names the columns by their places, as tools do, or holds numbers.
 
-    So they are behind an empty cell, the name of pandas' index; where the options name columns so; and where there are
-    many, but none of the `rows` counts too. None for any other row. InputError where a row from 0 may be either.
+    It names them behind an empty cell (the name of pandas' index), where the options name columns so, and where it is
+    long and none of the `rows` counts too. None for any other row. InputError where a row from 0 may be either.
     """
     places = cells if cells[0] else cells[1:]
     if not are_counted(places) or int(places[0]) > 1:

@@ -19,10 +19,10 @@ from numpy.lib import format as npy
 
 from auxrnn.core.batch import InputSpec
 from auxrnn.errors import InputError
+from auxrnn.sources.encodings import read_csv, read_lines
 from auxrnn.sources.idx import read_idx
-from auxrnn.sources.lines import read_csv, read_lines
+from auxrnn.sources.images import as_seen, opened_image, upright_size
 from auxrnn.sources.npy import LARGEST_ITEM, parse_header
-from auxrnn.sources.pictures import as_seen, opened_image, upright_size
 from auxrnn.sources.reader import Array, Example
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")

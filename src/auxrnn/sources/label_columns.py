@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from auxrnn.config.reading import ReadingOptions, join_names
 from auxrnn.errors import InputError
 from auxrnn.sources.columns import label_named
-from auxrnn.sources.reader import Schema
+from auxrnn.sources.reader import Array, Example, Schema
+from auxrnn.sources.splits import split_of
 from auxrnn.sources.tables import Table
 from auxrnn.targets import KINDS, Target
-from auxrnn.targets.labelling import Label
+from auxrnn.targets.labelling import Label, label_cell
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,24 @@ def label_columns(table: Table, options: ReadingOptions, *, used: Sequence[str] 
             "--target classes (0 or 1 for each class) or --target value (numbers)."
         )
     return LabelColumns(names, places, options.kind, table.decimal)
+
+
+def row_examples(
+    table: Table,
+    label: LabelColumns | None,
+    split: str | None,
+    sequence: Callable[[Sequence[Any], str], Array | str],
+) -> Iterator[Example]:
+    """The rows of a table with one sequence a row, which `sequence` reads from the cells of a row and its place."""
+    place = None if split is None else table.places[split]
+    for number, cells in table.rows():
+        where = f"{table.path}, row {number}"
+        yield Example(
+            where,
+            sequence(cells, where),
+            None if label is None else label.label(cells, where),
+            None if place is None else split_of(label_cell(cells[place]) or "", where),
+        )
 
 
 def with_labels(schema: Schema, label: LabelColumns | None) -> Schema:

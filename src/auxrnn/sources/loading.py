@@ -12,13 +12,12 @@ from auxrnn.errors import InputError
 from auxrnn.sources.collect import SPLIT_NUMBERS
 from auxrnn.sources.dataset import SequenceData, TrainTest
 from auxrnn.sources.findings import describe_findings, describe_preprocessing
-from auxrnn.sources.importing import read_source
+from auxrnn.sources.importing import check_used_of_set, read_source
 from auxrnn.sources.prepared import Indices, PreparedSequences, labels_at, learn_preprocessing
 from auxrnn.sources.preprocessing import Preprocessing
 from auxrnn.sources.reader import Schema
-from auxrnn.sources.splits import limit_labelled, split_labelled
+from auxrnn.sources.splits import limit_stratified, stratified_split
 from auxrnn.sources.stored import SequenceSet, is_set, open_set, verify_values
-from auxrnn.sources.unused import check_used_of_set
 from auxrnn.targets import Target
 
 SPLIT_SEED = 0  # of the test split, whatever the run's own seed: all runs are measured on the same sequences
@@ -75,7 +74,7 @@ def load_files(
 
     The test split is the source's own, else `options.test_fraction` of each class drawn with a fixed seed. limit_train,
     limit_test: keep so many, by class. preprocessing: that of a trained model; learned where None, from the training
-    sequences without the `validation_fraction` that `split_labelled` takes off with `seed`. target: likewise, with
+    sequences without the `validation_fraction` that `stratified_split` takes off with `seed`. target: likewise, with
     the numbers that a model has learned; used where the labels are of that target.
     """
     stored = open_source(path, options, like=preprocessing is not None)
@@ -156,14 +155,15 @@ def _split(stored: SequenceSet, options: ReadingOptions) -> tuple[Indices, Indic
 
 def _held_out(stored: SequenceSet, indices: Indices, fraction: float, seed: int) -> tuple[Indices, Indices]:
     """Of some sequences those that are kept, and those that are held out."""
-    kept, other = split_labelled(stored.target, labels_at(stored, indices), fraction, seed)
+    kept, other = stratified_split(stored.target.strata(labels_at(stored, indices)), fraction, seed)
     return indices[kept.numpy()], indices[other.numpy()]
 
 
 def _limited(stored: SequenceSet, indices: Indices, number: int | None, seed: int, option: str) -> Indices:
     if number is None:
         return indices
-    return indices[limit_labelled(stored.target, labels_at(stored, indices), number, seed, option=option).numpy()]
+    strata = stored.target.strata(labels_at(stored, indices))
+    return indices[limit_stratified(strata, number, seed, option=option).numpy()]
 
 
 def _data(

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,8 +27,8 @@ from auxrnn.sources.columns import (
     unread_notes,
 )
 from auxrnn.sources.label_columns import LabelColumns, label_columns, with_labels
-from auxrnn.sources.reader import Array, Example, Schema
-from auxrnn.sources.split_names import split_of
+from auxrnn.sources.reader import Array, Example, Reader, Schema
+from auxrnn.sources.splits import split_of
 from auxrnn.sources.tables import Table
 from auxrnn.storage.numbers import MISSING_WORDS, is_written_plainly, number_of
 from auxrnn.targets.labelling import Label, label_cell
@@ -38,7 +37,7 @@ WAITING_CELLS = 65_536  # that are turned into numbers together
 
 
 @dataclass(frozen=True)
-class LongFormReader:
+class _LongForm:
     """Sequences of a table whose rows are steps. Rows of one id must follow each other; `time` orders them.
 
     id: None where all rows are one sequence. window: rows after which a sequence is cut. All rows of one have the same
@@ -70,20 +69,7 @@ class LongFormReader:
         )
         return with_labels(schema, self.label)
 
-    @property
-    def files(self) -> list[Path]:
-        return [self.table.path]
-
-    @property
-    def uses(self) -> frozenset[str]:
-        return self.table.uses | {"id", "time", "features", "window"}
-
-    def examples(self, skip: int = 0) -> Iterator[Example]:
-        for found, steps in enumerate(self._sequences(), 1):
-            if found > skip:
-                yield steps.row()
-
-    def _sequences(self) -> Iterator[_Steps]:
+    def examples(self) -> Iterator[Example]:
         place = None if self.id is None else self.table.places[self.id]
         seen: set[int] = set()  # hashes of the ids: millions fit
         current: _Steps | None = None
@@ -110,11 +96,11 @@ class LongFormReader:
                 current.add(number, cells)
                 continue
             if current is not None:
-                yield current
+                yield current.row()
             current = _Steps(self, key or "", clock)
             current.add(number, cells)
         if current is not None:
-            yield current
+            yield current.row()
 
     @cached_property
     def feature_places(self) -> list[int]:
@@ -129,12 +115,12 @@ class LongFormReader:
 class _Steps:
     """The steps of one sequence while they come, in compact form."""
 
-    def __init__(self, reader: LongFormReader, key: str, clock: Clock) -> None:
+    def __init__(self, reader: _LongForm, key: str, clock: Clock) -> None:
         self.reader, self.key, self.clock = reader, key, clock
         self.values, self.times, self.numbers = array("d"), array("d"), array("q")
         table = reader.table
         self._places = reader.feature_places
-        self._quick = table.source.written and table.decimal == "."  # `float` tells what most cells say
+        self._quick = table.written and table.decimal == "."  # `float` tells what most cells say
         self._tagged = reader.label is not None and reader.label.target.per_step
         self._tags: list[Label | None] = []
         self._constants = [*reader.label_places, *([table.places[reader.split]] if reader.split else [])]
@@ -159,7 +145,7 @@ class _Steps:
             self._settle()
 
     def _settle(self) -> None:
-        """Turn the rows that wait into numbers, together where they are what most are."""
+        """Turn the waiting rows into numbers, all at once where they hold plain numbers."""
         rows, self._waiting = self._waiting, []
         numbers = self.numbers[len(self.numbers) - len(rows) :]
         for place in self._constants:
@@ -179,7 +165,7 @@ class _Steps:
             self._tags += [label.label(cells, self.where(number)) for number, cells in zip(numbers, rows, strict=True)]
 
     def _settle_plain(self, rows: Sequence[Sequence[Any]]) -> bool:
-        """Take the numbers of rows as `float` reads them; False, and none taken, where it may read others than ours."""
+        """Read the numbers of rows by `float`; False, with nothing read, where `float` takes more than our grammar."""
         if not self._quick:
             return False
         written = [cells[place] for cells in rows for place in self._places]
@@ -251,7 +237,7 @@ class _Steps:
 
 def find_long_form_reader(
     table: Table, options: ReadingOptions, *, labelled: bool = True, whole: bool = False
-) -> LongFormReader:
+) -> Reader:
     """Find the columns of a long-form table; InputError naming the option where one cannot be known.
 
     whole: the table is one sequence.
@@ -297,9 +283,9 @@ def find_long_form_reader(
         twice = next(name for name in roles if name in seen or seen.add(name))  # type: ignore[func-returns-value]
         raise InputError(f"{table.path}: expected a different column for each option, got {twice!r} twice.")
     notes = unread_notes(table, roles, counting, "; --features names those that are") if not options.features else ()
-    return LongFormReader(
-        table, key, time, features, label, split, options.window, (*notes, *header_notes(table, options))
-    )
+    notes = (*notes, *header_notes(table, options))
+    form = _LongForm(table, key, time, features, label, split, options.window, notes)
+    return Reader(form.schema, table.uses | {"id", "time", "features", "window"}, form.examples)
 
 
 def _as_tag(label: Label | None) -> str | None:

@@ -7,10 +7,11 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +39,7 @@ class ArrayFile:
     def where(self) -> str:
         return str(self.path) if self.member is None else f"{self.path}, {self.member}"
 
-    def items(self, skip: int = 0) -> Iterator[Array]:
+    def items(self) -> Iterator[Array]:
         """The items along the first dimension, one after the other."""
         size = math.prod(self.shape[1:]) * self.dtype.itemsize
         if size > LARGEST_ITEM:
@@ -46,12 +47,11 @@ class ArrayFile:
         try:
             with self._opened() as stream:
                 checked_header(stream, self.where)
-                if size > self.bytes and skip < self.shape[0]:
+                if size > self.bytes and self.shape[0]:
                     raise InputError(
                         f"{self.where}: expected items of {size:,} bytes, found {self.bytes:,} bytes in all."
                     )
-                stream.seek(skip * size, 1)
-                for index in range(skip, self.shape[0]):
+                for index in range(self.shape[0]):
                     data = stream.read(size)
                     if len(data) != size:
                         raise InputError(f"{self.where}: expected {self.shape[0]} items, the file ends at {index}.")
@@ -69,26 +69,14 @@ class ArrayFile:
         found = list(self.items())
         return np.array(found, self.dtype).reshape(self.shape) if found else np.empty(self.shape, self.dtype)
 
-    def _opened(self) -> Any:
+    @contextmanager
+    def _opened(self) -> Iterator[Any]:
         if self.member is None:
-            return open(self.path, "rb")
-        return _Member(self.path, f"{self.member}.npy")
-
-
-class _Member:
-    """A member of a zip file, opened with the file and closed with it."""
-
-    def __init__(self, path: Path, name: str) -> None:
-        self._path, self._name = path, name
-
-    def __enter__(self) -> IO[bytes]:
-        self._archive = zipfile.ZipFile(self._path)
-        self._stream = self._archive.open(self._name)
-        return self._stream
-
-    def __exit__(self, *_: object) -> None:
-        self._stream.close()
-        self._archive.close()
+            with open(self.path, "rb") as file:
+                yield file
+            return
+        with zipfile.ZipFile(self.path) as archive, archive.open(f"{self.member}.npy") as stream:
+            yield stream
 
 
 def read_header(path: Path) -> ArrayFile:

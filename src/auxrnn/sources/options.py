@@ -15,6 +15,8 @@ from auxrnn.sources.presets import Preset, PublishedSplit
 
 LARGEST_IMAGE = 1024
 
+OF_IMAGES, OF_TEXTS = ("image_size", "grey"), ("max_length", "max_vocabulary")
+
 
 @dataclass(frozen=True)
 class DataOptions:
@@ -26,6 +28,7 @@ class DataOptions:
     grey: colour images as one channel, ITU-R 601 luminance as Pillow computes it.
     max_length: characters at which longer texts are cut.
     max_vocabulary: characters to know, the most frequent of the training texts; the others share the number 0.
+    distance: steps of noise behind what decides, of made sequences.
 
     Raises InputError for a wrong type or a number out of range.
     """
@@ -37,6 +40,7 @@ class DataOptions:
     grey: bool = False
     max_length: int | None = None
     max_vocabulary: int | None = None
+    distance: int | None = None
 
     def __post_init__(self) -> None:
         for item in fields(self):
@@ -73,9 +77,10 @@ class DataOptions:
     def check_for(self, preset: Preset) -> None:
         """InputError for an option that means nothing for this data set."""
         wrong = {
-            "grey images": {"grey": "its images are grey already", "max_length": "", "max_vocabulary": ""},
-            "colour images": {"max_length": "", "max_vocabulary": ""},
-            "texts": {"image_size": "", "grey": ""},
+            "grey images": {"grey": "its images are grey already", **dict.fromkeys((*OF_TEXTS, "distance"), "")},
+            "colour images": dict.fromkeys((*OF_TEXTS, "distance"), ""),
+            "texts": dict.fromkeys((*OF_IMAGES, "distance"), ""),
+            "made values": dict.fromkeys((*OF_IMAGES, *OF_TEXTS), ""),
         }[preset.kind]
         for name, reason in wrong.items():
             if name in self.to_dict():

@@ -29,8 +29,8 @@ from auxrnn.sources.presets import (
     SPLITS,
     Preset,
     PublishedSplit,
+    RemoteFile,
 )
-from auxrnn.sources.remote import RemoteFile
 from auxrnn.sources.splits import stratified_split
 
 DIGIT_NAMES = tuple("0123456789")

@@ -7,7 +7,7 @@ files.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, cast
 
@@ -18,6 +18,7 @@ import torch
 from auxrnn.core.batch import InputKind, InputSpec
 from auxrnn.errors import InputError
 from auxrnn.sources.array_likes import as_array, as_numbers, doubtful_layout
+from auxrnn.sources.lazy import LazySequences
 from auxrnn.sources.vocabulary import check_characters, encode, learn_characters, vocabulary_size
 from auxrnn.targets.moments import channel_moments
 
@@ -26,6 +27,10 @@ Array = npt.NDArray[Any]
 NUMBERS = "biuf"  # the kinds of numpy types that are real numbers
 SHAPES = "an array (N, T, C) or (N, T), a list of arrays (T, C) or (T,), or a list of texts"
 CHUNK = 4096  # sequences of an array whose sums are taken at once
+PIECE = 2**16  # numbers that are standardised at once, within a processor's cache
+
+LARGE = 2**24
+"""Bytes of numbers of which no second copy is made: each sequence is standardised when it is asked for."""
 
 
 @dataclass(frozen=True)
@@ -52,40 +57,28 @@ class RawSequences:
         """Channels of one step; 1 for a text."""
         return 1 if self.text else int(self.items[0].shape[-1])  # type: ignore[union-attr]
 
+    @property
+    def large(self) -> bool:
+        """Whether they are too large to be copied."""
+        if self.text:
+            return False
+        return sum(item.nbytes for item in cast("list[Array]", self.items)) > LARGE
+
     def subset(self, indices: torch.Tensor) -> RawSequences:
-        """The sequences at `indices`, in that order."""
-        if isinstance(self.items, np.ndarray):
+        """The sequences at `indices`, in that order; large ones share memory with all."""
+        if isinstance(self.items, np.ndarray) and not self.large:
             return RawSequences(self.items[indices.numpy()], self.table)
         return RawSequences([self.items[index] for index in indices.tolist()], self.table, self.names)
 
 
 def read_sequences(X: Any, name: str = "X", names: tuple[str, ...] = ()) -> RawSequences:
-    """Check what a person passed as sequences.
+    """Check what a person passed as sequences, and return it unchanged.
 
-    Whatever numpy takes as an array is one, tensors, tables of pandas and nested lists of one length included. A
-    one-dimensional array of texts or of arrays counts as a list.
-
-    Parameters
-    ----------
-    X : array, table or list
-        An array (N, T, C) or (N, T), a list of arrays (T_i, C) or (T_i,), or texts.
-    name : str
-        What messages call it.
-    names : tuple of str
-        Channels, by which the columns of frames in a list are found, in any order; those of the first frame where none
-        are given.
-
-    Returns
-    -------
-    RawSequences
-        Checked, unchanged.
-
-    Raises
-    ------
-    InputError
-        For what is empty, not finite, complex, sparse, of another shape, or no number.
-    TypeError
-        As numpy does, for an object that is no number.
+    Whatever numpy takes as an array is one: tensors, tables of pandas and nested lists of one length included. A
+    one-dimensional array of texts or of arrays counts as a list. name: what messages call it. names: of the channels;
+    the columns of frames in a list are found by them, in any order, else by those of the first frame. Raises InputError
+    for what is empty, not finite, complex, sparse, of another shape, or no number, and TypeError, as numpy does, for
+    objects that are no numbers.
     """
     from scipy.sparse import issparse  # slow to import
 
@@ -257,7 +250,7 @@ class Preprocessing:
         A channel that never changes gets a scale of 1. column_names: of a table; those of a list are its own.
         """
         column_names = raw.names or column_names
-        columns = raw.items.shape[1] if raw.table and isinstance(raw.items, np.ndarray) else None
+        columns = len(raw.items[0]) if raw.table else None
         if raw.text:
             return cls("characters", characters=learn_characters(cast("list[str]", raw.items)))
         if all(block.dtype == np.uint8 for block in _blocks(raw)):
@@ -293,6 +286,15 @@ class Preprocessing:
         items: list[Any] = raw.items
         return [self.sequence(item, f"{name}, sequence {index}") for index, item in enumerate(items)]
 
+    def prepared(self, raw: RawSequences, name: str = "X") -> torch.Tensor | Sequence[torch.Tensor]:
+        """As `apply` has them, without a copy of large values."""
+        if not self.mean or raw.text or raw.channels != self.channels or not raw.large:
+            return self.apply(raw, name)
+        items = cast("list[Array]", raw.items)
+        for index, item in enumerate(items):  # a sequence is finite where its extremes are
+            self.sequence(np.stack([item.min(0), item.max(0)]), f"{name}, sequence {index}")
+        return StandardisedSequences(items, self, name)
+
     def sequence(self, item: Array | str, where: str) -> torch.Tensor:
         """One sequence (T, C), or a text, as a network reads it; an array (N, T, C) likewise."""
         if isinstance(item, str):
@@ -303,10 +305,12 @@ class Preprocessing:
             with np.errstate(over="ignore"):  # what is not finite then, a data set refuses
                 return torch.from_numpy(_own(item.astype(np.float32, copy=False)))
         values = np.empty(item.shape, np.float32)
+        steps = max(PIECE // self.channels, 1)
         with np.errstate(all="ignore"):
             for own, one in zip(values, item, strict=True) if item.ndim == 3 else ((values, item),):
-                standardised = np.subtract(one, np.array(self.mean), dtype=np.float64)
-                own[...] = standardised / np.array(self.scale)
+                for first in range(0, len(one), steps):
+                    standardised = np.subtract(one[first : first + steps], np.array(self.mean), dtype=np.float64)
+                    own[first : first + steps] = standardised / np.array(self.scale)
         if not np.isfinite(values).all():
             raise InputError(f"{where}: expected finite values near those of training, got others or some too large.")
         return torch.from_numpy(values)
@@ -333,6 +337,21 @@ class Preprocessing:
             columns,
             tuple(str(column) for column in content["column_names"]),
         )
+
+
+class StandardisedSequences(LazySequences):
+    """Arrays (T_i, C), standardised one by one when they are asked for."""
+
+    def __init__(self, items: Sequence[Array], preprocessing: Preprocessing, name: str) -> None:
+        self._items, self._preprocessing, self._name = items, preprocessing, name
+        self.lengths = torch.tensor([len(item) for item in items])
+
+    def at(self, index: int) -> torch.Tensor:
+        return self._preprocessing.sequence(self._items[index], f"{self._name}, sequence {index}")
+
+    def subset(self, indices: torch.Tensor) -> StandardisedSequences:
+        items = [self._items[index] for index in indices.tolist()]
+        return StandardisedSequences(items, self._preprocessing, self._name)
 
 
 def _blocks(raw: RawSequences) -> Iterator[Array]:

@@ -1,16 +1,19 @@
-"""The data sets known by name: what they are, where their files lie and come from. A table; `catalogue` loads them.
+"""The data sets known by name: what they are, where their files lie and come from. A table; `published` loads them.
 
 Imports no torch, so that `auxrnn --help` and `auxrnn data list` answer at once.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from platformdirs import user_cache_dir
+
 from auxrnn.errors import InputError, did_you_mean
-from auxrnn.sources.remote import RemoteFile
 
 PublishedSplit = Literal["train", "test"]
 SPLITS: tuple[PublishedSplit, ...] = get_args(PublishedSplit)
@@ -21,19 +24,34 @@ MNIST_MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
 )
 
+DATA_DIR_VARIABLE = "AUXRNN_DATA_DIR"
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """One published file: name, hash as `md5:...` or `sha256:...`, size in bytes (None: not published), the addresses
+    to try in turn.
+    """
+
+    name: str
+    hash: str
+    bytes: int | None
+    urls: tuple[str, ...]
+
 
 @dataclass(frozen=True)
 class Preset:
     """One row of the table, with the numbers as published.
 
-    steps: of a sequence (dogs: at 128x128 pixels; texts: what the paper names, their lengths vary). train, test:
-    numbers of sequences. folder: the subfolder of the data folder, which several presets may share. files: what can be
-    downloaded into it; none where the set comes with a dependency.
+    steps: of a sequence (dogs: at 128x128 pixels; texts: what the paper names, their lengths vary; made values: where
+    no distance is asked for). train, test: numbers of sequences. folder: the subfolder of the data folder, which
+    several presets may share. files: what can be downloaded into it; none where the set comes with a dependency or is
+    made.
     """
 
     name: str
     description: str
-    kind: Literal["grey images", "colour images", "texts"]
+    kind: Literal["grey images", "colour images", "texts", "made values"]
     steps: int
     train: int
     test: int
@@ -132,6 +150,15 @@ _ROWS = (
         "dbpedia",
         (DBPEDIA_ARCHIVE,),
     ),
+    Preset(
+        "latching",
+        "noise, of which the first 10 steps decide; --distance sets the rest",
+        "made values",
+        210,
+        2000,
+        500,
+        2,
+    ),
 )
 PRESETS: dict[str, Preset] = {preset.name: preset for preset in _ROWS}
 
@@ -147,3 +174,22 @@ def path_of(data: str) -> Path | None:
     """The path that a run's data are: no preset is called so, and it is there or looks like one. None for a name."""
     path = Path(data)
     return path if data not in PRESETS and (path.exists() or "/" in data or "." in data) else None
+
+
+def data_folder(given: str | Path | None = None) -> Path:
+    """The folder of all data sets: `given`, else `$AUXRNN_DATA_DIR`, else the user's cache. It may not exist yet."""
+    chosen = given if given is not None else os.environ.get(DATA_DIR_VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser()
+    return Path(user_cache_dir("auxrnn"))
+
+
+def file_hash(path: Path, algorithm: str) -> str:
+    """The hash of the file's bytes in the form `algorithm:hex`, e.g. `md5:...`; reads the file once, in pieces."""
+    with path.open("rb") as stream:
+        return f"{algorithm}:{hashlib.file_digest(stream, algorithm).hexdigest()}"
+
+
+def algorithm_of(known_hash: str) -> str:
+    """`md5` of `md5:f68b...`."""
+    return known_hash.partition(":")[0]

@@ -15,9 +15,18 @@ from auxrnn.sources import cifar, dbpedia, dogs, pixels
 from auxrnn.sources.checks import FileCheck
 from auxrnn.sources.dataset import SequenceData, TrainTest
 from auxrnn.sources.downloads import fetch
+from auxrnn.sources.latching import load_latching
 from auxrnn.sources.options import DataOptions
-from auxrnn.sources.presets import SPLITS, Preset, PublishedSplit, find_preset
-from auxrnn.sources.remote import RemoteFile, algorithm_of, data_folder, file_hash
+from auxrnn.sources.presets import (
+    SPLITS,
+    Preset,
+    PublishedSplit,
+    RemoteFile,
+    algorithm_of,
+    data_folder,
+    file_hash,
+    find_preset,
+)
 from auxrnn.sources.resizing import fit_images
 from auxrnn.sources.splits import choose
 
@@ -55,6 +64,11 @@ def load(
         rows = [dbpedia.read_split(split, folder, download=download) for split in SPLITS]
         numbers = [len(labels) for labels, _ in rows]
         loaded = dbpedia.load_dbpedia(rows[0], rows[1], options, seed)
+    elif preset.kind == "made values":
+        made = [load_latching(split, options.distance) for split in SPLITS]
+        numbers = [len(data) for data in made]
+        train, test = (_kept(data, options, split, seed) for split, data in zip(SPLITS, made, strict=True))
+        loaded = TrainTest(train, test)
     else:
         images = [_read_images(name, split, folder, options, download) for split in SPLITS]
         numbers = [number for _, number in images]
@@ -83,14 +97,18 @@ def _read_images(
 
 def _fitted(data: SequenceData, options: DataOptions, split: PublishedSplit, seed: int) -> SequenceData:
     """A set of images by the options; a permuted one is permuted at its final size."""
-    assert data.labels is not None
-    strata = data.target.strata(data.labels)
-    kept = choose(strata, options.limit_classes, options.limit(split), seed, option=f"--limit_{split}")
-    if kept is not None:
-        data = replace(data.subset(kept), classes=data.classes[: options.limit_classes])
+    data = _kept(data, options, split, seed)
     if data.name != "stanford-dogs":  # decoded to size and colour
         data = fit_images(data, image_size=options.image_size, grey=options.grey)
     return pixels.permuted(data) if data.name == "pmnist" else data
+
+
+def _kept(data: SequenceData, options: DataOptions, split: PublishedSplit, seed: int) -> SequenceData:
+    """The classes and numbers of sequences that the options leave."""
+    assert data.labels is not None
+    strata = data.target.strata(data.labels)
+    kept = choose(strata, options.limit_classes, options.limit(split), seed, option=f"--limit_{split}")
+    return data if kept is None else replace(data.subset(kept), classes=data.classes[: options.limit_classes])
 
 
 def _as_published(preset: Preset, numbers: Sequence[int]) -> list[str]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy.typing as npt
 
@@ -57,20 +56,14 @@ class Schema:
     labels: tuple[str, ...] = ()
 
 
-class Reader(Protocol):
-    """A recognised source. `examples` gives the same ones in the same order each time; `skip` leaves out the first.
+@dataclass(frozen=True)
+class Reader:
+    """A recognised source.
 
-    files: all that is read, for telling whether something has changed since. uses: the options that count for it
-    beside those that count everywhere.
+    uses: the options that count for it beside those that count everywhere. examples: gives the same ones in the same
+    order each time.
     """
 
-    @property
-    def schema(self) -> Schema: ...
-
-    @property
-    def files(self) -> list[Path]: ...
-
-    @property
-    def uses(self) -> frozenset[str]: ...
-
-    def examples(self, skip: int = 0) -> Iterator[Example]: ...
+    schema: Schema
+    uses: frozenset[str]
+    examples: Callable[[], Iterator[Example]]

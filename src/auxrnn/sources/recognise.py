@@ -1,8 +1,11 @@
-"""What a path is: the reader for it, or one line that says what is missing."""
+"""Find the reader for a path, or say in one line what is missing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from auxrnn.config.reading import ReadingOptions
@@ -13,11 +16,10 @@ from auxrnn.sources.class_folders import find_class_folder
 from auxrnn.sources.columns import comes_again, id_column, numeric_columns, text_column, time_named
 from auxrnn.sources.encodings import inner_suffix
 from auxrnn.sources.file_lists import find_list_reader, is_file_list, visible_folders
-from auxrnn.sources.joined import JoinedReader
 from auxrnn.sources.longform import find_long_form_reader
-from auxrnn.sources.reader import Reader, Split
+from auxrnn.sources.reader import Example, Reader, Schema, Split
 from auxrnn.sources.series import check_as_wide, find_series_reader, is_series
-from auxrnn.sources.split_names import split_within
+from auxrnn.sources.splits import split_within
 from auxrnn.sources.tables import TABLE_SUFFIXES, Table, open_table
 from auxrnn.sources.texts import find_text_reader
 
@@ -35,9 +37,10 @@ FINDERS: dict[str, Finder] = {
 """By what a row of a table is."""
 
 UNLABELLED: dict[str, Callable[..., Reader]] = {kind: FINDERS[kind] for kind in ("steps", "series", "texts")}
-"""Those that read tables without labels too."""
+"""Finders that read tables without labels too."""
 
 _Part = tuple[Path, Split]
+Part = tuple[Path, Reader, Split]
 
 
 def recognise(path: Path, options: ReadingOptions) -> Reader:
@@ -86,7 +89,7 @@ def _rows_are(table: Table, options: ReadingOptions) -> str:
     text = text_column(table)
     if text is None and is_file_list(table, options):
         return "files"
-    unnamed = not table.header and table.source.written
+    unnamed = not table.header and table.written
     archive = inner_suffix(table.path) == ".arff" or (unnamed and split_within(table.path.stem) is not None)
     if text is None and is_series(table, options, archive=archive):
         return "series"
@@ -146,7 +149,7 @@ def _parts(parts: Sequence[_Part], options: ReadingOptions, source: Path, others
         return find_ts([*parts], options.encoding, options.target)
     first = _table(parts[0][0], options)
     like = options.with_columns(first.schema.columns)
-    kept: list[tuple[Reader, Split]] = [(first, parts[0][1])]
+    kept = [(parts[0][0], first, parts[0][1])]
     for path, split in parts[1:]:
         table = open_table(path, like)
         if not table.sample and split == parts[0][1]:
@@ -162,8 +165,8 @@ def _parts(parts: Sequence[_Part], options: ReadingOptions, source: Path, others
                 f"{path.name} has no column {missing[0]!r}: it is data to predict (auxrnn predict), and not read here."
             )
         else:
-            kept.append((_table(path, like), split))
-    return JoinedReader(tuple(kept), tuple(notes))
+            kept.append((path, _table(path, like), split))
+    return join_readers(kept, notes)
 
 
 def _pair(path: Path) -> list[_Part]:
@@ -175,3 +178,39 @@ def _pair(path: Path) -> list[_Part]:
                 if test.is_file():
                     return [(path, "train"), (test, "test")]
     return []
+
+
+def join_readers(parts: Sequence[Part], notes: Sequence[str] = ()) -> Reader:
+    """The rows of each part with its split; InputError where the parts are not of one schema. notes: to be told too."""
+    beginning, first, _ = parts[0]
+    for path, reader, _ in parts:
+        if _alike(reader.schema) != _alike(first.schema):
+            raise InputError(
+                f"{path}: expected {first.schema.description} as in {beginning}, found {reader.schema.description}."
+            )
+    told = [note for _, reader, _ in parts for note in reader.schema.notes]
+    schema = replace(
+        first.schema,
+        description=f"{_counted(parts)}, {'each ' if len(parts) > 1 else ''}a {first.schema.description}",
+        notes=(*notes, *dict.fromkeys(told)),
+    )
+    uses: frozenset[str] = frozenset().union(*(reader.uses for _, reader, _ in parts))
+    return Reader(schema, uses, partial(_examples, parts))
+
+
+def _examples(parts: Sequence[Part]) -> Iterator[Example]:
+    for _, reader, split in parts:
+        for example in reader.examples():
+            yield replace(example, split=split)
+
+
+def _counted(parts: Sequence[Part]) -> str:
+    """`train and test`, or how many files there are of each."""
+    numbers = Counter(split for _, _, split in parts)
+    words = [f"{split}{f' in {number} files' if number > 1 else ''}" for split, number in numbers.items()]
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _alike(schema: Schema) -> tuple[object, ...]:
+    """What must be the same in all parts."""
+    return schema.kind, schema.channels, schema.channel_names, schema.target, schema.labels

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -26,9 +26,8 @@ from auxrnn.sources.columns import (
     unread_notes,
 )
 from auxrnn.sources.encodings import inner_suffix
-from auxrnn.sources.label_columns import label_columns, with_labels
-from auxrnn.sources.reader import Array, Schema
-from auxrnn.sources.rowwise import RowwiseReader
+from auxrnn.sources.label_columns import label_columns, row_examples, with_labels
+from auxrnn.sources.reader import Array, Reader, Schema
 from auxrnn.sources.tables import Table
 from auxrnn.storage.numbers import are_numbers, is_missing, is_number, listed_cells, number_of, whole_number
 from auxrnn.targets import KINDS
@@ -39,66 +38,7 @@ FEWEST_STEPS = 16
 _NUMBERED = re.compile(r"(.*?)([0-9]+)")
 
 
-@dataclass(frozen=True, kw_only=True)
-class SeriesReader(RowwiseReader):
-    """Each row a sequence. Empty cells behind the last number of a row are no part of it.
-
-    lists: whether each of `features` holds lists, a channel or several; else each is a step of one channel.
-    """
-
-    features: tuple[str, ...]
-    lists: bool
-
-    @property
-    def uses(self) -> frozenset[str]:
-        return self.table.uses | {"features"}
-
-    @cached_property
-    def schema(self) -> Schema:
-        where = f"lists {', '.join(map(repr, self.features))}" if self.lists else "a column a step"
-        schema = Schema(
-            f"table of series ({where}, {self.label or 'no label'})",
-            "values",
-            self._channels,
-            columns={"rows": "series", "features": join_names(self.features)},
-            notes=self.notes,
-        )
-        return with_labels(schema, self.label)
-
-    @property
-    def _channels(self) -> int:
-        if not self.lists:
-            return 1
-        first = self.table.sample[0] if self.table.sample else ()
-        where = f"{self.table.path}, first row"
-        parts = (_steps(first[place], where, self.table.decimal) for place in self._places) if first else ()
-        return sum(part.shape[1] for part in parts) or len(self.features)
-
-    @cached_property
-    def _places(self) -> list[int]:
-        return [self.table.places[name] for name in self.features]
-
-    def sequence(self, cells: Sequence[Any], where: str) -> Array:
-        return self._joined(cells, where) if self.lists else self._across(cells, where)
-
-    def _across(self, cells: Sequence[Any], where: str) -> Array:
-        """The steps (T, 1) that stand in one row."""
-        decimal = self.table.decimal
-        pairs = zip(self._places, self.features, strict=True)
-        values = np.array([number_of(cells[place], where, name, decimal) for place, name in pairs])
-        known = np.flatnonzero(~np.isnan(values))
-        return values[: known[-1] + 1 if len(known) else 0, np.newaxis]
-
-    def _joined(self, cells: Sequence[Any], where: str) -> Array:
-        """The steps (T, C) of the lists of one row beside each other."""
-        parts = [_steps(cells[place], where, self.table.decimal) for place in self._places]
-        lengths = {len(part) for part in parts}
-        if len(lengths) > 1:
-            raise InputError(f"{where}: expected lists of one length, got {sorted(lengths)}.")
-        return np.concatenate(parts, axis=1)
-
-
-def find_series_reader(table: Table, options: ReadingOptions, *, labelled: bool = True) -> SeriesReader:
+def find_series_reader(table: Table, options: ReadingOptions, *, labelled: bool = True) -> Reader:
     """Find the columns of a table of series; InputError naming the option where they cannot be known."""
     split = split_column(table, options) if labelled else None
     features = options.feature_names
@@ -124,17 +64,48 @@ def find_series_reader(table: Table, options: ReadingOptions, *, labelled: bool 
     if not lists and any(is_missing(cells[table.places[features[-1]]]) for cells in table.sample):
         notes.append("Empty cells at the end of a row are taken for the end of a shorter series.")
     notes += header_notes(table, options)
-    reader = SeriesReader(table=table, features=features, lists=lists, label=label, split=split, notes=tuple(notes))
-    return replace(reader, notes=(*reader.notes, *_layout_notes(reader)))
+    places = [table.places[name] for name in features]
+    read = partial(_joined, places, table.decimal) if lists else partial(_across, places, features, table.decimal)
+    channels = len(features) if lists else 1
+    if lists and table.sample:
+        first = f"{table.path}, first row"
+        channels = sum(_steps(table.sample[0][place], first, table.decimal).shape[1] for place in places)
+    notes += _layout_notes(table.cells(features[0]), channels) if lists else ()
+    where = f"lists {', '.join(map(repr, features))}" if lists else "a column a step"
+    schema = Schema(
+        f"table of series ({where}, {label or 'no label'})",
+        "values",
+        channels,
+        columns={"rows": "series", "features": join_names(features)},
+        notes=tuple(notes),
+    )
+    return Reader(
+        with_labels(schema, label), table.uses | {"features"}, partial(row_examples, table, label, split, read)
+    )
 
 
-def _layout_notes(reader: SeriesReader) -> tuple[str, ...]:
+def _across(places: Sequence[int], names: Sequence[str], decimal: str, cells: Sequence[Any], where: str) -> Array:
+    """The steps (T, 1) that stand in one row; empty cells behind the last number are no part of it."""
+    values = np.array(
+        [number_of(cells[place], where, name, decimal) for place, name in zip(places, names, strict=True)]
+    )
+    known = np.flatnonzero(~np.isnan(values))
+    return values[: known[-1] + 1 if len(known) else 0, np.newaxis]
+
+
+def _joined(places: Sequence[int], decimal: str, cells: Sequence[Any], where: str) -> Array:
+    """The steps (T, C) of the lists of one row beside each other."""
+    parts = [_steps(cells[place], where, decimal) for place in places]
+    lengths = {len(part) for part in parts}
+    if len(lengths) > 1:
+        raise InputError(f"{where}: expected lists of one length, got {sorted(lengths)}.")
+    return np.concatenate(parts, axis=1)
+
+
+def _layout_notes(cells: Sequence[Any], channels: int) -> tuple[str, ...]:
     """What to say where the lists of the first rows seem to have their steps last."""
-    cells = reader.table.cells(reader.features[0])
     longest = max((len(cell) for cell in cells if isinstance(cell, list | tuple)), default=0)
-    if not reader.lists or not longest:
-        return ()
-    doubt = doubtful_layout(longest, reader.schema.channels)
+    doubt = doubtful_layout(longest, channels) if longest else ""
     return (f"Warning: {doubt}, write a list of channels for each step.",) if doubt else ()
 
 
@@ -169,7 +140,7 @@ def _with_label(table: Table, options: ReadingOptions) -> ReadingOptions:
         return replace(options, label=join_names([found]))
     if table.path.suffix.lower() == ".arff":
         return replace(options, label=join_names(table.columns[-1:]))
-    if not table.header and table.source.written and _are_classes(table.cells(table.columns[0])):
+    if not table.header and table.written and _are_classes(table.cells(table.columns[0])):
         return replace(options, label=table.columns[0])
     return options
 

@@ -1,34 +1,53 @@
-"""Subsets of labelled sequences in which every class keeps its share: the one place where they are drawn.
+"""The names of splits, and the one place where subsets are drawn, every class by its share.
 
-Labels and a seed in, sorted indices out; knows nothing of inputs. The same labels and seed always give the same
+Groups and a seed in, sorted indices out; knows nothing of inputs. The same labels and seed always give the same
 indices. The paper reports neither a validation set nor smaller training sets; these are ours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from auxrnn.errors import InputError
-from auxrnn.targets import Labels, Target
+from auxrnn.sources.reader import Split
 
 Classes = torch.Tensor | npt.NDArray[np.integer] | Sequence[int]
 
 # One random stream a purpose: the same seed never makes a validation split depend on how a limit was drawn.
 _VALIDATION_STREAM, _LIMIT_STREAM = 1, 2
 
+WORDS: dict[str, Split] = {
+    **dict.fromkeys(("train", "training", "trn"), "train"),
+    **dict.fromkeys(("validation", "validate", "valid", "val", "dev", "devel", "eval", "evaluation"), "validation"),
+    **dict.fromkeys(("test", "testing", "tst", "holdout"), "test"),
+}
+FILLERS = frozenset(
+    (
+        "set",
+        "sets",
+        "data",
+        "dataset",
+        "split",
+        "part",
+        "files",
+        "images",
+        "imgs",
+        "img",
+        "audio",
+        "samples",
+        "examples",
+        "public",
+        "private",
+    )
+)
+"""What may stand beside a word for a split without changing what it says: `training_set`, `test data`, `PublicTest`."""
 
-def split_labelled(target: Target, labels: Labels, fraction: float, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Indices (kept, held out) of sequences with such labels: `stratified_split` over what their target tells apart."""
-    return stratified_split(target.strata(labels), fraction, seed)
-
-
-def limit_labelled(target: Target, labels: Labels, number: int, seed: int, *, option: str = "a limit") -> torch.Tensor:
-    """Indices of `number` sequences with such labels: `limit_stratified` over what their target tells apart."""
-    return limit_stratified(target.strata(labels), number, seed, option=option)
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
 def stratified_split(labels: Classes, fraction: float, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -126,3 +145,41 @@ def choose(
     if limit is not None:
         kept = kept[limit_stratified(numbers[kept], limit, seed, option=option).numpy()]
     return torch.from_numpy(kept)
+
+
+def split_named(name: str) -> Split | None:
+    """The split that a whole name stands for: `Training`, `test_set`, `val2017`, `TrainImages`; None for others."""
+    found = [word for word in _words(name) if word not in FILLERS]
+    return WORDS.get(found[0]) if len(found) == 1 else None
+
+
+def are_split_names(names: Collection[str]) -> bool:
+    """Whether there are names and all are words for splits alone: those of files and cases have numbers."""
+    return bool(names) and all(split_named(name) and not re.search(r"\d", name) for name in names)
+
+
+def split_within(name: str) -> Split | None:
+    """The one split that a name speaks of among other things: `Gestures_TEST`, `test-00000-of-00002`."""
+    found = {WORDS[word] for word in _words(name) if word in WORDS}
+    return found.pop() if len(found) == 1 else None
+
+
+def split_of(word: str, where: str) -> Split:
+    """The split that a cell names; InputError where it names none."""
+    split = split_named(word)
+    if split is None:
+        raise InputError(
+            f"{where}: expected train, validation or test in the split column, got {word!r}. Give the column another "
+            "name if it means something else."
+        )
+    return split
+
+
+def _words(name: str) -> list[str]:
+    """The words of a name in small letters; `trainset` and `testdata` without what is glued to them."""
+    words = []
+    for word in _WORD.findall(name):
+        word = word.lower()
+        glued = next((word.removesuffix(end) for end in ("set", "data") if word.removesuffix(end) in WORDS), word)
+        words.append(glued)
+    return words

@@ -32,7 +32,7 @@ from auxrnn.targets import KINDS, Target, target_of
 FORMAT, VERSION = "auxrnn-sequences", 1
 META, VALUES, ENDS, LABELS, SPLITS = "set.json", "values.bin", "ends.bin", "labels.bin", "splits.bin"
 UNFIT = (LookupError, ArithmeticError, TypeError, ValueError, AttributeError)
-"""What entries of a wrong kind lead to when a description is read."""
+"""What reading a description raises where its entries are of a wrong kind."""
 DTYPES = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64", "float16", "float32", "float64")
 
 
@@ -85,7 +85,7 @@ class SequenceSet:
         return "".join(self.characters[place] for place in places.tolist())
 
     def check_places(self, places: Array) -> None:
-        """InputError where one points behind the set's characters: a set from the disk may be damaged."""
+        """InputError where a place lies beyond the characters of the set, as in a damaged one."""
         if len(places) and int(places.max()) >= len(self.characters):
             raise InputError(
                 f"{self.source}: expected texts of the {len(self.characters):,} characters of the set, found others; "
@@ -97,30 +97,28 @@ class SequenceSet:
         return slice(int(self.ends[index - 1]) if index else 0, int(self.ends[index]))
 
 
-def set_of(
-    collection: Collection, source: str, values: Array, labels: Array, ends: Array, splits: Array
-) -> SequenceSet:
+def set_of(collection: Collection, source: str, values: Array) -> SequenceSet:
     """The set that a finished collection describes; its classes in the order in which they are shown.
 
     Raises InputError for too few sequences or classes.
     """
-    if not len(ends):
+    if not len(collection.ends):
         raise InputError(f"{source}: expected at least one sequence, found none.")
     try:
         collection.keeper.check()
     except InputError as error:
         said = str(error)
         raise InputError(said if source in said else f"{source}: {said[0].lower()}{said[1:]}") from error
-    names, kept = collection.keeper.finished(labels)
+    names, kept = collection.keeper.finished(np.array(collection.labels))
     return SequenceSet(
         source,
         collection.schema,
         collection.options,
         KINDS[collection.schema.target](names),
         values,
-        ends,
+        np.array(collection.ends),
         kept,
-        splits,
+        np.array(collection.splits),
         collection.characters,
         collection.missing,
         collection.with_missing,
@@ -133,8 +131,8 @@ def flat_shape(schema: Schema) -> tuple[int, ...]:
     return () if schema.kind == "characters" else (schema.channels,)
 
 
-def describe_set(content: SequenceSet, sums: Mapping[str, int], origin: str) -> str:
-    """set.json of a set. sums: of its files. origin: changes with the source and how it was read."""
+def describe_set(content: SequenceSet, sums: Mapping[str, int]) -> str:
+    """set.json of a set. sums: of its files."""
     return json.dumps(
         {
             "format": FORMAT,
@@ -151,7 +149,6 @@ def describe_set(content: SequenceSet, sums: Mapping[str, int], origin: str) -> 
             "with_missing": content.with_missing,
             "left_out": content.left_out,
             "sums": dict(sums),
-            "origin": origin,
         },
         indent=2,
     )
@@ -160,14 +157,6 @@ def describe_set(content: SequenceSet, sums: Mapping[str, int], origin: str) -> 
 def is_set(path: Path) -> bool:
     """Whether a path is a folder that `auxrnn data import` made."""
     return (path / META).is_file()
-
-
-def origin_of(folder: Path) -> str | None:
-    """What the description of a set says of the source that it was made from; None where there is no description."""
-    try:
-        return str(_read_meta(folder / META).get("origin"))
-    except InputError:
-        return None
 
 
 def verify_values(folder: Path) -> None:

@@ -5,12 +5,12 @@ Cells of text files are texts, those of Parquet and JSON what they are there. Kn
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError, did_you_mean
@@ -27,49 +27,45 @@ TABLE_SUFFIXES = (".csv", ".tsv", *JSON_SUFFIXES, ".parquet")
 SAMPLE, SAMPLED_CELLS = 200, 100_000  # rows that guesses look at, and cells in all where there are many columns
 
 
-class Rows(Protocol):
-    """Where a table's rows come from.
-
-    written: whether all cells are texts. header: whether the first row names the columns. hint: what a row of another
-    number of cells may come from.
-    """
-
-    @property
-    def written(self) -> bool: ...
-
-    @property
-    def header(self) -> bool: ...
-
-    @property
-    def hint(self) -> str: ...
-
-    def rows(self) -> Iterator[tuple[int, Sequence[Any]]]: ...
+Rows = Callable[[], Iterator[tuple[int, Sequence[Any]]]]
+"""Reads (row number, cells) from the first row on."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A file of rows. columns: their names, or "1", "2", ... where the file has no header. notes: how it is read."""
+    """A file of rows.
+
+    columns: their names, or "1", "2", ... where the file has no header. notes: how it is read. header: whether the
+    first row names the columns. written: whether all cells are texts. delimiter: between cells, of text files.
+    """
 
     path: Path
     columns: tuple[str, ...]
-    source: Rows
+    read: Rows
     decimal: str = "."
     notes: tuple[str, ...] = ()
+    header: bool = False
+    written: bool = False
+    delimiter: str = ""
 
-    @property
-    def header(self) -> bool:
-        return self.source.header
-
-    def rows(self, skip: int = 0) -> Iterator[tuple[int, Sequence[Any]]]:
+    def rows(self) -> Iterator[tuple[int, Sequence[Any]]]:
         """(row number, cells) of each row, as many cells as columns; InputError where a row has others."""
         width = len(self.columns)
-        for number, cells in islice(self.source.rows(), skip, None):
+        for number, cells in self.read():
             if len(cells) != width:
                 raise InputError(
                     f"{self.path}, row {number}: expected {width} cells ({', '.join(self.columns[:6])}), "
-                    f"got {len(cells)}.{self.source.hint}"
+                    f"got {len(cells)}.{self._hint}"
                 )
             yield number, cells
+
+    @property
+    def _hint(self) -> str:
+        """What a row of another number of cells may come from."""
+        if not self.delimiter:
+            return ""
+        parted = f"a {self.delimiter!r}, or an end of line, in an unquoted text"
+        return f" Is there {parted}, or a line before the table (--skip N)?"
 
     @cached_property
     def sample(self) -> list[Sequence[Any]]:
@@ -123,5 +119,5 @@ def open_table(path: Path, options: ReadingOptions) -> Table:
         return Table(path, *open_json_lines(path, options.encoding), options.decimal)
     if suffix == ".arff":
         return Table(path, *open_arff(path, options.encoding), options.decimal)
-    columns, rows, notes = open_delimited(path, options)
-    return Table(path, columns, rows, options.decimal, notes)
+    columns, rows, notes, header, delimiter = open_delimited(path, options)
+    return Table(path, columns, rows, options.decimal, notes, header, True, delimiter)

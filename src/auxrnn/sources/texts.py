@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from auxrnn.config.reading import ReadingOptions
@@ -23,50 +23,13 @@ from auxrnn.sources.columns import (
     unread_notes,
 )
 from auxrnn.sources.delimited import LARGEST_CELL
-from auxrnn.sources.label_columns import label_columns, with_labels
-from auxrnn.sources.reader import Schema
-from auxrnn.sources.rowwise import RowwiseReader
+from auxrnn.sources.label_columns import label_columns, row_examples, with_labels
+from auxrnn.sources.reader import Reader, Schema
 from auxrnn.sources.tables import Table
 from auxrnn.targets import KINDS
 
 
-@dataclass(frozen=True, kw_only=True)
-class TextReader(RowwiseReader):
-    """The rows of a table as texts, read by characters.
-
-    Ends of lines of any kind are one character, as in files of texts and in streams.
-    """
-
-    text: str
-
-    @property
-    def uses(self) -> frozenset[str]:
-        return self.table.uses | {"text"}
-
-    @property
-    def schema(self) -> Schema:
-        names = f"text {self.text!r}" + (f", {self.label}" if self.label else "")
-        schema = Schema(
-            f"table of texts ({names}" + (f", split {self.split!r})" if self.split else ")"),
-            "characters",
-            dtype="uint16",
-            columns={"rows": "texts", "text": self.text},
-            notes=self.notes,
-        )
-        return with_labels(schema, self.label)
-
-    def sequence(self, cells: Sequence[Any], where: str) -> str:
-        content = cells[self.table.places[self.text]]
-        if content is None:
-            return ""
-        if not isinstance(content, str):
-            raise InputError(f"{where}: expected a text in {self.text!r}, got {type(content).__name__} {content!r}.")
-        if len(content) > LARGEST_CELL:
-            raise InputError(f"{where}: expected a text of at most {LARGEST_CELL:,} characters, got a longer one.")
-        return content.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def find_text_reader(table: Table, options: ReadingOptions, *, labelled: bool = True) -> TextReader:
+def find_text_reader(table: Table, options: ReadingOptions, *, labelled: bool = True) -> Reader:
     """Find the columns of a table of texts; InputError naming the option where it cannot be known."""
     split = split_column(table, options) if labelled else None
     counting = row_numbers(table)
@@ -96,4 +59,20 @@ def find_text_reader(table: Table, options: ReadingOptions, *, labelled: bool = 
         raise InputError(f"{table.path}: expected different columns as --text and --label, got {text!r} for both.")
     notes = unread_notes(table, [text, split, *names], counting, "") if labelled else ()
     notes = (*notes, *header_notes(table, options))
-    return TextReader(table=table, text=text, label=label, split=split, notes=notes)
+    told = f"text {text!r}" + (f", {label}" if label else "") + (f", split {split!r}" if split else "")
+    columns = {"rows": "texts", "text": text}
+    schema = Schema(f"table of texts ({told})", "characters", dtype="uint16", columns=columns, notes=notes)
+    read = partial(_text, table.places[text], text)
+    return Reader(with_labels(schema, label), table.uses | {"text"}, partial(row_examples, table, label, split, read))
+
+
+def _text(place: int, name: str, cells: Sequence[Any], where: str) -> str:
+    """The text of a row. Ends of lines of any kind are one character, as in files of texts and in streams."""
+    content = cells[place]
+    if content is None:
+        return ""
+    if not isinstance(content, str):
+        raise InputError(f"{where}: expected a text in {name!r}, got {type(content).__name__} {content!r}.")
+    if len(content) > LARGEST_CELL:
+        raise InputError(f"{where}: expected a text of at most {LARGEST_CELL:,} characters, got a longer one.")
+    return content.replace("\r\n", "\n").replace("\r", "\n")

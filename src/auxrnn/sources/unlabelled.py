@@ -10,11 +10,10 @@ from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
 from auxrnn.sources.archive import find_ts
 from auxrnn.sources.arrays import find_arrays
-from auxrnn.sources.delimited import Delimited
+from auxrnn.sources.collect import fill_missing, kept_steps
 from auxrnn.sources.encodings import inner_suffix
 from auxrnn.sources.file_lists import check_regular, known_files
 from auxrnn.sources.media import MEDIA, is_known, kind_of, medium_of
-from auxrnn.sources.missing import fill_missing, kept_steps
 from auxrnn.sources.reader import Example, Schema
 from auxrnn.sources.recognise import UNLABELLED, recognise
 from auxrnn.sources.series import check_as_wide
@@ -118,8 +117,7 @@ def _is_table(path: Path, options: ReadingOptions, text: str) -> bool:
         found = open_table(path, options)
     except InputError:
         return False
-    tabs = isinstance(found.source, Delimited) and found.source.dialect.delimiter == "\t"
-    return text in found.places and (found.header or tabs) and len(found.columns) > 1
+    return text in found.places and (found.header or found.delimiter == "\t") and len(found.columns) > 1
 
 
 def _stored(content: SequenceSet) -> Iterator[Example]:

@@ -53,6 +53,22 @@ def lock_file(path: Path, in_use: Callable[[str], InputError] | None = None) -> 
         lock.release()
 
 
+@contextmanager
+def own_part(part: Path) -> Iterator[Path]:
+    """Hold the file `part` (made where missing, its folder must be there) until the end of the block.
+
+    Another process that wants it waits, and goes on with what it finds. A killed owner lets go by itself. The owner may
+    write, truncate, rename or delete it; an empty one is deleted at the end.
+    """
+    with lock_file(part.with_name(f"{part.name}.lock")):
+        part.touch()
+        try:
+            yield part
+        finally:
+            if part.exists() and not part.stat().st_size:
+                part.unlink()
+
+
 def holder(folder: Path) -> str | None:
     """Who is working on a run; None where nobody is, or where that cannot be known."""
     path = folder.resolve() / NAME

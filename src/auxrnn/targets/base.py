@@ -134,21 +134,10 @@ class Target(ABC):
 
     @abstractmethod
     def loss(self, outputs: Tensor, labels: Tensor, weights: Tensor | None = None) -> Loss:
-        """Compute the supervised loss of a batch, summed, with its tally.
+        """Compute the supervised loss of a batch: its sum, the number of labels, and the tally.
 
-        Parameters
-        ----------
-        outputs : Tensor
-            (B, size), or (B, L, size) per step.
-        labels : Tensor
-            As the target has them.
-        weights : Tensor, optional
-            Of each label, in its shape; all 1 where None.
-
-        Returns
-        -------
-        Loss
-            The sum, the number of labels, and the tally.
+        outputs: (B, size), or (B, L, size) per step. labels: as the target has them. weights: of each label, in its
+        shape; all 1 where None.
         """
 
     @abstractmethod
@@ -212,13 +201,7 @@ class Target(ABC):
         return self
 
     def balanced(self, labels: Labels, where: str) -> Tensor:
-        """Give weights (size,) by which every class counts as much as any other.
-
-        Raises
-        ------
-        InputError
-            Where there are no classes to balance.
-        """
+        """Give weights (size,) by which every class counts as much as any other; InputError without classes."""
         raise InputError(
             f"{where}: expected one class a sequence or step to balance by class_weights, got {self.described()}."
         )

@@ -18,15 +18,15 @@ Array = npt.NDArray[Any]
 class LabelKeeper(ABC):
     """typecode: of the numbers, as `array` has it. dtype: of the labels in a stored set. fewest: names of a target.
 
-    names: what the source calls its values or classes, where it does. state: what `state` gave, to go on from there.
+    names: what the source calls its values or classes, where it does.
     """
 
     typecode: ClassVar[str] = "i"
     dtype: ClassVar[str]
     fewest: ClassVar[int] = 2
 
-    def __init__(self, names: tuple[str, ...], label_type: LabelType, state: dict[str, Any] | None = None) -> None:
-        self.names, self.labelling = names, Labelling(label_type, state)
+    def __init__(self, names: tuple[str, ...], label_type: LabelType) -> None:
+        self.names, self.labelling = names, Labelling(label_type)
 
     @abstractmethod
     def numbers(self, label: Label, where: str, kept: Array | None) -> Sequence[float]:
@@ -54,10 +54,6 @@ class LabelKeeper(ABC):
     def opened(labels: Array) -> Array:
         """The labels of a stored set, in the type that they have in memory."""
         return labels
-
-    def state(self) -> dict[str, Any]:
-        """As JSON can hold it."""
-        return self.labelling.state()
 
     def _in_order(self) -> tuple[tuple[str, ...], Array]:
         """The classes in the order in which they are shown, and the place there of each as they were first met."""

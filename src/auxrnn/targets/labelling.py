@@ -62,14 +62,13 @@ def class_item(item: Any, where: str) -> str | None:
 class Labelling:
     """classes: as first met. first_rows: where each was met first. counts: sequences of each."""
 
-    def __init__(self, kind: LabelType, state: dict[str, Any] | None = None) -> None:
-        state = state or {"classes": [], "first_rows": [], "counts": [], "kind": None}
-        self.classes: list[str] = state["classes"]
-        self.first_rows: list[str] = state["first_rows"]
-        self.counts: list[int] = state["counts"]
-        self._kind: str | None = state["kind"]
+    def __init__(self, kind: LabelType) -> None:
+        self.classes: list[str] = []
+        self.first_rows: list[str] = []
+        self.counts: list[int] = []
+        self._kind: str | None = None
         self._as_text = kind == "text"
-        self._places = {label: place for place, label in enumerate(self.classes)}
+        self._places: dict[str, int] = {}
 
     def place(self, label: str, where: str) -> int:
         """The number of a label, a new one where it is new. Raises InputError where it is of another kind."""
@@ -89,15 +88,6 @@ class Labelling:
             range(len(self.classes)),
             key=lambda place: (int(self.classes[place]) if numbers else 0, self.classes[place]),
         )
-
-    def state(self) -> dict[str, Any]:
-        """As JSON can hold it."""
-        return {
-            "classes": self.classes,
-            "first_rows": self.first_rows,
-            "counts": self.counts,
-            "kind": self._kind,
-        }
 
     def check(self, least: int = 2) -> None:
         """InputError unless there are at least two classes of at least `least` sequences each."""

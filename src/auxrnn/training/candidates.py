@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from functools import cache
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -39,13 +40,18 @@ LONG_ROUND = 4
 """Times the first round: how long the best and the patient settings are tried where no candidate is half-way."""
 
 CONVINCING = 0.9
-"""A score of the last round of halving from which on the training is short."""
+"""A score of the last round of halving from which on the training is short, where enough sequences judged."""
 
 HALF_WAY = 0.5
 """Of the way from the commonest class to no mistake: a best candidate that is below may wait for a faint event."""
 
 HELD_OUT = 60
 """Sequences held out to compare candidates by, a third of the training data at most."""
+
+FEW_HELD_OUT = 30
+"""Fewer say little of one candidate: each is then tried on `DRAWINGS` of them for twice the steps; the mean counts."""
+
+DRAWINGS = 3
 
 LEAST_STEPS_TIMED = 500
 """Fewer are done before it is worth to say how long they take."""
@@ -73,7 +79,7 @@ DEAR = 256
 """Tokens of a sequence from which on a step is dear."""
 
 ENOUGH = 0.95
-"""A score that ends the search, of at least `LEAST_HELD_OUT` sequences."""
+"""A score that ends the search, of at least `LEAST_HELD_OUT` sequences in all drawings."""
 
 LEAST_HELD_OUT = 12
 
@@ -150,7 +156,7 @@ def search_steps(config: RunConfig, train: SequenceData, given: Collection[str])
     while left > 1:
         rounds += left * length
         left, length = left // 2, 2 * length
-    return rounds * FIRST_STEPS
+    return rounds * _first_steps(train) * _drawings(train)
 
 
 def steps_an_epoch(config: RunConfig, number: int) -> int:
@@ -228,6 +234,7 @@ def candidates(config: RunConfig, train: SequenceData, given: Collection[str]) -
 def _free(option: dict[str, Any], config: RunConfig, given: Collection[str]) -> dict[str, Any]:
     """What of a set of settings was not said, is not so anyway, and may be."""
     fixed = given if config.has_like_tokens else {*given, "residual"}
+    fixed = {*fixed, "anchor_labels"} if config.gradient == "fptt" else fixed
     return {name: value for name, value in option.items() if name not in fixed and value != getattr(config, name)}
 
 
@@ -279,11 +286,12 @@ def choose_candidate(
     if len(options) < 2 or config.max_epochs < 1:
         settings = options[0] if options else {}
         return Found(replace(config, **settings), ())
-    held_out = min(HELD_OUT, len(train) // 3) / len(train)
-    fitting, judging = train.split(held_out, config.seed)
+    folds = [train.split(_held_out(train) / len(train), config.seed + fold) for fold in range(_drawings(train))]
+    fitting, judging = folds[0]
     if not len(judging):
         return Found(replace(config, **options[0]), ())
-    lines = [f"Candidates  {len(options)} sets of settings, compared on {len(judging)} sequences held out"]
+    times = f", {len(folds)} times" if len(folds) > 1 else ""
+    lines = [f"Candidates  {len(options)} sets of settings, compared on {len(judging)} sequences held out{times}"]
     say(lines[0])
 
     an_epoch = steps_an_epoch(config, len(fitting))
@@ -291,16 +299,18 @@ def choose_candidate(
 
     def try_out(index: int, length: int) -> Trial:
         settings = options[index]
-        epochs = min(max(round(FIRST_STEPS * length / an_epoch), 1), config.max_epochs)
+        epochs = min(max(round(_first_steps(train) * length / an_epoch), 1), config.max_epochs)
         if (index, epochs) in made:
             return made[index, epochs]
-        trial = _trial(replace(config, **settings, max_epochs=epochs, pretrain_epochs=0), fitting, judging)
+        tried = replace(config, **settings, max_epochs=epochs, pretrain_epochs=0)
+        scores, losses = zip(*(_trial(tried, *fold) for fold in folds), strict=True)
+        trial = fmean(scores), fmean(losses)
         lines.append(f"            {_worded(settings)}: {_scored(trial, train)} after {epochs} epochs")
         say(lines[-1])
         made[index, epochs] = trial
         return trial
 
-    judged = isinstance(train.target, ClassTarget) and len(judging) >= LEAST_HELD_OUT
+    judged = isinstance(train.target, ClassTarget) and len(judging) * len(folds) >= LEAST_HELD_OUT
     best, rounds = successive_halving(len(options), try_out, lambda trial: judged and trial[0] >= ENOUGH)
     least = _commonest(judging)
     if patient is not None and rounds[-1][best][0] < least + HALF_WAY * (1 - least):
@@ -308,7 +318,7 @@ def choose_candidate(
         best = max(rounds[-1], key=rounds[-1].__getitem__)  # of equals the first
     settings, reached = options[best], rounds[-1][best][0]
     bounded = config.budget is not None or "max_epochs" in given
-    if reached >= CONVINCING and judged and not bounded:
+    if reached >= CONVINCING and judged and len(folds) == 1 and not bounded:
         tokens = int(train.lengths.median()) / replace(config, **settings).token_steps
         share = EASY_AND_DEAR if tokens >= DEAR else EASY
         settings = {**settings, "max_epochs": max(round(share * config.max_epochs), 1)}
@@ -321,7 +331,22 @@ def choose_candidate(
         say(lines[-1])
     lines.append(f"Chosen      {_worded(settings)}")
     say(lines[-1])
-    return Found(replace(config, **settings), tuple(lines), an_epoch * sum(epochs for _, epochs in made))
+    return Found(replace(config, **settings), tuple(lines), len(folds) * an_epoch * sum(epochs for _, epochs in made))
+
+
+def _held_out(train: SequenceData) -> int:
+    """Sequences that judge the candidates."""
+    return min(HELD_OUT, len(train) // 3)
+
+
+def _drawings(train: SequenceData) -> int:
+    """How often those are drawn: a few sequences alone would choose at random."""
+    return DRAWINGS if _held_out(train) < FEW_HELD_OUT else 1
+
+
+def _first_steps(train: SequenceData) -> int:
+    """Steps of a trial in the first round: what is better shows late where little is learned from."""
+    return FIRST_STEPS if _drawings(train) == 1 else 2 * FIRST_STEPS
 
 
 def _trial(config: RunConfig, train: SequenceData, validation: SequenceData) -> Trial:

@@ -18,7 +18,7 @@ from auxrnn.training.step import StepLosses, TrainingStep
 
 Row = dict[str, Any]
 
-STATE = ("rows", "seconds", "sums", "tally", "loss_sum", "steps")
+STATE = ("rows", "seconds", "cpu_seconds", "sums", "tally", "loss_sum", "steps")
 """What a checkpoint keeps of a history."""
 
 
@@ -44,16 +44,17 @@ class History:
         self.target, self.path, self.ranks = target, path, ranks
         self.rows: list[Row] = []
         self.seconds = 0.0
+        self.cpu_seconds = 0.0  # of all threads of this process
         self.sums: dict[str, list[float]] = {}  # objective -> [total, count] of the epoch so far
         self.tally: list[float] = []  # of its answers, as the target counts them
         self.loss_sum = 0.0
         self.steps = 0
         self.validation: list[float] = []  # [total, count, tally ...]
-        self._since = time.monotonic()
+        self.start_clock()
 
     def start_clock(self) -> None:
         """What has passed since the last step was a pause."""
-        self._since = time.monotonic()
+        self._since, self._cpu_since = time.monotonic(), time.process_time()
 
     def add_step(self, losses: StepLosses) -> None:
         """Count a step of the epoch."""
@@ -119,8 +120,9 @@ class History:
             setattr(self, name, value)
 
     def _count_time(self) -> None:
-        now = time.monotonic()
+        now, cpu_now = time.monotonic(), time.process_time()
         self.seconds, self._since = self.seconds + now - self._since, now
+        self.cpu_seconds, self._cpu_since = self.cpu_seconds + cpu_now - self._cpu_since, cpu_now
 
 
 def _added(sums: list[float], new: list[float]) -> list[float]:

@@ -20,24 +20,29 @@ from auxrnn.core.model import Classifier
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.training.augment import check_augmentation
 from auxrnn.training.checkpoints import load_checkpoint
+from auxrnn.training.dynamic_regulariser import DynamicRegulariser
 from auxrnn.training.history import Row
 from auxrnn.training.optimizers import learning_rate_factor, make_optimizer
 from auxrnn.training.order import PlainLoader, TrainingLoader, training_loader
 from auxrnn.training.phases import plan_phases
-from auxrnn.training.precision import autocast
-from auxrnn.training.step import StepLosses, TrainingStep, check_unlabelled
+from auxrnn.training.precision import autocast, in_autocast
+from auxrnn.training.step import TrainingStep, check_unlabelled
 from auxrnn.training.surroundings import Surroundings
 from auxrnn.training.watcher import Watcher
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a training left: the curve, the chosen epoch (0: none was validated, the last is used), its score."""
+    """What a training left: the curve, the chosen epoch (0: none was validated, the last is used), its score, its time.
+
+    cpu_seconds: of all threads of this process.
+    """
 
     history: list[Row]
     best_epoch: int
     best_score: float | None
     seconds: float
+    cpu_seconds: float
 
 
 def fit(
@@ -109,7 +114,8 @@ def fit(
         best = around.best
         if best.weights is not None:
             model.load_state_dict(best.weights)
-    return Fitted(around.history.rows, best.epoch, best.score if best.epoch else None, around.history.seconds)
+    score, history = best.score if best.epoch else None, around.history
+    return Fitted(history.rows, best.epoch, score, history.seconds, history.cpu_seconds)
 
 
 def _weighted(
@@ -156,8 +162,7 @@ def _train_phase(
         watcher.phase_begins(step, history, total)
     while state.epoch < epochs and not best.is_exhausted:
         for batch in loader.batches(state.epoch, state.batch):
-            losses = _take_step(step, batch, training.lr * factor(step.number), state, around)
-            history.add_step(losses)
+            _take_step(step, batch, training.lr * factor(step.number), state, around)
             for watcher in around.watchers:
                 watcher.step_ends(step, history)
             if state.batch == len(loader) or around.checkpoints is None:
@@ -169,6 +174,7 @@ def _train_phase(
                 if not due:
                     state.save()
                 around.raise_if_asked()
+        state.regulariser.epoch_ends()
         if validation is not None:
             _validate(model, validation, around)
         state.epoch, state.batch = state.epoch + 1, 0
@@ -184,22 +190,27 @@ def _train_phase(
     step.check_weights()
 
 
-def _take_step(step: TrainingStep, batch: SequenceBatch, lr: float, state: _State, around: Surroundings) -> StepLosses:
-    """Forward, backward, the gradients' average over the ranks, clipping, and the optimiser's step."""
-    optimizer, scaler = state.optimizer, state.scaler
+def _take_step(step: TrainingStep, batch: SequenceBatch, lr: float, state: _State, around: Surroundings) -> None:
+    """Forward, backward, the gradients' average over the ranks, clipping, and the optimiser's step.
+
+    Once a batch; with gradient fptt once a piece of it.
+    """
+    optimizer, scaler, regulariser = state.optimizer, state.scaler, state.regulariser
     for group in optimizer.param_groups:
         group["lr"] = lr
-    with autocast(around.device, around.precision):
-        losses = step.losses(batch.to(around.device, non_blocking=True))
-    optimizer.zero_grad()
-    scaler.scale(losses.total).backward()
-    around.ranks.average_gradients(step.weights)
-    scaler.unscale_(optimizer)
-    step.clip_gradient(scaled=scaler.is_enabled())
-    scaler.step(optimizer)
-    scaler.update()
+    pieces = step.pieces(batch.to(around.device, non_blocking=True))
+    for losses in in_autocast(pieces, around.device, around.precision):
+        optimizer.zero_grad()
+        scaler.scale(losses.total).backward()
+        around.ranks.average_gradients(step.weights)
+        scaler.unscale_(optimizer)
+        regulariser.add_gradients()
+        step.clip_gradient(scaled=scaler.is_enabled())
+        scaler.step(optimizer)
+        scaler.update()
+        regulariser.step_ends()
+        around.history.add_step(losses)
     step.number, state.batch = step.number + 1, state.batch + 1
-    return losses
 
 
 def _validate(model: Classifier, validation: SequenceData, around: Surroundings) -> None:
@@ -220,6 +231,7 @@ class _State:
         self.epoch = self.batch = 0
         self.optimizer = make_optimizer(training.optimizer, step.weights, training.lr, training.weight_decay)
         self.scaler = torch.amp.GradScaler(around.device.type, enabled=around.precision == "16-mixed")
+        self.regulariser = DynamicRegulariser(step.weights if step.model.gradient == "fptt" else [])
         self.parts: dict[str, Any] = {
             "state_dict": step.model,
             "optimizer": self.optimizer,
@@ -227,6 +239,8 @@ class _State:
             "history": around.history,
             "best": around.best,
         }
+        if step.model.gradient == "fptt":
+            self.parts["regulariser"] = self.regulariser
 
     def load(self, saved: dict[str, Any]) -> None:
         for name, part in self.parts.items():

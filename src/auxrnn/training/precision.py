@@ -6,12 +6,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
 
 from auxrnn.errors import InputError, did_you_mean
+
+T = TypeVar("T")
 
 AUTOCAST = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 PRECISIONS = ("32-true", *AUTOCAST)
@@ -58,6 +60,17 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[Any
     if precision not in AUTOCAST:
         return nullcontext()
     return torch.autocast(device.type, dtype=AUTOCAST[precision], cache_enabled=False)
+
+
+def in_autocast(computed: Iterator[T], device: torch.device, precision: str) -> Iterator[T]:
+    """Yield what an iterator computes in `precision`; what is done with each item between is not in it."""
+    while True:
+        with autocast(device, precision):
+            try:
+                item = next(computed)
+            except StopIteration:
+                return
+        yield item
 
 
 def usable_precision(precision: str, accelerator: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-from auxrnn.config import RunConfig
+from auxrnn.config import RunConfig, steps_or_none
 from auxrnn.core.gradients import piece_steps
 from auxrnn.errors import InputError
 from auxrnn.sources.dataset import SequenceData
@@ -55,7 +55,7 @@ def sensible_settings(config: RunConfig, train: SequenceData, given: Collection[
     """
     config, stem = _with_stem_of_sound(config, train, given)
     config, rate = _with_rate(config, train)
-    if config.gradient != "truncated":
+    if config.gradient in ("checkpointed", "exact"):
         given = {*given, "bptt"}  # it is full
     config, lines = (_modern if config.recipe == "modern" else _paper)(config, train, given)
     return config, [*stem, *rate, *lines]
@@ -158,7 +158,7 @@ def _paper(config: RunConfig, train: SequenceData, given: Collection[str]) -> tu
     layers = {"reconstruct": aux.decoder_layers or 0, "predict": aux.prediction_layers or 0}
     depth = sum(1 + layers[name] for name in config.auxiliaries)
     reach = longest if bptt == "full" else min(bptt, longest)
-    reach = reach if config.gradient == "truncated" else piece_steps(config.gradient, longest)
+    reach = reach if config.gradient == "truncated" else piece_steps(config.gradient, longest, steps_or_none(bptt))
     steps = reach + depth * anchors * segment
     bytes_a_row = 4 * FLOATS_PER_UNIT * config.hidden_size * steps + 4 * train.spec.size * longest
     by_memory = max(STEP_BYTES // bytes_a_row, 1)

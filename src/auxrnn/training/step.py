@@ -8,6 +8,7 @@ what it would have drawn, and a checkpoint needs no random state.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
@@ -101,18 +102,42 @@ class TrainingStep:
             weight.requires_grad_(before)
             weight.grad = None
 
+    def pieces(self, batch: SequenceBatch) -> Iterator[StepLosses]:
+        """Yield the losses of a batch; with gradient fptt those after each piece of it, computed when asked for.
+
+        Between two pieces the optimiser may step.
+        """
+        if self.model.gradient != "fptt":
+            yield self.losses(batch)
+            return
+        _, batch = self._begun(batch)
+        for loss in self.model.losses_forward(batch):
+            yield self._summed({"supervised": loss})
+
     def losses(self, batch: SequenceBatch) -> StepLosses:
         """The losses of a batch; DivergedError where their sum is not finite."""
-        key = (STEP_KEY, self.training.seed, self.phase_index, self.number, self.ranks.rank)
-        generator = step_generator(*key)
-        _seed_global(generator.initial_seed())  # dropout draws from the global generator
+        generator, batch = self._begun(batch)
         progress = (self.steps_before + self.number) / max(self.total_steps, 1)
         share = truth_share(self.aux.truth_start, self.aux.truth_end, progress, self.aux.truth_schedule or "linear")
-        if self.training.augment != "none":
-            batch = augmented(batch, self.training.augment, step_generator(AUGMENT_KEY, *key))
         losses = self.model.losses(batch, self.phase.objectives, share, generator)
         if self.unlabelled is not None and self.phase.auxiliary:
-            losses |= self._beside(self.unlabelled, losses, share, key)
+            losses |= self._beside(self.unlabelled, losses, share)
+        return self._summed(losses)
+
+    @property
+    def _key(self) -> tuple[int, ...]:
+        return STEP_KEY, self.training.seed, self.phase_index, self.number, self.ranks.rank
+
+    def _begun(self, batch: SequenceBatch) -> tuple[torch.Generator, SequenceBatch]:
+        """Seed what is random in the step; give its generator, and the batch with what is added to sequences."""
+        generator = step_generator(*self._key)
+        _seed_global(generator.initial_seed())  # dropout draws from the global generator
+        if self.training.augment != "none":
+            batch = augmented(batch, self.training.augment, step_generator(AUGMENT_KEY, *self._key))
+        return generator, batch
+
+    def _summed(self, losses: dict[str, Loss]) -> StepLosses:
+        """What a step minimises; DivergedError where it is not finite."""
         everywhere = losses
         if self.ranks.number > 1:
             losses, everywhere = self._over_ranks(losses)
@@ -123,11 +148,9 @@ class TrainingStep:
         parts = {name: Loss(loss.total.detach(), loss.count, loss.tally) for name, loss in everywhere.items()}
         return StepLosses(total, value, parts)
 
-    def _beside(
-        self, unlabelled: SequenceData, losses: dict[str, Loss], share: float, key: tuple[int, ...]
-    ) -> dict[str, Loss]:
+    def _beside(self, unlabelled: SequenceData, losses: dict[str, Loss], share: float) -> dict[str, Loss]:
         """The auxiliary losses with those of as many unlabelled sequences, drawn anew for every step."""
-        generator = step_generator(UNLABELLED_KEY, *key)
+        generator = step_generator(UNLABELLED_KEY, *self._key)
         rows = torch.randint(len(unlabelled), (self.training.batch_size,), generator=generator)
         batch = unlabelled.batch(rows).to(self.weights[0].device)
         names = [name for name in losses if name != "supervised"]

@@ -101,7 +101,7 @@ def described(config: ModelConfig) -> str:
 
 
 def _truncation(config: ModelConfig) -> str:
-    if config.gradient != "truncated":
+    if config.gradient in ("checkpointed", "exact"):
         return f"none (gradient {config.gradient})"
     if config.stem == "none" or config.bptt == "full":
         return str(config.bptt)

@@ -64,23 +64,8 @@ def gather_evidence(
 ) -> Evidence:
     """Gather the evidence on a model from its answers to all sequences of the test or validation set.
 
-    Parameters
-    ----------
-    floors : Floors
-        Of the same data.
-    tallies : Tensor
-        (N, sums), one for each sequence.
-    part : {"test", "validation"}
-        Which set that is.
-    rows : sequence of mapping
-        The learning curve, as training gives it.
-    held_out : int
-        Sequences that were validated.
-
-    Returns
-    -------
-    Evidence
-        For `judge`.
+    floors: of the same data. tallies: (N, sums), one for each sequence of `part`. rows: the learning curve, as training
+    gives it. held_out: how many sequences were validated.
     """
     judged = floors.test if part == "test" else floors.validation
     assert judged is not None

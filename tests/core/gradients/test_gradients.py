@@ -1,6 +1,5 @@
 """Gradients through all steps against plain back-propagation through each whole sequence, in float64."""
 
-import gc
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, get_args
@@ -26,7 +25,7 @@ from auxrnn.sources.dataset import SequenceData
 from auxrnn.targets import TagsTarget
 from auxrnn.targets.losses import Loss
 from auxrnn.training.sensible import sensible_settings
-from oracles import LearnedStartCore, NestedCore, assert_same, gradients
+from oracles import Counted, LearnedStartCore, NestedCore, assert_same, gradients
 from small_runs import KilledError, at_step, kill, model_bytes, resume_small, run_small
 
 SPEC, H = InputSpec("values", 2), 4
@@ -149,32 +148,6 @@ def test_traces_under_a_stem_are_exact_for_the_core() -> None:
 
 
 # Memory ---------------------------------------------------------------------------------------------------------------
-
-
-class Counted:
-    """Counts the bytes of tensors that graphs hold for the backward pass, now and at most."""
-
-    now = most = 0
-
-    class Held:
-        def __init__(self, counter: "Counted", tensor: Tensor) -> None:
-            self.counter, self.tensor = counter, tensor
-            counter.now += tensor.nbytes
-            counter.most = max(counter.most, counter.now)
-
-        def __del__(self) -> None:
-            self.counter.now -= self.tensor.nbytes
-
-    def __enter__(self) -> "Counted":
-        gc.collect()
-        self.hooks = torch.autograd.graph.saved_tensors_hooks(
-            lambda tensor: self.Held(self, tensor), lambda h: h.tensor
-        )
-        self.hooks.__enter__()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.hooks.__exit__(*error)
 
 
 def held(way: Way, steps: int, core: str = "mingru") -> int:

@@ -86,15 +86,6 @@ def run_grid(
     return {name: grid.outcomes[name] for name in runs}
 
 
-def require_finished(outcomes: Mapping[str, Outcome]) -> dict[str, dict[str, Any]]:
-    """The results by name; StoppedRunError that names the others and their errors."""
-    others = [outcome for outcome in outcomes.values() if outcome.state != "finished"]
-    if others:
-        lines = "\n".join(f"  {outcome.folder}: {outcome.state}: {outcome.error}" for outcome in others)
-        raise StoppedRunError(f"{len(others)} of {len(outcomes)} runs are not finished:\n{lines}")
-    return {name: outcome.result for name, outcome in outcomes.items() if outcome.result is not None}
-
-
 def estimated_cost(config: RunConfig) -> float:
     """Seconds of a run up to a factor: steps (or tokens) trained on, those with gradient counting more."""
     preset = PRESETS.get(config.data)

@@ -1,6 +1,6 @@
 """One process at a time makes a file; a killed one leaves nothing that another mistakes for it."""
 
-from auxrnn.sources.parts import own_part
+from auxrnn.storage.lock import own_part
 from spawned import FORKED, make_once
 
 
