@@ -42,6 +42,8 @@ def completed(script, folder, *words):
         (("export", "run", "--format", ""), {"onnx", "web"}),
         (("train", "data.csv", "--cell", ""), set(get_args(Cell))),
         (("tune", "--aux.pl"), {"--aux.placement"}),
+        (("train", "--wat"), {"--watch"}),
+        (("tune", "--wat"), set()),
         (("baseline", "data.csv", "--residual", ""), {"true", "false"}),
         (("predict", "ru"), {"runs"}),
         (("train", "--config", "ru"), {"runs"}),

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, Request, build_opener
 
@@ -14,7 +15,7 @@ from auxrnn.cli import main
 from auxrnn.cli.options import build_parser
 from auxrnn.cli.parsing import take_watch
 from auxrnn.experiments import live_page
-from auxrnn.experiments.live_page import LivePage
+from auxrnn.experiments.live_page import LivePage, show_while
 from auxrnn.report.page import Page, render_page
 from auxrnn.runs.folder import RunFolder, read_json
 from auxrnn.runs.run import resume_run, start_run
@@ -191,6 +192,19 @@ def test_what_is_no_port_is_refused(words, capsys):
         take_watch(words)
     assert end.value.code == 2
     assert "argument --watch: " in capsys.readouterr().err
+
+
+def test_of_several_processes_the_first_has_the_page(tmp_path, monkeypatch, capsys):
+    called = []
+
+    def work(**given):
+        called.append(sorted(given))
+
+    for first in (False, True):
+        monkeypatch.setattr(live_page, "find_ranks", lambda config, first=first: SimpleNamespace(is_first=first))
+        show_while(work, SMALL, tmp_path / "run", 0)
+    assert called == [[], ["say", "watchers"]]
+    assert capsys.readouterr().out.count("Watch ") == 1
 
 
 def test_the_port_of_resume():

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 
 from auxrnn.errors import InputError
-from auxrnn.experiments.arguments import add_options
+from auxrnn.experiments.arguments import WATCH, add_options
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -21,6 +21,7 @@ def script(parser: argparse.ArgumentParser, shell: str) -> str:
     for name in ("train", "tune", "baseline"):
         verbs[name].add_argument("data", help="a data set, a file or a folder")
         add_options(verbs[name])
+    verbs["train"].add_argument("--watch", metavar="PORT", type=int, nargs="?", help=WATCH)
     for verb in verbs.values():
         for action in verb._actions:
             if action.choices is None and action.type is None and action.nargs != 0:

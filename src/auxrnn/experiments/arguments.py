@@ -238,6 +238,7 @@ def _parsed(path: Path) -> dict[Any, Any]:
 def _help() -> NoReturn:
     parser = argparse.ArgumentParser(prog="auxrnn train", usage=USAGE, description=ABOUT)
     add_options(parser)
+    parser.add_argument("--watch", metavar="PORT", type=int, nargs="?", help=WATCH)
     parser.print_help()
     raise SystemExit(0)
 
@@ -246,7 +247,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add every option of `auxrnn train`, for help and completion: `parse_given` reads them by itself."""
     parser.add_argument("--config", metavar="FILE", help=CONFIG)
     parser.add_argument("--print_config", action="store_true", help=SHOW)
-    parser.add_argument("--watch", metavar="PORT", nargs="?", help=WATCH)
     titles = {RunConfig: "the run", ReadingOptions: "how files of one's own are read"}
     groups = {
         owner: parser.add_argument_group(titles.get(owner, f"{name} options"))

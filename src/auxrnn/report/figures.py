@@ -26,8 +26,8 @@ LONGEST_OF_TWO = 26
 ROWS_WITHIN, LEGEND_ROW = 4, 0.185
 """Rows of a legend for which HEIGHT has room, and the inches of each one more."""
 
-TITLE_LETTERS, LEGEND_LETTERS = 54, 56
-"""Letters of a line of a title and of a legend; what is longer goes on in the next line."""
+TITLE_LETTERS, LEGEND_LETTERS, CLASS_LETTERS = 54, 56, 18
+"""Letters of a line of a title, a legend and a class beside its confusions; what is longer goes on in the next line."""
 
 SEQUENCE_POINTS = 300
 """Stretches of a drawn sequence, each from its least to its greatest value."""
@@ -164,8 +164,9 @@ def draw_confusion(counts: npt.ArrayLike, classes: Sequence[str], *, title: str)
             for row, column in np.argwhere(table > 0):
                 colour = "#ffffff" if share[row, column] > 0.7 else "#10141a"  # on the shade, in light and dark alike
                 axes.text(column, row, f"{table[row, column]}", ha="center", va="center", color=colour, fontsize=7.5)
-            axes.set_xticks(range(len(classes)), list(classes), rotation=0 if max(map(len, classes)) < 4 else 90)
-            axes.set_yticks(range(len(classes)), list(classes))
+            names = [_wrapped(name, CLASS_LETTERS) for name in classes]
+            axes.set_xticks(range(len(names)), names, rotation=0 if max(map(len, classes)) < 4 else 90)
+            axes.set_yticks(range(len(names)), names)
         axes.spines[["left", "bottom"]].set_visible(False)
         axes.set(xlabel="answered", ylabel="true class")
         _title(figure, title)
@@ -261,7 +262,7 @@ def draw_sequence(
         if image is not None:
             axes = rows.pop(0)
             axes.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="none")
-            axes.set(xticks=[], yticks=[])
+            axes.set_axis_off()
         for name, line in () if image is not None else channels.items():
             axes = rows.pop(0)
             steps, drawn = outline(line, SEQUENCE_POINTS)
