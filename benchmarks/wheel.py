@@ -1,8 +1,9 @@
 """Whether a plain installation works: python benchmarks/wheel.py PYTHON ... [--runtime TGZ] [--out FILE].
 
-Builds sdist and wheel from this clone. For each interpreter and each of the two it makes an empty environment, installs
-by constraints.txt with the extras export and serve, and runs the commands of a first day outside the clone: doctor,
-train, evaluate, predict, stream, export in both forms, serve. The exit code is 1 where a step fails.
+Builds sdist and wheel from this clone. For each interpreter it makes an empty environment, installs the wheel by
+constraints.txt with the extras export and serve, and runs the commands of a first day outside the clone: doctor, train,
+evaluate, predict, stream, export in both forms, serve. From the sdist each has to install the files that the wheel
+holds. The exit code is 1 where a step fails.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -46,34 +48,36 @@ def main() -> int:
     options = parser.parse_args()
     found = []
     with tempfile.TemporaryDirectory() as folder:
-        for package in build(Path(folder)):
-            for python in options.python:
-                with tempfile.TemporaryDirectory(dir=folder) as place:
-                    found.append(try_package(package, python, Path(place), options.runtime))
-                    print(json.dumps(found[-1]), flush=True)
-                    if options.out:
-                        options.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        wheel, sdist = build(Path(folder))
+        for python in options.python:
+            with tempfile.TemporaryDirectory(dir=folder) as place:
+                tried = try_wheel(wheel, python, Path(place), options.runtime)
+                found.append({**tried, **try_sdist(sdist, wheel, python, Path(place))})
+            print(json.dumps(found[-1]), flush=True)
+            if options.out:
+                options.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     return int(any("failed" in one for one in found))
 
 
-def build(folder: Path) -> list[Path]:
+def build(folder: Path) -> tuple[Path, Path]:
     """The wheel and the sdist, built by a tool of its own."""
     run(sys.executable, "-m", "venv", "builder", place=folder)
     run("builder/bin/pip", "install", "-q", "build", place=folder)
     run("builder/bin/python", "-m", "build", "-o", "dist", ROOT, place=folder)
-    return [*(folder / "dist").glob("*.whl"), *(folder / "dist").glob("*.tar.gz")]
+    (wheel,), (sdist,) = ((folder / "dist").glob(kind) for kind in ("*.whl", "*.tar.gz"))
+    return wheel, sdist
 
 
-def try_package(package: Path, python: str, place: Path, runtime: Path | None) -> dict[str, object]:
+def try_wheel(wheel: Path, python: str, place: Path, runtime: Path | None) -> dict[str, object]:
     """What is installed, and the seconds of each step; under `failed` the step that ended the trial, and why."""
-    facts: dict[str, object] = {"package": package.name, "bytes": package.stat().st_size}
+    facts: dict[str, object] = {"wheel": wheel.name, "bytes": wheel.stat().st_size}
     seconds: dict[str, float] = {}
     page = ["--runtime", runtime.resolve()] if runtime else []
     auxrnn, own = "venv/bin/auxrnn", "venv/bin/python"
     small = ["--hidden_size", 8, "--max_epochs", 1]
     steps = {
         "environment": (python, "-m", "venv", "venv"),
-        "install": (f"{own}", "-m", "pip", "install", "-q", "-c", ROOT / "constraints.txt", f"{package}[export,serve]"),
+        "install": (f"{own}", "-m", "pip", "install", "-q", "-c", ROOT / "constraints.txt", f"{wheel}[export,serve]"),
         "facts": (own, "-c", FACTS),
         "data": (own, "-c", DATA),
         "doctor": (auxrnn, "doctor"),
@@ -101,6 +105,20 @@ def try_package(package: Path, python: str, place: Path, runtime: Path | None) -
     shares = [float(answer.rsplit(",", 1)[-1]) for answer in answers]
     apart = max(shares) - min(shares)
     return {**facts, "seconds": seconds, **({} if apart < CLOSE else {"failed": f"answers are {apart} apart"})}
+
+
+def try_sdist(sdist: Path, wheel: Path, python: str, place: Path) -> dict[str, object]:
+    """Install the sdist without what it needs, and compare what lies there with the wheel, byte by byte."""
+    try:
+        run(python, "-m", "venv", "other", place=place)
+        run("other/bin/pip", "install", "-q", "--no-deps", "--no-compile", "--target", "from-sdist", sdist, place=place)
+    except RuntimeError as error:
+        return {"failed": f"sdist: {str(error).strip()[-300:]}"}
+    with zipfile.ZipFile(wheel) as content:
+        packed = {name: content.read(name) for name in content.namelist() if name.startswith("auxrnn/")}
+    base = place / "from-sdist"
+    found = {str(path.relative_to(base)): path.read_bytes() for path in (base / "auxrnn").rglob("*") if path.is_file()}
+    return {"sdist": sdist.name, "files": len(found)} | ({} if found == packed else {"failed": "sdist: other files"})
 
 
 def run(*words: object, place: Path) -> str:

@@ -39,7 +39,7 @@ class SegmentMean(Objective):
 
 torch.manual_seed(0)
 encoder = Encoder(InputSpec("values", 3), hidden_size=12, projection_size=8)
-own = SegmentMean(12, 3, num_anchors=4, segment_length=8, bptt=4)
+own = SegmentMean(12, encoder.step_spec.size, num_anchors=4, segment_length=8, bptt=4)
 network = SequenceClassifier(encoder, num_classes=2, auxiliaries={"mean": own}, bptt=4)
 optimizer = torch.optim.Adam(network.parameters(), lr=1e-2)
 

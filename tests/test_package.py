@@ -25,5 +25,5 @@ def test_the_description_leads_to_no_file():
     for substitution in hook["fancy-pypi-readme"]["substitutions"]:
         text = re.sub(substitution["pattern"], substitution["replacement"], text)
     assert re.findall(r"\]\((?!https://)", text) == []
-    assert "Further: getting started" in text
+    assert "Further: what it is for" in text
     assert "(https://arxiv.org/abs/1803.00144)" in text
