@@ -102,7 +102,7 @@ def _fitted(data: SequenceData, options: DataOptions, split: PublishedSplit, see
 
 
 def _as_published(preset: Preset, numbers: Sequence[int]) -> list[str]:
-    """A line where the set on the disk is not the published one."""
+    """A line that says so where the set on the disk has other numbers of sequences than the published one."""
     train, test = numbers
     if (train, test) == (preset.train, preset.test):
         return []
