@@ -4,7 +4,6 @@ The examples `own_core.py` and `own_loss.py` are those for a cell and a loss.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,37 +19,29 @@ from auxrnn.experiments.catalogue import Arm, Experiment, Published
 from auxrnn.experiments.grids.records import read_records
 from auxrnn.sources import importing
 from auxrnn.sources.loading import load_files
-from auxrnn.sources.reader import Example, Schema
+from auxrnn.sources.reader import Example, Reader, Schema
 from auxrnn.targets import KINDS
 from auxrnn.targets.losses import Loss
 from auxrnn.targets.values import ValueTarget
 from auxrnn.use.persistence import SavedModel, load_model, save_model
 
 
-@dataclass(frozen=True)
-class Blocks:
+def find_blocks(path):
     """A reader of `@ CLASS` and then a step a line."""
 
-    path: Path
-    schema = Schema("blocks of steps", "values", channels=2)
-    uses = frozenset[str]()
-
-    @property
-    def files(self):
-        return [self.path]
-
-    def examples(self, skip=0):
-        for number, block in enumerate(self.path.read_text().split("@ ")[1:]):
+    def examples():
+        for number, block in enumerate(path.read_text().split("@ ")[1:]):
             label, *steps = block.splitlines()
-            if number >= skip:
-                yield Example(f"{self.path}, block {number}", np.array([line.split() for line in steps], float), label)
+            yield Example(f"{path}, block {number}", np.array([line.split() for line in steps], float), label)
+
+    return Reader(Schema("blocks of steps", "values", channels=2), frozenset(), examples)
 
 
 def test_a_reader(tmp_path, monkeypatch):
     values = np.random.default_rng(0).normal(size=(20, 5, 2)).round(3)
     steps = ["".join(f"{a} {b}\n" for a, b in sequence) for sequence in values]
     (tmp_path / "data.blocks").write_text("".join(f"@ {'ab'[index % 2]}\n{text}" for index, text in enumerate(steps)))
-    monkeypatch.setattr(importing, "recognise", lambda path, options: Blocks(path))
+    monkeypatch.setattr(importing, "recognise", lambda path, options: find_blocks(path))
     own = load_files(tmp_path / "data.blocks", ReadingOptions(), validation_fraction=0.2)
     assert (own.train.target.names, len(own.train) + len(own.test)) == (("a", "b"), 20)
     learned = own.preprocessing

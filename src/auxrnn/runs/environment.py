@@ -1,4 +1,4 @@
-"""On what a run ran: versions, hardware, commit, command."""
+"""Describe the environment of a run: versions, hardware, commit, command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run will do, told before it starts: data, windows, parameters, memory, device."""
+"""Describe a run before it starts: data, windows, parameters, memory, device."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run was started with and on: a digest of its data, and the circumstances that its bits depend on."""
+"""Record the data and the circumstances a run was started with, and compare them when it goes on."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _threads(number: int) -> str:
 
 
 def _changes(started: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    """What the last bits depend on besides, where it differs and is known of both."""
+    """Further differences that may change the last bits, where both sides are known."""
     for name in ("torch", "processor", "gpus"):
         old, new = (found.get(name, (found.get("packages") or {}).get(name)) for found in (started, now))
         if old is not None and new is not None and old != new:

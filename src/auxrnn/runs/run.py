@@ -171,7 +171,7 @@ def resume_run(
 
 
 def how_to_go_on(path: Path) -> str:
-    """What to do after an interruption outside of the training itself: while loading, testing or saving."""
+    """Say how to go on after an interruption outside of the training itself: while loading, testing or saving."""
     folder = RunFolder(path)
     if folder.result.exists():
         return f"the run in {path} is finished."
@@ -189,7 +189,7 @@ def _finished(folder: RunFolder, say: Say) -> dict[str, Any]:
 
 
 def _parts(folder: RunFolder) -> list[Path]:
-    """What kills in the middle of writing have left, and what is being written."""
+    """Files that are being written, or that a kill in the middle of writing has left."""
     return [part for place in (folder.path, folder.checkpoints, folder.model) for part in place.glob(".*.part")]
 
 
@@ -300,7 +300,7 @@ def _launch(config: RunConfig, folder: RunFolder, resume: tuple[int, Path] | Non
 
 @contextmanager
 def _told(config: RunConfig, folder: RunFolder, resume: tuple[int, Path] | None) -> Iterator[None]:
-    """What ends a training, in words of what a person can do."""
+    """Turn whatever ends a training into an error that says what to do."""
     try:
         yield
     except InterruptedRun as stop:

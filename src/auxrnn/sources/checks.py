@@ -1,4 +1,4 @@
-"""What `auxrnn data verify` says of one file of a set, or of a part of one."""
+"""The verdict of `auxrnn data verify` on a file of a set, or on a part of one."""
 
 from __future__ import annotations
 

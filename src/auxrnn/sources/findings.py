@@ -1,4 +1,4 @@
-"""What was found in a person's files, in words, before anything is trained."""
+"""Describe what was found in a person's files, before anything is trained."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The columns of a table that hold its labels, read as the kind of target asks."""
+"""Find the columns of labels in a table, and read them as the kind of target asks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a path to what training takes: the test split, the preprocessing learned from the training split, both sets."""
+"""Load a path for training: draw the test split, learn the preprocessing from the training split, prepare both."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def _kept(data: SequenceData, options: DataOptions, split: PublishedSplit, seed:
 
 
 def _as_published(preset: Preset, numbers: Sequence[int]) -> list[str]:
-    """A line where the set on the disk is not the published one."""
+    """A line that says so where the set on the disk has other numbers of sequences than the published one."""
     train, test = numbers
     if (train, test) == (preset.train, preset.test):
         return []

@@ -1,4 +1,4 @@
-"""Files to predict from, read like those that a model was trained on. Labels are not needed and not looked at."""
+"""Read files to predict from as those of training were read. Labels are not needed and not looked at."""
 
 from __future__ import annotations
 

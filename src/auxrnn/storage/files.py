@@ -1,4 +1,4 @@
-"""Files written whole or as they were, whatever happens in between; whether they can be; YAML of plain values."""
+"""Write files whole or not at all, check beforehand that a place can be written to, and read YAML of plain values."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def write_atomically(path: Path, write: Write) -> None:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """An OSError that comes without a name, as that of a full disk does, is told with `path`."""
+    """Put `path` into an OSError that names no file, such as that of a full disk."""
     try:
         yield
     except OSError as error:
@@ -72,12 +72,12 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def aside_of(path: Path) -> Path:
-    """A name beside `path` that no other process gives, of this machine or another that shares the folder."""
+    """A name beside `path` that no other process takes, on this machine or another that shares the folder."""
     return path.with_name(f".{path.name}.{os.getpid()}-{_this_host()}-{secrets.token_hex(4)}.part")
 
 
 def clear_asides(path: Path) -> None:
-    """Remove what processes of this machine that are gone have left beside `path`; looked for once a process."""
+    """Remove what ended processes of this machine have left beside `path`. A process looks once for each path."""
     if path in _cleared:
         return
     _cleared.add(path)
@@ -133,7 +133,7 @@ def _this_host() -> str:
 
 
 def check_place(path: Path) -> None:
-    """InputError unless files can be made where `path` is or will be: to be asked before long work. Leaves nothing."""
+    """InputError unless files can be made where `path` is or will be. Ask before long work; leaves nothing behind."""
     near = next(
         folder for folder in path.absolute().parents if os.path.exists(folder)
     )  # False, too, where one may not look
@@ -148,7 +148,7 @@ def check_place(path: Path) -> None:
 
 
 def check_outside(place: Path, source: Path) -> None:
-    """InputError where what is written to `place` would lie in the folder `source` and be read as part of it."""
+    """InputError where `place` lies in the folder `source`: what is written there would be read as part of it."""
     if source.is_dir() and place.resolve().is_relative_to(source.resolve()):
         raise InputError(
             f"{place}: expected a place outside of {source}, whose files are read, got one within: it would be read "

@@ -1,4 +1,4 @@
-"""What tells one set of weights from another: a digest of names, types, shapes and numbers. Knows no file."""
+"""A digest of a set of weights: names, types, shapes and numbers. Knows no file."""
 
 from __future__ import annotations
 

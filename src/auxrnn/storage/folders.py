@@ -1,4 +1,4 @@
-"""Files of a folder replaced all at once: whoever looks, and whoever comes after a kill, finds all old or all new."""
+"""Replace several files of a folder at once: readers, also after a kill, find all old ones or all new ones."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _written_aside(place: Path, files: Mapping[str, Write]) -> bool:
 
 
 def _may_change_places(place: Path) -> bool:
-    """A folder that somebody stands in would be gone under their feet."""
+    """Whether a folder may be replaced: it is no mount and not the current folder of this process, nor above it."""
     return not (place.exists() and (os.path.ismount(place) or Path.cwd().is_relative_to(place)))
 
 

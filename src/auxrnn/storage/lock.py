@@ -29,9 +29,9 @@ def lock_run(folder: Path) -> AbstractContextManager[None]:
 
 @contextmanager
 def lock_file(path: Path, in_use: Callable[[str], InputError] | None = None) -> Iterator[None]:
-    """Hold a lock whose file is made for it and deleted afterwards.
+    """Hold a lock; its file is made for it and deleted afterwards.
 
-    in_use: what to raise where somebody else has it, from who that is; None waits until nobody has it.
+    in_use: makes the error to raise where somebody else holds it, from who that is; None waits until nobody does.
     """
     path = path.resolve()
     lock = FileLock(path, timeout=-1 if in_use is None else 0)

@@ -1,4 +1,4 @@
-"""What a process started by another owes to it. Knows nothing of what either does."""
+"""End a process with the one that started it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from multiprocessing.connection import wait
 
 
 def end_with_parent() -> None:
-    """From now on this process ends when the one that started it is gone, however that went. Not in a main process."""
+    """End this process as soon as the one that started it is gone, however it ended. Not for a main process."""
     parent = parent_process()
     assert parent is not None, "this process was not started by multiprocessing"
 

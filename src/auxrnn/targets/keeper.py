@@ -1,4 +1,4 @@
-"""Labels while they come: numbers in one flat array, and at the end the names and labels of a target."""
+"""Collect labels as numbers in one flat array; at the end make names and labels of a target of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ Array = npt.NDArray[Any]
 
 
 class LabelKeeper(ABC):
-    """typecode: of the numbers, as `array` has it. dtype: of the labels in a stored set. fewest: names of a target.
+    """Turns the labels of sequences into numbers while they are read.
+
+    typecode: of the numbers, as `array` has it. dtype: of the labels in a stored set. fewest: names of a target.
 
     names: what the source calls its values or classes, where it does.
     """

@@ -1,4 +1,4 @@
-"""The targets by kind, and from what stands for one to the target."""
+"""The targets by kind, and the target that a name, a number or an entry of config.json stands for."""
 
 from __future__ import annotations
 

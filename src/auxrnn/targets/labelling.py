@@ -1,4 +1,4 @@
-"""Class labels as a file has them: cells and items of arrays as names, all of one kind, numbered as they come."""
+"""Class labels as files have them: cells and items of arrays become names, all of one kind, numbered as they come."""
 
 from __future__ import annotations
 
@@ -60,7 +60,10 @@ def class_item(item: Any, where: str) -> str | None:
 
 
 class Labelling:
-    """classes: as first met. first_rows: where each was met first. counts: sequences of each."""
+    """Numbers the names of classes in the order in which they come.
+
+    classes: the names in that order. first_rows: where each was met first. counts: sequences of each.
+    """
 
     def __init__(self, kind: LabelType) -> None:
         self.classes: list[str] = []
