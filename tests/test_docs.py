@@ -83,7 +83,7 @@ def commands(page):
 def test_commands_are_there_and_take_their_options(page):
     parser, train = build_parser(), argparse.ArgumentParser()
     add_options(train)
-    own = {"tune": {"--trials", "--study"}}
+    own = {"train": {"--watch"}, "tune": {"--trials", "--study"}}
     for words in commands(page):
         if words[0] in ("train", "tune", "baseline"):
             said = {word.partition("=")[0] for word in words if word.startswith("--")} - {"--help"}
