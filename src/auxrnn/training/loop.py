@@ -67,7 +67,6 @@ def fit(
     model : Classifier
     train, validation : SequenceData
         Labelled sequences; without validation the last epoch is kept.
-    model_config, training : ModelConfig, TrainingConfig
     folder : Path, optional
         Where checkpoints/ and metrics.csv go; nothing is written, and signals are left alone, for None.
     resume : (int, Path), optional
@@ -108,7 +107,7 @@ def fit(
                 unlabelled=unlabelled,
             )
             with step:
-                held_out = validation if phase.supervised and validation is not None and len(validation) else None
+                held_out = validation if phase.supervised else None
                 _train_phase(step, loaders[index], held_out, around, saved if index == first else None)
             around.raise_if_asked()
         best = around.best
@@ -175,7 +174,7 @@ def _train_phase(
                     state.save()
                 around.raise_if_asked()
         state.regulariser.epoch_ends()
-        if validation is not None:
+        if validation is not None and len(validation):
             _validate(model, validation, around)
         state.epoch, state.batch = state.epoch + 1, 0
         row = history.end_epoch(state.epoch, step, training.lr * factor(step.number))
