@@ -78,11 +78,12 @@ def test_no_candidate_touches_what_was_said():
     every = candidates(config, data, ())
     assert len(every) == 5
     assert all(every[index] not in every[:index] for index in range(5))
-    for name in ("anchor_labels", "readout", "augment", "stride", "residual"):
+    for name in ("anchor_labels", "readout", "augment", "stride", "residual", "lr"):
         assert any(name in one for one in every)
         assert not any(name in one for one in candidates(config, data, (name,)))
     said = ("anchor_labels", "readout", "augment", "stride", "residual")
-    assert candidates(config, data, said) == [{}]
+    assert candidates(config, data, said) == [{}, {"lr": config.lr / 2}]
+    assert candidates(config, data, (*said, "lr")) == [{}]
 
 
 def test_pixels_get_no_noise_and_images_keep_their_rows():
@@ -110,7 +111,7 @@ def test_the_search_takes_the_best_and_says_what_it_tried(monkeypatch):
     assert (found.config.readout, found.config.anchor_labels, found.config.max_epochs) == ("stats-max", 0.5, 16)
     assert trained == [4] * 15 + [8] * 6  # three drawings of 27 sequences of 40, 2 batches, 60 steps an epoch
     assert list(found.lines) == said
-    assert said[-1] == "Chosen      --residual True --readout stats-max --augment turn --anchor_labels 0.5"
+    assert said[-1] == "Chosen      --residual True --readout stats-max --augment turn --lr 0.0015 --anchor_labels 0.5"
     assert sum("accuracy 0.600, loss 1.000 after 4 epochs" in line for line in said) == 4
 
 
