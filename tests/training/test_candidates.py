@@ -78,12 +78,11 @@ def test_no_candidate_touches_what_was_said():
     every = candidates(config, data, ())
     assert len(every) == 5
     assert all(every[index] not in every[:index] for index in range(5))
-    for name in ("anchor_labels", "readout", "augment", "stride", "residual", "lr"):
+    for name in ("anchor_labels", "readout", "augment", "stride", "residual"):
         assert any(name in one for one in every)
         assert not any(name in one for one in candidates(config, data, (name,)))
     said = ("anchor_labels", "readout", "augment", "stride", "residual")
-    assert candidates(config, data, said) == [{}, {"lr": config.lr / 2}]
-    assert candidates(config, data, (*said, "lr")) == [{}]
+    assert candidates(config, data, said) == [{}]
 
 
 def test_pixels_get_no_noise_and_images_keep_their_rows():
@@ -111,7 +110,7 @@ def test_the_search_takes_the_best_and_says_what_it_tried(monkeypatch):
     assert (found.config.readout, found.config.anchor_labels, found.config.max_epochs) == ("stats-max", 0.5, 16)
     assert trained == [4] * 15 + [8] * 6  # three drawings of 27 sequences of 40, 2 batches, 60 steps an epoch
     assert list(found.lines) == said
-    assert said[-1] == "Chosen      --residual True --readout stats-max --augment turn --lr 0.0015 --anchor_labels 0.5"
+    assert said[-1] == "Chosen      --residual True --readout stats-max --augment turn --anchor_labels 0.5 --lr 0.0015"
     assert sum("accuracy 0.600, loss 1.000 after 4 epochs" in line for line in said) == 4
 
 
@@ -150,9 +149,13 @@ def test_where_none_learns_the_patient_settings_are_taken_for_longer(monkeypatch
     config, data = RunConfig(**MODERN, stride=4, max_epochs=16), make_data()
     monkeypatch.setattr(room, "_trial", lambda *_: (0.55, -0.7))
     found = choose_candidate(config, data, ()).config
-    assert (found.readout, found.augment, found.anchor_labels, found.max_epochs) == ("stats-max", "turn", 0.0, 24)
+    assert (found.readout, found.augment, found.anchor_labels, found.max_epochs, found.lr) == (
+        *("stats-max", "turn", 0.0, 24),
+        config.lr / 2,
+    )
     kept = choose_candidate(config, data, ("max_epochs", "augment")).config
-    assert (kept.augment, kept.readout, kept.max_epochs) == ("none", "stats-max", 16)
+    assert (kept.augment, kept.readout, kept.max_epochs, kept.lr) == ("none", "stats-max", 16, config.lr)
+    assert choose_candidate(config, data, ("lr",)).config.lr == config.lr
 
 
 def test_a_good_score_ends_the_search(monkeypatch):

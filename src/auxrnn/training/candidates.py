@@ -67,8 +67,8 @@ CANDIDATES = 5
 
 ANCHORED: dict[str, Any] = {"anchor_labels": 0.5}
 PATIENT: dict[str, Any] = {"residual": True, "readout": "stats-max", "augment": "turn"}
-"""What finds a faint event, in time: it may need some hundred steps before it shows. At half the learning rate, for at
-the whole one the sensor job of 16,384 steps ended at chance after a trial that had found the event (seed 0)."""
+"""What finds a faint event, in time: it may need some hundred steps before it shows. It trains at half the learning
+rate in the end: at the whole one the sensor job of 16,384 steps ended at chance after a trial that was right on all."""
 
 PATIENCE = 1.5
 """So many times the steps are made then."""
@@ -217,8 +217,8 @@ def candidates(config: RunConfig, train: SequenceData, given: Collection[str]) -
     else:
         options = [
             ANCHORED,
-            _patient(config),
-            {**_patient(config), **ANCHORED},
+            PATIENT,
+            {**PATIENT, **ANCHORED},
             {**ANCHORED, "stride": max(config.stride // 2, 1)},
             {**ANCHORED, **({"augment": "noise"} if train.spec.kind == "values" else {"readout": "stats-max"})},
         ]
@@ -232,10 +232,6 @@ def candidates(config: RunConfig, train: SequenceData, given: Collection[str]) -
     return kept
 
 
-def _patient(config: RunConfig) -> dict[str, Any]:
-    return {**PATIENT, "lr": config.lr / 2}
-
-
 def _free(option: dict[str, Any], config: RunConfig, given: Collection[str]) -> dict[str, Any]:
     """What of a set of settings was not said, is not so anyway, and may be."""
     fixed = given if config.has_like_tokens else {*given, "residual"}
@@ -246,7 +242,7 @@ def _free(option: dict[str, Any], config: RunConfig, given: Collection[str]) -> 
 def _sets(config: RunConfig, train: SequenceData, given: Collection[str]) -> tuple[list[dict[str, Any]], int | None]:
     """The settings that are tried, at most `config.candidates`, and the number of the patient ones among them."""
     options = candidates(config, train, given)[: (config.candidates or CANDIDATES)]
-    patient = _free(_patient(config), config, given)
+    patient = _free(PATIENT, config, given)
     return options, options.index(patient) if patient in options else None
 
 
@@ -334,6 +330,8 @@ def choose_candidate(
         how = "" if patient is None else " with what finds faint events"
         lines.append(f"            none has learned yet: going on{how}, for longer")
         say(lines[-1])
+    if settings.get("augment") == PATIENT["augment"] and "lr" not in given:
+        settings = {**settings, "lr": config.lr / 2}
     lines.append(f"Chosen      {_worded(settings)}")
     say(lines[-1])
     return Found(replace(config, **settings), tuple(lines), len(folds) * an_epoch * sum(epochs for _, epochs in made))
