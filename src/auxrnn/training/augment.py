@@ -59,7 +59,8 @@ def check_augmentation(kind: Augmentation, data: SequenceData) -> None:
 
 def _turned(batch: SequenceBatch, generator: torch.Generator) -> Tensor:
     """Inputs whose step t is that at (t + shift) modulo the sequence's own length; padding stays where it is."""
-    shift = (torch.rand(len(batch), generator=generator, dtype=torch.float64) * batch.lengths).long().unsqueeze(1)
-    steps, lengths = torch.arange(batch.inputs.shape[1]), batch.lengths.unsqueeze(1)
-    at = torch.where(steps < lengths, (steps + shift) % lengths, steps).to(batch.inputs.device)  # (B, T)
-    return batch.inputs[torch.arange(len(batch), device=at.device).unsqueeze(1), at]
+    shift = (torch.rand(len(batch), generator=generator, dtype=torch.float64) * batch.lengths).long()
+    turned = batch.inputs.clone()
+    for row, (length, first) in enumerate(zip(batch.lengths.tolist(), shift.tolist(), strict=True)):
+        turned[row, :length] = batch.inputs[row, :length].roll(-first, 0)  # row by row, for long ones are large
+    return turned
