@@ -705,7 +705,7 @@ def test_names_of_any_bytes_are_read_and_written(finished_run, tmp_path, digits)
     ):
         code, told = silently(*words)
         assert code == 0
-        assert not told or (words[0], told[:20]) == ("report", "Reading the test set")
+        assert not told or words[0] == "report"  # its progress, where it is slow
     assert list(read_records(folder / "runs.jsonl")) == ["run"]
     (folder / "run").rename(folder / os.fsdecode(b"run\xfe"))
     assert silently("record", folder, "--out", folder / "runs.jsonl") == (0, "")
