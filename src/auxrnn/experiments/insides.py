@@ -66,7 +66,7 @@ def probe_sections(arms: list[StoredArm], data_dir: str | None, *, answers: bool
         config = replace(run.config, data_dir=data_dir or run.config.data_dir)
         read = (config.data, config.data_dir, config.seed, config.validation_fraction, config.reading)
         key = (*read, DataOptions.of_run(config))
-        LOG.info("Reading the test set of %s ...", run.folder.path)
+        LOG.info("Reading the test set of %s ...", arm.name)
         try:
             test = tests[key] if key in tests else load_data(config).sequences.test
         except InputError as error:
