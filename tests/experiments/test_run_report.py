@@ -156,6 +156,19 @@ def test_the_box_of_several_runs_is_of_the_best_on_validation_data(runs, tmp_pat
     assert f"Best on validation data of digits: {name}, seed 3. {words[0].upper()}{words[1:]}." in page.words
 
 
+def test_the_box_of_several_runs_names_its_run(runs, tmp_path):
+    """Where the others have other data, or none is finished, too."""
+    for name in ("lstm", "stopped"):
+        shutil.copytree(runs / name, tmp_path / name)
+    other = RunFolder(tmp_path / "lstm")
+    other.config.write_text(other.config.read_text().replace("data: digits", "data: mnist"))
+    page = Texts(report_runs([runs / "rp 3", other.path], tmp_path / "a.html", say=lambda line: None, quick=True))
+    assert any(word.startswith("Best on validation data of digits: rp-LSTM") for word in page.words)
+    stopped = [tmp_path / "stopped", other.path]
+    page = Texts(report_runs(stopped, tmp_path / "b.html", say=lambda line: None, quick=True))
+    assert any(word.startswith("rp-LSTM") and "seed 5. Not finished: " in word for word in page.words)
+
+
 def test_quick_opens_no_model_and_no_data(runs, tmp_path, monkeypatch):
     monkeypatch.setattr(insides, "open_model", None)
     monkeypatch.setattr(datasets, "load", None)

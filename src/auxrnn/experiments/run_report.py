@@ -75,20 +75,21 @@ def page_of(arms: list[StoredArm], place: Path | None, inside: Sequence[Section]
 def _box(arms: list[StoredArm]) -> Section:
     """What the verdict on the best run says, what it means, and what to type next.
 
-    The best by validation among those with the data and the score of the first arm.
+    The best by validation among those with the data and the score of the first arm. Of several runs it is named.
     """
+    several = sum(len(arm.runs) for arm in arms) > 1
     alike = [arm for arm in arms if (arm.config.data, arm.score) == (arms[0].config.data, arms[0].score)]
     finished = [(arm, run) for arm in alike for run in arm.finished]
     if not finished:
         run = arms[0].runs[0]
         told = f"Not finished: {run.epochs} of {run.all_epochs} epochs."
+        if several:
+            told = f"{arms[0].name}, seed {run.config.seed}. {told}"
         return Section("Verdict", [told], commands=[shlex.join(["auxrnn", "resume", str(run.folder.path)])])
     arm, run = max(finished, key=lambda one: (one[1].result or {}).get(f"validation_{one[1].score}") or -math.inf)
     result, path = run.result or {}, str(run.folder.path)
     named = (
-        f"Best on validation data of {run.config.data}: {arm.name}, seed {run.config.seed}. "
-        if len(finished) > 1
-        else ""
+        f"Best on validation data of {run.config.data}: {arm.name}, seed {run.config.seed}. " if several else ""
     )
     summary, told_findings = told_of(result.get("verdict"))
     if not told_findings:
