@@ -53,6 +53,13 @@ def test_a_suggested_training_changes_one_setting(tmp_path, state, config, chang
     assert Path(again.out) != tmp_path / "my run"
 
 
+def test_a_window_over_the_longest_sequence_is_not_lengthened(tmp_path):
+    config = replace(CONFIG, initialisation="chrono")
+    folder = RunFolder(tmp_path / "my run")
+    assert "--bptt 14" in remedies(config, folder, 8)("majority")
+    assert "--max_epochs 8" in remedies(config, folder, 7)("majority")
+
+
 @pytest.mark.parametrize("state", ["floor", "below"])
 def test_a_floor_is_shown_on_the_data_of_the_run(tmp_path, state):
     words, config = suggested(tmp_path, state)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -37,11 +38,12 @@ def judge_run(
     train, validation, test = parts
     floors = measure_floors(train, validation, test, seed=config.seed)
     evidence = gather_evidence(floors, tallies, "test", rows, len(validation))
-    return floors, judge(evidence, remedies(config, folder))
+    longest = -(-int(train.lengths.max()) // config.token_steps)
+    return floors, judge(evidence, remedies(config, folder, longest))
 
 
-def remedies(config: RunConfig, folder: RunFolder) -> Remedy:
-    """What to type next, by what is wrong with the run in `folder`."""
+def remedies(config: RunConfig, folder: RunFolder, longest: float = math.inf) -> Remedy:
+    """What to type next, by what is wrong with the run in `folder`. longest: tokens of a training sequence."""
 
     def again(name: str, changes: Mapping[str, Any]) -> str:
         options = [word for option, value in changes.items() for word in (f"--{option}", str(value))]
@@ -55,7 +57,7 @@ def remedies(config: RunConfig, folder: RunFolder) -> Remedy:
             case "floor" | "below":
                 return shlex.join(["auxrnn", "baseline", "--config", str(folder.config)])
             case "majority":
-                return again("changed", _otherwise(config))
+                return again("changed", _otherwise(config, longest))
             case "memorised" if config.model == "transformer":
                 return again("smaller", {"transformer.feed_forward": max(config.transformer.feed_forward // 2, 1)})
             case "memorised":
@@ -73,12 +75,12 @@ def remedies(config: RunConfig, folder: RunFolder) -> Remedy:
     return remedy
 
 
-def _otherwise(config: RunConfig) -> dict[str, Any]:
+def _otherwise(config: RunConfig, longest: float) -> dict[str, Any]:
     """The setting to change first where nothing was learned."""
     gated = config.cell != "rnn" and config.model not in OWN_CORE
     if gated and "chrono" not in config.initialisation:
         return {"initialisation": "tensorflow-chrono" if config.initialisation == "tensorflow" else "chrono"}
-    if config.bptt not in ("full", 0) and config.model != "transformer":
+    if config.bptt not in ("full", 0) and int(config.bptt) < longest and config.model != "transformer":
         return {"bptt": 2 * int(config.bptt)}
     return {"max_epochs": 2 * max(config.max_epochs, 1)}
 
