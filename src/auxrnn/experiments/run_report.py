@@ -88,9 +88,7 @@ def _box(arms: list[StoredArm]) -> Section:
         return Section("Verdict", [told], commands=[shlex.join(["auxrnn", "resume", str(run.folder.path)])])
     arm, run = max(finished, key=lambda one: (one[1].result or {}).get(f"validation_{one[1].score}") or -math.inf)
     result, path = run.result or {}, str(run.folder.path)
-    named = (
-        f"Best on validation data of {run.config.data}: {arm.name}, seed {run.config.seed}. " if several else ""
-    )
+    named = f"Best on validation data of {run.config.data}: {arm.name}, seed {run.config.seed}. " if several else ""
     summary, told_findings = told_of(result.get("verdict"))
     if not told_findings:
         score = f"test {SCORES[run.score].words} {_scored(result[f'test_{run.score}'], run)}"

@@ -30,8 +30,8 @@ STATES = {
 MEANINGS = {
     "useful": "It answers better than a guess without a look at the sequence, and better than a linear model that "
     "costs a second, beyond chance.",
-    "majority": "It learned nothing that shows on new sequences, or there are too few test sequences to see it. Look at "
-    "the data first: are the labels right, does a sequence hold the answer?",
+    "majority": "It learned nothing that shows on new sequences, or there are too few test sequences to see it. Look "
+    "at the data first: are the labels right, does a sequence hold the answer?",
     "floor": "A linear model that costs a second answers as well, or there are too few test sequences to see a "
     "difference.",
     "below": "A linear model that costs a second is better, beyond chance. Use it, or try other settings or more data.",
