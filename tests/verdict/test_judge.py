@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from scipy.stats import binomtest
 
 from auxrnn.verdict import Evidence, Rival, judge
 from auxrnn.verdict.judge import STATES, lines_of, told_of, without_commands
@@ -45,6 +46,17 @@ def test_how_good_it_is(trivial, floor, expected):
     found = replace(GOOD, trivial=rival("majority class", 0.5, *trivial), floor=rival("linear", 0.8, *floor))
     assert states(found) == expected
     assert judge(found).state == expected[0]
+
+
+@pytest.mark.parametrize(("sequences", "state"), [(10, "untold"), (12, "majority")])
+def test_too_few_to_tell_even_an_answer_without_mistakes(sequences, state):
+    """Of two classes alike: 5 mistakes of the majority class are too few to win, by the exact test, and 6 are not."""
+    most = sequences // 2
+    assert (binomtest(most, most).proportion_ci(0.95, "exact").low > 0.5) is (state == "majority")
+    found = replace(GOOD, sequences=sequences, trivial=rival("majority class", 0.5, -0.02, 0.6))
+    assert states(found)[0] == state
+    behind = rival("majority class", 0.95, -0.2, 0.1)
+    assert states(replace(found, trivial=behind))[0] == "majority"
 
 
 def test_a_model_below_the_majority_class_is_called_so():

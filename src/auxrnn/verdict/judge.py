@@ -13,7 +13,7 @@ from typing import Any
 
 from auxrnn.targets import SCORES
 from auxrnn.verdict.evidence import Evidence, Rival
-from auxrnn.verdict.paired import Difference
+from auxrnn.verdict.paired import FEWEST, Difference
 
 STATES = {
     "useful": "useful",
@@ -105,7 +105,7 @@ def judge(evidence: Evidence, remedy: Remedy = lambda state: "") -> Verdict:
 def _standing(evidence: Evidence) -> Iterator[tuple[str, str]]:
     """How the model stands to the trivial answer and to the best floor: the states and their words."""
     trivial, floor = evidence.trivial, evidence.floor
-    if not trivial.difference.known:
+    if not trivial.difference.known or _too_few(evidence):
         yield "untold", f"{STATES['untold']}: {evidence.sequences} {evidence.part} sequences"
         return
     if not trivial.difference.above:
@@ -117,6 +117,13 @@ def _standing(evidence: Evidence) -> Iterator[tuple[str, str]]:
         yield "floor", f"{STATES['floor']} ({floor.name}), which costs about a second"
     elif trivial.difference.above:
         yield "useful", f"{STATES['useful']}: above the {trivial.name} and the floor"
+
+
+def _too_few(evidence: Evidence) -> bool:
+    """Whether the model is ahead of the trivial answer where not even one without mistakes could be told apart."""
+    trivial = evidence.trivial
+    mistakes = (1 - trivial.score) * evidence.sequences
+    return trivial.difference.value > 0 and not trivial.difference.above and mistakes < FEWEST
 
 
 def _memorised(evidence: Evidence) -> str:
