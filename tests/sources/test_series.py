@@ -71,6 +71,13 @@ def test_a_few_columns_are_asked_about(tmp_path):
         recognise(path, ReadingOptions(rows="series", target="tags"))
 
 
+def test_tags_ask_for_the_sequence_of_each_step(tmp_path):
+    path = write_csv(tmp_path / "a.csv", "recording,time,x,y,label", "1,0,2,3,a", "1,1,5,6,b", "2,0,7,8,a")
+    with pytest.raises(InputError, match=r"sequence named by --id COLUMN .* columns: recording, time, x, y, label"):
+        recognise(path, ReadingOptions(target="tags"))
+    assert recognise(path, ReadingOptions(target="tags", id="recording")).schema.channels == 2
+
+
 def write_lists(path, *cells):
     path.write_text("".join(json.dumps({"label": "ab"[row % 2], "x": cell}) + "\n" for row, cell in enumerate(cells)))
     return path

@@ -31,6 +31,11 @@ from auxrnn.targets import KINDS
 
 def find_text_reader(table: Table, options: ReadingOptions, *, labelled: bool = True) -> Reader:
     """Find the columns of a table of texts; InputError naming the option where it cannot be known."""
+    if labelled and KINDS[options.kind].per_step:
+        raise InputError(
+            f"{table.path}: expected one step a row for --target tags, its sequence named by --id COLUMN or cut by "
+            f"--window N, found neither; columns: {', '.join(table.columns[:20])}."
+        )
     split = split_column(table, options) if labelled else None
     counting = row_numbers(table)
     text = options.text or text_column(table)
@@ -50,8 +55,6 @@ def find_text_reader(table: Table, options: ReadingOptions, *, labelled: bool = 
             )
         text = found[0]
     table.place(text, "text" if labelled else None)
-    if labelled and KINDS[options.kind].per_step:
-        raise InputError(f"{table.path}: expected one step a row for --target tags, found a table of texts.")
     aside = [name for name in (id_column(table), *counting) if name and name != text]
     label = label_columns(table, options, used=[text, *([split] if split else []), *aside]) if labelled else None
     names = label.names if label else ()
