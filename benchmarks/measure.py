@@ -1,4 +1,4 @@
-"""What the benches share: medians and ratios with their spread, the header, the stored figures."""
+"""What the benches share: medians and ratios with their spread, the header, stored figures, tables of a page."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ import torch
 from auxrnn.report.drawing import Drawing
 from auxrnn.runs.environment import describe_environment
 from auxrnn.runs.folder import write_json
+from auxrnn.storage.files import write_atomically
+
+END = "<!-- end of tables -->"
 
 
 @dataclass(frozen=True)
@@ -74,3 +77,15 @@ def store(
             drawing.save(out.with_name(f"{out.stem}-{name}.png"))
         print(f"\nFigures in {out}.")
     return content
+
+
+def write_tables(page: Path, script: str, tables: str) -> None:
+    """Put a script's tables between its marks of a page; the words around them stay. A page without marks gets them
+    below.
+    """
+    begin = f"<!-- tables by {script} -->"
+    text = page.read_text(encoding="utf-8") if page.exists() else ""
+    before, _, rest = text.partition(begin)
+    after = rest.partition(END)[2] or "\n"
+    content = f"{before.rstrip()}\n\n{begin}\n\n{tables}\n\n{END}{after}".lstrip("\n")
+    write_atomically(page, lambda aside: aside.write_text(content, encoding="utf-8"))

@@ -25,8 +25,9 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
+from measure import write_tables
 from peer_data import SENSORS, UCR, Array, Sequences, Split, sets
-from peer_table import accuracies, write_tables
+from peer_table import accuracies
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 import auxrnn

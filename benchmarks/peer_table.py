@@ -1,33 +1,17 @@
-"""The tables of `peers.py`: functions of its record, laid between two marks of a page."""
+"""The tables of `peers.py`: functions of its record."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from peer_models import MODELS
 
 from auxrnn.report.tables import markdown_table
-from auxrnn.storage.files import write_atomically
-
-END = "<!-- end of tables -->"
 
 Record = dict[str, Any]
 Cell = Callable[[list[Record]], str]
-
-
-def write_tables(page: Path, script: str, tables: str) -> None:
-    """Put a script's tables between its marks of a page; the words around them stay. A page without marks gets them
-    below.
-    """
-    begin = f"<!-- tables by {script} -->"
-    text = page.read_text(encoding="utf-8") if page.exists() else ""
-    before, _, rest = text.partition(begin)
-    after = rest.partition(END)[2] or "\n"
-    content = f"{before.rstrip()}\n\n{begin}\n\n{tables}\n\n{END}{after}".lstrip("\n")
-    write_atomically(page, lambda aside: aside.write_text(content, encoding="utf-8"))
 
 
 def tables(records: list[Record]) -> str:

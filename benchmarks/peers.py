@@ -34,9 +34,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from measure import write_tables
 from peer_data import SENSORS, UCR, Split, sets
 from peer_models import MODELS, OF_AEON, PUSH, Ours
-from peer_table import tables, write_tables
+from peer_table import tables
 
 from auxrnn.errors import did_you_mean
 from auxrnn.experiments.own_process import Cost, free_memory, measured

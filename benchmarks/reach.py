@@ -2,7 +2,7 @@
 
 Trains each recipe on the latching problem at each distance, one after the other, each in a process of its own with one
 thread, and keeps a line a run in results/reach.jsonl. Runs that are there are not made again. Then it writes
-results/reach.md anew from the record; what is said of the figures stands above the marker in that page and stays.
+the tables of results/reach.md anew from the record; what is said of the figures stands around them and stays.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
 
+from measure import write_tables
+
 from auxrnn.experiments.arguments import parse_given
 from auxrnn.experiments.grids.records import Record, add_records, read_records, record_folder
 from auxrnn.report.tables import markdown_table
 from auxrnn.runs.run import start_run
-from auxrnn.storage.files import write_atomically
 
 RESULTS = Path("results")
-MARKER = "<!-- what follows is written by benchmarks/reach.py -->"
 DISTANCES = (200, 1_000, 10_000, 100_000)
 SHARED = (
     "--recipe modern --candidates 1 --anchor_labels 0 --hidden_size 32 --epoch_passes 1 --max_epochs 6 "
@@ -81,12 +81,11 @@ def mean(name: str, scale: float, digits: int) -> Callable[[list[Record]], str]:
     return cell
 
 
-def page(records: dict[str, Record]) -> str:
+def tables(records: dict[str, Record]) -> str:
     strides = {int(name.split("/")[1]): record.config.stride for name, record in records.items()}
     tokens = ", ".join(f"{stride} at {distance:,}" for distance, stride in sorted(strides.items()))
     return "\n\n".join(
         [
-            MARKER,
             f"Every run: `auxrnn train latching --distance N {SHARED}` and the recipe's own words "
             f"(`benchmarks/reach.py`); raw steps of a token: {tokens}. "
             "`auxrnn train --config results/reach.jsonl#RUN` repeats one.",
@@ -107,15 +106,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of reach.jsonl and reach.md")
     given = parser.parse_args()
-    file, written = given.out / "reach.jsonl", given.out / "reach.md"
+    file = given.out / "reach.jsonl"
     for seed in range(given.seeds):
         for recipe in given.recipe or RECIPES:
             for distance in given.distance or DISTANCES:
                 if f"{recipe}/{distance}/seed-{seed}" not in read_records(file):
                     add_records(file, [made(recipe, distance, seed)])
-    told = written.read_text(encoding="utf-8").partition(MARKER)[0] if written.is_file() else "# Reach\n\n"
-    text = f"{told}{page(read_records(file))}\n"
-    write_atomically(written, lambda aside: aside.write_text(text, encoding="utf-8"))
+    write_tables(given.out / "reach.md", "benchmarks/reach.py", tables(read_records(file)))
 
 
 if __name__ == "__main__":

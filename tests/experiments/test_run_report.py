@@ -113,8 +113,8 @@ def test_how_soon_a_model_answers(runs, tmp_path):
 
 def test_a_label_a_step_has_no_answer_on_the_way():
     tags = SimpleNamespace(target=TagsTarget(("a", "b")))
-    assert insides._early({"x": (None, tags, None)}, ["x"]) is None
-    assert insides._evidence({"x": (None, tags, None)}, ["x"]) is None
+    assert insides._early({"x": (None, tags, None)}, ["x"], "soon") is None
+    assert insides._evidence({"x": (None, tags, None)}, ["x"], "where") is None
 
 
 def test_the_verdict_and_the_floors_of_each_run(runs, tmp_path):

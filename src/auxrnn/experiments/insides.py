@@ -78,15 +78,14 @@ def probe_sections(arms: list[StoredArm], data_dir: str | None, *, answers: bool
         return [Section("Inside the models", missing)] if missing else []
     order = [arm.name for arm in arms]
     sections = _mistakes(models, missing, answers=answers)
-    parts = [*((_early, _evidence) if answers else ()), _memory, _gradients]
-    for part, name in zip(parts, PARTS[-len(parts) :], strict=True):
-        LOG.info("%s ...", name)
-        sections += [found for found in [part(models, order)] if found is not None]
+    asked = {"How soon it answers": _early, "Where the evidence lies": _evidence} if answers else {}
+    parts = {**asked, "What the memory holds": _memory, "How far the gradient reaches": _gradients}
+    for title, part in parts.items():
+        LOG.info("%s ...", title)
+        found = part(models, order, title)
+        if found is not None:
+            sections.append(found)
     return sections
-
-
-PARTS = ("How soon it answers", "Where the evidence lies", "What the memory holds", "How far the gradient reaches")
-"""Titles of the sections behind the mistakes, in their order."""
 
 
 PANELS = (
@@ -130,12 +129,12 @@ def _mistakes(models: dict[str, Opened], missing: list[str], *, answers: bool) -
     return [*sections, Section("Sequences that it got wrong", [*told, PANELS], (), drawn)] if answers else sections
 
 
-def _early(models: dict[str, Opened], order: list[str]) -> Section | None:
+def _early(models: dict[str, Opened], order: list[str], title: str) -> Section | None:
     """The score against the share of each sequence that was read."""
     return _asked(
         models,
         order,
-        PARTS[0],
+        title,
         "early",
         "when the first part alone of each sequence has been read: what a stream says at that moment",
         "share of each sequence that was read, %",
@@ -143,7 +142,7 @@ def _early(models: dict[str, Opened], order: list[str]) -> Section | None:
     )
 
 
-def _evidence(models: dict[str, Opened], order: list[str]) -> Section | None:
+def _evidence(models: dict[str, Opened], order: list[str], title: str) -> Section | None:
     """The score without one stretch of each sequence."""
 
     def without(network: Classifier, part: SequenceData) -> dict[str, tuple[float, float]]:
@@ -153,9 +152,7 @@ def _evidence(models: dict[str, Opened], order: list[str]) -> Section | None:
         }
 
     told = "where one stretch of each sequence is blanked; it falls where the answers rest on that stretch"
-    return _asked(
-        models, order, PARTS[1], "evidence", told, "middle of the blanked stretch, % of each sequence", without
-    )
+    return _asked(models, order, title, "evidence", told, "middle of the blanked stretch, % of each sequence", without)
 
 
 Scores = Callable[[Classifier, SequenceData], Mapping[str, tuple[float, float]]]
@@ -189,7 +186,7 @@ def _asked(
     return Section(title, (), [table], [Figure(caption, drawing, name)])
 
 
-def _memory(models: dict[str, Opened], order: list[str]) -> Section | None:
+def _memory(models: dict[str, Opened], order: list[str], title: str) -> Section | None:
     lines: dict[str, list[Point]] = {}
     pictures = []
     unit, near = "", False
@@ -238,12 +235,10 @@ def _memory(models: dict[str, Opened], order: list[str]) -> Section | None:
         "The decoder was trained on segments that end at the anchor (placement near): at any other distance it is "
         "asked what it never learned to say, and a large error there does not show that the state has forgotten."
     )
-    return Section(
-        "What the memory holds", [told] if near else (), (), [*pictures, Figure(caption, drawing, "memory-error")]
-    )
+    return Section(title, [told] if near else (), (), [*pictures, Figure(caption, drawing, "memory-error")])
 
 
-def _gradients(models: dict[str, Opened], order: list[str]) -> Section | None:
+def _gradients(models: dict[str, Opened], order: list[str], title: str) -> Section | None:
     lines: dict[str, list[Point]] = {}
     marks: dict[str, float] = {}
     everywhere = []
@@ -262,7 +257,7 @@ def _gradients(models: dict[str, Opened], order: list[str]) -> Section | None:
             unit = "" if stride == 1 else f" tokens of {stride} steps"
             marks.setdefault(f"K = {saved.config.bptt}{unit}", stride * saved.config.bptt)
     if not lines:
-        return Section("How far the gradient reaches", everywhere) if everywhere else None
+        return Section(title, everywhere) if everywhere else None
     caption = (
         "Norm of the gradient of the supervised loss with respect to the state so many steps before the end, mean over "
         "16 test sequences at most, as full back-propagation would carry it. A truncated model is trained with what "
@@ -277,4 +272,4 @@ def _gradients(models: dict[str, Opened], order: list[str]) -> Section | None:
         log_y=True,
         mark=marks,
     )
-    return Section("How far the gradient reaches", everywhere, (), [Figure(caption, drawing, "gradient")])
+    return Section(title, everywhere, (), [Figure(caption, drawing, "gradient")])
