@@ -144,7 +144,7 @@ def test_every_field_of_the_config_is_read() -> None:
     }  # fmt: skip
     tokens = {"stem": "conv", "stride": 4, "kernel": 2}  # and sample_rate, of sound alone
     windows = {"readout": "stats", "num_windows": 1, "top_windows": 1, "anchor_labels": 0.5}
-    of_one_model = {"identity_scale", "transformer"}
+    of_one_model = {"identity_scale", "max_phase", "transformer"}
     names = {item.name for item in dataclasses.fields(ModelConfig)}
     assert {*changed, *tokens, *windows, "residual"} == names - of_one_model - {"aux", "sample_rate", "gradient"}
     batch = SequenceBatch(
@@ -164,6 +164,7 @@ def test_every_field_of_the_config_is_read() -> None:
     def sized(**sizes: Any) -> list[float]:
         return outcome(model="transformer", transformer=TransformerConfig(**sizes))
 
+    assert outcome(cell="lru", max_phase=0.5) != outcome(cell="lru")
     assert outcome(model="irnn", identity_scale=0.5) != outcome(model="irnn")
     sizes = {
         "layers": 2, "width": 32, "heads": 2, "feed_forward": 9, "positions": "learned", "causal": True, "dropout": 0.5,

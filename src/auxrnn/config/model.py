@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, fields
 
 from auxrnn.config.auxiliary import AuxiliaryConfig
@@ -147,6 +148,9 @@ class ModelConfig:
         uniform in their logarithm ("log_uniform") up to the longest training sequence, or from uniform gates
         ("uniform_gate", Gu et al. 2020); or TensorFlow's with chrono gates (?). The ring of an lru and the gates
         of an ur-lstm begin as their papers have it under torch and tensorflow.
+    max_phase
+        of an lru: its factors begin with phases up to this, in radians a step, above 0 and at most 2 pi; slowly
+        varying inputs want less than 2 pi, the paper's.
     identity_scale
         of an irnn: the recurrent weights begin as the identity times this, at least 0.
     num_anchors
@@ -180,6 +184,7 @@ class ModelConfig:
     top_windows: int = 3
     anchor_labels: float = 0.0
     initialisation: Initialisation = "tensorflow"
+    max_phase: float = 2 * math.pi
     identity_scale: float = 1.0
     num_anchors: int = 1
     segment_length: int = 600
@@ -222,6 +227,10 @@ class ModelConfig:
             at_most(name, getattr(self, name), MOST_NUMBERED)
         within("dropout", self.dropout, 0, 0.95)
         at_least("identity_scale", self.identity_scale, 0)
+        if not 0 < self.max_phase <= 2 * math.pi:
+            raise InputError(f"Expected max_phase above 0 and at most 2 pi, got {self.max_phase}.")
+        if self.max_phase < 2 * math.pi and self.cell != "lru":
+            raise InputError(f"Expected cell lru with max_phase, got {self.cell}.")
         if self.model in OWN_CORE and self.cell != "lstm":
             raise InputError(f"Expected no cell with model {self.model}, which has its own, got {self.cell}.")
         if self.model == "urnn" and self.num_layers > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict
 from typing import Any
 
@@ -13,6 +14,7 @@ from auxrnn.core.baselines.irnn import identity_rnn
 from auxrnn.core.baselines.transformer import TransformerClassifier
 from auxrnn.core.baselines.urnn import UnitaryRNN
 from auxrnn.core.batch import InputSpec
+from auxrnn.core.cells.lru import LRU
 from auxrnn.core.encoder import Encoder
 from auxrnn.core.initialisation import chrono_, forget_bias_, log_uniform_, tensorflow_, uniform_gate_
 from auxrnn.core.model import Classifier, SequenceClassifier
@@ -116,6 +118,8 @@ def _initialise(network: Classifier, config: ModelConfig, longest: int | None) -
         tensorflow_(network, keep=[core] if core is not None and as_published else [])
     if core is None:
         return
+    if isinstance(core, LRU):
+        core.scale_phases_(config.max_phase / (2 * math.pi))
     if config.initialisation == "forget":
         forget_bias_(core)
     if config.initialisation == "uniform_gate" or (config.cell, config.initialisation) == ("ur-lstm", "tensorflow"):

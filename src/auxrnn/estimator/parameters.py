@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Self
 
 from sklearn.base import BaseEstimator
@@ -101,6 +102,8 @@ class SequenceParameters(BaseEstimator):
         "urnn" (`auxrnn.config.MODELS` lists all). Leave `aux` at its default then, or None.
     transformer : dict or None
         Sizes of a transformer: fields of `auxrnn.config.TransformerConfig`, e.g. `{"layers": 2}`.
+    max_phase : float
+        Of an lru: its factors begin with phases up to this, in radians a step, above 0 and at most 2 pi.
     identity_scale : float
         Of an irnn: the recurrent weights begin as the identity times this, at least 0.
     optimizer : {"rmsprop_tf", "rmsprop", "adam", "adamw", "sgd"} or "auto"
@@ -201,6 +204,7 @@ class SequenceParameters(BaseEstimator):
         aux_options: dict[str, Any] | None = None,
         model: str | None = None,
         transformer: dict[str, Any] | None = None,
+        max_phase: float = 2 * math.pi,
         identity_scale: float = 1.0,
         optimizer: str = AUTO,
         lr_schedule: str = AUTO,

@@ -131,6 +131,17 @@ def test_the_ring_of_an_lru() -> None:
     torch.testing.assert_close(layer.gamma.exp(), (1 - modulus**2).sqrt())
 
 
+def test_scaled_phases_of_an_lru() -> None:
+    """The same draws within a smaller slice; the moduli stay."""
+    torch.manual_seed(0)
+    core = LRU(F, 2000, 2, max_phase=2.0).requires_grad_(False)
+    before = [layer.factors() for layer in core.layers]
+    core.scale_phases_(0.25)
+    for layer, old in zip(core.layers, before, strict=True):
+        torch.testing.assert_close(layer.factors().abs(), old.abs())
+        torch.testing.assert_close(layer.factors().angle(), old.angle() / 4)
+
+
 @pytest.mark.parametrize("ring", [(-0.1, 0.5, 1.0), (0.5, 0.5, 1.0), (0.5, 1.0, 1.0), (0.1, 0.5, 0.0)])
 def test_a_ring_that_is_none_is_refused(ring: tuple[float, float, float]) -> None:
     with pytest.raises(ValueError, match="Expected 0 <= r_min < r_max < 1"):

@@ -140,23 +140,24 @@ class LRU(nn.Module):
     def traces(self, inputs: Tensor, state: Tensor, below: nn.Linear | None) -> tuple[list[Trace], Tensor]:
         """See `traces.Traced`."""
         found, after = [], []
-        read, inputs = with_one(inputs), self.first(inputs if below is None else below(inputs))
+        first, read = with_bias(self.first, below), with_one(inputs)
         behind = torch.arange(inputs.shape[1] - 1, -1, -1, device=inputs.device).unsqueeze(
             1
         )  # steps behind each, (t, 1)
-        for layer, before in zip(self._blocks(), state, strict=True):
-            factors = layer.factors()
+        for index, (layer, before) in enumerate(zip(self._blocks(), state, strict=True)):
+            factors, into = layer.factors(), layer.input_map()
             powers = factors.pow(behind)  # (t, N)
             start = torch.view_as_complex(before.unflatten(-1, (-1, 2)).contiguous())
-            given = torch.view_as_complex(functional.linear(inputs, layer.input_map()).unflatten(-1, (-1, 2)))
-            states = linear_scan(factors, given, start)
+            given = functional.linear(read, into if index else into @ first).unflatten(-1, (-1, 2))
+            states = linear_scan(factors, torch.view_as_complex(given), start)
             earlier = torch.cat([start.unsqueeze(1), states[:, :-1]], dim=1)
-            of_inputs = torch.einsum("tn,btf->bnf", powers, read.to(powers.dtype))
+            of_inputs = torch.view_as_real(powers).flatten(1).T @ read  # (B, 2N, F)
+            of_inputs = torch.view_as_complex(of_inputs.unflatten(1, (-1, 2)).movedim(2, -1).contiguous())
             decay = (powers[0] * factors).expand_as(start)
             found.append(Trace(decay, ((powers * earlier).sum(1), of_inputs)))
-            inputs, last = layer(inputs, before)
-            read = inputs
-            after.append(last)
+            after.append(torch.view_as_real(states[:, -1]).flatten(-2))
+            if index + 1 < self.num_layers:
+                read = layer(read if index else functional.linear(read, first), before)[0]
         return found, torch.stack(after)
 
     def units(self, state: Tensor) -> list[Tensor]:
@@ -165,6 +166,12 @@ class LRU(nn.Module):
 
     def _blocks(self) -> list[LRULayer]:
         return [layer for layer in self.layers if isinstance(layer, LRULayer)]
+
+    @torch.no_grad()
+    def scale_phases_(self, factor: float) -> None:
+        """Multiply the phases of lambda by a factor above 0, in all blocks."""
+        for layer in self._blocks():
+            layer.theta.add_(math.log(factor))
 
     @torch.no_grad()
     def keep_biases_(self, draw: Callable[[Tensor], Tensor]) -> None:

@@ -75,17 +75,14 @@ def read_through(
 ) -> tuple[State, Loss | None, Gradients]:
     """Run all steps without gradient: the states before the pieces, the loss, and the gradients behind the core.
 
-    There is no loss yet where each step has a label: then the pieces have it.
+    There is no loss yet where the pieces have it; then no step is run behind the start of the last piece.
     """
-    ends = batch.lengths.unsqueeze(1)
-    last = WindowPlan(ends - 1, ends)
     with torch.no_grad():
-        prefix = run_prefix(core, batch.inputs, [pieces, last], reading.totals())
-        outputs = encode_from(core, batch.inputs, [last], prefix.states[1:])[0].outputs[:, 0, 0]
+        prefix = run_prefix(core, batch.inputs, [pieces], None if reading.by_pieces else reading.totals())
     torch.clear_autocast_cache()
-    assert prefix.totals is not None
-    loss, gradients = reading.begin(prefix.totals, outputs, weights)
-    return prefix.states[0], loss, gradients
+    if prefix.totals is None:
+        return prefix.states[0], None, [None] * len(weights)
+    return prefix.states[0], *reading.begin(prefix.totals, weights)
 
 
 def piece_gradient(

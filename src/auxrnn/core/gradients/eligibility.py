@@ -42,7 +42,8 @@ def eligibility_loss(
     through the states that upper layers had before the piece at hand; so do stem and embedding, which have no traces.
     This is the published approximation; it is published with pieces of one step, and longer ones leave out less.
 
-    A reading of all steps needs the sequences twice: its own gradient is known once they have run.
+    A reading of all steps needs the sequences twice: its own gradient is known once they have run. That of the last
+    output needs the traces alone but for the piece in which a sequence ends.
 
     Parameters
     ----------
@@ -69,24 +70,28 @@ def eligibility_loss(
     inner, below = (core.core, core.projection) if isinstance(core, Encoder) else (core, None)
     traced: Any = inner
     weights, lengths = trained_weights(core, supervised), batch.lengths
+    longest = int(lengths.max())
     reading = Reading(supervised, batch, width)
     begin = torch.zeros(len(batch), 1, dtype=torch.int64)
     with one_mask([supervised]):
         state, loss, gradients = read_through(core, batch, reading, WindowPlan(begin, begin), weights)
         of_traced = [[torch.zeros_like(weight) for weight in layer] for layer in traced.traced_weights(below)]
         carried: list[Trace] = []
-        for first in range(0, int(lengths.max()), width):
+        for first in range(0, longest, width):
             start, stop = (lengths.clamp(max=end).unsqueeze(1) for end in (first, first + width))
-            before = map_state(lambda part: part.detach().requires_grad_(), state)
-            plan = WindowPlan(start, stop)
-            of_state, more, own = piece_gradient(core, batch, reading, plan, before, [], weights)
-            gradients, loss = (
-                add_gradients(gradients, more),
-                own if loss is None else loss if own is None else loss + own,
-            )
-            for sums, trace, gradient in zip(of_traced, carried, traced.units(of_state[0]), strict=False):
-                for total, eligible in zip(sums, trace.fresh, strict=True):
-                    total += torch.einsum("bn,bn...->n...", gradient, eligible.conj())
+            if reading.asks(start.squeeze(1), stop.squeeze(1)):
+                before = map_state(lambda part: part.detach().requires_grad_(), state)
+                plan = WindowPlan(start, stop)
+                of_state, more, own = piece_gradient(core, batch, reading, plan, before, [], weights)
+                gradients, loss = (
+                    add_gradients(gradients, more),
+                    own if loss is None else loss if own is None else loss + own,
+                )
+                for sums, trace, gradient in zip(of_traced, carried, traced.units(of_state[0]), strict=False):
+                    for total, eligible in zip(sums, trace.fresh, strict=True):
+                        total += torch.einsum("bn,bn...->n...", gradient, eligible.conj())
+            if first + width >= longest:
+                break
             with torch.no_grad():
                 fresh, state = traced.traces(_features(core, batch, slice(first, first + width)), state, below)
             carried = [new.after(old) for new, old in zip_longest(fresh, carried)]

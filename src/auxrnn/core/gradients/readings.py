@@ -1,7 +1,8 @@
-"""What a supervised loss reads of a sequence, in two parts: the loss of what was read, then its gradient by pieces.
+"""What a supervised loss reads of a sequence, piece by piece.
 
-The loss is a function of few numbers: the last output, or the moments of all outputs. Once their gradient is known,
-that of the outputs of any piece follows from the piece alone. Knows nothing of states.
+Where the last output or every step is asked, each piece has the loss of its own steps. A reading of all steps is a
+function of few numbers, the moments of all outputs: once their gradient is known, that of the outputs of any piece
+follows from the piece alone. Knows nothing of states.
 """
 
 from __future__ import annotations
@@ -37,39 +38,41 @@ class Reading:
     batch: SequenceBatch
     width: int
 
+    @property
+    def by_pieces(self) -> bool:
+        """Whether the pieces have the whole loss, so that `begin` is not called."""
+        return isinstance(self.supervised, SupervisedSteps) or not self.supervised.reads_all
+
+    def asks(self, start: Tensor, stop: Tensor) -> bool:
+        """Say whether the loss depends on the outputs of a piece itself; `through` says the shapes."""
+        if isinstance(self.supervised, SupervisedSteps) or self.supervised.reads_all:
+            return True
+        return bool(self._ending(start, stop).any())
+
     def totals(self) -> TotalsPlan:
         """Say what must be summed up over all steps before `begin`."""
         kind = self.supervised
         top = isinstance(kind, Supervised) and kind.readout is not None and kind.readout.reads_greatest
         return TotalsPlan(self.batch.lengths, self.width, int(top))
 
-    def begin(self, totals: Totals, last: Tensor, weights: list[torch.nn.Parameter]) -> tuple[Loss | None, Gradients]:
-        """Compute the loss, and the gradient of the weights behind the core.
+    def begin(self, totals: Totals, weights: list[torch.nn.Parameter]) -> tuple[Loss, Gradients]:
+        """Compute the loss of a reading of all steps, and the gradient of the weights behind the core.
 
         Parameters
         ----------
         totals : Totals
             Of all steps.
-        last : Tensor
-            The last output of each sequence, (B, H).
         weights : list of Parameter
             What the gradient is wanted for.
         """
-        if isinstance(self.supervised, SupervisedSteps):
-            return None, [None] * len(weights)  # each piece has a loss of its own
+        assert isinstance(self.supervised, Supervised)
         self.known = totals
-        if self.supervised.reads_all:
-            known = Moments.of(totals)
-            read = [known.mean, known.square] + ([] if known.greatest is None else [known.greatest])
-        else:
-            read = [last]
+        known = Moments.of(totals)
+        read = [known.mean, known.square] + ([] if known.greatest is None else [known.greatest])
         read = [part.detach().requires_grad_() for part in read]
         with torch.enable_grad():
-            outputs = (
-                self.supervised.answer(Moments(*read)) if self.supervised.reads_all else self.supervised.head(*read)
-            )
-            loss = label_loss(outputs, self.batch, self.supervised.target)
-            if self.supervised.anchor_weight and self.supervised.reads_all:  # the whole sequence is the one window
+            loss = label_loss(self.supervised.answer(Moments(*read)), self.batch, self.supervised.target)
+            if self.supervised.anchor_weight:  # the whole sequence is the one window
                 loss = replace(loss, total=loss.total * (1 + self.supervised.anchor_weight))
         self.gradients, of_weights = _split(
             torch.autograd.grad(loss.total, [*read, *weights], allow_unused=True), len(read)
@@ -91,9 +94,11 @@ class Reading:
             loss = self._labels(outputs, start, stop)
             return loss.total, replace(loss, total=loss.total.detach())
         if not self.supervised.reads_all:
-            rows = ((stop == self.batch.lengths) & (length > 0)).nonzero().squeeze(1)
-            own, at = rows.to(outputs.device), (length[rows] - 1).to(outputs.device)
-            return (outputs[own, at] * self.gradients[0][own]).sum(), None
+            rows = self._ending(start, stop).nonzero().squeeze(1)
+            if not len(rows):
+                return outputs.new_zeros((), requires_grad=True), None
+            loss = self._last(outputs, rows, length[rows] - 1)
+            return loss.total, replace(loss, total=loss.total.detach())
         each = 1 / self.known.count.to(outputs.device, outputs.dtype).unsqueeze(1)
         mean, square, *greatest = (part.to(outputs.dtype) for part in self.gradients)
         found = (outputs.sum(1) * mean * each).sum() + (outputs.square().sum(1) * square * each).sum()
@@ -104,6 +109,19 @@ class Reading:
             top = greatest_within(outputs, length.to(outputs.device))
             found = found + torch.where(here, top, 0.0).mul(greatest[0]).sum()
         return found, None
+
+    def _ending(self, start: Tensor, stop: Tensor) -> Tensor:
+        """Which sequences have their last step in the piece, (B,)."""
+        return (stop == self.batch.lengths) & (stop > start)
+
+    def _last(self, outputs: Tensor, rows: Tensor, last: Tensor) -> Loss:
+        """The loss of the sequences `rows` (R,), whose last step of a piece is `last` (R,)."""
+        assert self.batch.labels is not None
+        own = rows.to(outputs.device)
+        logits = self.supervised.head(outputs[own, last.to(outputs.device)])
+        weights = None if self.batch.weights is None else self.batch.weights[own]
+        target = as_target(logits.shape[-1]) if self.supervised.target is None else self.supervised.target
+        return target.loss(logits, self.batch.labels[own], weights)
 
     def _labels(self, outputs: Tensor, start: Tensor, stop: Tensor) -> Loss:
         """The loss of the labels of the steps of a piece."""
