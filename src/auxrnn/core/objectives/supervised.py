@@ -118,16 +118,24 @@ class Supervised(Objective):
         stop = torch.minimum(first + self.block, lengths.unsqueeze(1))
         return WindowPlan(first, torch.where(there, stop, first))
 
+    def _block_of(self, windows: WindowPlan) -> Tensor:
+        """Give the block of each window, (B, W); -2 for an empty one."""
+        return torch.where(windows.stop > windows.start, windows.start // self.block, -2)
+
     def _number(self, lengths: Tensor) -> Tensor:
         """Count the blocks of each sequence, (B,)."""
         return (lengths + (self.block - 1)) // self.block
 
     def completed(self, draw: Draw, before: State, totals: Totals | None) -> tuple[Draw, State]:
-        """Add the windows that hold the greatest outputs, which are known once a sequence has run."""
+        """Add the windows that hold the greatest outputs, which are known once a sequence has run.
+
+        Those that were drawn are not run twice.
+        """
         if totals is None or totals.blocks is None or self.bptt == 0:
             return draw, before
         assert draw.totals is not None
-        plan = self._windows(totals.blocks, draw.totals.lengths, totals.blocks >= 0)
+        drawn = (totals.blocks.unsqueeze(2) == self._block_of(draw.windows).unsqueeze(1)).any(2)  # (B, top)
+        plan = self._windows(totals.blocks, draw.totals.lengths, (totals.blocks >= 0) & ~drawn)
         return draw.beside(plan, before, totals.states)
 
     def logits(self, draw: Draw, windows: Windows) -> Tensor:
@@ -165,7 +173,7 @@ class Supervised(Objective):
         mean, square = seen.sum(1) * each, seen.square().sum(1) * each
         greatest = known.greatest
         if greatest is not None:
-            greatest = greatest + self._greatest_gradient(draw, totals, outputs[:, drawn:])
+            greatest = greatest + self._greatest_gradient(draw, totals, outputs)
         return Moments(known.mean + mean - mean.detach(), known.square + square - square.detach(), greatest)
 
     def _drawn(self, totals: Totals, outputs: Tensor) -> int:
@@ -173,12 +181,13 @@ class Supervised(Objective):
         return outputs.shape[1] - (self.top_windows if totals.blocks is not None else 0)
 
     def _greatest_gradient(self, draw: Draw, totals: Totals, outputs: Tensor) -> Tensor:
-        """Give zero, with the gradient of the greatest outputs in the last windows, outputs (B, top, L, H)."""
+        """Give zero, with the gradient of the greatest outputs in the blocks that have most, outputs (B, W, L, H)."""
         assert totals.blocks is not None
         assert totals.block_of is not None
-        length = (draw.windows.stop - draw.windows.start)[:, -self.top_windows :].to(outputs.device)  # (B, top)
-        own = greatest_within(outputs, length)  # (B, top, H)
-        mine = totals.blocks.to(outputs.device).unsqueeze(2) == totals.block_of.unsqueeze(1)
+        block = self._block_of(draw.windows)
+        top = (block.unsqueeze(2) == totals.blocks.unsqueeze(1)).any(2)  # (B, W)
+        own = greatest_within(outputs, (draw.windows.stop - draw.windows.start).to(outputs.device))  # (B, W, H)
+        mine = torch.where(top, block, -2).to(outputs.device).unsqueeze(2) == totals.block_of.unsqueeze(1)
         return torch.where(mine, own - own.detach(), 0.0).sum(1)
 
     def _loss_at_anchors(self, batch: SequenceBatch, draw: Draw, windows: Windows) -> Loss:
