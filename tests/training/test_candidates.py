@@ -1,6 +1,7 @@
 """Which settings are tried, which are kept, and what a search costs; against scores that are made up by hand."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ import torch
 from auxrnn.config import RECIPES, RunConfig
 from auxrnn.core.batch import InputSpec
 from auxrnn.sources.dataset import SequenceData
+from auxrnn.targets import TagsTarget
 from auxrnn.training import candidates as room
 from auxrnn.training.candidates import (
     candidates,
@@ -156,6 +158,7 @@ def test_where_none_learns_the_patient_settings_are_taken_for_longer(monkeypatch
     kept = choose_candidate(config, data, ("max_epochs", "augment")).config
     assert (kept.augment, kept.readout, kept.max_epochs, kept.lr) == ("none", "stats-max", 16, config.lr)
     assert choose_candidate(config, data, ("lr",)).config.lr == config.lr
+    assert choose_candidate(replace(config, augment="turn"), data, ("augment",)).config.lr == config.lr / 2
 
 
 def test_a_good_score_ends_the_search(monkeypatch):
@@ -179,6 +182,16 @@ def test_few_sequences_are_drawn_three_times_and_the_mean_counts(monkeypatch):
     assert "accuracy 0.900" in found.lines[1]
     assert "accuracy 0.920" in found.lines[2]
     assert found.lines[0].endswith("compared on 29 sequences held out, 3 times")
+
+
+def test_labels_of_every_step_are_not_few(monkeypatch):
+    data = make_data(number=40)
+    tags = replace(data, labels=[torch.zeros(30, dtype=torch.int64)] * 40, target=TagsTarget(("a", "b")), classes=())
+    trials = []
+    monkeypatch.setattr(room, "_trial", lambda *_: trials.append(0) or (0.5, -0.5))
+    found = choose_candidate(RunConfig(**MODERN, stride=4, max_epochs=16), tags, ())
+    assert len(trials) == 2
+    assert found.lines[0].endswith("compared on 13 sequences held out")
 
 
 def test_a_diverged_candidate_is_never_the_best(monkeypatch):

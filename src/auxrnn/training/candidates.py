@@ -330,7 +330,7 @@ def choose_candidate(
         how = "" if patient is None else " with what finds faint events"
         lines.append(f"            none has learned yet: going on{how}, for longer")
         say(lines[-1])
-    if settings.get("augment") == PATIENT["augment"] and "lr" not in given:
+    if settings.get("augment", config.augment) == PATIENT["augment"] and "lr" not in given:
         settings = {**settings, "lr": config.lr / 2}
     lines.append(f"Chosen      {_worded(settings)}")
     say(lines[-1])
@@ -343,8 +343,8 @@ def _held_out(train: SequenceData) -> int:
 
 
 def _drawings(train: SequenceData) -> int:
-    """How often those are drawn: a few sequences alone would choose at random."""
-    return DRAWINGS if _held_out(train) < FEW_HELD_OUT else 1
+    """How often those are drawn: a few labels alone would choose at random. Where every step has one they are many."""
+    return DRAWINGS if _held_out(train) < FEW_HELD_OUT and not train.target.per_step else 1
 
 
 def _first_steps(train: SequenceData) -> int:
