@@ -1,7 +1,8 @@
 """CPU time of cores and of gradients, one thread: python benchmarks/cores.py [--out FILE.json] [--smoke]
 
 First every core by its name, forward and backward over random inputs; then the supervised loss of a minGRU and an LSTM
-that read statistics of all steps, with its gradient by each way. The sides take turns; medians, least and greatest.
+that read statistics of all steps, and of an LRU that reads the last output, with its gradient by each way. The sides
+take turns; medians, least and greatest.
 """
 
 from __future__ import annotations
@@ -36,8 +37,10 @@ def core_pass(name: str, rows: int, steps: int, size: int) -> Callable[[], None]
     return run
 
 
-def loss_pass(cell: str, gradient: str, bptt: int | str, rows: int, steps: int, size: int) -> Callable[[], None]:
-    options = {"hidden_size": size, "projection_size": None, "readout": "stats", "initialisation": "chrono"}
+def loss_pass(
+    cell: str, readout: str, gradient: str, bptt: int | str, rows: int, steps: int, size: int
+) -> Callable[[], None]:
+    options = {"hidden_size": size, "projection_size": None, "readout": readout, "initialisation": "chrono"}
     config = ModelConfig(model="lstm", cell=cell, gradient=gradient, bptt=bptt, **options)  # type: ignore[arg-type]
     network = build_model(config, InputSpec("values", 4), 10, steps)
     batch = SequenceBatch(torch.randn(rows, steps, 4), torch.full((rows,), steps), torch.arange(rows) % 10)
@@ -60,9 +63,12 @@ def main() -> None:
     for number, steps in ((rows, 16), (rows, 20)) if given.smoke else ((80, 50), (16, 128), (16, 1024)):
         cases |= {f"{name}, {number} x {steps}": core_pass(name, number, steps, size) for name in get_args(Cell)}
     long = 30 if given.smoke else 4096
-    for cell in ("lstm", "mingru"):
-        ways = {**WAYS, "exact": ("exact", "full")} if cell == "mingru" else WAYS
-        cases |= {f"{cell}, {way}, {rows} x {long}": loss_pass(cell, *ways[way], rows, long, size) for way in ways}
+    for cell, readout in (("lstm", "stats"), ("mingru", "stats"), ("lru", "last")):
+        ways = WAYS if cell == "lstm" else {**WAYS, "exact": ("exact", "full")}
+        cases |= {
+            f"{cell}, {readout}, {way}, {rows} x {long}": loss_pass(cell, readout, *ways[way], rows, long, size)
+            for way in ways
+        }
     seconds: dict[str, list[float]] = {name: [] for name in cases}
     for number in range(rounds + 1):
         for name, run in cases.items():
