@@ -64,10 +64,14 @@ def checkpointed_loss(
             before = map_state(lambda part: part.detach().requires_grad_(), select_rows(states, rows + piece))
             plan = WindowPlan(starts[:, piece : piece + 1], stops[:, piece : piece + 1])
             later, more, own = piece_gradient(core, batch, reading, plan, before, later, weights)
-            gradients = add_gradients(gradients, more)
-            loss = own if loss is None else loss if own is None else loss + own
+            gradients, loss = add_gradients(gradients, more), added(loss, own)
     assert loss is not None
     return Loss(with_gradients(loss.total, gradients, weights), loss.count, loss.tally)
+
+
+def added(loss: Loss | None, own: Loss | None) -> Loss | None:
+    """Sum two losses, where there are two."""
+    return own if loss is None else loss if own is None else loss + own
 
 
 def read_through(

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from auxrnn.core.batch import SequenceBatch
 from auxrnn.core.cells.traces import Trace
 from auxrnn.core.encoder import Encoder
-from auxrnn.core.gradients.checkpointed import piece_gradient, read_through
+from auxrnn.core.gradients.checkpointed import added, piece_gradient, read_through
 from auxrnn.core.gradients.readings import Reading
 from auxrnn.core.heads import one_mask
 from auxrnn.core.objectives import Loss, Supervised, SupervisedSteps
@@ -83,10 +83,7 @@ def eligibility_loss(
                 before = map_state(lambda part: part.detach().requires_grad_(), state)
                 plan = WindowPlan(start, stop)
                 of_state, more, own = piece_gradient(core, batch, reading, plan, before, [], weights)
-                gradients, loss = (
-                    add_gradients(gradients, more),
-                    own if loss is None else loss if own is None else loss + own,
-                )
+                gradients, loss = add_gradients(gradients, more), added(loss, own)
                 for sums, trace, gradient in zip(of_traced, carried, traced.units(of_state[0]), strict=False):
                     for total, eligible in zip(sums, trace.fresh, strict=True):
                         total += torch.einsum("bn,bn...->n...", gradient, eligible.conj())
