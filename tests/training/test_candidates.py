@@ -12,6 +12,7 @@ from auxrnn.sources.dataset import SequenceData
 from auxrnn.targets import TagsTarget
 from auxrnn.training import candidates as room
 from auxrnn.training.candidates import (
+    EXACT,
     candidates,
     choose_candidate,
     chosen_by_data,
@@ -85,6 +86,18 @@ def test_no_candidate_touches_what_was_said():
         assert not any(name in one for one in candidates(config, data, (name,)))
     said = ("anchor_labels", "readout", "augment", "stride", "residual")
     assert candidates(config, data, said) == [{}]
+
+
+def test_raw_steps_are_tried_with_the_exact_gradient_too():
+    config, data = RunConfig(**MODERN | {"stem": "none", "stride": 1}), make_data()
+    assert candidates(config, data, ())[1] == EXACT
+    assert replace(config, **EXACT).gradient == "exact"
+    for said in EXACT:
+        assert EXACT not in candidates(config, data, (said,))
+    for other in (
+        {"model": "r-lstm"}, {"model": "irnn", "initialisation": "torch"}, {"precision": "16-mixed"}, {"stem": "conv"},
+    ):  # fmt: skip
+        assert EXACT not in candidates(replace(config, **other), data, ())
 
 
 def test_pixels_get_no_noise_and_images_keep_their_rows():

@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from auxrnn.config import RunConfig, seconds_of
+from auxrnn.config import OWN_CORE, RunConfig, seconds_of
 from auxrnn.core.anchors import step_generator
 from auxrnn.core.build import build_model
 from auxrnn.core.threads import cpu_threads
@@ -69,6 +69,17 @@ ANCHORED: dict[str, Any] = {"anchor_labels": 0.5}
 PATIENT: dict[str, Any] = {"residual": True, "readout": "stats-max", "augment": "turn"}
 """What finds a faint event, in time: it may need some hundred steps before it shows. It trains at half the learning
 rate in the end: at the whole one the sensor job of 16,384 steps ended at chance after a trial that was right on all."""
+
+EXACT: dict[str, Any] = {
+    "cell": "lru",
+    "max_phase": 1.0,
+    "gradient": "exact",
+    "bptt": "full",
+    "readout": "last",
+    "anchor_labels": 0.0,
+}
+"""A linear recurrence with the gradient through all steps, which is exact for raw steps alone. Its last output depends
+on every step and on their order, which mean and deviation lose."""
 
 PATIENCE = 1.5
 """So many times the steps are made then."""
@@ -229,7 +240,14 @@ def candidates(config: RunConfig, train: SequenceData, given: Collection[str]) -
         free = _free(option, config, given)
         if free not in kept:
             kept.append(free)
-    return kept
+    return [*kept[:1], EXACT, *kept[1:]] if _may_be_exact(config, train, given) else kept
+
+
+def _may_be_exact(config: RunConfig, train: SequenceData, given: Collection[str]) -> bool:
+    """Whether the exact settings are such for these data, and none of them was said."""
+    raw = config.stem == "none" and train.spec.kind != "characters" and not train.target.per_step
+    plain = config.model not in OWN_CORE and not config.auxiliaries and config.precision != "16-mixed"
+    return raw and plain and EXACT.keys().isdisjoint(given)
 
 
 def _free(option: dict[str, Any], config: RunConfig, given: Collection[str]) -> dict[str, Any]:
