@@ -172,29 +172,6 @@ def zipped_tables() -> list[Files]:
     return [{"s.csv.gz": gzip.compress(files["s.csv"], mtime=0)} for files in step_tables()]
 
 
-def weka_files() -> list[Files]:
-    header = (
-        "% Toy",
-        "@relation Toy",
-        "@attribute att1 numeric",
-        "@attribute att2 real",
-        "@attribute target {1,2}",
-        "@data",
-    )
-    relation = (
-        "@relation R",
-        "@attribute s relational",
-        "@attribute a numeric",
-        "@end s",
-        "@attribute c {x,y}",
-        "@data",
-    )
-    return [
-        {"s.arff": lines(*header, *(f"{index},{index / 3:.3f},{1 + index % 2}" for index in range(8)))},
-        {"s.arff": lines(*relation, *(f"'1,2,{index}\\n3,4,?',{'xy'[index % 2]}" for index in range(8)))},
-    ]
-
-
 def series_tables() -> list[Files]:
     rows = [f"{1 + index % 2}\t{index}\t0.5\t{'NaN' if index % 3 else 2}" for index in range(8)]
     return [{"s_TRAIN.tsv": lines(*rows)}]
@@ -657,7 +634,6 @@ FORMATS: dict[str, Format] = {
     "parquet-steps": own("s.parquet", step_parquet),
     "json-lines": own("s.jsonl", json_lines),
     "csv-gzip": own("s.csv.gz", zipped_tables, wrapping=in_gzip),
-    "arff": own("s.arff", weka_files),
     "tsv-series": own("s_TRAIN.tsv", series_tables),
     "csv-recorded": own("", recorded_tables),
     "list": form(file_lists, partial(read_own, "list.csv")),

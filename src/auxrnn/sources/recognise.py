@@ -23,8 +23,8 @@ from auxrnn.sources.splits import split_within
 from auxrnn.sources.tables import TABLE_SUFFIXES, Table, open_table
 from auxrnn.sources.texts import find_text_reader
 
-KNOWN = "CSV, TSV, JSON lines, Parquet, .npz, .npy, .ts, .arff, a folder with one subfolder a class, or a list of files"
-ARCHIVE_SUFFIXES = (".ts", ".arff", ".tsv", ".txt")
+KNOWN = "CSV, TSV, JSON lines, Parquet, .npz, .npy, .ts, a folder with one subfolder a class, or a list of files"
+ARCHIVE_SUFFIXES = (".ts", ".tsv", ".txt")
 """Of the UCR archive, whose ..._TRAIN and ..._TEST belong together."""
 
 Finder = Callable[[Table, ReadingOptions], Reader]
@@ -57,7 +57,7 @@ def recognise(path: Path, options: ReadingOptions) -> Reader:
 
 def _file(path: Path, options: ReadingOptions) -> Reader:
     suffix = inner_suffix(path)
-    if suffix in (*TABLE_SUFFIXES, ".txt", ".arff"):
+    if suffix in (*TABLE_SUFFIXES, ".txt"):
         return _table(path, options)
     if path.suffix.lower() in (".npz", ".npy"):
         return find_arrays(path, kind=options.kind)
@@ -89,8 +89,7 @@ def _rows_are(table: Table, options: ReadingOptions) -> str:
     text = text_column(table)
     if text is None and is_file_list(table, options):
         return "files"
-    unnamed = not table.header and table.written
-    archive = inner_suffix(table.path) == ".arff" or (unnamed and split_within(table.path.stem) is not None)
+    archive = not table.header and table.written and split_within(table.path.stem) is not None
     if text is None and is_series(table, options, archive=archive):
         return "series"
     if options.features is not None:
@@ -118,7 +117,7 @@ def _folder(folder: Path, options: ReadingOptions) -> Reader:
         subfolders = visible_folders(folder)
     except OSError as error:
         raise InputError(f"{folder}: expected a folder that can be read, found: {error.strerror}.") from error
-    for suffixes in ((".ts",), TABLE_SUFFIXES, (".arff",), (".txt",)):
+    for suffixes in ((".ts",), TABLE_SUFFIXES, (".txt",)):
         alike = [path for path in files if inner_suffix(path) in suffixes]
         parts = [(path, split) for path in alike if (split := split_within(path.stem))]
         splits = {split for _, split in parts}

@@ -25,7 +25,6 @@ from auxrnn.sources.columns import (
     split_column,
     unread_notes,
 )
-from auxrnn.sources.encodings import inner_suffix
 from auxrnn.sources.label_columns import label_columns, row_examples, with_labels
 from auxrnn.sources.reader import Array, Reader, Schema
 from auxrnn.sources.tables import Table
@@ -113,7 +112,7 @@ def is_series(table: Table, options: ReadingOptions, *, archive: bool = False) -
     """Whether a row is a series: there are lists in its cells, or a label and many columns of numbers that count.
 
     Lists that are written as texts may be texts: that has to be said.
-    archive: it is a file of the UCR archive, with the label first and no names; those in .arff have names that count.
+    archive: it is a file of the UCR archive, with the label first and no names.
     """
     label = _with_label(table, options).label
     if _lists(table, frozenset({*options.label_names, label or ""})):
@@ -127,19 +126,16 @@ def is_series(table: Table, options: ReadingOptions, *, archive: bool = False) -
     steps = [column for column in table.columns if column not in aside]
     if len(steps) < (1 if archive else FEWEST_STEPS) or not all(_is_empty_or_number(table, steps)):
         return False
-    named = table.header or inner_suffix(table.path) == ".arff"
-    return _are_counted(steps) if named else archive
+    return _are_counted(steps) if table.header else archive
 
 
 def _with_label(table: Table, options: ReadingOptions) -> ReadingOptions:
-    """Where nobody names the label: a column called so, the last of an .arff file, the first without names."""
+    """Where nobody names the label: a column called so, or the first without names."""
     if options.label is not None:
         return options
     found = label_named(table)
     if found is not None:
         return replace(options, label=join_names([found]))
-    if table.path.suffix.lower() == ".arff":
-        return replace(options, label=join_names(table.columns[-1:]))
     if not table.header and table.written and _are_classes(table.cells(table.columns[0])):
         return replace(options, label=table.columns[0])
     return options

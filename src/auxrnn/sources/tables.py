@@ -14,7 +14,6 @@ from typing import Any
 
 from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError, did_you_mean
-from auxrnn.sources.arff import open_arff
 from auxrnn.sources.columnar import open_json_lines, open_parquet
 from auxrnn.sources.delimited import open_delimited
 from auxrnn.sources.encodings import inner_suffix
@@ -117,7 +116,5 @@ def open_table(path: Path, options: ReadingOptions) -> Table:
         return Table(path, *open_parquet(path), options.decimal)
     if suffix in JSON_SUFFIXES:
         return Table(path, *open_json_lines(path, options.encoding), options.decimal)
-    if suffix == ".arff":
-        return Table(path, *open_arff(path, options.encoding), options.decimal)
     columns, rows, notes, header, delimiter = open_delimited(path, options)
     return Table(path, columns, rows, options.decimal, notes, header, True, delimiter)

@@ -89,7 +89,7 @@ def _as_in_training(example: Example, schema: Schema, options: ReadingOptions) -
 def _file(path: Path, schema: Schema, options: ReadingOptions) -> Iterator[Example]:
     suffix = inner_suffix(path)
     find = UNLABELLED.get(schema.columns.get("rows", ""))
-    table = suffix in TABLE_SUFFIXES or (suffix in (".txt", ".arff") and schema.kind == "values")
+    table = suffix in TABLE_SUFFIXES or (suffix == ".txt" and schema.kind == "values")
     table = table or (
         suffix == ".txt" and "text" in schema.columns and _is_table(path, options, schema.columns["text"])
     )
