@@ -8,7 +8,7 @@ but in the run folder. What may be asked of, and where it is tested:
 - sequences of one step, which are no fault: `test_sequences_of_one_step_are_learned_from`
 - model folders (changed configuration, truncated or swapped weights, other shapes): `test_model_folders`; pickles
   beside them: `test_pickles_beside_a_model_are_never_opened`
-- archives with `..`, links, or a million-fold expansion: `test_archives`
+- archives with `..` or links: `test_archives`
 - YAML that would build objects: `test_yaml_builds_no_objects`
 - a disk that fills up in the middle of a checkpoint: `test_a_disk_that_fills_up`
 - a run folder that cannot be written: `test_a_folder_that_cannot_be_written`

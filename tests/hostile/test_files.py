@@ -322,15 +322,10 @@ def test_sequences_of_one_step_are_learned_from(tmp_path, model):
     assert main(["predict", str(tmp_path / "run"), str(source)]) == 0
 
 
-def tar_of(path, member, content=b"", size=None):
-    info = tarfile.TarInfo(member) if isinstance(member, str) else member
-    info.size = len(content) if size is None else size
+def tar_of(path, member):
     stream = io.BytesIO()
-    if size is None:
-        with tarfile.open(fileobj=stream, mode="w") as tar:
-            tar.addfile(info, io.BytesIO(content))
-    else:
-        stream.write(info.tobuf())
+    with tarfile.open(fileobj=stream, mode="w") as tar:
+        tar.addfile(tarfile.TarInfo(member) if isinstance(member, str) else member)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(zlib.compress(stream.getvalue(), wbits=31))
 
@@ -342,17 +337,16 @@ def link(kind, target):
 
 
 @pytest.mark.parametrize(
-    ("member", "size", "message"),
+    ("member", "message"),
     [
-        ("../../evil", None, "a path inside the folder"),
-        ("/tmp/evil", None, "a path inside the folder"),
-        (link(tarfile.SYMTYPE, "/"), None, "found a link"),
-        (link(tarfile.LNKTYPE, "../x"), None, "found a link"),
-        ("cifar-10-batches-bin/data_batch_1.bin", 10**12, "at most 200,000,000 bytes in all"),
+        ("../../evil", "a path inside the folder"),
+        ("/tmp/evil", "a path inside the folder"),
+        (link(tarfile.SYMTYPE, "/"), "found a link"),
+        (link(tarfile.LNKTYPE, "../x"), "found a link"),
     ],
 )
-def test_archives(told, tmp_path, member, size, message):
-    tar_of(tmp_path / "data" / "cifar10" / "cifar-10-binary.tar.gz", member, size=size)
+def test_archives(told, tmp_path, member, message):
+    tar_of(tmp_path / "data" / "cifar10" / "cifar-10-binary.tar.gz", member)
     for words in (["train", "cifar10", "--out", "run"], ["data", "show", "cifar10"]):
         assert message in told(*words, "--data_dir", "data")
 

@@ -25,7 +25,7 @@ from auxrnn.config.reading import ReadingOptions
 from auxrnn.core.batch import InputSpec
 from auxrnn.errors import InputError
 from auxrnn.sources import cifar, dbpedia, dogs, feeds, idx, inputs
-from auxrnn.sources.archives import Limits, unpack
+from auxrnn.sources.archives import unpack
 from auxrnn.sources.collect import fill_missing
 from auxrnn.sources.importing import import_source, read_source
 from auxrnn.sources.loading import load_files
@@ -355,7 +355,7 @@ def test_archives_stay_in_their_folder(members, zipped):
         archive = Path(place, "a.tar")
         archive.write_bytes(gzip.compress(buffer.getvalue()) if zipped else buffer.getvalue())
         try:
-            unpack(archive, folder, Limits(10, 1000))
+            unpack(archive, folder)
         except InputError:
             assert not list(folder.iterdir())
         else:

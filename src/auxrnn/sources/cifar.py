@@ -14,43 +14,28 @@ import torch
 
 from auxrnn.core.batch import InputSpec
 from auxrnn.errors import InputError
-from auxrnn.sources.archives import Limits, unpack
+from auxrnn.sources.archives import find_unpacked, provide_unpacked
 from auxrnn.sources.checks import FileCheck, counted, missing
 from auxrnn.sources.dataset import SequenceData
-from auxrnn.sources.downloads import fetch
 from auxrnn.sources.presets import CIFAR10_ARCHIVE, Preset
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 FILES = {"train": tuple(f"data_batch_{number}.bin" for number in range(1, 6)), "test": ("test_batch.bin",)}
+NAMES = FILES["train"] + FILES["test"]
 SIDE = 32
 ROW_BYTES = 1 + 3 * SIDE * SIDE
 ROWS = 10_000  # of a published file
 ARCHIVE_FOLDER = "cifar-10-batches-bin"
-ARCHIVE_LIMITS = Limits(files=20, bytes=200_000_000)
 
 
 def find_folder(data_folder: Path) -> Path | None:
     """The folder with all six files: `cifar10` in the data folder, or the archive's own below it."""
-    top = data_folder / "cifar10"
-    for folder in (top, top / ARCHIVE_FOLDER):
-        if all((folder / name).is_file() for names in FILES.values() for name in names):
-            return folder
-    return None
+    return find_unpacked(data_folder / "cifar10", ARCHIVE_FOLDER, NAMES)
 
 
 def provide(data_folder: Path, *, download: bool = True) -> Path:
     """The folder with all six files, unpacked from the archive, which is downloaded first if need be."""
-    folder = find_folder(data_folder)
-    if folder is None:
-        archive = fetch(CIFAR10_ARCHIVE, data_folder, "cifar10", download=download)
-        unpack(archive, archive.parent, ARCHIVE_LIMITS)
-        folder = find_folder(data_folder)
-    if folder is None:
-        raise InputError(
-            f"{data_folder / 'cifar10'}: expected {', '.join(name for names in FILES.values() for name in names)} "
-            f"there or in {ARCHIVE_FOLDER} below, found not all of them."
-        )
-    return folder
+    return provide_unpacked(CIFAR10_ARCHIVE, data_folder, "cifar10", ARCHIVE_FOLDER, NAMES, download=download)
 
 
 def load_split(split: str, folder: Path) -> SequenceData:
@@ -95,7 +80,7 @@ def verify(preset: Preset, folder: Path) -> list[FileCheck]:
     if found is None:
         return [missing(preset.name, folder / preset.folder)]
     checks = []
-    for name in (name for names in FILES.values() for name in names):
+    for name in NAMES:
         path = found / name
         try:
             _, labels = read_batch(path)

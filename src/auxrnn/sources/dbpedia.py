@@ -7,17 +7,15 @@ silent on this, on the vocabulary and on any cut.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
 from auxrnn.core.batch import InputSpec
 from auxrnn.errors import InputError
-from auxrnn.sources.archives import Limits, open_member
+from auxrnn.sources.archives import find_unpacked, provide_unpacked
 from auxrnn.sources.checks import FileCheck, counted, missing
 from auxrnn.sources.dataset import SequenceData, TrainTest
-from auxrnn.sources.downloads import fetch
 from auxrnn.sources.encodings import read_csv
 from auxrnn.sources.options import DataOptions
 from auxrnn.sources.presets import DBPEDIA_ARCHIVE, SPLITS, Preset, PublishedSplit
@@ -41,49 +39,26 @@ CLASSES = (
     "WrittenWork",
 )
 ARCHIVE_FOLDER = "dbpedia_csv"
-ARCHIVE_LIMITS = Limits(files=20, bytes=2**30)
+NAMES = ("train.csv", "test.csv")
 FIELDS = 3
 
 Rows = tuple[list[int], list[str]]  # labels from 0, contents
 
 
 def find_folder(data_folder: Path) -> Path | None:
-    """The folder with both CSV files or the archive, `dbpedia` or the archive's own below it."""
-    top = data_folder / "dbpedia"
-    for folder in (top, top / ARCHIVE_FOLDER):
-        if all((folder / f"{split}.csv").is_file() for split in ("train", "test")):
-            return folder
-    return top if (top / DBPEDIA_ARCHIVE.name).is_file() else None
-
-
-@contextmanager
-def open_split(split: str, data_folder: Path, *, download: bool = True) -> Iterator[tuple[str, Iterable[bytes]]]:
-    """The lines of `train.csv` or `test.csv` and what to call the file in a message.
-
-    They lie in `dbpedia` in the data folder, in `dbpedia_csv` below it, or in the archive there, which is downloaded if
-    need be and read where it lies.
-    """
-    top, name = data_folder / "dbpedia", f"{split}.csv"
-    for path in (top / name, top / ARCHIVE_FOLDER / name):
-        if path.is_file():
-            with path.open("rb") as stream:
-                yield str(path), stream
-            return
-    archive = fetch(DBPEDIA_ARCHIVE, data_folder, "dbpedia", download=download)
-    with open_member(archive, f"{ARCHIVE_FOLDER}/{name}", ARCHIVE_LIMITS) as member:
-        yield f"{archive}, {name}", member
+    """The folder with both CSV files: `dbpedia` in the data folder, or the archive's own below it."""
+    return find_unpacked(data_folder / "dbpedia", ARCHIVE_FOLDER, NAMES)
 
 
 def read_split(split: str, data_folder: Path, *, download: bool = True) -> Rows:
-    """Labels 0..13 and contents of one split."""
-    with open_split(split, data_folder, download=download) as (name, lines):
-        labels, contents = [], []
-        for label, content in read_rows(name, lines):
-            labels.append(label)
-            contents.append(content)
-    if not labels:
-        raise InputError(f"{name}: expected rows of class, title and content, found none.")
-    return labels, contents
+    """Labels 0..13 and contents of one split, unpacked from the archive, which is downloaded first if need be."""
+    folder = provide_unpacked(DBPEDIA_ARCHIVE, data_folder, "dbpedia", ARCHIVE_FOLDER, NAMES, download=download)
+    path = folder / f"{split}.csv"
+    with path.open("rb") as lines:
+        rows = list(read_rows(str(path), lines))
+    if not rows:
+        raise InputError(f"{path}: expected rows of class, title and content, found none.")
+    return [label for label, _ in rows], [content for _, content in rows]
 
 
 def read_rows(name: str, lines: Iterable[bytes]) -> Iterator[tuple[int, str]]:

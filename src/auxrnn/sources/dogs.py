@@ -21,7 +21,7 @@ import torch
 
 from auxrnn.core.batch import InputSpec
 from auxrnn.errors import InputError
-from auxrnn.sources.archives import Limits, unpack
+from auxrnn.sources.archives import unpack
 from auxrnn.sources.checks import FileCheck, count_labels, counted, missing
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.sources.downloads import fetch
@@ -35,8 +35,6 @@ from auxrnn.storage.lock import own_part
 FOLDERS = ("stanford-dogs", "stanford_dogs")
 SIDE = 128
 CACHE_FOLDER = "cache"
-IMAGES_LIMITS = Limits(files=30_000, bytes=2**30)
-LISTS_LIMITS = Limits(files=20, bytes=2**26)
 TOLD_EVERY = 2000  # images
 
 BOX = 4  # Pillow's number of its area-averaging filter
@@ -81,9 +79,9 @@ def provide(data_folder: Path, *, download: bool = True) -> Path:
         return folder
     top = next((data_folder / name for name in FOLDERS if (data_folder / name).is_dir()), data_folder / FOLDERS[0])
     if not (top / "Images").is_dir():
-        unpack(fetch(DOGS_IMAGES, data_folder, top.name, download=download), top, IMAGES_LIMITS)
+        unpack(fetch(DOGS_IMAGES, data_folder, top.name, download=download), top)
     if not all(_list_path(top, split) for split in SPLITS):
-        unpack(fetch(DOGS_LISTS, data_folder, top.name, download=download), top, LISTS_LIMITS)
+        unpack(fetch(DOGS_LISTS, data_folder, top.name, download=download), top)
     if find_folder(data_folder) is None:
         raise InputError(f"{top}: expected Images, train_list.mat and test_list.mat (or .txt), found not all of them.")
     return top

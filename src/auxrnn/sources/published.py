@@ -33,7 +33,7 @@ from auxrnn.sources.splits import choose
 WHOLE = DataOptions()
 
 UNPACKED = {"cifar10": cifar.find_folder, "stanford-dogs": dogs.find_folder, "dbpedia": dbpedia.find_folder}
-"""Finds what was unpacked from a set's archives, or an archive that is read where it lies."""
+"""Finds what was unpacked from a set's archives."""
 
 CHECKS: dict[str, Callable[[Preset, Path], list[FileCheck]]] = {
     "digits": pixels.verify_digits,
