@@ -381,7 +381,6 @@ def read_idx(folder: Path) -> None:
         each(
             partial(idx.read_idx, path, 3),
             partial(idx.read_idx, path, 1),
-            partial(read_for, path, InputSpec("pixels", 1), image_shape=(3, 4)),
         )
 
 
@@ -426,8 +425,7 @@ def dbpedia_rows() -> list[Files]:
 
 
 def read_dbpedia(folder: Path) -> None:
-    with (folder / "train.csv").open("rb") as file:
-        spent(dbpedia.read_rows("train.csv", file))
+    spent(dbpedia.read_rows(folder / "train.csv"))
 
 
 def plain_texts() -> list[Files]:
@@ -436,7 +434,7 @@ def plain_texts() -> list[Files]:
 
 def read_texts(folder: Path) -> None:
     spec = InputSpec("characters", 9)
-    each(*(partial(read_for, path, spec, characters=" aenotwé") for path in sorted(folder.iterdir())))
+    each(*(partial(read_for, path, spec) for path in sorted(folder.iterdir())))
 
 
 def dog_lists() -> list[Files]:

@@ -367,10 +367,11 @@ def test_archives_stay_in_their_folder(members, zipped):
 
 @given(rows=st.lists(st.tuples(st.integers(1, 14), text, text), min_size=1, max_size=5))
 def test_rows_of_dbpedia(rows):
-    file = io.StringIO(newline="")
-    csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n").writerows(rows)
-    lines = file.getvalue().encode().split(b"\n")[:-1]
-    assert list(dbpedia.read_rows("file", lines)) == [(label - 1, content) for label, _, content in rows]
+    with new_folder() as folder:
+        path = Path(folder, "file.csv")
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n").writerows(rows)
+        assert list(dbpedia.read_rows(path)) == [(label - 1, content) for label, _, content in rows]
 
 
 @given(known=st.lists(text, min_size=1), new=text)

@@ -250,13 +250,6 @@ def test_a_shape_with_true_or_false(tmp_path, shape):
         find_arrays(path, labelled=False)
 
 
-def test_members_that_swell(tmp_path, monkeypatch):
-    monkeypatch.setattr("auxrnn.sources.encodings.ALWAYS_ALLOWED", 10_000)
-    np.savez_compressed(tmp_path / "a.npz", X=np.zeros((100, 1000)), y=np.arange(100) % 2)
-    with pytest.raises(InputError, match=r"X\.npy: expected content of at most 200 times its compressed size"):
-        find_arrays(tmp_path / "a.npz")
-
-
 def test_arrays_of_other_names_are_not_read(tmp_path):
     """They may hold anything; arrays without their labels are named too."""
     arrays = {"X_train": np.zeros((2, 3)), "y_train": np.array([0, 1]), "X_test": np.zeros((1, 3))}

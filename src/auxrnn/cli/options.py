@@ -83,7 +83,7 @@ def _add_use(verb: AddVerb) -> None:
     predict.add_argument(
         "file",
         help="a file or folder in a form that training reads, without labels: images, sound, tables (CSV, Parquet: of "
-        "texts, or a step a row), TS, NPY or NPZ, TXT; for a model of a preset images, IDX, NPY, NPZ, "
+        "texts, or a step a row), TS, NPY or NPZ, TXT; for a model of a preset images, NPY, NPZ, "
         "TXT or CSV",
     )
     predict.add_argument("--format", choices=("csv", "jsonl"), default="csv", help="default: csv")

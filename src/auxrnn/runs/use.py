@@ -142,9 +142,7 @@ def _rows(saved: SavedModel, file: Path) -> Iterator[Example]:
     source = source_of(saved.facts)
     if source is not None:
         return read_unlabelled(file, *source)
-    characters = "" if saved.preprocessing is None else saved.preprocessing.characters
-    shape, order = saved.image_shape, saved.pixel_order
-    return read_inputs(file, saved.spec, characters=characters, image_shape=shape, order=order)
+    return read_inputs(file, saved.spec, image_shape=saved.image_shape, order=saved.pixel_order)
 
 
 def answer_each(

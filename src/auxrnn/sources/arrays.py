@@ -7,8 +7,6 @@ Read sequence by sequence, so that memory does not grow with the file.
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,8 +16,7 @@ import numpy as np
 
 from auxrnn.errors import InputError
 from auxrnn.sources.array_likes import doubtful_layout
-from auxrnn.sources.encodings import check_expansion
-from auxrnn.sources.npy import ArrayFile, checked_header, read_header
+from auxrnn.sources.npy import ArrayFile, member_names, read_header
 from auxrnn.sources.reader import Example, Reader, Schema, Split
 from auxrnn.sources.splits import split_named
 from auxrnn.targets import KINDS, Target
@@ -92,7 +89,9 @@ def find_arrays(path: Path, *, labelled: bool = True, kind: str = "class") -> Re
         unknown = _unknown(files)
         arrays = {name: read_header(file) for name, file in files.items() if name not in unknown}
     elif path.suffix.lower() == ".npz":
-        arrays, unknown = _members(path)
+        names = member_names(path)
+        unknown = _unknown(names)
+        arrays = {name: read_header(path, name) for name in names if name not in unknown}
     else:
         arrays = {"X": read_header(path)}
         if labelled:
@@ -207,25 +206,3 @@ def _check_labels(labels: ArrayFile, number: int, steps: int, target: type[Targe
     if labels.dtype.kind not in target.array_types:
         what = "texts or whole numbers" if "U" in target.array_types else "numbers"
         raise InputError(f"{labels.where}: expected {what}, found {labels.dtype}.")
-
-
-def _members(path: Path) -> tuple[dict[str, ArrayFile], list[str]]:
-    """The arrays in an .npz file, and the names of those that mean nothing here."""
-    found = {}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            infos = {
-                info.filename.removesuffix(".npy"): info
-                for info in archive.infolist()
-                if info.filename.endswith(".npy")
-            }
-            unknown = _unknown(infos)
-            for name, info in infos.items():
-                if name not in unknown:
-                    check_expansion(f"{path}, {info.filename}", info.compress_size, info.file_size)
-                    with archive.open(info) as stream:
-                        shape, dtype = checked_header(stream, f"{path}, {info.filename}")
-                    found[name] = ArrayFile(path, name, shape, dtype, info.file_size)
-    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise InputError(f"{path}: expected a NumPy .npz file, found: {error}.") from error
-    return found, unknown

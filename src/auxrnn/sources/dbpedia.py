@@ -6,7 +6,7 @@ silent on this, on the vocabulary and on any cut.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -16,7 +16,7 @@ from auxrnn.errors import InputError
 from auxrnn.sources.archives import find_unpacked, provide_unpacked
 from auxrnn.sources.checks import FileCheck, counted, missing
 from auxrnn.sources.dataset import SequenceData, TrainTest
-from auxrnn.sources.encodings import read_csv
+from auxrnn.sources.delimited import Dialect
 from auxrnn.sources.options import DataOptions
 from auxrnn.sources.presets import DBPEDIA_ARCHIVE, SPLITS, Preset, PublishedSplit
 from auxrnn.sources.splits import choose
@@ -54,18 +54,17 @@ def read_split(split: str, data_folder: Path, *, download: bool = True) -> Rows:
     """Labels 0..13 and contents of one split, unpacked from the archive, which is downloaded first if need be."""
     folder = provide_unpacked(DBPEDIA_ARCHIVE, data_folder, "dbpedia", ARCHIVE_FOLDER, NAMES, download=download)
     path = folder / f"{split}.csv"
-    with path.open("rb") as lines:
-        rows = list(read_rows(str(path), lines))
+    rows = list(read_rows(path))
     if not rows:
         raise InputError(f"{path}: expected rows of class, title and content, found none.")
     return [label for label, _ in rows], [content for _, content in rows]
 
 
-def read_rows(name: str, lines: Iterable[bytes]) -> Iterator[tuple[int, str]]:
-    """(label from 0, content) of each line, one row a line; InputError with file and row for anything else."""
+def read_rows(path: Path) -> Iterator[tuple[int, str]]:
+    """(label from 0, content) of each row; InputError with file and row for anything else."""
     classes = {str(number): number - 1 for number in range(1, len(CLASSES) + 1)}
-    for number, row in read_csv(name, lines):
-        where = f"{name}, row {number:,}"
+    for number, row in Dialect(path, "utf-8", ",").rows():
+        where = f"{path}, row {number:,}"
         if len(row) != FIELDS:
             raise InputError(f"{where}: expected {FIELDS} fields (class, title, content), found {len(row)}.")
         label = classes.get(row[0])

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,8 @@ Array = npt.NDArray[Any]
 
 LARGEST_ITEM = 2**31  # bytes of an item, and of an array that is read whole
 MOST_CODE_POINT = 0x10FFFF
+DAMAGED = (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+"""What reading a file that is cut, damaged or encrypted leads to."""
 
 
 @dataclass(frozen=True)
@@ -44,22 +46,17 @@ class ArrayFile:
         size = math.prod(self.shape[1:]) * self.dtype.itemsize
         if size > LARGEST_ITEM:
             raise InputError(f"{self.where}: expected sequences of at most 2 GiB, got shape {self.shape}.")
-        try:
-            with self._opened() as stream:
-                checked_header(stream, self.where)
-                if size > self.bytes and self.shape[0]:
-                    raise InputError(
-                        f"{self.where}: expected items of {size:,} bytes, found {self.bytes:,} bytes in all."
-                    )
-                for index in range(self.shape[0]):
-                    data = stream.read(size)
-                    if len(data) != size:
-                        raise InputError(f"{self.where}: expected {self.shape[0]} items, the file ends at {index}.")
-                    if self.dtype.kind == "U" and (np.frombuffer(data, np.uint32) > MOST_CODE_POINT).any():
-                        raise InputError(f"{self.where}: expected texts, found numbers that are no characters.")
-                    yield np.frombuffer(data, self.dtype).reshape(self.shape[1:])
-        except (OSError, zipfile.BadZipFile, zlib.error, EOFError) as error:
-            raise InputError(f"{self.where}: expected a whole NumPy file, found: {error}.") from error
+        if size > self.bytes and self.shape[0]:
+            raise InputError(f"{self.where}: expected items of {size:,} bytes, found {self.bytes:,} bytes in all.")
+        with _opened(self.path, self.member) as (stream, _):
+            checked_header(stream, self.where)
+            for index in range(self.shape[0]):
+                data = stream.read(size)
+                if len(data) != size:
+                    raise InputError(f"{self.where}: expected {self.shape[0]} items, the file ends at {index}.")
+                if self.dtype.kind == "U" and (np.frombuffer(data, np.uint32) > MOST_CODE_POINT).any():
+                    raise InputError(f"{self.where}: expected texts, found numbers that are no characters.")
+                yield np.frombuffer(data, self.dtype).reshape(self.shape[1:])
 
     def whole(self) -> Array:
         """The array itself, for what is small."""
@@ -69,24 +66,35 @@ class ArrayFile:
         found = list(self.items())
         return np.array(found, self.dtype).reshape(self.shape) if found else np.empty(self.shape, self.dtype)
 
-    @contextmanager
-    def _opened(self) -> Iterator[Any]:
-        if self.member is None:
-            with open(self.path, "rb") as file:
-                yield file
-            return
-        with zipfile.ZipFile(self.path) as archive, archive.open(f"{self.member}.npy") as stream:
-            yield stream
 
-
-def read_header(path: Path) -> ArrayFile:
-    """The array in a .npy file, nothing of it read yet."""
+def member_names(path: Path) -> list[str]:
+    """The names of the arrays in an .npz file."""
     try:
-        with path.open("rb") as stream:
-            shape, dtype = checked_header(stream, str(path))
-    except OSError as error:
-        raise InputError(f"{path}: expected a file that can be read, found: {error.strerror}.") from error
-    return ArrayFile(path, None, shape, dtype, path.stat().st_size)
+        with zipfile.ZipFile(path) as archive:
+            return [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+    except DAMAGED as error:
+        raise InputError(f"{path}: expected a NumPy file of plain numbers, found: {error}.") from error
+
+
+def read_header(path: Path, member: str | None = None) -> ArrayFile:
+    """The array in a .npy file, or in a member of an .npz file, nothing of it read yet."""
+    with _opened(path, member) as (stream, size):
+        shape, dtype = checked_header(stream, str(path) if member is None else f"{path}, {member}.npy")
+        return ArrayFile(path, member, shape, dtype, size)
+
+
+@contextmanager
+def _opened(path: Path, member: str | None) -> Iterator[tuple[IO[bytes], int]]:
+    """A .npy file or a member of an .npz file, and how many bytes it has; InputError where it cannot be read."""
+    try:
+        if member is None:
+            with path.open("rb") as stream:
+                yield stream, path.stat().st_size
+        else:
+            with zipfile.ZipFile(path) as archive, archive.open(f"{member}.npy") as stream:
+                yield stream, archive.getinfo(f"{member}.npy").file_size
+    except DAMAGED as error:
+        raise InputError(f"{path}: expected a whole NumPy file, found: {error}.") from error
 
 
 def checked_header(stream: Any, where: str) -> tuple[tuple[int, ...], np.dtype[Any]]:

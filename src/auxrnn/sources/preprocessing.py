@@ -369,7 +369,8 @@ def _as_pixels(item: Array, where: str) -> Array:
     """Pixel levels as uint8; other numbers that are whole levels are taken, none is changed."""
     if item.dtype == np.uint8:
         return item
-    pixels = np.clip(item, 0, 255).astype(np.uint8)
+    with np.errstate(invalid="ignore"):  # of NaN
+        pixels = np.clip(item, 0, 255).astype(np.uint8)
     if not np.array_equal(pixels, item):
         raise InputError(
             f"{where}: expected pixel levels 0 to 255 as in training, got {item.dtype} "
