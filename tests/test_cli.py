@@ -376,12 +376,12 @@ def test_data_verify(run, tmp_path):
     assert out.count("per class") == 2
     code, out, err = run("data", "verify", "mnist", "--data-dir", tmp_path)
     assert (code, err) == (1, "")
-    assert out.count("missing") == 4
+    assert out.startswith("missing    mnist")
     (tmp_path / "mnist").mkdir()
     (tmp_path / "mnist" / "t10k-labels-idx1-ubyte.gz").write_bytes(b"<html>")
     code, out, err = run("data", "verify", "mnist", "--data_dir", tmp_path)
     assert (code, err) == (1, "")
-    assert "damaged    t10k-labels-idx1-ubyte.gz" in out
+    assert "different  t10k-labels-idx1-ubyte.gz" in out
 
 
 def test_data_verify_of_own_files_and_an_imported_set(run, tmp_path):

@@ -15,16 +15,14 @@ import torch
 from auxrnn.core.batch import InputSpec
 from auxrnn.errors import InputError
 from auxrnn.sources.archives import find_unpacked, provide_unpacked
-from auxrnn.sources.checks import FileCheck, counted, missing
 from auxrnn.sources.dataset import SequenceData
-from auxrnn.sources.presets import CIFAR10_ARCHIVE, Preset
+from auxrnn.sources.presets import CIFAR10_ARCHIVE
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 FILES = {"train": tuple(f"data_batch_{number}.bin" for number in range(1, 6)), "test": ("test_batch.bin",)}
 NAMES = FILES["train"] + FILES["test"]
 SIDE = 32
 ROW_BYTES = 1 + 3 * SIDE * SIDE
-ROWS = 10_000  # of a published file
 ARCHIVE_FOLDER = "cifar-10-batches-bin"
 
 
@@ -72,21 +70,3 @@ def read_batch(path: Path) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]
         )
     pixels = rows[:, 1:].reshape(-1, 3, SIDE * SIDE).transpose(0, 2, 1)
     return np.ascontiguousarray(pixels), labels
-
-
-def verify(preset: Preset, folder: Path) -> list[FileCheck]:
-    """Each of the six files."""
-    found = find_folder(folder)
-    if found is None:
-        return [missing(preset.name, folder / preset.folder)]
-    checks = []
-    for name in NAMES:
-        path = found / name
-        try:
-            _, labels = read_batch(path)
-        except InputError as error:
-            checks.append(FileCheck(name, path, "damaged", str(error)))
-        else:
-            told = "whole rows; of this file no hash is published"
-            checks.append(counted(name, path, labels.tolist(), len(CLASSES), ROWS, told))
-    return checks

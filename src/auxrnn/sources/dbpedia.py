@@ -14,11 +14,10 @@ import torch
 from auxrnn.core.batch import InputSpec
 from auxrnn.errors import InputError
 from auxrnn.sources.archives import find_unpacked, provide_unpacked
-from auxrnn.sources.checks import FileCheck, counted, missing
 from auxrnn.sources.dataset import SequenceData, TrainTest
 from auxrnn.sources.delimited import Dialect
 from auxrnn.sources.options import DataOptions
-from auxrnn.sources.presets import DBPEDIA_ARCHIVE, SPLITS, Preset, PublishedSplit
+from auxrnn.sources.presets import DBPEDIA_ARCHIVE, PublishedSplit
 from auxrnn.sources.splits import choose
 from auxrnn.sources.vocabulary import encode, learn_characters, vocabulary_size
 
@@ -73,23 +72,6 @@ def read_rows(path: Path) -> Iterator[tuple[int, str]]:
         if not row[2]:
             raise InputError(f"{where}: expected a content of at least one character, found none.")
         yield label, row[2]
-
-
-def verify(preset: Preset, folder: Path) -> list[FileCheck]:
-    """Both splits."""
-    checks = []
-    for split, expected in zip(SPLITS, (preset.train, preset.test), strict=True):
-        name, place = f"{split}.csv", folder / preset.folder
-        if find_folder(folder) is None:
-            checks.append(missing(name, place))
-            continue
-        try:
-            labels, _ = read_split(split, folder, download=False)
-        except (InputError, OSError) as error:
-            checks.append(FileCheck(name, place, "damaged", str(error)))
-        else:
-            checks.append(counted(name, place, labels, len(CLASSES), expected, "rows of class, title, content"))
-    return checks
 
 
 def load_dbpedia(train: Rows, test: Rows, options: DataOptions, seed: int) -> TrainTest:

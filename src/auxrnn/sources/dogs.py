@@ -22,13 +22,12 @@ import torch
 from auxrnn.core.batch import InputSpec
 from auxrnn.errors import InputError
 from auxrnn.sources.archives import unpack
-from auxrnn.sources.checks import FileCheck, count_labels, counted, missing
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.sources.downloads import fetch
 from auxrnn.sources.file_lists import Entry
 from auxrnn.sources.images import opened_image
 from auxrnn.sources.matlab import read_names
-from auxrnn.sources.presets import DOGS_IMAGES, DOGS_LISTS, SPLITS, Preset, PublishedSplit
+from auxrnn.sources.presets import DOGS_IMAGES, DOGS_LISTS, SPLITS, PublishedSplit
 from auxrnn.sources.resizing import with_note
 from auxrnn.storage.lock import own_part
 
@@ -219,32 +218,3 @@ def _open_cache(path: Path, shape: Sequence[int]) -> npt.NDArray[np.uint8]:
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: expected {tuple(shape)} of uint8, found: {error}. Delete the file.") from error
     return array
-
-
-def verify(preset: Preset, folder: Path) -> list[FileCheck]:
-    """Both lists and every image that they name, decoded."""
-    found = find_folder(folder)
-    if found is None:
-        return [missing(preset.name, folder / preset.folder)]
-    try:
-        read = read_folder(found)
-    except (InputError, OSError) as error:
-        return [FileCheck(preset.name, found, "damaged", str(error))]
-    checks = []
-    for split, expected in zip(SPLITS, (preset.train, preset.test), strict=True):
-        entries, source = read.lists[split], _list_path(found, split)
-        assert source is not None
-        labels, broken = read.labels(entries), []
-        for entry in entries:
-            try:
-                decode(entry.path, entry.where, None)
-            except InputError as error:
-                broken.append(str(error))
-        number = len(read.breeds)
-        if broken:
-            told = f"{len(broken):,} images missing or broken, first {broken[0]}"
-            per_class = count_labels(labels, number)
-            checks.append(FileCheck(source.name, source, "damaged", told, count=len(labels), per_class=per_class))
-        else:
-            checks.append(counted(source.name, source, labels, number, expected, "every image can be read"))
-    return checks

@@ -24,6 +24,10 @@ CHUNK = 2**14  # bytes; so many at most are lost where a connection is cut
 logger = logging.getLogger(__name__)
 
 
+class MissingFileError(InputError):
+    """A published file is not there, and no address gave it."""
+
+
 def fetch(file: RemoteFile, folder: Path, dataset: str, *, download: bool = True) -> Path:
     """The path `folder/dataset/file.name`, downloaded first if nothing lies there.
 
@@ -39,7 +43,7 @@ def fetch(file: RemoteFile, folder: Path, dataset: str, *, download: bool = True
     if path.exists():
         raise InputError(f"{path}: expected a file, found something else there.")
     if not download:
-        raise InputError(_not_there(file, path, "it is not there, and downloading is switched off"))
+        raise MissingFileError(_not_there(file, path, "it is not there, and downloading is switched off"))
     failures = []
     try:
         with _folder(path.parent), own_part(_part_of(file, path)) as part:
@@ -57,7 +61,7 @@ def fetch(file: RemoteFile, folder: Path, dataset: str, *, download: bool = True
                     logger.info("That failed: %s", _in_short(error))
     except OSError as error:
         raise InputError(f"{path.parent}: expected a folder that can be written to: {error}.") from error
-    raise InputError(_not_there(file, path, "no address gave it: " + "; ".join(failures)))
+    raise MissingFileError(_not_there(file, path, "no address gave it: " + "; ".join(failures)))
 
 
 def _part_of(file: RemoteFile, path: Path) -> Path:

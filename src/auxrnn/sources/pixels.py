@@ -17,7 +17,6 @@ import torch
 
 from auxrnn.core.batch import InputSpec
 from auxrnn.errors import InputError
-from auxrnn.sources.checks import FileCheck, count_labels, counted
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.sources.downloads import fetch
 from auxrnn.sources.idx import read_idx
@@ -26,10 +25,7 @@ from auxrnn.sources.presets import (
     MNIST_TEST_LABELS,
     MNIST_TRAIN_IMAGES,
     MNIST_TRAIN_LABELS,
-    SPLITS,
-    Preset,
     PublishedSplit,
-    RemoteFile,
 )
 from auxrnn.sources.splits import stratified_split
 
@@ -144,22 +140,3 @@ def read_mnist_labels(path: Path) -> npt.NDArray[np.uint8]:
     if outside.size:
         raise InputError(f"{path}: expected labels from 0 to 9, found {labels[outside[0]]} at position {outside[0]:,}.")
     return labels
-
-
-def mnist_contents(file: RemoteFile, path: Path) -> tuple[int, tuple[int, ...]]:
-    """How many items the MNIST file `path` holds and, for labels, how many of each class; InputError if damaged."""
-    if file in (MNIST_TRAIN_IMAGES, MNIST_TEST_IMAGES):
-        return len(read_mnist_images(path)), ()
-    labels = read_mnist_labels(path)
-    return len(labels), count_labels(labels.tolist(), len(DIGIT_NAMES))
-
-
-def verify_digits(preset: Preset, folder: Path) -> list[FileCheck]:
-    """Both splits, which no file of ours holds."""
-    checks = []
-    for split, expected in zip(SPLITS, (preset.train, preset.test), strict=True):
-        labels = load_digits(split).labels
-        assert isinstance(labels, torch.Tensor)
-        told = "comes with an installed package"
-        checks.append(counted(f"digits ({split})", None, labels.tolist(), len(DIGIT_NAMES), expected, told))
-    return checks

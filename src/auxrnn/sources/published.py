@@ -6,15 +6,17 @@ The table itself is in `presets`; each set's own reading is in the module of its
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
+
+import torch
 
 from auxrnn.errors import InputError
 from auxrnn.sources import cifar, dbpedia, dogs, pixels
-from auxrnn.sources.checks import FileCheck
 from auxrnn.sources.dataset import SequenceData, TrainTest
-from auxrnn.sources.downloads import fetch
+from auxrnn.sources.downloads import MissingFileError, fetch
 from auxrnn.sources.latching import load_latching
 from auxrnn.sources.options import DataOptions
 from auxrnn.sources.presets import (
@@ -35,13 +37,20 @@ WHOLE = DataOptions()
 UNPACKED = {"cifar10": cifar.find_folder, "stanford-dogs": dogs.find_folder, "dbpedia": dbpedia.find_folder}
 """Finds what was unpacked from a set's archives."""
 
-CHECKS: dict[str, Callable[[Preset, Path], list[FileCheck]]] = {
-    "digits": pixels.verify_digits,
-    "cifar10": cifar.verify,
-    "stanford-dogs": dogs.verify,
-    "dbpedia": dbpedia.verify,
-}
-"""Reads what a set's files hold, but for files that are themselves the published ones."""
+
+@dataclass(frozen=True)
+class Check:
+    """What `verify` found for a published file, or for a split of the set as it is read.
+
+    state: `ok`; `missing`; `different` (not what was published: results are not comparable); `damaged` (training would
+    refuse it). per_class: how many sequences there are of each class.
+    """
+
+    name: str
+    state: Literal["ok", "missing", "different", "damaged"]
+    message: str
+    count: int = 0
+    per_class: tuple[int, ...] = ()
 
 
 def load(
@@ -145,39 +154,39 @@ def fetch_files(name: str, data_dir: str | Path | None = None) -> list[Path]:
     return [fetch(file, folder, preset.folder) for file in preset.files]
 
 
-def verify(name: str, data_dir: str | Path | None = None) -> list[FileCheck]:
-    """Read and check each file of the data set `name`; downloads and unpacks nothing, never raises over a file.
+def verify(name: str, data_dir: str | Path | None = None) -> list[Check]:
+    """Compare each file of the data set `name` with its published hash, and read the set as a training would.
 
-    A file whose hash is published is compared with it; the others are read whole, and counts compared.
+    Downloads nothing, and never raises over a file.
     """
     preset = find_preset(name)
-    folder = data_folder(data_dir)
-    if name in CHECKS:
-        return [*_verify_archives(preset, folder), *CHECKS[name](preset, folder)]
-    return [_verify_file(file, folder / preset.folder / file.name, pixels.mnist_contents) for file in preset.files]
-
-
-def _verify_file(
-    file: RemoteFile, path: Path, contents: Callable[[RemoteFile, Path], tuple[int, tuple[int, ...]]]
-) -> FileCheck:
-    if not path.is_file():
-        message = f"{path} is not there; `auxrnn data fetch` downloads it."
-        return FileCheck(file.name, path, "missing", message, expected_hash=file.hash)
-    found, size = "", 0
+    folder = data_folder(data_dir) / preset.folder
+    files = [_verify_file(file, folder / file.name) for file in preset.files if (folder / file.name).is_file()]
     try:
-        found = file_hash(path, algorithm_of(file.hash))
-        size = path.stat().st_size
-        count, per_class = contents(file, path)
+        loaded = load(name, data_dir, download=False)
+    except MissingFileError as error:
+        return [*files, Check(name, "missing", f"{error} `auxrnn data fetch` downloads it.")]
     except (InputError, OSError) as error:
-        return FileCheck(file.name, path, "damaged", str(error), file.hash, found, size)
+        return [*files, Check(name, "damaged", str(error))]
+    return [
+        *files,
+        _verify_split(f"{name} (train)", loaded.train, preset.train),
+        _verify_split(f"{name} (test)", loaded.test, preset.test),
+    ]
+
+
+def _verify_file(file: RemoteFile, path: Path) -> Check:
+    found, size = file_hash(path, algorithm_of(file.hash)), path.stat().st_size
     if found == file.hash:
-        return FileCheck(file.name, path, "ok", "the published file", file.hash, found, size, count, per_class)
+        return Check(file.name, "ok", "the published file")
     expected = "" if file.bytes is None else f" and {file.bytes:,} bytes"
-    message = f"{path}: expected {file.hash}{expected}, found {found} and {size:,} bytes."
-    return FileCheck(file.name, path, "different", message, file.hash, found, size, count, per_class)
+    return Check(file.name, "different", f"{path}: expected {file.hash}{expected}, found {found} and {size:,} bytes.")
 
 
-def _verify_archives(preset: Preset, folder: Path) -> list[FileCheck]:
-    """The archives that lie there: they may be deleted once unpacked."""
-    paths = [(file, folder / preset.folder / file.name) for file in preset.files]
-    return [_verify_file(file, path, lambda *_: (0, ())) for file, path in paths if path.is_file()]
+def _verify_split(name: str, data: SequenceData, expected: int) -> Check:
+    assert isinstance(data.labels, torch.Tensor)
+    per_class = tuple(data.labels.bincount(minlength=len(data.classes)).tolist())
+    if len(data) == expected:
+        return Check(name, "ok", "as many as published", len(data), per_class)
+    message = f"expected {expected:,} as published: usable, figures are not comparable"
+    return Check(name, "different", message, len(data), per_class)
