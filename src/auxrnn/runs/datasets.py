@@ -29,9 +29,22 @@ FOR_FILES = ("limit_train", "limit_test")
 
 @dataclass(frozen=True)
 class RunData:
-    """sequences: to learn from and to test on. preprocessing: what was done to the raw ones, None for pixels of a
-    preset. facts: what the model keeps to read others like them. findings: lines to show before training. unlabelled:
-    for the auxiliary losses alone. path: of a person's own files, None for a preset.
+    """The data of a run.
+
+    Attributes
+    ----------
+    sequences : TrainTest
+        To learn from and to test on.
+    preprocessing : Preprocessing, optional
+        What was done to the raw ones; None for pixels of a preset.
+    facts : dict
+        What the model keeps to read others like them.
+    findings : tuple of str
+        Lines to show before training.
+    unlabelled : SequenceData, optional
+        For the auxiliary losses alone.
+    path : Path, optional
+        Of a person's own files; None for a preset.
     """
 
     sequences: TrainTest
@@ -136,7 +149,21 @@ def load_again(
 ) -> TrainTest:
     """A set as a trained model needs it: read and prepared as its own training data were.
 
-    target: the model's own, whose learned numbers are used.
+    Parameters
+    ----------
+    data : str
+        A preset or a path.
+    facts : mapping
+        What the model keeps of its training data.
+    data_dir : str, optional
+        The folder of all data sets.
+    preprocessing, target
+        The model's own, whose learned numbers are used.
+
+    Raises
+    ------
+    InputError
+        For facts that do not say how the data were read, and for data that cannot be used.
     """
     try:
         options, seed = DataOptions.from_dict(facts.get("data_options", {})), int(facts.get("seed", 0))

@@ -105,9 +105,25 @@ def as_config(content: Any) -> RunConfig:
 def read_curve(
     folder: RunFolder, column: str = "validation_accuracy", scale: float = 100.0
 ) -> list[tuple[float, float]]:
-    """(epoch, value * scale) of a column of metrics.csv, epochs counted over both phases; those without are left out.
+    """The points of a learning curve, epochs counted over both phases; rows without a value are left out.
 
-    Validation accuracy in percent by default. InputError where the file is not a learning curve.
+    Parameters
+    ----------
+    folder : RunFolder
+    column : str
+        Of metrics.csv.
+    scale : float
+        The values are multiplied by it: accuracy in percent by default.
+
+    Returns
+    -------
+    list of (float, float)
+        Epoch and value.
+
+    Raises
+    ------
+    InputError
+        Where the file is not a learning curve.
     """
     try:
         rows = _curve_rows(folder)

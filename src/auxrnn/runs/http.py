@@ -36,9 +36,23 @@ Work = Callable[..., dict[str, Any]]
 def serve_model(
     service: Service, host: str, port: int, page: Path | None = None, say: Callable[[str], None] = print
 ) -> None:
-    """Serve until Ctrl-C or SIGTERM, which end in KeyboardInterrupt; InputError where the address cannot be had.
+    """Serve a model until Ctrl-C or SIGTERM, which end in KeyboardInterrupt.
 
-    port: 0 takes any that is free. page: a web export, shown at `/`. say: told where it listens.
+    Parameters
+    ----------
+    service : Service
+    host : str
+    port : int
+        0 takes any that is free.
+    page : Path, optional
+        A web export, shown at `/`.
+    say : callable
+        Told where it listens.
+
+    Raises
+    ------
+    InputError
+        Where the address cannot be had.
     """
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -104,10 +104,23 @@ def _figure(floors: Floors, tallies: Tensor) -> str:
 def judge_stored(
     saved: SavedModel, path: Path, data: str, loaded: TrainTest, scores: Mapping[str, float], tallies: Tensor
 ) -> list[str]:
-    """The lines of a verdict on the model in a run folder or model folder, on the test sequences of `data`.
+    """The lines of a verdict on a stored model, on the test sequences of some data.
 
-    Those of the run itself where they are the same data and the same score; else without a learning curve, a part of
-    the training sequences of `data` kept to choose the best floor by. tallies: as for `judge_run`.
+    They are the run's own where data and score are the same; else there is no learning curve, and a part of the
+    training sequences is kept to choose the best floor by.
+
+    Parameters
+    ----------
+    saved : SavedModel
+    path : Path
+        The run folder or model folder.
+    data : str
+        What `loaded` is called.
+    loaded : TrainTest
+    scores : mapping
+        The model's scores on the test sequences.
+    tallies : Tensor
+        (N, sums), of its answers to them.
     """
     facts, score = saved.facts, saved.target.score
     if data == facts.get("data") and facts.get(f"test_{score}") == scores[score]:
@@ -121,11 +134,19 @@ def judge_stored(
 
 
 def score_interval(target: Target, tallies: Tensor) -> list[float] | None:
-    """Low and high end of the 95 % bootstrap interval of a target's first score; None where it cannot be told: for
-    fewer than two sequences, and where every draw scores alike, as without a single mistake.
+    """The 95 % bootstrap interval of a target's first score. The paper gives no interval of any score.
 
-    tallies: of each sequence, (N, sums), as `inference.measure` gives them: whole sequences are drawn again, for the
-    steps of one are no independent trials. The paper gives no interval of any score.
+    Parameters
+    ----------
+    target : Target
+    tallies : Tensor
+        (N, sums) of each sequence, as `inference.measure` gives them. Whole sequences are drawn again, for the steps
+        of one are no independent trials.
+
+    Returns
+    -------
+    list of float or None
+        Low and high end; None for fewer than two sequences, and where every draw scores alike, as without a mistake.
     """
     found = bootstrap_score(tallies.numpy(), lambda sums: target.first_score(torch.from_numpy(sums)).numpy())
     return None if found is None or found.low == found.high else [found.low, found.high]

@@ -36,11 +36,21 @@ DIGITS = 8
 
 @dataclass(frozen=True)
 class Request:
-    """What to read and how to answer.
+    """What a stream reads and how it answers.
 
-    file: None for standard input. every: steps between two answers. follow: wait at the end of the file for more.
-    state: the file that holds where the stream stands; it goes on from there, and skips what it has read of `file`.
-    binary: raw numbers in place of lines.
+    Attributes
+    ----------
+    file : Path, optional
+        Standard input where None.
+    every : int
+        Steps between two answers.
+    form : {"csv", "jsonl"}
+    follow : bool
+        Wait at the end of the file for more.
+    state : Path, optional
+        The file that holds where the stream stands; it goes on from there, and skips what it has read of `file`.
+    binary : bool
+        Raw numbers in place of lines.
     """
 
     file: Path | None = None
@@ -54,7 +64,19 @@ class Request:
 def follow_sequence(saved: SavedModel, request: Request, standard_input: BinaryIO, out: TextIO) -> None:
     """Answer every so many steps, and at the end unless the last answer is that of the end.
 
-    Raises InputError for a model that has to see a sequence as a whole, and for input that it cannot read.
+    Parameters
+    ----------
+    saved : SavedModel
+    request : Request
+    standard_input : binary file
+        Read where the request names no file.
+    out : text file
+        Gets a line an answer.
+
+    Raises
+    ------
+    InputError
+        For a model that has to see a sequence as a whole, and for input that cannot be read.
     """
     if saved.pixel_order is not None:
         raise InputError("Expected a model that reads pixels row by row to stream to, got one that needs whole images.")

@@ -64,16 +64,33 @@ def start_run(
     judged: bool = True,
     watchers: Sequence[Watcher] = (),
 ) -> dict[str, Any]:
-    """Train from the beginning into a new folder and return the result (what result.json holds).
+    """Train from the beginning into a new folder.
 
     Over several devices every process that torchrun or SLURM has started calls this; where nothing has started them,
-    this does, and trains in them. The first alone speaks, writes and has a result. Raises InputError where the folder
-    holds a run already; `training.loop.fit` says what else.
+    this does, and trains in them. The first alone speaks, writes and has a result.
 
-    given: the settings that a person has said; on files of their own the others may be chosen by the data. None: all.
-    judged: whether the floors of the data are measured and a verdict is told at the end. watchers: loggers and
-    callables of one's own, in this process; for them the floors are measured before, on validation data, and lie in
-    env.json.
+    Parameters
+    ----------
+    config : RunConfig
+    say : callable
+        Told each line that a person should read.
+    given : collection of str, optional
+        The settings that a person has said; on files of their own the others may be chosen by the data. None: all.
+    judged : bool
+        Whether the floors of the data are measured and a verdict is told at the end.
+    watchers : sequence of Watcher
+        Loggers and callables of one's own, in this process. For them the floors are measured before, on validation
+        data, and lie in env.json.
+
+    Returns
+    -------
+    dict
+        What result.json holds.
+
+    Raises
+    ------
+    InputError
+        Where the folder holds a run already; `training.loop.fit` says what else.
     """
     ranks = find_ranks(config)
     folder = RunFolder(Path(config.out or run_name(config)))
@@ -82,12 +99,7 @@ def start_run(
         return _train(config, folder, data, None, say, judged)
     check_unlocked(folder.path)
     _check_new(folder)
-    if folder.path.is_file():
-        raise InputError(f"{folder.path}: expected a folder to write the run to, found a file; choose another --out.")
-    if any(place.exists() for place in (folder.checkpoints, folder.model, folder.result)):
-        raise InputError(
-            f"{folder.path}: expected a new run folder, found what is left of a run; choose another --out."
-        )
+    _check_free(folder)
     if (source := path_of(config.data)) is not None:
         check_outside(folder.path, source)
     _check_backend(config)
@@ -135,6 +147,15 @@ def _check_new(folder: RunFolder) -> None:
         )
 
 
+def _check_free(folder: RunFolder) -> None:
+    if folder.path.is_file():
+        raise InputError(f"{folder.path}: expected a folder to write the run to, found a file; choose another --out.")
+    if any(place.exists() for place in (folder.checkpoints, folder.model, folder.result)):
+        raise InputError(
+            f"{folder.path}: expected a new run folder, found what is left of a run; choose another --out."
+        )
+
+
 def resume_run(
     path: Path,
     say: Say = print,
@@ -143,10 +164,26 @@ def resume_run(
     judged: bool = True,
     watchers: Sequence[Watcher] = (),
 ) -> dict[str, Any]:
-    """Go on with a run from its newest whole checkpoint; a finished one is left as it is and its result returned.
+    """Go on with a run from its newest whole checkpoint; a finished one is left as it is.
 
-    data_dir: where the data lie now, where that has changed. judged, watchers: as for `start_run`. InputError
-    where the configuration has changed.
+    Parameters
+    ----------
+    path : Path
+        The run folder.
+    data_dir : str, optional
+        Where the data lie now, where that has changed.
+    say, judged, watchers
+        As for `start_run`.
+
+    Returns
+    -------
+    dict
+        What result.json holds.
+
+    Raises
+    ------
+    InputError
+        Where the configuration or the data have changed.
     """
     folder = RunFolder(path)
     config = read_config(folder)

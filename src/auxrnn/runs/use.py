@@ -67,12 +67,32 @@ class Answer:
 def evaluate(
     path: Path, data: str | None = None, data_dir: str | None = None, *, early: bool = False
 ) -> dict[str, Any]:
-    """The scores on the test set of `data`, by default the set that the model was trained on.
+    """The scores on a test set, by default that of the set that the model was trained on.
 
-    The set is loaded with the options that the model was trained with (image size, classes, limits). `interval` is for
-    the drawing of the test sequences alone, as in the model card. `verdict` holds lines: what the run said where data
-    and score are the same, else anew, with floors that are trained on the training sequences of `data`. early: also
-    the score by the share of each sequence that was read.
+    The set is loaded with the options that the model was trained with (image size, classes, limits).
+
+    Parameters
+    ----------
+    path : Path
+        A run folder or model folder.
+    data : str, optional
+        A preset or a path.
+    data_dir : str, optional
+        The folder of all data sets.
+    early : bool
+        Also score by the share of each sequence that was read.
+
+    Returns
+    -------
+    dict
+        `interval` is for the drawing of the test sequences alone, as in the model card. `verdict` holds lines: what
+        the run
+        said where data and score are the same, else anew, with floors that are trained on the training sequences.
+
+    Raises
+    ------
+    InputError
+        For a set of other steps or labels than the model's.
     """
     saved = open_model(path)
     name = data or saved.facts.get("data")
@@ -150,7 +170,16 @@ def answer_each(
 ) -> Iterator[Answer]:
     """The answers for each sequence of a set, or for each of its steps.
 
-    kept: of each sequence the places that its steps had in order of time, where some are left out."""
+    Parameters
+    ----------
+    saved : SavedModel
+    data : SequenceData
+        N sequences.
+    names : sequence of str
+        (N,) what the answers call them.
+    kept : sequence of array or None
+        (N,) the places that the steps had in order of time, where some were left out.
+    """
     target = saved.target
     if target.per_step:
         for group in _groups(data.lengths.tolist()):

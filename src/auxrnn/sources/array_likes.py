@@ -31,10 +31,20 @@ def check_dense(tensor: torch.Tensor, name: str) -> None:
 
 
 def as_array(value: Any, name: str) -> Array:
-    """An array of the same numbers; pandas' missing values are NaN.
+    """An array of the same numbers, whatever holds them.
 
-    Tensors come from any device, with or without gradient; bfloat16, which numpy has not, becomes float32. Raises
-    InputError for a masked or sparse one, and whatever numpy raises for what is no array.
+    Parameters
+    ----------
+    value
+        A tensor of any device, with or without gradient (bfloat16 becomes float32), or what numpy takes as an array;
+        the missing values of pandas become NaN.
+    name : str
+        What messages call it.
+
+    Raises
+    ------
+    InputError
+        For a masked or sparse one. Whatever numpy raises for what is no array.
     """
     if isinstance(value, torch.Tensor):
         check_dense(value, name)

@@ -27,22 +27,42 @@ _INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 class SequenceData:
     """N sequences that one model can read, checked once here and trusted from here on.
 
-    inputs: (N, T, C) for sequences of one length ((N, T) characters), or N tensors (T_i, C) ((T_i,) characters) of any
-        lengths of at least one step. `LazySequences` are taken as checked. Type by `spec.kind`: pixels uint8 in
-        0..levels-1, values finite floating point, characters any integer type in 0..size-1.
-    labels: as the target has them: (N,) int64 in 0..len(classes)-1 by default; None where there are none.
-    classes: the name of each class, in the order of the labels; the target's own where none are given.
-    note: what a reader of results must know besides the name, e.g. `permutation seed 0`.
-    image_shape: (rows, columns) where a sequence is an image, so that it can be drawn again.
-    pixel_order: step t shows pixel pixel_order[t] of the image, (T,) int64; row by row where None.
-    characters: what the numbers of texts stand for: n is characters[n - 1], 0 any other.
-    class_weights: of each class in the supervised loss, (classes,) float; all 1 where None.
-    target: what the labels say; one of `classes` for each sequence where none is given.
-    rate: steps a second, in Hz, of sound; None for all else.
-
     A tensor over a memory-mapped file stays on the disk until it is read; `subset` copies what it takes.
 
-    Raises InputError where any of this does not hold.
+    Parameters
+    ----------
+    name
+        What messages call the set.
+    spec
+        What one step is.
+    inputs
+        (N, T, C) for sequences of one length ((N, T) characters), or N tensors (T_i, C) ((T_i,) characters), of at
+        least
+        one step. By `spec.kind`: pixels uint8 in 0..levels-1, values finite floating point, characters any integer type
+        in 0..size-1. `LazySequences` are taken as checked.
+    labels
+        As the target has them: (N,) int64 in 0..len(classes)-1 by default; None where there are none.
+    classes
+        The name of each class, in the order of the labels; the target's own where none are given.
+    note
+        What a reader of results must know besides the name, e.g. `permutation seed 0`.
+    image_shape
+        (rows, columns) where a sequence is an image, so that it can be drawn again.
+    pixel_order
+        (T,) int64: step t shows pixel pixel_order[t] of the image; row by row where None.
+    characters
+        What the numbers of texts stand for: n is characters[n - 1], 0 any other.
+    class_weights
+        Of each class in the supervised loss, (classes,) float; all 1 where None.
+    target
+        What the labels say; one of `classes` for each sequence where none is given.
+    rate
+        Steps a second, in Hz, of sound; None for all else.
+
+    Raises
+    ------
+    InputError
+        Where any of this does not hold.
     """
 
     name: str
@@ -118,16 +138,42 @@ class SequenceData:
         return replace(self, inputs=_chosen(self.inputs, chosen), labels=labels)
 
     def split(self, fraction: float, seed: int) -> tuple[SequenceData, SequenceData]:
-        """The set without about `fraction` of each class, and those sequences, drawn with `seed`."""
+        """The set in two parts, for training and validation, drawn by class.
+
+        Parameters
+        ----------
+        fraction : float
+            Share of each class for validation, 0 to below 1.
+        seed : int
+            Of the draw.
+
+        Returns
+        -------
+        (SequenceData, SequenceData)
+            The sequences that are kept, and those that are held out.
+        """
         assert self.labels is not None
         kept, held_out = stratified_split(self.target.strata(self.labels), fraction, seed)
         return self.subset(kept), self.subset(held_out)
 
     def batch(self, indices: Indices) -> SequenceBatch:
-        """The sequences at `indices` side by side, shorter ones padded with zeros to the longest of them.
+        """The sequences at some indices side by side, shorter ones padded with zeros to the longest of them.
 
-        inputs (B, T, C) in the type of the set, characters (B, T) int64; lengths (B,) int64; labels (B, ...) or None,
-        a label a step (B, T) padded with -1.
+        Parameters
+        ----------
+        indices : sequence of int
+            (B,) places in the set, at least one.
+
+        Returns
+        -------
+        SequenceBatch
+            inputs (B, T, C) in the type of the set, characters (B, T) int64; lengths (B,) int64; labels (B, ...) or
+            None, a label a step (B, T) padded with -1.
+
+        Raises
+        ------
+        InputError
+            For no index, or one out of range.
         """
         chosen = self._checked(indices)
         if not len(chosen):
@@ -142,8 +188,12 @@ class SequenceData:
     def balanced(self) -> SequenceData:
         """The same set with weights by which every class counts as much as any other in the supervised loss.
 
-        N / (classes that occur * labels of the class), as scikit-learn's "balanced": their mean over the set is 1.
-        InputError where there are no classes, or several a sequence.
+        The weights are N / (classes that occur * labels of the class), as scikit-learn's "balanced": their mean is 1.
+
+        Raises
+        ------
+        InputError
+            Where there are no labels, no classes, or several classes a sequence.
         """
         if self.labels is None:
             raise InputError(f"{self.name}: expected labels to balance the classes, got none.")

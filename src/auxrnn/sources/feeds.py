@@ -114,10 +114,27 @@ def feed_text(pieces: Iterator[bytes], name: str, codec: str = UTF_8) -> Iterato
 def feed_lines(
     pieces: Iterator[bytes], spec: InputSpec, name: str, channel_names: Sequence[str] = ()
 ) -> Iterator[Array]:
-    """Steps (t, C) from lines of C numbers with commas or blanks between; float64.
+    """Steps from lines of numbers with commas or blanks between.
 
-    A first line of C words is a header, which must be `channel_names` in their order where those are known. InputError
-    with the line's number for anything else.
+    Parameters
+    ----------
+    pieces : iterator of bytes
+    spec : InputSpec
+        C = `spec.size` numbers make a step.
+    name : str
+        What messages call the input.
+    channel_names : sequence of str
+        What a header must say, in this order; any C words where there are none.
+
+    Yields
+    ------
+    array
+        (t, C) float64.
+
+    Raises
+    ------
+    InputError
+        With the line's number, for anything but C numbers of the model's range.
     """
     number, rest = 0, b""
     for piece in pieces:
@@ -136,9 +153,22 @@ def feed_lines(
 
 
 def feed_binary(pieces: Iterator[bytes], spec: InputSpec, name: str) -> Iterator[Array]:
-    """Steps (t, C) from raw numbers, C a step: uint8 for pixels, little-endian float32 for values.
+    """Steps from raw numbers: uint8 for pixels, little-endian float32 for values.
 
-    InputError for a level or value that is none, and for an end in the middle of a step.
+    Parameters
+    ----------
+    pieces, spec, name
+        As for `feed_lines`.
+
+    Yields
+    ------
+    array
+        (t, C).
+
+    Raises
+    ------
+    InputError
+        For a number out of the model's range, and for an end in the middle of a step.
     """
     kind = np.dtype("u1" if spec.kind == "pixels" else "<f4")
     width, before, rest = spec.size * kind.itemsize, 0, b""

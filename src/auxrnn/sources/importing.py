@@ -65,10 +65,23 @@ def read_source(path: Path, options: ReadingOptions, *, like: bool = False) -> S
 def import_source(
     path: Path, out: Path, options: ReadingOptions, say: Callable[[str], None] = print, *, block: int = BLOCK
 ) -> SequenceSet:
-    """Convert a source into the stored set `out` and open it.
+    """Convert a source into a stored set, and open it; an import that fails leaves nothing behind.
 
-    say: told every `block` bytes of numbers how far it has come. Raises InputError where `out` exists, and for what the
-    readers refuse; an import that fails leaves nothing behind.
+    Parameters
+    ----------
+    path : Path
+        The file or folder to read.
+    out : Path
+        The folder of the new set.
+    options : ReadingOptions
+        How the files are read.
+    say : callable
+        Told every `block` bytes of numbers how far it has come.
+
+    Raises
+    ------
+    InputError
+        Where `out` exists, and for what the readers refuse.
     """
     if sys.byteorder != "little":
         raise InputError(f"{out}: expected a little-endian machine to store a set on.")

@@ -13,7 +13,10 @@ import torch
 class LazySequences(Sequence[torch.Tensor]):
     """N sequences of one type, each made by `at`; whoever makes them has checked them.
 
-    lengths: steps of each, (N,) int64. subset: those at some indices, (M,) int64, without making any.
+    Attributes
+    ----------
+    lengths : Tensor
+        (N,) int64, the steps of each.
     """
 
     lengths: torch.Tensor

@@ -70,12 +70,32 @@ def load_files(
     preprocessing: Preprocessing | None = None,
     target: Target | None = None,
 ) -> FileData:
-    """The sequences of a file, a folder or a stored set.
+    """Load the sequences of a file, a folder or a stored set, prepared for a network.
 
-    The test split is the source's own, else `options.test_fraction` of each class drawn with a fixed seed. limit_train,
-    limit_test: keep so many, by class. preprocessing: that of a trained model; learned where None, from the training
-    sequences without the `validation_fraction` that `stratified_split` takes off with `seed`. target: likewise, with
-    the numbers that a model has learned; used where the labels are of that target.
+    The test split is the source's own, else `options.test_fraction` of each class drawn with a fixed seed.
+
+    Parameters
+    ----------
+    path : Path
+    options : ReadingOptions
+        How the files are read.
+    limit_train, limit_test : int, optional
+        Keep so many sequences, by class.
+    validation_fraction, seed
+        What `stratified_split` takes off the training sequences before anything is learned from them.
+    preprocessing : Preprocessing, optional
+        Of a trained model; learned from the training sequences where None.
+    target : Target, optional
+        With the numbers that a model has learned; used where the labels are of that target.
+
+    Returns
+    -------
+    FileData
+
+    Raises
+    ------
+    InputError
+        For files that cannot be used as the options say.
     """
     stored = open_source(path, options, like=preprocessing is not None)
     train, test, told = _split(stored, options)

@@ -20,17 +20,29 @@ OF_IMAGES, OF_TEXTS = ("image_size", "grey"), ("max_length", "max_vocabulary")
 
 @dataclass(frozen=True)
 class DataOptions:
-    """Everything off by default: the set as it is published.
+    """What to take of a published set; everything off by default.
 
-    limit_train, limit_test: keep so many sequences, by class and drawn with a seed.
-    limit_classes: the first so many classes, in training and test set.
-    image_size: side of square images in pixels, by area averaging (not more than the published side; any for dogs).
-    grey: colour images as one channel, ITU-R 601 luminance as Pillow computes it.
-    max_length: characters at which longer texts are cut.
-    max_vocabulary: characters to know, the most frequent of the training texts; the others share the number 0.
-    distance: steps of noise behind what decides, of made sequences.
+    Parameters
+    ----------
+    limit_train, limit_test : int, optional
+        Keep so many sequences, by class and drawn with a seed.
+    limit_classes : int, optional
+        The first so many classes, at least 2, in training and test set.
+    image_size : int, optional
+        Side of square images in pixels, by area averaging: at most the published side (any up to 1,024 for dogs).
+    grey : bool
+        Colour images as one channel, ITU-R 601 luminance as Pillow computes it.
+    max_length : int, optional
+        Characters at which longer texts are cut.
+    max_vocabulary : int, optional
+        Characters to know, the most frequent of the training texts; the others share the number 0.
+    distance : int, optional
+        Steps of noise behind what decides, of made sequences.
 
-    Raises InputError for a wrong type or a number out of range.
+    Raises
+    ------
+    InputError
+        For a wrong type or a number out of range.
     """
 
     limit_train: int | None = None

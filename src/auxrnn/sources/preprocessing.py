@@ -75,10 +75,28 @@ def read_sequences(X: Any, name: str = "X", names: tuple[str, ...] = ()) -> RawS
     """Check what a person passed as sequences, and return it unchanged.
 
     Whatever numpy takes as an array is one: tensors, tables of pandas and nested lists of one length included. A
-    one-dimensional array of texts or of arrays counts as a list. name: what messages call it. names: of the channels;
-    the columns of frames in a list are found by them, in any order, else by those of the first frame. Raises InputError
-    for what is empty, not finite, complex, sparse, of another shape, or no number, and TypeError, as numpy does, for
-    objects that are no numbers.
+    one-dimensional array of texts or of arrays counts as a list.
+
+    Parameters
+    ----------
+    X
+        An array (N, T, C) or (N, T), a list of arrays (T_i, C) or (T_i,), or a list of texts.
+    name : str
+        What messages call it.
+    names : tuple of str
+        Of the channels: the columns of frames in a list are found by them, in any order, else by those of the first
+        frame.
+
+    Returns
+    -------
+    RawSequences
+
+    Raises
+    ------
+    InputError
+        For what is empty, not finite, complex, sparse or of another shape.
+    TypeError
+        For objects that are no numbers, as numpy has it.
     """
     from scipy.sparse import issparse  # slow to import
 
@@ -210,13 +228,26 @@ def _read_item(item: Any, where: str) -> Array:
 class Preprocessing:
     """What is done to raw sequences before a network reads them.
 
-    kind: "pixels" (uint8 as it is), "values" (each channel minus `mean`, divided by `scale`; as it is where both are
-        empty) or "characters" (each code point by its place in `characters`, counted from 1; 0 for any other).
-    channels: of one step; 1 for characters. mean, scale: one finite number a channel, the scale above 0. characters:
-        the known ones, in the order of their code points. columns: T, where training sequences came as a table (N, T);
-        column_names: its columns' names where it had any; else those of the channels, where frames had any.
+    Parameters
+    ----------
+    kind : {"pixels", "values", "characters"}
+        Pixels stay uint8. Of values each channel has `mean` taken off and is divided by `scale`; they stay as they
+        are where both are empty. A character is its place in `characters`, counted from 1; 0 for any other.
+    channels : int
+        Of one step; 1 for characters.
+    mean, scale : tuple of float
+        One finite number a channel, the scale above 0.
+    characters : str
+        The known ones, in the order of their code points.
+    columns : int, optional
+        T, where training sequences came as a table (N, T).
+    column_names : tuple of str
+        Of such a table, where it had any; else of the channels, where frames had any.
 
-    Raises InputError where any of this does not hold.
+    Raises
+    ------
+    InputError
+        Where any of this does not hold.
     """
 
     kind: InputKind
@@ -269,9 +300,23 @@ class Preprocessing:
         return InputSpec(self.kind, vocabulary_size(self.characters) if self.kind == "characters" else self.channels)
 
     def apply(self, raw: RawSequences, name: str = "X") -> torch.Tensor | list[torch.Tensor]:
-        """Sequences as `SequenceData` holds them: (N, T, C), or N of (T_i, C), or N of (T_i,) characters.
+        """Sequences as `SequenceData` holds them; shares memory with `raw` where nothing changes.
 
-        Shares memory with `raw` where nothing changes. Raises InputError for sequences of another kind or width.
+        Parameters
+        ----------
+        raw : RawSequences
+        name : str
+            What messages call them.
+
+        Returns
+        -------
+        Tensor or list of Tensor
+            (N, T, C), or N of (T_i, C), or N of (T_i,) characters.
+
+        Raises
+        ------
+        InputError
+            For sequences of another kind or width than in training.
         """
         if raw.text != (self.kind == "characters"):
             expected, got = ("texts", "numbers") if self.kind == "characters" else ("numbers", "texts")
@@ -296,7 +341,20 @@ class Preprocessing:
         return StandardisedSequences(items, self, name)
 
     def sequence(self, item: Array | str, where: str) -> torch.Tensor:
-        """One sequence (T, C), or a text, as a network reads it; an array (N, T, C) likewise."""
+        """One sequence as a network reads it; InputError where it is not like those of training.
+
+        Parameters
+        ----------
+        item : array or str
+            (T, C) numbers, or a text; an array (N, T, C) likewise.
+        where : str
+            What messages call it.
+
+        Returns
+        -------
+        Tensor
+            (T, C) float32 or uint8, or (T,) characters.
+        """
         if isinstance(item, str):
             return torch.from_numpy(encode(item, self.characters))
         if self.kind == "pixels":

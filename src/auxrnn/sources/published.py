@@ -61,10 +61,32 @@ def load(
     seed: int = 0,
     download: bool = True,
 ) -> TrainTest:
-    """The data set `name`, its files taken from `data_folder(data_dir)` and downloaded there if need be.
+    """Load a published set, downloading its files where they are missing.
 
-    Classes are limited first, numbers of sequences then (by class, drawn with `seed`), and images made grey and smaller
-    last. What a reader of results must know is in the remarks. InputError for an option that does not fit the set.
+    Classes are limited first, numbers of sequences then, by class, and images made grey and smaller last.
+
+    Parameters
+    ----------
+    name : str
+        One of `PRESETS`.
+    data_dir : path, optional
+        The folder of all data sets; `$AUXRNN_DATA_DIR` or the user's cache where None.
+    options : DataOptions
+        What to take of the set.
+    seed : int
+        Of the draw of limited sequences.
+    download : bool
+        Whether missing files may be fetched.
+
+    Returns
+    -------
+    TrainTest
+        What a reader of results must know is in its remarks.
+
+    Raises
+    ------
+    InputError
+        For an unknown name, an option that does not fit the set, and missing or damaged files.
     """
     preset = find_preset(name)
     options.check_for(preset)

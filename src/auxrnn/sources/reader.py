@@ -21,9 +21,18 @@ Split = Literal["train", "validation", "test"]
 class Example:
     """One sequence as it stands in a file.
 
-    where: file and row, for messages. sequence: (T, C) numbers, NaN where a value is missing, or a text. label: a
-    class; the names of several; numbers; or a class, or None, for each step; None where there is none. split: None
-    where the files do not say. kept: the places that the steps had before some were left out, where some were.
+    Attributes
+    ----------
+    where : str
+        File and row, for messages.
+    sequence : array or str
+        (T, C) numbers, NaN where a value is missing, or a text.
+    label
+        A class; the names of several; numbers; or a class, or None, for each step. None where there is none.
+    split : {"train", "validation", "test"}, optional
+        None where the files do not say.
+    kept : array, optional
+        The places that the steps had before some were left out, where some were.
     """
 
     where: str
@@ -37,10 +46,28 @@ class Example:
 class Schema:
     """What the examples of a reader are.
 
-    description: for people, e.g. "CSV of texts". kind, channels: as in `InputSpec`, channels 1 for characters.
-    dtype: of the numbers as they are kept. channel_names: of a table's features. image_shape: (rows, columns). rate:
-    samples a second. notes: what the reader decided by itself, one line each. columns: what each named or found column
-    is for. target: kind of what the labels say. labels: what the source calls its values or classes, where it does.
+    Attributes
+    ----------
+    description : str
+        For people, e.g. "CSV of texts".
+    kind, channels
+        As in `InputSpec`; 1 channel for characters.
+    dtype : str
+        Of the numbers as they are kept.
+    channel_names : tuple of str
+        Of a table's features.
+    image_shape : (int, int), optional
+        Rows and columns.
+    rate : int, optional
+        Samples a second, in Hz.
+    notes : tuple of str
+        What the reader decided by itself, one line each.
+    columns : mapping
+        What each named or found column is for.
+    target : str
+        Kind of what the labels say.
+    labels : tuple of str
+        What the source calls its values or classes, where it does.
     """
 
     description: str

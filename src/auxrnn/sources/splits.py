@@ -51,11 +51,30 @@ _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 
 def stratified_split(labels: Classes, fraction: float, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Indices (train, validation), int64, sorted and disjoint, together all of `labels` (N,).
+    """Split indices into training and validation, every class by its share.
 
-    About `fraction` (0 <= fraction < 1) of each class goes to validation: the whole-number shares come from the method
-    of largest remainders, so each is less than one away from exact and the total is `fraction * N` rounded. Every
-    class keeps at least one sequence in train; a class with a single one is not split and does not count in the total.
+    The whole-number shares come from the method of largest remainders: each is less than one away from exact, and the
+    total is `fraction * N` rounded. Every class keeps at least one sequence in training; a class with a single one
+    is not split and does not count in the total.
+
+    Parameters
+    ----------
+    labels : (N,) integers
+        The class of each sequence.
+    fraction : float
+        Share of each class for validation, 0 to below 1.
+    seed : int
+        Of the draw, at least 0.
+
+    Returns
+    -------
+    (Tensor, Tensor)
+        Training and validation indices, int64, sorted and disjoint.
+
+    Raises
+    ------
+    InputError
+        For a fraction or a seed out of range.
     """
     if not 0 <= fraction < 1:
         raise InputError(f"Expected a validation fraction of at least 0 and below 1, got {fraction}.")
@@ -70,9 +89,28 @@ def stratified_split(labels: Classes, fraction: float, seed: int) -> tuple[torch
 
 
 def limit_stratified(labels: Classes, number: int, seed: int, *, option: str = "a limit") -> torch.Tensor:
-    """Sorted int64 indices of exactly `number` of `labels` (N,), each class by its share and with at least one.
+    """Choose some of the sequences, each class by its share and with at least one.
 
-    option: what asks for the number, for messages. Raises InputError unless the number of classes <= number <= N.
+    Parameters
+    ----------
+    labels : (N,) integers
+        The class of each sequence.
+    number : int
+        How many to keep, at least the number of classes and at most N.
+    seed : int
+        Of the draw, at least 0.
+    option : str
+        What asks for the number, for messages.
+
+    Returns
+    -------
+    Tensor
+        (number,) int64, sorted indices.
+
+    Raises
+    ------
+    InputError
+        For a number or a seed out of range.
     """
     numbers = _as_array(labels)
     classes, counts = np.unique(numbers, return_counts=True)

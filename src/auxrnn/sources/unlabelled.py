@@ -22,11 +22,23 @@ from auxrnn.sources.tables import TABLE_SUFFIXES, open_table
 
 
 def read_unlabelled(path: Path, schema: Schema, options: ReadingOptions) -> Iterator[Example]:
-    """The sequences of a file, of all files in a folder, or of a stored set, of the schema of training.
+    """Read the sequences of a file, of all files in a folder, or of a stored set, as the training files were read.
 
-    InputError where they differ.
+    Parameters
+    ----------
+    path : Path
+    schema, options
+        Of the source that the model was trained on; columns have the names that they had there.
 
-    schema, options: of the source that the model was trained on; columns have the names that they had there.
+    Yields
+    ------
+    Example
+        Without a label, missing values filled.
+
+    Raises
+    ------
+    InputError
+        For a sequence that is not of the schema of training, and where there are none.
     """
     if not path.exists():
         raise InputError(f"{path}: expected a file or folder to predict from, found nothing.")

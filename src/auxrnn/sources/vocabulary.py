@@ -37,9 +37,20 @@ def vocabulary_size(characters: str) -> int:
 
 
 def encode(text: str, characters: str) -> npt.NDArray[np.integer]:
-    """(T,) the place of each character of `text` in `characters`, counted from 1; 0 where it is not among them.
+    """Characters as numbers.
 
-    The type is the smallest that holds every place: uint8, int16 or int32.
+    Parameters
+    ----------
+    text : str
+        T characters.
+    characters : str
+        The known ones, in the order of their code points.
+
+    Returns
+    -------
+    array
+        (T,) the place of each character in `characters`, counted from 1; 0 where it is not among them. Of the
+        smallest type that holds every place: uint8, int16 or int32.
     """
     known, codes = _code_points(characters), _code_points(text)
     place = np.searchsorted(known, codes)
