@@ -78,28 +78,7 @@ def follow_sequence(saved: SavedModel, request: Request, standard_input: BinaryI
     InputError
         For a model that has to see a sequence as a whole, and for input that cannot be read.
     """
-    if saved.pixel_order is not None:
-        raise InputError("Expected a model that reads pixels row by row to stream to, got one that needs whole images.")
-    if request.binary and saved.spec.kind == "characters":
-        raise InputError("Expected numbers with --binary, got a model of characters, which reads texts; leave it out.")
-    if (
-        request.state is not None
-        and request.file is None
-        and saved.spec.kind == "characters"
-        and _codec(saved) != UTF_8
-    ):
-        raise InputError(
-            f"Expected a file with --state, for the model reads texts in {_codec(saved)}, got standard input, of which "
-            "the state keeps bytes of UTF-8 alone. Name the file, or leave --state out."
-        )
-    learned = saved.preprocessing
-    if request.binary and learned is not None and is_far(learned.mean, learned.scale):
-        raise InputError(
-            "Expected lines of numbers, got --binary, whose float32 does not hold what changes in channels as far from "
-            "zero as those of training; leave it out."
-        )
-    if request.follow and request.file is None:
-        raise InputError("Expected a file to follow, got standard input; leave --follow out, or name a file.")
+    _check_request(saved, request)
     stream, stops = Stream(saved.network), Stops()
     notes: dict[str, str] = {}
     if request.state is not None:
@@ -136,6 +115,32 @@ def follow_sequence(saved: SavedModel, request: Request, standard_input: BinaryI
         finally:
             intake.close()
         keeper.now()
+
+
+def _check_request(saved: SavedModel, request: Request) -> None:
+    """InputError for what this model cannot be asked."""
+    if saved.pixel_order is not None:
+        raise InputError("Expected a model that reads pixels row by row to stream to, got one that needs whole images.")
+    if request.binary and saved.spec.kind == "characters":
+        raise InputError("Expected numbers with --binary, got a model of characters, which reads texts; leave it out.")
+    if (
+        request.state is not None
+        and request.file is None
+        and saved.spec.kind == "characters"
+        and _codec(saved) != UTF_8
+    ):
+        raise InputError(
+            f"Expected a file with --state, for the model reads texts in {_codec(saved)}, got standard input, of which "
+            "the state keeps bytes of UTF-8 alone. Name the file, or leave --state out."
+        )
+    learned = saved.preprocessing
+    if request.binary and learned is not None and is_far(learned.mean, learned.scale):
+        raise InputError(
+            "Expected lines of numbers, got --binary, whose float32 does not hold what changes in channels as far from "
+            "zero as those of training; leave it out."
+        )
+    if request.follow and request.file is None:
+        raise InputError("Expected a file to follow, got standard input; leave --follow out, or name a file.")
 
 
 def _answer(stream: Stream, steps: Iterator[torch.Tensor], request: Request, answers: _Answers) -> None:

@@ -100,20 +100,7 @@ def evaluate(
         raise InputError(f"{path}: expected --data, for the model does not say what it was trained on.")
     loaded = load_again(name, saved.facts, data_dir, saved.preprocessing, saved.target)
     test = loaded.test
-    if test.spec != saved.spec or test.target != saved.target:
-        raise InputError(
-            f"{name}: expected steps of {_described(saved.spec)} and {_labels(saved.target)}, "
-            f"got {_described(test.spec)} and {_labels(test.target)}."
-        )
-    if saved.image_shape is not None and test.image_shape != saved.image_shape:
-        raise InputError(
-            f"{name}: expected images of {saved.image_shape} as in training, got {test.image_shape} rows and columns."
-        )
-    if test.characters and (saved.preprocessing is None or saved.preprocessing.characters != test.characters):
-        raise InputError(f"{name}: expected the training texts that the model was trained on, got others.")
-    order = None if test.pixel_order is None else tuple(test.pixel_order.tolist())
-    if order != saved.pixel_order:
-        raise InputError(f"{name}: expected pixels in the order that the model was trained on, got another.")
+    _check_like(saved, test, name)
     loss, scores, tallies = measure(saved.network, test)
     interval = {}
     if "accuracy" in scores:
@@ -135,6 +122,24 @@ def evaluate(
         **({"early": early_scores(saved.network, test)} if early else {}),
         "verdict": judge_stored(saved, path, name, loaded, scores, tallies),
     }
+
+
+def _check_like(saved: SavedModel, test: SequenceData, name: str) -> None:
+    """InputError for test sequences that are not as those of training."""
+    if test.spec != saved.spec or test.target != saved.target:
+        raise InputError(
+            f"{name}: expected steps of {_described(saved.spec)} and {_labels(saved.target)}, "
+            f"got {_described(test.spec)} and {_labels(test.target)}."
+        )
+    if saved.image_shape is not None and test.image_shape != saved.image_shape:
+        raise InputError(
+            f"{name}: expected images of {saved.image_shape} as in training, got {test.image_shape} rows and columns."
+        )
+    if test.characters and (saved.preprocessing is None or saved.preprocessing.characters != test.characters):
+        raise InputError(f"{name}: expected the training texts that the model was trained on, got others.")
+    order = None if test.pixel_order is None else tuple(test.pixel_order.tolist())
+    if order != saved.pixel_order:
+        raise InputError(f"{name}: expected pixels in the order that the model was trained on, got another.")
 
 
 def _labels(target: Target) -> str:
