@@ -62,17 +62,14 @@ def test_rgb_png(tmp_path):
     assert named.data.inputs.tolist() == [colours.reshape(6, 3).tolist()]
 
 
-def test_wrong_size_and_broken_images(tmp_path):
+def test_other_sizes_are_scaled_and_broken_images_refused(tmp_path):
     image = pytest.importorskip("PIL.Image")
-    image.fromarray(IMAGES[0].T.copy()).save(tmp_path / "a.png")
-    with pytest.raises(InputError, match=r"expected an image of 3x2 pixels .*found 2x3"):
-        read_inputs(tmp_path / "a.png", GREY, image_shape=SHAPE)
+    image.fromarray(np.full((9, 5), 7, np.uint8)).save(tmp_path / "a.png")
+    assert steps(read_inputs(tmp_path / "a.png", GREY, image_shape=SHAPE)) == [[7] * 6]
     (tmp_path / "b.png").write_bytes(b"<html>")
     with pytest.raises(InputError, match=r"b\.png: expected an image that can be read"):
         read_inputs(tmp_path / "b.png", GREY, image_shape=SHAPE)
-    with pytest.raises(InputError, match="trained on images"):
-        read_inputs(tmp_path / "a.png", GREY)
-    with pytest.raises(InputError, match="grey or RGB"):
+    with pytest.raises(InputError, match="a model of pixels for an image, found one of values"):
         read_inputs(tmp_path / "a.png", InputSpec("values", size=1), image_shape=SHAPE)
 
 
@@ -100,7 +97,7 @@ def test_npz(tmp_path):
     np.savez(tmp_path / "none.npz", y=np.zeros(2), z=ROWS)
     assert steps(read_inputs(tmp_path / "one.npz", GREY)) == ROWS.tolist()
     assert steps(read_inputs(tmp_path / "two.npz", GREY)) == ROWS.tolist()
-    with pytest.raises(InputError, match="one called inputs or X or x, found y, z"):
+    with pytest.raises(InputError, match="expected an array X, found y"):
         read_inputs(tmp_path / "none.npz", GREY)
 
 
@@ -117,10 +114,10 @@ def test_values(tmp_path):
     [
         (ROWS / 255, "pixel levels 0 to 255 as in training, got float64"),
         (ROWS.astype(int) + 1, "got int64 from 1 to 256"),
-        (np.full((1, 2), np.nan), "pixel levels"),
+        (np.full((1, 2), np.nan), "expected a value at step 0"),
         (np.array([["a"]]), "expected numbers"),
-        (np.zeros((2, 3, 4), np.uint8), r"sequences \(N, T, 1\) or images \(N, 2, 3, 1\), found \(2, 3, 4\)"),
-        (np.zeros((0, 4), np.uint8), r"found \(0, 4\)"),
+        (np.zeros((2, 3, 4), np.uint8), "expected 1 channels as in training, found 4"),
+        (np.zeros((0, 4), np.uint8), "expected at least one sequence, found none"),
     ],
 )
 def test_unfitting_arrays(tmp_path, array, message):
@@ -146,7 +143,7 @@ def test_levels_beyond_the_model(tmp_path):
 
 def test_no_such_kind_of_file(tmp_path):
     (tmp_path / "a.pdf").write_bytes(b"")
-    with pytest.raises(InputError, match=r"ending in \.png"):
+    with pytest.raises(InputError, match=r"found one ending in \.pdf"):
         read_inputs(tmp_path / "a.pdf", GREY)
     with pytest.raises(InputError, match="found nothing"):
         read_inputs(tmp_path / "none.png", GREY)
@@ -158,7 +155,7 @@ def test_nan_in_pixels_is_refused(tmp_path):
     array = IMAGES.reshape(2, 6).astype(float)
     array[1, 3] = np.nan
     np.save(tmp_path / "a.npy", array)
-    with pytest.raises(InputError, match=r"a\.npy\[1\]: expected pixel levels .* from nan to nan"):
+    with pytest.raises(InputError, match=r"a\.npy, sequence 1: expected a value at step 3"):
         read_inputs(tmp_path / "a.npy", GREY)
 
 
@@ -180,7 +177,6 @@ def test_texts_by_line_and_by_the_last_field(tmp_path):
         ("a.txt", b"", "at least one text, found none"),
         ("a.csv", b"a,b\na\n", "row 2: expected 2 fields as in row 1, found 1"),
         ("a.csv", b'"a\n', "row 1: expected a row of a table, found: .* Unclosed quote"),
-        ("a.png", b"", r"ending in \.txt or \.csv"),
     ],
 )
 def test_faulty_texts(tmp_path, name, content, message):

@@ -146,7 +146,7 @@ def _splits(arrays: dict[str, ArrayFile], path: Path, labelled: bool) -> list[Ar
         inputs, labels, lengths = (
             _one(arrays, [name for name, role in named.items() if role == (kind, split)], path) for kind in ROLES
         )
-        if inputs is None and not labelled and split is None and len(arrays) == 1:
+        if inputs is None and not labelled and split is None and len(arrays) == 1 and not named:
             inputs = next(iter(arrays.values()))
         if inputs is not None and (labels is not None or not labelled):
             found.append(ArraySplit(inputs, labels if labelled else None, lengths, split))
@@ -181,7 +181,8 @@ def _checked(part: ArraySplit, target: type[Target]) -> ArraySplit:
     array = part.inputs
     if array.dtype.kind not in "fiub":
         raise InputError(f"{array.where}: expected numbers, found {array.dtype}.")
-    if len(array.shape) not in (2, 3) or 0 in array.shape[1:]:
+    most = 3 if part.labels is not None else 4  # images to predict
+    if not 2 <= len(array.shape) <= most or 0 in array.shape[1:]:
         raise InputError(f"{array.where}: expected an array (N, T, C) or (N, T), found shape {array.shape}.")
     number, steps = array.shape[:2]
     if part.lengths is not None and part.lengths.shape not in ((number,), (number, 1)):

@@ -89,12 +89,15 @@ def _as_in_training(example: Example, schema: Schema, options: ReadingOptions) -
         raise InputError(f"{example.where}: expected {expected} as in training, found {found}.")
     if isinstance(example.sequence, str):
         return replace(example, label=None)
-    if example.sequence.shape[1] != schema.channels:
+    steps, shape = example.sequence, (schema.channels,)
+    if steps.shape[1:] != shape and steps.shape[:2] == schema.image_shape:
+        steps = steps.reshape(len(steps) * steps.shape[1], -1)
+    if steps.shape[1:] != shape:
         raise InputError(
             f"{example.where}: expected {schema.channels} channels as in training, found {example.sequence.shape[1]}."
         )
-    filled, _ = fill_missing(example.sequence, options.missing, example.where, schema.channel_names)
-    kept = kept_steps(example.sequence) if len(filled) < len(example.sequence) else None
+    filled, _ = fill_missing(steps, options.missing, example.where, schema.channel_names)
+    kept = kept_steps(steps) if len(filled) < len(steps) else None
     return replace(example, sequence=filled, label=None, kept=kept)
 
 
