@@ -28,8 +28,8 @@ CHECKED = LongSequenceClassifier(
     segment_length=4,
     optimizer="adam",
     lr=0.03,
-    pretrain_epochs=1,
-    max_epochs=4,
+    pretrain_epochs=0,
+    max_epochs=1,
     batch_size=32,
     accelerator="cpu",
     aux_options={"decoder_layers": 1},
@@ -38,6 +38,8 @@ CHECKED = LongSequenceClassifier(
 
 @parametrize_with_checks([CHECKED])
 def test_every_check_of_scikit_learn(estimator: Any, check: Any) -> None:
+    if check.func.__name__ == "check_classifiers_train":
+        estimator.set_params(pretrain_epochs=1, max_epochs=4)  # which wants an accuracy above 0.83
     check(estimator)
 
 

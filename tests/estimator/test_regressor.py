@@ -10,7 +10,6 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from auxrnn.errors import InputError
 from auxrnn.estimator import LongSequenceClassifier, LongSequenceRegressor
 
-# 30 epochs, for one check wants an R2 above 0.5 on tables of which one column of ten matters.
 CHECKED = LongSequenceRegressor(
     recipe="paper",
     initialisation="torch",
@@ -21,7 +20,7 @@ CHECKED = LongSequenceRegressor(
     optimizer="adam",
     lr=0.03,
     pretrain_epochs=0,
-    max_epochs=30,
+    max_epochs=1,
     batch_size=50,
     accelerator="cpu",
 )
@@ -46,6 +45,8 @@ def levels(number: int = 60) -> tuple[Any, Any]:
 
 @parametrize_with_checks([CHECKED])
 def test_every_check_of_scikit_learn(estimator: Any, check: Any) -> None:
+    if check.func.__name__ == "check_regressors_train":
+        estimator.set_params(max_epochs=30)  # for an R2 above 0.5 on tables of which one column of ten matters
     check(estimator)
 
 
