@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from auxrnn.errors import InputError
+from auxrnn.runs import launch as launching
 from auxrnn.runs.launch import launch
 from auxrnn.runs.stopped import StoppedRunError
 from auxrnn.training.ranks import LostRankError
 from small_runs import SMALL, as_words, model_bytes
-from spawned import end_after_the_other, end_as_told
+from spawned import FORKED, end_after_the_other, end_as_told
 
 PATIENCE = 240  # seconds for a command that takes ten on an idle machine
 TWO = replace(SMALL, devices=2, strategy="ddp", batch_size=8)
@@ -124,6 +125,15 @@ def test_a_second_command_on_the_same_run_is_told_and_orphans_end(tmp_path):
 WAITS = 600  # seconds; longer than any test may take
 
 
+@pytest.fixture
+def forked(monkeypatch):
+    """Processes from the server of `spawned`, which has imported everything already."""
+    plain = launching.LaunchConfig
+    monkeypatch.setattr(
+        launching, "LaunchConfig", lambda **given: plain(**given, start_method=FORKED.get_start_method())
+    )
+
+
 @pytest.mark.parametrize(
     ("how", "error", "message"),
     [
@@ -133,14 +143,14 @@ WAITS = 600  # seconds; longer than any test may take
         ((ValueError("odd"), WAITS), LostRankError, "Process 1 of 2 failed, and the others with it; see above"),
     ],
 )
-def test_the_reason_is_what_the_first_to_end_said_and_the_others_end_too(how, error, message):
+def test_the_reason_is_what_the_first_to_end_said_and_the_others_end_too(forked, how, error, message):
     begun = time.monotonic()
     with pytest.raises(error, match=message):
         launch(TWO, end_as_told, how)
     assert time.monotonic() - begun < WAITS / 2
 
 
-def test_who_has_only_noticed_the_end_of_another_waits_for_its_word(tmp_path):
+def test_who_has_only_noticed_the_end_of_another_waits_for_its_word(forked, tmp_path):
     with pytest.raises(LostRankError, match="Process 2 of 2 was ended by SIGKILL"):
         launch(TWO, end_after_the_other, tmp_path / "mark")
 
