@@ -315,7 +315,7 @@ def test_a_step_is_timed_on_as_many_threads_as_train(monkeypatch):
 
 
 def test_a_real_search_on_easy_data_ends_at_once_and_repeats():
-    data = make_data(number=60)
+    data = make_data(number=90)  # of fewer there would be three drawings
     config, reasons, tried = chosen_by_data(
         RunConfig(**{**MODERN, "hidden_size": 8}), data, ("hidden_size",), lambda line: None
     )
