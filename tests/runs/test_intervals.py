@@ -35,7 +35,14 @@ def test_several_classes():
     outputs = torch.randn(N, 3, generator=generator) + labels
     target = ClassesTarget(("a", "b", "c"))
     answers = target.answers(outputs).numpy()
-    expected = directly(lambda drawn: f1_score(labels.numpy()[drawn], answers[drawn], average="micro"))
+    true, said = labels.numpy() > 0, answers > 0
+
+    def micro_f1(drawn):
+        """scikit-learn's takes a millisecond and more."""
+        return 2 * (true[drawn] & said[drawn]).sum() / (true[drawn].sum() + said[drawn].sum())
+
+    assert micro_f1(np.arange(N)) == pytest.approx(f1_score(labels.numpy(), answers, average="micro"))
+    expected = directly(micro_f1)
     assert score_interval(target, target.tallies(outputs, labels)) == expected
 
 
