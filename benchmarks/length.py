@@ -1,6 +1,9 @@
 """A training step against the length of its sequences, seconds and peak memory: python benchmarks/length.py
 
-Prints the tables of what `auxrnn.experiments.step_costs` measures: minutes, on a machine that does nothing else.
+Prints the tables of what `step_costs` measures: minutes, on a machine that does nothing else. The page of
+`auxrnn reproduce dogs` shows the figures of OUT/dogs-costs.json:
+
+    python benchmarks/length.py --lengths 1600 2304 3136 5184 6400 9216 12544 16384 --out results/laptop/dogs-costs.json
 """
 
 from __future__ import annotations
@@ -11,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from measure import Spread, heading
+from step_costs import MODELS, measure_steps
 
-from auxrnn.experiments.step_costs import MODELS, measure_steps
 from auxrnn.report.figures import draw_lines
 from auxrnn.report.tables import text_table
 

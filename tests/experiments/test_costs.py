@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from auxrnn.experiments import costs
 from auxrnn.experiments.catalogue import find_experiment
-from auxrnn.experiments.costs import cost_section, costs_file, measure_costs
+from auxrnn.experiments.costs import cost_section, costs_file
 from auxrnn.report.page import Section
 from auxrnn.runs.folder import write_json
 
@@ -37,16 +36,3 @@ def test_medians_stand_beside_the_papers_seconds(section: Section) -> None:
 
 def test_what_could_not_be_measured_is_told(section: Section) -> None:
     assert "Transformer at 16,384: out of memory" in section.paragraphs[1]
-
-
-def test_what_is_measured_is_not_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls: list[object] = []
-    monkeypatch.setattr(costs, "measure_steps", lambda *words, **options: calls.append((words, options)))
-    path = tmp_path / "dogs-costs.json"
-    measure_costs(path, lambda line: None)
-    ((where, lengths), options) = calls[0]  # type: ignore[misc]
-    assert lengths == [1600, 2304, 3136, 5184, 6400, 9216, 12544, 16384]
-    assert (where, options) == (path, {"smoke": False})
-    path.write_text("{}")
-    measure_costs(path, lambda line: None)
-    assert len(calls) == 1

@@ -1,8 +1,7 @@
-"""What a training step costs as sequences grow, for the page of an experiment: seconds and peak memory, measured once.
+"""What a training step costs as sequences grow, for the page of an experiment: measured seconds and peak memory.
 
-The figures are those of `step_costs` on random pixels of the data's lengths; they lie beside the page as JSON
-and are measured again where they are missing. The paper shows seconds a batch on hardware that it does not name, and no
-memory.
+`benchmarks/length.py` measures them on random pixels of the data's lengths, into a JSON file beside the page. The paper
+shows seconds a batch on hardware that it does not name, and no memory.
 """
 
 from __future__ import annotations
@@ -12,26 +11,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from auxrnn.experiments.catalogue import DOG_SECONDS, DOG_SIDES, Experiment
-from auxrnn.experiments.step_costs import measure_steps
+from auxrnn.experiments.catalogue import DOG_SECONDS, Experiment
 from auxrnn.report.figures import Curve, draw_lines
 from auxrnn.report.page import NOTHING, Figure, Section, Table
 from auxrnn.runs.folder import read_json
 
 SAME = {"LSTM Full BP": "LSTM, full BPTT", "r-LSTM": "r-LSTM 1x600", "r-LSTM 20x30": "r-LSTM 20x30", "p-LSTM": "p-LSTM"}
-"""Arms of the paper's figure by the name of each in `step_costs`."""
+"""Arms of the paper's figure by the name of each in that file."""
 
 
 def costs_file(out: Path, experiment: Experiment) -> Path:
     """Where the measured costs of an experiment lie."""
     return out / f"{experiment.name}-costs.json"
-
-
-def measure_costs(path: Path, say: Callable[[str], None], *, smoke: bool = False) -> None:
-    """Measure what is not measured yet into `path`: minutes, on a machine that does nothing else."""
-    if not path.is_file():
-        say("Measuring a training step against length ...")
-        measure_steps(path, None if smoke else [side**2 for side in DOG_SIDES], smoke=smoke)
 
 
 def cost_section(path: Path) -> Section:

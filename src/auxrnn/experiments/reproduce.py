@@ -3,7 +3,7 @@
 ```
 OUT/EXPERIMENT.jsonl                 the record: a line a run that has ended, with everything about it
 OUT/EXPERIMENT.html, figures/        the page
-OUT/EXPERIMENT-costs.json            time and memory against length, where the experiment is about them
+OUT/EXPERIMENT-costs.json            time and memory against length, where benchmarks/length.py has measured them
 OUT/EXPERIMENT-inside.json           what looks into the models said, for a page made without them
 OUT/runs/TASK/MODEL-DIGEST/seed-N/   where runs are made; the looks into the models need it, nothing else
 ```
@@ -18,7 +18,7 @@ from pathlib import Path
 from auxrnn.errors import InputError
 from auxrnn.experiments.arms import StoredArm, read_run
 from auxrnn.experiments.catalogue import EXPERIMENTS, Experiment, find_experiment
-from auxrnn.experiments.costs import cost_section, costs_file, measure_costs
+from auxrnn.experiments.costs import cost_section, costs_file
 from auxrnn.experiments.experiment_page import build_page
 from auxrnn.experiments.grids.grid import Outcome, run_grid
 from auxrnn.experiments.grids.records import Record, add_records, check_settings, read_records, record_folder
@@ -103,8 +103,6 @@ def reproduce(request: Request, say: Callable[[str], None] = print) -> Path:
     extra = _inside(experiment, planned, path, request.data_dir, say)
     if experiment.costs:
         costs = costs_file(out, experiment)
-        if not request.page_only:
-            measure_costs(costs, say, smoke=scale.name == "smoke")
         extra += [cost_section(costs)] if costs.is_file() else []
     write_page(path, build_page(experiment, scale, planned, records, path, extra))
     say(f"Page: {path}")

@@ -1,14 +1,20 @@
 """Steps of every case train, and what is measured of them has the promised form."""
 
 import json
+import sys
+from pathlib import Path
 
 import pytest
 import torch
 
 from auxrnn.experiments import own_process as process
-from auxrnn.experiments import random_step, step_costs
+from auxrnn.experiments import random_step
 from auxrnn.experiments.own_process import Cost, StoppedWorkError
-from auxrnn.experiments.step_costs import Case, Plain, PlainLSTM, measure_steps, training_step
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+
+import step_costs
+from step_costs import Case, Plain, PlainLSTM, measure_steps, training_step
 
 on_linux = pytest.mark.skipif(not process.STATUS.exists(), reason="memory is read from Linux's /proc")
 
