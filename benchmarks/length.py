@@ -31,6 +31,7 @@ def main(words: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--memory", type=float, help="GiB that a case may take (default: 0.6 of what is free)")
     parser.add_argument("--seconds", type=float, default=150, help="longest step that is tried (default: 150)")
+    parser.add_argument("--batch_size", type=int, default=32, help="sequences a step (default: 32)")
     options = parser.parse_args(words)
     found = measure_steps(
         options.out,
@@ -39,6 +40,7 @@ def main(words: Sequence[str] | None = None) -> None:
         memory=options.memory,
         seconds=options.seconds,
         models=options.model,
+        batch_size=options.batch_size,
         smoke=options.smoke,
     )
     figures = found["figures"]

@@ -51,6 +51,16 @@ class Case:
     batch_size: int = 32
 
 
+TOKENS: dict[str, Any] = {
+    "model": "lstm",
+    "stem": "conv",
+    "stride": 8,
+    "projection_size": None,
+    "readout": "stats",
+    "initialisation": "chrono",
+}
+"""The recipe `modern` at 128 cells."""
+
 MODELS: dict[str, ModelConfig | Plain] = {
     "LSTM, full BPTT": Plain(),
     "LSTM, full BPTT, checkpoints": Plain(chunk=256),
@@ -59,8 +69,10 @@ MODELS: dict[str, ModelConfig | Plain] = {
     "r-LSTM 1x600": ModelConfig(model="r-lstm"),
     "r-LSTM 20x30": ModelConfig(model="r-lstm", num_anchors=20, segment_length=30),
     "p-LSTM": ModelConfig(model="p-lstm"),
+    "modern, stride 8": ModelConfig(**TOKENS, bptt=50, anchor_labels=0.5),
+    "modern, stride 8, full BPTT": ModelConfig(**TOKENS, bptt="full"),
 }
-WHOLE = ("LSTM, full BPTT", "LSTM, full BPTT, checkpoints", "Transformer")
+WHOLE = ("LSTM, full BPTT", "LSTM, full BPTT, checkpoints", "Transformer", "modern, stride 8, full BPTT")
 WHOLE_LIMIT = 131_072
 """Beyond this length models that keep something of every step are not tried."""
 
@@ -73,6 +85,7 @@ def measure_steps(
     memory: float | None = None,
     seconds: float = 150.0,
     models: Sequence[str] = (),
+    batch_size: int = 32,
     smoke: bool = False,
 ) -> dict[str, Any]:
     """Measure a step of each model at each length, and return the figures.
@@ -86,7 +99,7 @@ def measure_steps(
             raise InputError(f"Expected models among {'; '.join(MODELS)}, got {word!r}.{did_you_mean(word, MODELS)}")
     threads = threads or torch.get_num_threads()
     limit = int((memory * 2**30) if memory else 0.6 * free_memory())
-    batch_size = 4 if smoke else 32
+    batch_size = 4 if smoke else batch_size
     found: dict[str, Any] = {
         "sizes": {"batch": batch_size, "hidden": 128, "memory_limit_GiB": round(limit / 2**30, 1), "threads": threads},
         "environment": describe_environment(),
@@ -171,7 +184,10 @@ def smaller(model: ModelConfig | Plain) -> ModelConfig | Plain:
     """The same model at a size for tests."""
     if isinstance(model, Plain):
         return model if model.chunk is None else Plain(chunk=16)
-    return replace(model, hidden_size=8, projection_size=8, bptt=8, segment_length=min(model.segment_length, 16))
+    bptt = 8 if model.bptt != "full" else "full"
+    size = None if model.projection_size is None else 8
+    segment = min(model.segment_length, 16)
+    return replace(model, hidden_size=8, projection_size=size, bptt=bptt, segment_length=segment)
 
 
 def training_step(case: Case) -> Callable[[], None]:
