@@ -264,3 +264,11 @@ def test_cores_and_gradients(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "ur-lstm, 2 x 20" in done.stdout
     assert "mingru, exact, 2 x 30" in json.loads((tmp_path / "cores.json").read_text())["seconds"]
+
+
+def test_phases_reads_as_the_core_does(script, monkeypatch):
+    monkeypatch.syspath_prepend(SCRIPTS)
+    phases = importlib.import_module("phases")
+    torch.manual_seed(0)
+    core, values = phases.LRU(1, 4).double(), torch.randn(3, 50, dtype=torch.float64)
+    torch.testing.assert_close(phases.last_output(core, values), core(values.unsqueeze(2))[0][:, -1])
