@@ -385,6 +385,7 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
     "rp 20x30": BOTH_20X30,
     "checkpointed": {**THROUGH_ALL, "gradient": "checkpointed"},
     "exact": {**THROUGH_ALL, "gradient": "exact"},
+    "exact, chrono, phases to 1": {**THROUGH_ALL, **CHRONO, "gradient": "exact", "max_phase": 1.0},
     "fptt": {**LSTM, "bptt": Steps(78), "gradient": "fptt"},  # ten pieces, as the authors have them
 }
 """To a gradient: windows, with each auxiliary loss beside them, and the rivals."""
@@ -400,7 +401,7 @@ RIVALS = Experiment(
         for readout in ("last", "stats")
         for way, settings in WAYS.items()
         for cell in ("lstm", "gru", "lru", "mingru", "ur-lstm")
-        if way != "exact" or cell in TRACED
+        if (way != "exact" or cell in TRACED) and ("max_phase" not in settings or cell == "lru")
     ),
     baseline="lstm, truncated, last",
     factors=Factors("readout", ("cell",), ("model", "gradient")),
