@@ -125,7 +125,10 @@ def test_the_search_takes_the_best_and_says_what_it_tried(monkeypatch):
     assert (found.config.readout, found.config.anchor_labels, found.config.max_epochs) == ("stats-max", 0.5, 16)
     assert trained == [4] * 15 + [8] * 6  # three drawings of 27 sequences of 40, 2 batches, 60 steps an epoch
     assert list(found.lines) == said
-    assert said[-1] == "Chosen      --residual True --readout stats-max --augment turn --anchor_labels 0.5 --lr 0.0015"
+    assert said[-1] == (
+        "Chosen      --residual True --readout stats-max --augment turn --anchor_labels 0.5 --model rp-lstm "
+        "--segment_length 4 --lr 0.0015"
+    )
     assert sum("accuracy 0.600, loss 1.000 after 4 epochs" in line for line in said) == 4
 
 
@@ -195,6 +198,24 @@ def test_few_sequences_are_drawn_three_times_and_the_mean_counts(monkeypatch):
     assert "accuracy 0.900" in found.lines[1]
     assert "accuracy 0.920" in found.lines[2]
     assert found.lines[0].endswith("compared on 29 sequences held out, 3 times")
+
+
+@pytest.mark.parametrize(
+    ("number", "score", "given", "model"),
+    [
+        (89, 0.8, (), "rp-lstm"),
+        (90, 0.8, (), "lstm"),
+        (89, 0.91, (), "lstm"),
+        (89, 0.8, ("model",), "lstm"),
+        (89, 0.8, ("max_epochs",), "lstm"),
+    ],
+)
+def test_few_sequences_that_do_not_convince_get_auxiliary_losses(monkeypatch, number, score, given, model):
+    monkeypatch.setattr(room, "_trial", lambda *_: (score, -0.5))
+    found = choose_candidate(RunConfig(**MODERN, stride=4, max_epochs=16), make_data(number, steps=60), given)
+    assert found.config.model == model
+    assert found.config.segment_length == (7 if model == "rp-lstm" else 50)  # half of 15 tokens
+    assert any("auxiliary losses" in line for line in found.lines) == (model == "rp-lstm")
 
 
 def test_labels_of_every_step_are_not_few(monkeypatch):

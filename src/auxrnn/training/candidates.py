@@ -26,7 +26,7 @@ from auxrnn.sources.dataset import SequenceData
 from auxrnn.targets import ClassTarget
 from auxrnn.training.loop import fit
 from auxrnn.training.optimizers import make_optimizer
-from auxrnn.training.sensible import sensible_settings
+from auxrnn.training.sensible import segment_of_tokens, sensible_settings
 from auxrnn.training.step import DivergedError
 
 Say = Callable[[str], None]
@@ -348,11 +348,30 @@ def choose_candidate(
         how = "" if patient is None else " with what finds faint events"
         lines.append(f"            none has learned yet: going on{how}, for longer")
         say(lines[-1])
+    if reached < CONVINCING and judged and len(folds) > 1 and not bounded:
+        both = _auxiliary_losses(replace(config, **settings), train, given)
+        settings = {**settings, **both}
+        if both:
+            lines.append(
+                "            few sequences, and none convinces: auxiliary losses too, at four times the seconds a step"
+            )
+            say(lines[-1])
     if settings.get("augment", config.augment) == PATIENT["augment"] and "lr" not in given:
         settings = {**settings, "lr": config.lr / 2}
     lines.append(f"Chosen      {_worded(settings)}")
     say(lines[-1])
     return Found(replace(config, **settings), tuple(lines), len(folds) * an_epoch * sum(epochs for _, epochs in made))
+
+
+def _auxiliary_losses(config: RunConfig, train: SequenceData, given: Collection[str]) -> dict[str, Any]:
+    """Both losses beside the labels; nothing where a model was said or the gradient goes through all steps."""
+    if "model" in given or config.model != "lstm" or config.gradient != "truncated":
+        return {}
+    own = replace(config, model="rp-lstm")
+    return {
+        "model": own.model,
+        **({} if "segment_length" in given else {"segment_length": segment_of_tokens(own, train)}),
+    }
 
 
 def _held_out(train: SequenceData) -> int:

@@ -99,8 +99,7 @@ def _modern(config: RunConfig, train: SequenceData, given: Collection[str]) -> t
     elif config.bptt != "full" and tokens <= config.bptt:
         choose("bptt", tokens, f"all {tokens} tokens of the longest sequence")
     if config.auxiliaries:
-        least = config.shortest_segment
-        segment = max(min(config.segment_length, -(-median // stride) // 2), least)
+        segment = segment_of_tokens(replace(config, **choose.settings), train)
         choose("segment_length", segment, "half of the median length in tokens, at most 50")
     if len(train) < 4 * config.batch_size:
         size = 2 ** max((len(train) // 4).bit_length() - 1, 2)
@@ -113,6 +112,12 @@ def _modern(config: RunConfig, train: SequenceData, given: Collection[str]) -> t
     epochs = max(round(steps / (a_pass * passes)), 1)
     choose("max_epochs", epochs, f"about {steps:,} steps; --budget 10m trains for that long")
     return replace(config, **choose.settings), choose.lines
+
+
+def segment_of_tokens(config: RunConfig, train: SequenceData) -> int:
+    """Tokens of a segment: half of the median length, at most `config.segment_length`."""
+    tokens = -(-max(int(train.lengths.median()), 1) // config.token_steps)
+    return max(min(config.segment_length, tokens // 2), config.shortest_segment)
 
 
 def _stride(train: SequenceData, median: int) -> tuple[int, str]:
