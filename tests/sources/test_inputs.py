@@ -116,7 +116,8 @@ def test_values(tmp_path):
         (ROWS.astype(int) + 1, "got int64 from 1 to 256"),
         (np.full((1, 2), np.nan), "expected a value at step 0"),
         (np.array([["a"]]), "expected numbers"),
-        (np.zeros((2, 3, 4), np.uint8), "expected 1 channels as in training, found 4"),
+        (np.zeros((2, 3, 4), np.uint8), r"found 4 in \(3, 4\); images have 2 rows and 3 columns"),
+        (np.zeros((2, 2, 3, 4), np.uint8), r"expected 1 channels as in training, found 4 in \(6, 4\)"),
         (np.zeros((0, 4), np.uint8), "expected at least one sequence, found none"),
     ],
 )

@@ -8,6 +8,7 @@ import torch
 
 from auxrnn.config import RECIPES, RunConfig
 from auxrnn.core.batch import InputSpec
+from auxrnn.errors import InputError
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.targets import TagsTarget
 from auxrnn.training import candidates as room
@@ -96,8 +97,16 @@ def test_raw_steps_are_tried_with_the_exact_gradient_too():
         assert EXACT not in candidates(config, data, (said,))
     for other in (
         {"model": "r-lstm"}, {"model": "irnn", "initialisation": "torch"}, {"precision": "16-mixed"}, {"stem": "conv"},
+        {"lstm_backend": "persistent"},
     ):  # fmt: skip
         assert EXACT not in candidates(replace(config, **other), data, ())
+
+
+def test_a_search_over_several_devices_is_refused():
+    config = RunConfig(**MODERN, devices=2)
+    with pytest.raises(InputError, match="candidates 1 with several devices, got 3"):
+        chosen_by_data(replace(config, candidates=3), make_data(), ("candidates",), print)
+    assert chosen_by_data(config, make_data(), (), print)[0].candidates == 1
 
 
 def test_pixels_get_no_noise_and_images_keep_their_rows():

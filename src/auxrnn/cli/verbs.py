@@ -285,7 +285,8 @@ def data(options: argparse.Namespace) -> int:
         return 0
     checks = verify(options.name, options.data_dir)
     for check in checks:
-        print(f"{check.state:<10} {check.name}  {check.count:,} items  {check.message}")
+        count = f"{check.count:,} items  " if check.count else ""
+        print(f"{check.state:<10} {check.name}  {count}{check.message}")
         if check.per_class:
             print(f"{'':<10} per class: {' '.join(map(str, check.per_class))}")
     return 0 if all(check.state == "ok" for check in checks) else FAILED

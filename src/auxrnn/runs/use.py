@@ -86,8 +86,8 @@ def evaluate(
     -------
     dict
         `interval` is for the drawing of the test sequences alone, as in the model card. `verdict` holds lines: what
-        the run
-        said where data and score are the same, else anew, with floors that are trained on the training sequences.
+        the run said where data and score are the same, else anew, with floors that are trained on the training
+        sequences of `data`.
 
     Raises
     ------

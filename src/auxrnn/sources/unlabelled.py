@@ -93,9 +93,10 @@ def _as_in_training(example: Example, schema: Schema, options: ReadingOptions) -
     if steps.shape[1:] != shape and steps.shape[:2] == schema.image_shape:
         steps = steps.reshape(len(steps) * steps.shape[1], -1)
     if steps.shape[1:] != shape:
-        raise InputError(
-            f"{example.where}: expected {schema.channels} channels as in training, found {example.sequence.shape[1]}."
-        )
+        found = str(steps.shape[-1])
+        if schema.image_shape is not None:
+            found += " in {}; images have {} rows and {} columns".format(steps.shape, *schema.image_shape)
+        raise InputError(f"{example.where}: expected {schema.channels} channels as in training, found {found}.")
     filled, _ = fill_missing(steps, options.missing, example.where, schema.channel_names)
     kept = kept_steps(steps) if len(filled) < len(steps) else None
     return replace(example, sequence=filled, label=None, kept=kept)

@@ -22,6 +22,7 @@ from auxrnn.config import OWN_CORE, RunConfig, seconds_of
 from auxrnn.core.anchors import step_generator
 from auxrnn.core.build import build_model
 from auxrnn.core.threads import cpu_threads
+from auxrnn.errors import InputError
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.targets import ClassTarget
 from auxrnn.training.loop import fit
@@ -117,6 +118,10 @@ def chosen_by_data(
     step_time = cache(lambda: seconds_a_step(config, train))
     if config.recipe == "modern":
         searched = config.devices * config.num_nodes == 1
+        if not searched and (config.candidates or 1) > 1:
+            raise InputError(
+                f"Expected candidates 1 with several devices, got {config.candidates}: the search runs in one process."
+            )
         if not searched or "max_epochs" in given:
             config = replace(config, candidates=config.candidates or 1)
         elif config.budget is not None:
@@ -247,6 +252,7 @@ def _may_be_exact(config: RunConfig, train: SequenceData, given: Collection[str]
     """Whether the exact settings are such for these data, and none of them was said."""
     raw = config.stem == "none" and train.spec.kind != "characters" and not train.target.per_step
     plain = config.model not in OWN_CORE and not config.auxiliaries and config.precision != "16-mixed"
+    plain = plain and config.lstm_backend != "persistent"
     return raw and plain and EXACT.keys().isdisjoint(given)
 
 
