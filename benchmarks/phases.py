@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,11 @@ from auxrnn.sources.idx import read_idx
 
 SIZE, STEPS, BATCH, RATE = 128, 784, 64, 0.004
 SETTINGS: list[dict[str, Any]] = [
-    {"moduli": "ring", "max_phase": 6.2832, "permuted": False},
-    {"moduli": "chrono", "max_phase": 6.2832, "permuted": False},
+    {"moduli": "ring", "max_phase": 2 * math.pi, "permuted": False},
+    {"moduli": "chrono", "max_phase": 2 * math.pi, "permuted": False},
     {"moduli": "chrono", "max_phase": 1.0, "permuted": False},
     {"moduli": "chrono", "max_phase": 0.3, "permuted": False},
-    {"moduli": "chrono", "max_phase": 6.2832, "permuted": True},
+    {"moduli": "chrono", "max_phase": 2 * math.pi, "permuted": True},
     {"moduli": "chrono", "max_phase": 1.0, "permuted": True},
     {"moduli": "chrono", "max_phase": 0.3, "permuted": True},
 ]

@@ -227,7 +227,7 @@ class ModelConfig:
             at_most(name, getattr(self, name), MOST_NUMBERED)
         within("dropout", self.dropout, 0, 0.95)
         at_least("identity_scale", self.identity_scale, 0)
-        if not 0 < self.max_phase <= 2 * math.pi:
+        if not 0 < self.max_phase < 6.284:  # 2 pi, rounded up too
             raise InputError(f"Expected max_phase above 0 and at most 2 pi, got {self.max_phase}.")
         if self.max_phase < 2 * math.pi and self.cell != "lru":
             raise InputError(f"Expected cell lru with max_phase, got {self.cell}.")
