@@ -214,7 +214,8 @@ def test_few_sequences_are_drawn_three_times_and_the_mean_counts(monkeypatch):
     [
         (89, 0.8, (), "rp-lstm"),
         (90, 0.8, (), "lstm"),
-        (89, 0.91, (), "lstm"),
+        (89, 0.94, (), "rp-lstm"),
+        (89, 0.96, (), "lstm"),
         (89, 0.8, ("model",), "lstm"),
         (89, 0.8, ("max_epochs",), "lstm"),
     ],

@@ -354,7 +354,7 @@ def choose_candidate(
         how = "" if patient is None else " with what finds faint events"
         lines.append(f"            none has learned yet: going on{how}, for longer")
         say(lines[-1])
-    if reached < CONVINCING and judged and len(folds) > 1 and not bounded:
+    if reached < ENOUGH and judged and len(folds) > 1 and not bounded:
         both = _auxiliary_losses(replace(config, **settings), train, given)
         settings = {**settings, **both}
         if both:
