@@ -53,7 +53,7 @@ def test_length_tells_who_is_faster_and_who_stopped(monkeypatch, tmp_path, capsy
     monkeypatch.setattr(length, "measure_steps", measured)
     out = tmp_path / "length.json"
     length.main(["--lengths", "5", "12", "--out", str(out), "--memory", "2"])
-    told = {"threads": None, "memory": 2, "seconds": 150, "models": [], "smoke": False}
+    told = {"threads": None, "memory": 2, "seconds": 150, "models": [], "batch_size": 32, "smoke": False}
     assert asked == [((out, [5, 12]), told)]
     said = capsys.readouterr().out
     assert "LSTM, full BPTT stopped at 12: out of memory at 1.0 GiB." in said

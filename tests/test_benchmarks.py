@@ -263,7 +263,7 @@ def test_cores_and_gradients(tmp_path):
     done = run(sys.executable, str(SCRIPTS / "cores.py"), "--smoke", "--out", str(tmp_path / "cores.json"))
     assert done.returncode == 0, done.stderr
     assert "ur-lstm, 2 x 20" in done.stdout
-    assert "mingru, exact, 2 x 30" in json.loads((tmp_path / "cores.json").read_text())["seconds"]
+    assert "mingru, stats, exact, 2 x 30" in json.loads((tmp_path / "cores.json").read_text())["seconds"]
 
 
 def test_phases_reads_as_the_core_does(script, monkeypatch):

@@ -264,9 +264,12 @@ def test_nothing_is_said_behind_the_end_of_a_text() -> None:
 
 @pytest.mark.parametrize("of", ["values", "pixels", "characters"])
 def test_what_is_kept_for_the_gradient_does_not_grow_with_the_length(of: str) -> None:
-    """Bytes that autograd keeps of all losses under stem and readout of all steps, ten times the length."""
+    """Bytes that autograd keeps of all losses under stem and readout of all steps, ten times the length.
+
+    So long that no greatest output lies in a window that was drawn, which would not be run again.
+    """
     kept = []
-    for steps in (600, 6000):
+    for steps in (3000, 30000):
         encoder, spec = make_encoder(of).float(), SPECS[of]
         auxiliaries = {
             "predict": Prediction(encoder, num_anchors=2, segment_length=4, hidden_size=4),
