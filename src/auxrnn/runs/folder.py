@@ -31,7 +31,13 @@ FREE = ("data_dir", "out", "num_threads", "num_workers", "checkpoint_steps", "ch
 
 
 class RunFolder:
-    """The places in a run folder."""
+    """The places in a run folder, whether anything lies there or not.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -30,10 +30,25 @@ def judge_run(
     tallies: Tensor,
     rows: Sequence[Mapping[str, Any]],
 ) -> tuple[Floors, Verdict]:
-    """The floors of a run's data, and the verdict on its model.
+    """Measure the floors of a run's data, and judge its model beside them.
 
-    parts: to train, validate and test. tallies: of the model's answers to the test sequences, (N, sums). rows: the
-    learning curve.
+    Parameters
+    ----------
+    config, folder
+        Of the run.
+    parts : tuple of SequenceData
+        To train, to validate and to test.
+    tallies : Tensor
+        Of the model's answers to the N test sequences, (N, sums).
+    rows : sequence of mapping
+        The learning curve, an epoch each.
+
+    Returns
+    -------
+    Floors
+        What a second of work reaches on these data.
+    Verdict
+        What the model is worth, and the next command.
     """
     train, validation, test = parts
     floors = measure_floors(train, validation, test, seed=config.seed)

@@ -59,7 +59,17 @@ class _Kept:
 
 
 class Service:
-    """The answers of one model. To be used by one thread at a time. clock: gives seconds."""
+    """The answers of one model. To be used by one thread at a time.
+
+    Parameters
+    ----------
+    saved : SavedModel
+        The model and what its inputs were like.
+    limits : Limits, optional
+        Of requests and streams; the defaults where None.
+    clock : callable
+        Gives seconds, by which streams grow old.
+    """
 
     def __init__(
         self, saved: SavedModel, limits: Limits | None = None, clock: Callable[[], float] = time.monotonic

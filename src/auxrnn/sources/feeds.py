@@ -84,9 +84,28 @@ def codec_in_words(codec: str) -> str:
 
 
 def feed_text(pieces: Iterator[bytes], name: str, codec: str = UTF_8) -> Iterator[str]:
-    """Decode characters, also where a piece ends within one; InputError with the place of bytes that are none.
+    """Decode characters, also where a piece ends within one.
 
     Characters count as in files for training: an end of line of any kind is one, a mark of the encoding none.
+
+    Parameters
+    ----------
+    pieces : iterator of bytes
+        As they come.
+    name : str
+        What errors call them.
+    codec : str
+        A text encoding of Python's.
+
+    Yields
+    ------
+    str
+        The characters of a piece, at least one.
+
+    Raises
+    ------
+    InputError
+        For bytes that are no text, with their place.
     """
     decoder, before = codecs.getincrementaldecoder(codec)(), 0
     lines = io.IncrementalNewlineDecoder(None, translate=True)

@@ -35,10 +35,16 @@ LARGE = 2**24
 
 @dataclass(frozen=True)
 class RawSequences:
-    """N sequences as they came, checked: an array (N, T, C), or N arrays (T_i, C), or N texts; no sequence is empty.
+    """N sequences as they came, checked; none is empty.
 
-    table: they came as (N, T), one column a step, as scikit-learn's other estimators take their features. names: of the
-    channels, where the sequences came as a list of frames whose columns have names.
+    Parameters
+    ----------
+    items : array or list
+        (N, T, C), or N arrays (T_i, C), or N texts.
+    table : bool
+        Whether they came as (N, T), a column a step, as scikit-learn's other estimators take their features.
+    names : tuple of str
+        Of the channels, where the sequences came as frames whose columns have names.
     """
 
     items: Array | list[Array] | list[str]
