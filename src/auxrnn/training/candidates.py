@@ -251,9 +251,9 @@ def candidates(config: RunConfig, train: SequenceData, given: Collection[str]) -
 def _may_be_exact(config: RunConfig, train: SequenceData, given: Collection[str]) -> bool:
     """Whether the exact settings are such for these data, and none of them was said."""
     raw = config.stem == "none" and train.spec.kind != "characters" and not train.target.per_step
-    plain = config.model not in OWN_CORE and not config.auxiliaries and config.precision != "16-mixed"
-    plain = plain and config.lstm_backend != "persistent"
-    return raw and plain and EXACT.keys().isdisjoint(given)
+    plain = config.model not in OWN_CORE and not config.auxiliaries
+    served = config.precision != "16-mixed" and config.lstm_backend != "persistent"
+    return raw and plain and served and EXACT.keys().isdisjoint(given)
 
 
 def _free(option: dict[str, Any], config: RunConfig, given: Collection[str]) -> dict[str, Any]:

@@ -120,8 +120,11 @@ class Reading:
         own = rows.to(outputs.device)
         logits = self.supervised.head(outputs[own, last.to(outputs.device)])
         weights = None if self.batch.weights is None else self.batch.weights[own]
+        return self._loss(logits, self.batch.labels[own], weights)
+
+    def _loss(self, logits: Tensor, labels: Tensor, weights: Tensor | None) -> Loss:
         target = as_target(logits.shape[-1]) if self.supervised.target is None else self.supervised.target
-        return target.loss(logits, self.batch.labels[own], weights)
+        return target.loss(logits, labels, weights)
 
     def _labels(self, outputs: Tensor, start: Tensor, stop: Tensor) -> Loss:
         """The loss of the labels of the steps of a piece."""
@@ -132,8 +135,7 @@ class Reading:
         at = torch.minimum(at, self.batch.lengths.unsqueeze(1) - 1).to(outputs.device)
         labels = self.batch.labels.gather(1, at).masked_fill(~inside, UNLABELLED)
         weights = None if self.batch.weights is None else self.batch.weights.gather(1, at)
-        target = as_target(logits.shape[-1]) if self.supervised.target is None else self.supervised.target
-        loss = target.loss(logits, labels, weights)
+        loss = self._loss(logits, labels, weights)
         return Loss(loss.total, int((labels != UNLABELLED).sum()), loss.tally)
 
 
