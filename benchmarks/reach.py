@@ -32,6 +32,7 @@ RECIPES = {
     "lstm, stats-max": "--readout stats-max",
     "lstm, last, checkpointed": "--readout last --gradient checkpointed",
     "lru, last, exact": "--readout last --cell lru --gradient exact",
+    "lru, last, exact, phases to 1": "--readout last --cell lru --gradient exact --max_phase 1",
     "lstm, last, fptt": "--readout last --gradient fptt --bptt 50",
     "r-lstm, last": "--readout last --model r-lstm --bptt 50",
 }

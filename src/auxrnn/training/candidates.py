@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from auxrnn.config import OWN_CORE, RunConfig, seconds_of
+from auxrnn.core.allocation import give_back_memory, prepare_process
 from auxrnn.core.anchors import step_generator
 from auxrnn.core.build import build_model
 from auxrnn.core.threads import cpu_threads
@@ -70,6 +71,9 @@ ANCHORED: dict[str, Any] = {"anchor_labels": 0.5}
 PATIENT: dict[str, Any] = {"residual": True, "readout": "stats-max", "augment": "turn"}
 """What finds a faint event, in time: it may need some hundred steps before it shows. It trains at half the learning
 rate in the end: at the whole one the sensor job of 16,384 steps ended at chance after a trial that was right on all."""
+SHORT_WINDOWS: dict[str, Any] = {"bptt": 20, "top_windows": 12}
+"""And these where windows leave most of a sequence out: many short ones reach more of the greatest outputs than few
+long ones do, for as many tokens."""
 
 EXACT: dict[str, Any] = {
     "cell": "lru",
@@ -114,6 +118,7 @@ def chosen_by_data(
     given: the settings that a person has said, which stay. say: hears both, line by line. warn: hears before the search
     how long that and the training will take about, where it is more than `LONG` seconds.
     """
+    prepare_process()
     config, reasons = sensible_settings(config, train, given)
     step_time = cache(lambda: seconds_a_step(config, train))
     if config.recipe == "modern":
@@ -231,10 +236,11 @@ def candidates(config: RunConfig, train: SequenceData, given: Collection[str]) -
     if train.target.per_step or config.readout == "last":
         options: list[dict[str, Any]] = [{}, {"lr": config.lr / 3}]
     else:
+        patient = _patient(config, train)
         options = [
             ANCHORED,
-            PATIENT,
-            {**PATIENT, **ANCHORED},
+            patient,
+            {**patient, **ANCHORED},
             {**ANCHORED, "stride": max(config.stride // 2, 1)},
             {**ANCHORED, **({"augment": "noise"} if train.spec.kind == "values" else {"readout": "stats-max"})},
         ]
@@ -246,6 +252,12 @@ def candidates(config: RunConfig, train: SequenceData, given: Collection[str]) -
         if free not in kept:
             kept.append(free)
     return [*kept[:1], EXACT, *kept[1:]] if _may_be_exact(config, train, given) else kept
+
+
+def _patient(config: RunConfig, train: SequenceData) -> dict[str, Any]:
+    """What finds a faint event in sequences of this length."""
+    covered = math.inf if isinstance(config.bptt, str) else config.num_windows * config.bptt
+    return PATIENT | SHORT_WINDOWS if int(train.lengths.median()) / config.token_steps > covered else PATIENT
 
 
 def _may_be_exact(config: RunConfig, train: SequenceData, given: Collection[str]) -> bool:
@@ -266,7 +278,7 @@ def _free(option: dict[str, Any], config: RunConfig, given: Collection[str]) -> 
 def _sets(config: RunConfig, train: SequenceData, given: Collection[str]) -> tuple[list[dict[str, Any]], int | None]:
     """The settings that are tried, at most `config.candidates`, and the number of the patient ones among them."""
     options = candidates(config, train, given)[: (config.candidates or CANDIDATES)]
-    patient = _free(PATIENT, config, given)
+    patient = _free(_patient(config, train), config, given)
     return options, options.index(patient) if patient in options else None
 
 
@@ -403,6 +415,7 @@ def _trial(config: RunConfig, train: SequenceData, validation: SequenceData) -> 
             fitted = fit(network, train, validation, config.model_config(), config, quiet=True)
         except DivergedError:
             return -math.inf, -math.inf
+    give_back_memory()  # the next one allocates blocks of other sizes
     row = next(row for row in reversed(fitted.history) if "validation_loss" in row)
     return row[f"validation_{train.target.score}"], -row["validation_loss"]
 

@@ -162,6 +162,7 @@ def _train_phase(
     while state.epoch < epochs and not best.is_exhausted:
         for batch in loader.batches(state.epoch, state.batch):
             _take_step(step, batch, training.lr * factor(step.number), state, around)
+            del batch  # before the next one, for long sequences are large
             for watcher in around.watchers:
                 watcher.step_ends(step, history)
             if state.batch == len(loader) or around.checkpoints is None:
@@ -219,6 +220,7 @@ def _validate(model: Classifier, validation: SequenceData, around: Surroundings)
     with torch.inference_mode(), autocast(around.device, around.precision):
         for batch in PlainLoader(validation, size, ranks=ranks.number, rank=ranks.rank):
             around.history.add_validation(model.measured(batch.to(around.device, non_blocking=True)))
+            del batch
     model.train()
 
 
