@@ -89,6 +89,21 @@ def test_no_candidate_touches_what_was_said():
     assert candidates(config, data, said) == [{}]
 
 
+def test_windows_are_short_where_they_leave_most_of_a_sequence_out():
+    """Five windows of 50 tokens of 4 steps cover 1,000 steps."""
+    config = RunConfig(**MODERN, stride=4)
+
+    def windows(steps, given=(), **settings):
+        one = candidates(replace(config, **settings), make_data(steps=steps), given)[1]
+        return one.get("bptt", 50), one.get("top_windows", 3)
+
+    assert windows(1000) == (50, 3)
+    assert windows(1001) == (10, 16)
+    assert windows(1001, ("bptt", "top_windows"), bptt=50) == (50, 3)
+    assert windows(1001, ("readout",), readout="stats") == (50, 3)
+    assert windows(1001, bptt="full") == (50, 3)
+
+
 def test_raw_steps_are_tried_with_the_exact_gradient_too():
     config, data = RunConfig(**MODERN | {"stem": "none", "stride": 1}), make_data()
     assert candidates(config, data, ())[1] == EXACT

@@ -71,9 +71,9 @@ ANCHORED: dict[str, Any] = {"anchor_labels": 0.5}
 PATIENT: dict[str, Any] = {"residual": True, "readout": "stats-max", "augment": "turn"}
 """What finds a faint event, in time: it may need some hundred steps before it shows. It trains at half the learning
 rate in the end: at the whole one the sensor job of 16,384 steps ended at chance after a trial that was right on all."""
-SHORT_WINDOWS: dict[str, Any] = {"bptt": 20, "top_windows": 12}
+SHORT_WINDOWS: dict[str, Any] = {"bptt": 10, "top_windows": 16}
 """And these where windows leave most of a sequence out: many short ones reach more of the greatest outputs than few
-long ones do, for as many tokens."""
+long ones do, in fewer tokens."""
 
 EXACT: dict[str, Any] = {
     "cell": "lru",
@@ -236,7 +236,7 @@ def candidates(config: RunConfig, train: SequenceData, given: Collection[str]) -
     if train.target.per_step or config.readout == "last":
         options: list[dict[str, Any]] = [{}, {"lr": config.lr / 3}]
     else:
-        patient = _patient(config, train)
+        patient = _patient(config, train, given)
         options = [
             ANCHORED,
             patient,
@@ -254,10 +254,12 @@ def candidates(config: RunConfig, train: SequenceData, given: Collection[str]) -
     return [*kept[:1], EXACT, *kept[1:]] if _may_be_exact(config, train, given) else kept
 
 
-def _patient(config: RunConfig, train: SequenceData) -> dict[str, Any]:
+def _patient(config: RunConfig, train: SequenceData, given: Collection[str]) -> dict[str, Any]:
     """What finds a faint event in sequences of this length."""
+    reads_greatest = "readout" not in given or config.readout == PATIENT["readout"]
     covered = math.inf if isinstance(config.bptt, str) else config.num_windows * config.bptt
-    return PATIENT | SHORT_WINDOWS if int(train.lengths.median()) / config.token_steps > covered else PATIENT
+    left_out = int(train.lengths.median()) / config.token_steps > covered
+    return PATIENT | SHORT_WINDOWS if reads_greatest and left_out else PATIENT
 
 
 def _may_be_exact(config: RunConfig, train: SequenceData, given: Collection[str]) -> bool:
@@ -278,7 +280,7 @@ def _free(option: dict[str, Any], config: RunConfig, given: Collection[str]) -> 
 def _sets(config: RunConfig, train: SequenceData, given: Collection[str]) -> tuple[list[dict[str, Any]], int | None]:
     """The settings that are tried, at most `config.candidates`, and the number of the patient ones among them."""
     options = candidates(config, train, given)[: (config.candidates or CANDIDATES)]
-    patient = _free(_patient(config, train), config, given)
+    patient = _free(_patient(config, train, given), config, given)
     return options, options.index(patient) if patient in options else None
 
 
