@@ -47,7 +47,7 @@ def train(words: list[str]) -> None:
 def made(recipe: str, distance: int, seed: int) -> Record:
     """The run of a recipe at a distance, in a folder that is gone afterwards."""
     name = f"{recipe}/{distance}/seed-{seed}"
-    folder = Path("runs", "reach", name.replace(", ", "-"))
+    folder = Path("runs", "reach", name.replace(", ", "-").replace(" ", "-"))
     shutil.rmtree(folder, ignore_errors=True)
     words = f"latching --distance {distance} {SHARED} {RECIPES[recipe]} --seed {seed} --out {folder}".split()
     context = get_context("forkserver")
