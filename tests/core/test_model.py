@@ -9,6 +9,7 @@ from auxrnn.core.batch import InputSpec, SequenceBatch
 from auxrnn.core.encoder import Encoder
 from auxrnn.core.model import SequenceClassifier
 from auxrnn.core.objectives import Objective, Prediction, Reconstruction
+from auxrnn.core.truncation import MAX_CHUNK
 from oracles import assert_same, gradients
 
 SPEC = InputSpec("pixels", 1)
@@ -50,6 +51,16 @@ def test_logits_are_the_heads_on_each_sequences_own_last_output_whatever_the_tru
         for b, length in enumerate(LENGTHS)
     ]
     assert_same([model(batch)], [torch.stack(expected)])
+
+
+def test_an_answer_without_gradient_never_holds_a_whole_sequence() -> None:
+    model, batch = make_model(None).double().eval(), make_batch([3 * MAX_CHUNK, 13, 1])
+    expected = model(batch).detach()
+    seen: list[int] = []
+    model.encoder.features.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape[1]))
+    with torch.no_grad():
+        assert_same([model(batch)], [expected])
+    assert 0 < max(seen) <= MAX_CHUNK
 
 
 def test_the_gradient_of_the_logits_is_truncated() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import reduce
 from typing import Any
 
@@ -26,7 +27,7 @@ from auxrnn.core.objectives import (
 )
 from auxrnn.core.readouts import Moments, Readout
 from auxrnn.core.recurrent import detach_state
-from auxrnn.core.truncation import MAX_CHUNK, encode_plans, run_prefix
+from auxrnn.core.truncation import MAX_CHUNK, WindowPlan, encode_plans, run_prefix
 from auxrnn.errors import InputError
 from auxrnn.targets import Target, as_target
 
@@ -192,6 +193,9 @@ class SequenceClassifier(Classifier):
             assert totals is not None
             return self.supervised.answer(Moments.of(totals))
         draw = self.supervised.draw(batch.lengths, step_generator(0))
+        if self.supervised.bptt is None and not torch.is_grad_enabled():
+            stop = draw.windows.stop  # the last step is enough, and all at once would take memory that grows with them
+            draw = replace(draw, windows=WindowPlan(stop - 1, stop))
         windows = encode_plans(self.encoder, batch.inputs, [draw.windows])
         return self.supervised.logits(draw, windows[0])
 
