@@ -7,7 +7,7 @@ from torch import Tensor
 from auxrnn.core.anchors import step_generator
 from auxrnn.core.batch import InputSpec, SequenceBatch
 from auxrnn.core.encoder import Encoder
-from auxrnn.core.model import SequenceClassifier
+from auxrnn.core.model import LONG_WINDOW, SequenceClassifier
 from auxrnn.core.objectives import Objective, Prediction, Reconstruction
 from auxrnn.core.truncation import MAX_CHUNK
 from oracles import assert_same, gradients
@@ -53,8 +53,9 @@ def test_logits_are_the_heads_on_each_sequences_own_last_output_whatever_the_tru
     assert_same([model(batch)], [torch.stack(expected)])
 
 
-def test_an_answer_without_gradient_never_holds_a_whole_sequence() -> None:
-    model, batch = make_model(None).double().eval(), make_batch([3 * MAX_CHUNK, 13, 1])
+@pytest.mark.parametrize("bptt", [None, LONG_WINDOW + 5])
+def test_an_answer_without_gradient_never_holds_a_whole_sequence(bptt: int | None) -> None:
+    model, batch = make_model(bptt).double().eval(), make_batch([LONG_WINDOW + 9, 13, 1])
     expected = model(batch).detach()
     seen: list[int] = []
     model.encoder.features.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape[1]))

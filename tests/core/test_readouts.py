@@ -347,3 +347,14 @@ def test_memory_of_totals_does_not_grow_with_the_length() -> None:
         assert totals.blocks.shape == (2, 3)
         kept.append(totals.states[0].shape)
     assert kept[0] == kept[1]
+
+
+def test_an_answer_keeps_no_states_of_blocks() -> None:
+    core, batch = make_encoder(), make_batch(lengths=[300, 41])
+    plan = TotalsPlan(batch.lengths, 2, top=3)
+    named = run_prefix(core, batch.inputs, [], plan).totals
+    bare = run_prefix(core, batch.inputs, [], plan.without_blocks()).totals
+    assert named is not None
+    assert bare is not None
+    assert (bare.blocks, bare.block_of, bare.states) == (None, None, None)
+    assert_same([bare.total, bare.squares, bare.greatest], [named.total, named.squares, named.greatest])

@@ -89,7 +89,7 @@ def test_no_candidate_touches_what_was_said():
     assert candidates(config, data, said) == [{}]
 
 
-def test_windows_are_short_where_they_leave_most_of_a_sequence_out():
+def test_windows_are_short_where_they_leave_a_part_of_a_sequence_out():
     """Five windows of 50 tokens of 4 steps cover 1,000 steps."""
     config = RunConfig(**MODERN, stride=4)
 
@@ -99,7 +99,8 @@ def test_windows_are_short_where_they_leave_most_of_a_sequence_out():
 
     assert windows(1000) == (50, 3)
     assert windows(1001) == (10, 16)
-    assert windows(1001, ("bptt", "top_windows"), bptt=50) == (50, 3)
+    assert windows(1001, ("bptt",)) == windows(1001, ("top_windows",)) == (50, 3)
+    assert windows(1001, model="r-lstm", segment_length=5) == windows(1001, gradient="fptt") == (50, 3)
     assert windows(1001, ("readout",), readout="stats") == (50, 3)
     assert windows(1001, bptt="full") == (50, 3)
 
@@ -241,6 +242,14 @@ def test_few_sequences_that_do_not_convince_get_auxiliary_losses(monkeypatch, nu
     assert found.config.model == model
     assert found.config.segment_length == (7 if model == "rp-lstm" else 50)  # half of 15 tokens
     assert any("auxiliary losses" in line for line in found.lines) == (model == "rp-lstm")
+
+
+def test_auxiliary_losses_reach_as_far_as_ever_where_windows_were_short(monkeypatch):
+    monkeypatch.setattr(room, "_trial", lambda one, *_: (0.9 if one.bptt == 10 else 0.5, -0.1))
+    config, data = RunConfig(**MODERN, stride=4), make_data(number=60, steps=1001)
+    found = choose_candidate(config, data, ()).config
+    assert (found.model, found.readout, found.bptt, found.top_windows) == ("rp-lstm", "stats-max", 50, 3)
+    assert choose_candidate(config, data, ("model",)).config.bptt == 10
 
 
 def test_labels_of_every_step_are_not_few(monkeypatch):

@@ -63,6 +63,10 @@ def test_batches_hold_every_sequence_once_and_neighbours_in_length():
     assert sorted(torch.cat(batches).tolist()) == list(range(len(LENGTHS)))
     assert lengths[torch.cat(batches)].tolist() == sorted(LENGTHS)
     assert [len(batch) for batch in batches] == [3, 3, 1]
+    few = batches_by_length(lengths, 3, most_steps=2 * max(LENGTHS))
+    assert torch.equal(torch.cat(few), torch.cat(batches))
+    assert all(len(batch) == 1 or len(batch) * int(lengths[batch].max()) <= 2 * max(LENGTHS) for batch in few)
+    assert len(few) > len(batches)
 
 
 @pytest.mark.parametrize("batch_size", [2, 256])

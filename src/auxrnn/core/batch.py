@@ -166,7 +166,7 @@ def _shape(tensor: Tensor) -> str:
     return str(tuple(tensor.shape))
 
 
-def batches_by_length(lengths: Tensor, batch_size: int) -> list[Tensor]:
+def batches_by_length(lengths: Tensor, batch_size: int, most_steps: int | None = None) -> list[Tensor]:
     """Group sequences of like length into batches, so that padding stays low.
 
     Parameters
@@ -175,10 +175,16 @@ def batches_by_length(lengths: Tensor, batch_size: int) -> list[Tensor]:
         (N,) steps of each sequence.
     batch_size : int
         Sequences a batch, at least 1.
+    most_steps : int, optional
+        Padded steps a batch, where it holds more than one sequence; as many as come where None.
 
     Returns
     -------
     list of Tensor
         Indices (b,) of each batch.
     """
-    return list(torch.argsort(lengths, stable=True).split(batch_size))
+    batches = torch.argsort(lengths, stable=True).split(batch_size)
+    if most_steps is None:
+        return list(batches)
+    fitting = [max(most_steps // max([1, *lengths[batch].tolist()]), 1) for batch in batches]
+    return [part for batch, size in zip(batches, fitting, strict=True) for part in batch.split(size)]

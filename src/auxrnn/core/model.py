@@ -31,6 +31,9 @@ from auxrnn.core.truncation import MAX_CHUNK, WindowPlan, encode_plans, run_pref
 from auxrnn.errors import InputError
 from auxrnn.targets import Target, as_target
 
+LONG_WINDOW = 1024
+"""Steps of a window from which on an answer without gradient does not hold its outputs."""
+
 
 class Classifier(nn.Module, ABC):
     """A network that answers each sequence, or each step: `forward(batch) -> outputs (B, size)`, or (B, T, size).
@@ -189,12 +192,13 @@ class SequenceClassifier(Classifier):
         batch = self.encoder.cut(batch)
         wanted = self.supervised.totals(batch.lengths)
         if wanted is not None:
-            totals = run_prefix(self.encoder, batch.inputs, [], wanted).totals
+            totals = run_prefix(self.encoder, batch.inputs, [], wanted.without_blocks()).totals
             assert totals is not None
             return self.supervised.answer(Moments.of(totals))
         draw = self.supervised.draw(batch.lengths, step_generator(0))
-        if self.supervised.bptt is None and not torch.is_grad_enabled():
-            stop = draw.windows.stop  # the last step is enough, and all at once would take memory that grows with them
+        longest = int((draw.windows.stop - draw.windows.start).max())
+        if longest > LONG_WINDOW and not torch.is_grad_enabled():
+            stop = draw.windows.stop  # the last step is enough, and memory does not grow with the window
             draw = replace(draw, windows=WindowPlan(stop - 1, stop))
         windows = encode_plans(self.encoder, batch.inputs, [draw.windows])
         return self.supervised.logits(draw, windows[0])

@@ -30,17 +30,23 @@ class TotalsPlan:
     block : int
         Steps of a block, at least 1.
     top : int
-        How many blocks of each sequence to name, those where most units are greatest. At 0 no greatest outputs are
-        kept.
+        How many blocks of each sequence to name, those where most units are greatest.
+    greatest : bool
+        Whether to keep the greatest outputs without blocks; they are kept with blocks where `top` is not 0.
     """
 
     lengths: Tensor
     block: int
     top: int = 0
+    greatest: bool = False
 
     def of(self, sequences: slice) -> TotalsPlan:
         """The plan for some of the sequences."""
-        return TotalsPlan(self.lengths[sequences], self.block, self.top)
+        return TotalsPlan(self.lengths[sequences], self.block, self.top, self.greatest)
+
+    def without_blocks(self) -> TotalsPlan:
+        """The same sums without the blocks of the greatest outputs, and the states before them: a gradient's alone."""
+        return TotalsPlan(self.lengths, int(self.lengths.max()), greatest=True) if self.top else self
 
     def points(self, longest: int) -> Tensor:
         """Give where pieces begin: at every block, and within a block after every `longest` steps."""
@@ -62,9 +68,9 @@ class Totals:
     total, squares : Tensor
         Sums of the outputs and of their squares, (B, H) float64.
     greatest : Tensor, optional
-        Greatest output of each unit, (B, H). This and what follows are None where the plan asks for no top.
+        Greatest output of each unit, (B, H); None where the plan asks for none.
     block_of : Tensor, optional
-        The first block where that output lies, (B, H).
+        The first block where that output lies, (B, H). This and what follows are None where the plan asks for no top.
     blocks : Tensor, optional
         The blocks where most units are greatest, (B, top), -1 for none.
     states : State, optional
@@ -149,13 +155,15 @@ class TotalsKeeper:
         total, squares = _sums(torch.where(inside, outputs, 0.0))
         found.total.index_add_(0, rows, total)
         found.squares.index_add_(0, rows, squares)
-        if found.greatest is None or found.block_of is None:
+        if found.greatest is None:
             return
         here = torch.where(inside, outputs, LOWEST).amax(1)  # (A, H)
         before = found.greatest[rows]
         greater = here > before
-        block = first // self.plan.block
         found.greatest[rows] = torch.where(greater, here, before)
+        if found.block_of is None:
+            return
+        block = first // self.plan.block
         found.block_of[rows] = torch.where(greater, block, found.block_of[rows])
         needed = {*found.block_of.unique().tolist(), block}
         self._states = {index: state for index, state in self._states.items() if index in needed}
@@ -175,7 +183,7 @@ class TotalsKeeper:
         shape = (len(self.plan.lengths), outputs.shape[2])
         zeros = outputs.new_zeros(shape, dtype=torch.float64)
         top = self.plan.top > 0
-        greatest = outputs.new_full(shape, LOWEST) if top else None
+        greatest = outputs.new_full(shape, LOWEST) if top or self.plan.greatest else None
         block_of = torch.zeros(shape, dtype=torch.int64, device=outputs.device) if top else None
         return Totals(self.plan.lengths, zeros, zeros.clone(), greatest, block_of)
 

@@ -72,7 +72,7 @@ PATIENT: dict[str, Any] = {"residual": True, "readout": "stats-max", "augment": 
 """What finds a faint event, in time: it may need some hundred steps before it shows. It trains at half the learning
 rate in the end: at the whole one the sensor job of 16,384 steps ended at chance after a trial that was right on all."""
 SHORT_WINDOWS: dict[str, Any] = {"bptt": 10, "top_windows": 16}
-"""And these where windows leave most of a sequence out: many short ones reach more of the greatest outputs than few
+"""And these where windows leave a part of a sequence out: many short ones reach more of the greatest outputs than few
 long ones do, in fewer tokens."""
 
 EXACT: dict[str, Any] = {
@@ -118,7 +118,7 @@ def chosen_by_data(
     given: the settings that a person has said, which stay. say: hears both, line by line. warn: hears before the search
     how long that and the training will take about, where it is more than `LONG` seconds.
     """
-    prepare_process()
+    prepare_process()  # before a step is timed, for oneDNN reads its limit when the first kernel is made
     config, reasons = sensible_settings(config, train, given)
     step_time = cache(lambda: seconds_a_step(config, train))
     if config.recipe == "modern":
@@ -256,10 +256,13 @@ def candidates(config: RunConfig, train: SequenceData, given: Collection[str]) -
 
 def _patient(config: RunConfig, train: SequenceData, given: Collection[str]) -> dict[str, Any]:
     """What finds a faint event in sequences of this length."""
+    plain, bptt = config.gradient == "truncated" and not config.auxiliaries, config.bptt
     reads_greatest = "readout" not in given or config.readout == PATIENT["readout"]
-    covered = math.inf if isinstance(config.bptt, str) else config.num_windows * config.bptt
-    left_out = int(train.lengths.median()) / config.token_steps > covered
-    return PATIENT | SHORT_WINDOWS if reads_greatest and left_out else PATIENT
+    said = not SHORT_WINDOWS.keys().isdisjoint(given)
+    if said or not plain or not reads_greatest or isinstance(bptt, str):
+        return PATIENT
+    tokens = int(train.lengths.median()) / config.token_steps
+    return PATIENT | SHORT_WINDOWS if tokens > config.num_windows * bptt else PATIENT
 
 
 def _may_be_exact(config: RunConfig, train: SequenceData, given: Collection[str]) -> bool:
@@ -370,8 +373,8 @@ def choose_candidate(
         say(lines[-1])
     if reached < ENOUGH and judged and len(folds) > 1 and not bounded:
         both = _auxiliary_losses(replace(config, **settings), train, given)
-        settings = {**settings, **both}
-        if both:
+        if both:  # they reach back as far as the labels: not ten tokens
+            settings = {name: value for name, value in settings.items() if name not in SHORT_WINDOWS} | both
             lines.append(
                 "            few sequences, and none convinces: auxiliary losses too, at four times the seconds a step"
             )
@@ -417,7 +420,8 @@ def _trial(config: RunConfig, train: SequenceData, validation: SequenceData) -> 
             fitted = fit(network, train, validation, config.model_config(), config, quiet=True)
         except DivergedError:
             return -math.inf, -math.inf
-    give_back_memory()  # the next one allocates blocks of other sizes
+        finally:
+            give_back_memory()  # the next one allocates blocks of other sizes
     row = next(row for row in reversed(fitted.history) if "validation_loss" in row)
     return row[f"validation_{train.target.score}"], -row["validation_loss"]
 

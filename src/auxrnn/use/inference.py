@@ -13,6 +13,8 @@ from auxrnn.core.model import Classifier
 from auxrnn.sources.dataset import SequenceData
 
 BATCH_SIZE = 256
+MOST_STEPS = 2**21
+"""Padded steps of a batch of several sequences: long ones are answered a few at a time."""
 
 
 @torch.no_grad()
@@ -35,7 +37,7 @@ def predict_logits(network: Classifier, data: SequenceData, batch_size: int = BA
     """
     found = torch.empty(len(data), network.target.size)
     with evaluating(network) as device:
-        for indices in batches_by_length(data.lengths, batch_size):
+        for indices in batches_by_length(data.lengths, batch_size, MOST_STEPS):
             found[indices] = network(data.batch(indices).to(device)).float().cpu()
     return found
 
@@ -62,7 +64,7 @@ def predict_steps(
     """
     found: list[Tensor] = [torch.empty(0)] * len(data)
     with evaluating(network) as device:
-        for indices in batches_by_length(data.lengths, batch_size):
+        for indices in batches_by_length(data.lengths, batch_size, MOST_STEPS):
             parts = [read(outputs).cpu() for outputs in network.pieces(data.batch(indices).to(device))]
             whole = torch.cat(parts, dim=1)
             for row, index in enumerate(indices.tolist()):
@@ -94,7 +96,7 @@ def measure(
     tallies: Tensor | None = None
     target = network.target
     with evaluating(network) as device:
-        for indices in batches_by_length(data.lengths, batch_size):
+        for indices in batches_by_length(data.lengths, batch_size, MOST_STEPS):
             for outputs, labels, weights in network.labelled(data.batch(indices).to(device)):
                 loss, found = target.loss(outputs, labels, weights), target.tallies(outputs, labels).cpu()
                 total, count = total + float(loss.total), count + loss.count
