@@ -32,6 +32,7 @@ from auxrnn.use.persistence import SavedModel
 
 BLOCK = 256  # sequences of one's own that are held at once
 GROUP_STEPS = 2**18  # steps of several sequences whose answers are held at once
+PIECE = 2**12  # steps of one sequence that become numbers of Python at once
 DIGITS = 6  # of a probability
 
 SHARES = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -191,7 +192,8 @@ def answer_each(
             found = predict_steps(saved.network, data.subset(group), target.shares)
             for index, steps in zip(group, found, strict=True):
                 places = kept[index]
-                for step, shares in enumerate(steps.double().tolist()):
+                by_step = (shares for part in steps.split(PIECE) for shares in part.double().tolist())
+                for step, shares in enumerate(by_step):
                     yield Answer(
                         names[index], target, tuple(shares), 1 + (step if places is None else int(places[step]))
                     )
