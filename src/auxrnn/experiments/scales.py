@@ -114,7 +114,7 @@ def _needs_no_r_lstm(arm: Arm) -> bool:
 
 
 def _is_minor_rival(arm: Arm, task: str) -> bool:
-    """Whether a rival is left out on a task: the cells that stay behind, and what costs most, are tried on MNIST."""
+    """Whether a rival is left out on a task; most of those that cost most are tried on MNIST alone."""
     cell, model, gradient = (arm.settings.get(name) for name in ("cell", "model", "gradient"))
     if model in ("p-lstm", "rp-lstm"):
         return cell != "lstm"
