@@ -52,6 +52,7 @@ ROOMS: Mapping[str, Rooms] = {
         ("recurrent", "initialisation", "kernels"),
         ("threads", "allocation"),
         ("batch",),
+        ("lazy_steps",),
         ("",),
     ),
 }

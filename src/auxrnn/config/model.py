@@ -17,6 +17,7 @@ from auxrnn.config.choices import (
     ReadoutKind,
     Regulariser,
     StemKind,
+    StemNorm,
 )
 from auxrnn.errors import InputError
 
@@ -130,6 +131,9 @@ class ModelConfig:
         raw steps a second, in Hz, for logmel; that of the recordings when left out.
     kernel
         width of the stem's convolution in strides, at least 1.
+    stem_norm
+        how a stem norms the features of a token: by layer norm over them, which leaves out how loud a token is, or
+        not at all, so that a loud event stands out; needs a stem.
     residual
         whether each output of the recurrent network gets its token added (He et al. 2016), so that what one token shows
         reaches the readout directly; needs a stem and a readout of all tokens.
@@ -178,6 +182,7 @@ class ModelConfig:
     stride: int = 1
     sample_rate: int | None = None
     kernel: int = 4
+    stem_norm: StemNorm = "layer"
     residual: bool = False
     readout: ReadoutKind = "last"
     num_windows: int = 5
@@ -205,6 +210,8 @@ class ModelConfig:
         for name in ("stride", "kernel", "num_windows", "top_windows", "sample_rate"):
             at_most(name, getattr(self, name), MOST_NUMBERED)
         at_least("anchor_labels", self.anchor_labels, 0)
+        if self.stem == "none" and self.stem_norm != "layer":
+            raise InputError(f"Expected a stem with stem_norm {self.stem_norm}, got none; take --stem conv.")
         if self.stem != "conv" and self.stride > 1:
             raise InputError(f"Expected stride 1 with stem {self.stem}, got {self.stride}; take --stem conv.")
         if self.anchor_labels and self.readout == "last":

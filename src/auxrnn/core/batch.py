@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 
+from auxrnn.core.lazy_steps import Inputs, LazySteps
 from auxrnn.errors import InputError
 
 InputKind = Literal["pixels", "values", "characters"]
@@ -75,15 +76,15 @@ class SequenceBatch:
 
     Parameters
     ----------
-    inputs : Tensor
-        (B, T, C) uint8 pixels or float values, or (B, T) int64 characters.
+    inputs : Tensor or LazySteps
+        (B, T, C) uint8 pixels or float values, or (B, T) int64 characters; of long sequences read where needed.
     lengths : Tensor
         Steps of each sequence, (B,) int64 in 1..T, on the CPU.
     labels : Tensor, optional
         As the target has them: (B,), (B, size), or (B, T) where every step has a label.
     weights : Tensor, optional
         Weight of each label in the supervised loss, (B,) or (B, T); all 1 where None.
-    own : Tensor, optional
+    own : Tensor or LazySteps, optional
         The raw steps that are each token's own, (B, T, ...), in a batch that was cut into tokens (see `stems`). There T
         counts tokens, and inputs have one more dimension: the raw steps that a token sees.
 
@@ -93,11 +94,11 @@ class SequenceBatch:
         For shapes or types that do not fit each other.
     """
 
-    inputs: Tensor
+    inputs: Inputs
     lengths: Tensor
     labels: Tensor | None = None
     weights: Tensor | None = None
-    own: Tensor | None = None
+    own: Inputs | None = None
 
     def __post_init__(self) -> None:
         for name in ("inputs", "lengths", "labels", "weights"):
@@ -121,7 +122,7 @@ class SequenceBatch:
         return len(self.inputs)
 
     @property
-    def steps(self) -> Tensor:
+    def steps(self) -> Inputs:
         """The raw steps that auxiliary losses reproduce, (B, T, ...): the inputs, or of tokens their own raw steps."""
         return self.inputs if self.own is None else self.own
 
@@ -134,16 +135,17 @@ class SequenceBatch:
 
     def to(self, device: torch.device | str, *, non_blocking: bool = False) -> SequenceBatch:
         """Move inputs and labels to `device`; lengths stay on the CPU, where windows are planned."""
-        labels, weights, own = (
-            None if part is None else part.to(device, non_blocking=non_blocking)
-            for part in (self.labels, self.weights, self.own)
+        labels, weights = (
+            None if part is None else part.to(device, non_blocking=non_blocking) for part in (self.labels, self.weights)
         )
-        return SequenceBatch(self.inputs.to(device, non_blocking=non_blocking), self.lengths, labels, weights, own)
+        inputs = self.inputs.to(device, non_blocking=non_blocking)
+        own = None if self.own is None else self.own.to(device, non_blocking=non_blocking)
+        return SequenceBatch(inputs, self.lengths, labels, weights, own)
 
 
 def as_tensor(name: str, value: Any) -> Any:
     """A tensor or None as it is, lists and arrays of numbers as tensors; ValueError for anything else."""
-    if value is None or isinstance(value, Tensor):
+    if value is None or isinstance(value, Tensor | LazySteps):
         return value
     try:
         return torch.as_tensor(value)
@@ -162,7 +164,7 @@ def as_batch(inputs: Tensor | SequenceBatch, lengths: Tensor | None = None) -> S
     return SequenceBatch(steps, each.cpu())
 
 
-def _shape(tensor: Tensor) -> str:
+def _shape(tensor: Inputs) -> str:
     return str(tuple(tensor.shape))
 
 

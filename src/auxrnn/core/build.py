@@ -132,14 +132,14 @@ def _initialise(network: Classifier, config: ModelConfig, longest: int | None) -
 def _stem(config: ModelConfig, spec: InputSpec) -> Stem | None:
     size = config.projection_size or config.hidden_size
     if config.stem == "conv":
-        return ConvStem(spec, size, stride=config.stride, kernel=config.kernel)
+        return ConvStem(spec, size, stride=config.stride, kernel=config.kernel, norm=config.stem_norm)
     if config.stem == "logmel":
         if spec.kind != "values" or config.sample_rate is None:
             raise InputError(
                 f"Expected sound with --sample_rate for stem logmel, got {spec.kind} at rate {config.sample_rate}; "
                 "take stem conv."
             )
-        return LogMelStem(spec, size, rate=config.sample_rate)
+        return LogMelStem(spec, size, rate=config.sample_rate, norm=config.stem_norm)
     return None
 
 

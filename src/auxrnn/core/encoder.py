@@ -19,6 +19,7 @@ from auxrnn.core.cells.lru import LRU
 from auxrnn.core.cells.mingru import MinGRU
 from auxrnn.core.cells.ur_lstm import URLSTM
 from auxrnn.core.kernels.lstm import PersistentLSTM
+from auxrnn.core.lazy_steps import Inputs
 from auxrnn.core.recurrent import Core, RaggedCore, State, check_core, initial_state, is_divisible, state_tensors
 from auxrnn.core.stems import NO_CHARACTER, Stem
 from auxrnn.errors import did_you_mean
@@ -259,7 +260,7 @@ class Encoder(nn.Module):
         """Whether parts of a batch may run by themselves; see `recurrent.is_divisible`."""
         return is_divisible(self.core)
 
-    def initial_state(self, inputs: Tensor) -> State:
+    def initial_state(self, inputs: Inputs) -> State:
         """Give the core's state before the first step of inputs (B, T, ...), one row a sequence."""
         projected = self.features(inputs[:, :1])
         return initial_state(self.core, projected if self.projection is None else self.projection(projected))

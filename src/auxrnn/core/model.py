@@ -209,8 +209,9 @@ class SequenceClassifier(Classifier):
     def _stretches(self, batch: SequenceBatch, steps: int) -> Iterator[Tensor]:
         """Yield outputs (B, t, size) of stretches of `steps` steps; no gradient goes from one to another."""
         state, batch = None, self.encoder.cut(batch)
-        for inputs in batch.inputs[:, : int(batch.lengths.max())].split(steps, dim=1):
-            hidden, state = self.encoder(inputs, state)
+        longest = int(batch.lengths.max())
+        for first in range(0, longest, steps):
+            hidden, state = self.encoder(batch.inputs[:, first : min(first + steps, longest)], state)
             state = detach_state(state)
             yield self.supervised.head(hidden.detach() if self.supervised.bptt == 0 else hidden)
 

@@ -21,6 +21,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from auxrnn.core.lazy_steps import Inputs
+
 State = (
     Any  # a tensor or a nested tuple, list or dict of tensors; Python has no recursive alias that type checkers share
 )
@@ -130,7 +132,7 @@ def ragged(core: Core, rows: int, device: torch.device) -> RaggedCore | None:
     return None if own is None else own(rows, device)
 
 
-def initial_state(core: Core, inputs: Tensor) -> State:
+def initial_state(core: Core, inputs: Inputs) -> State:
     """Give the state before the first step of inputs (B, T, ...), one row a sequence.
 
     Returns `core.initial_state(inputs)` where the core has it, else zeros of the structure that the core itself

@@ -12,13 +12,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from auxrnn.config.choices import StemNorm
 from auxrnn.config.model import MEL_HOP
 from auxrnn.core.batch import InputSpec, SequenceBatch
+from auxrnn.core.lazy_steps import Cut, LazySteps
 
 NO_CHARACTER = -1
 """Stands before and behind a text; its embedding is zero."""
@@ -66,7 +69,11 @@ class TokenGrid:
             Inputs (B, N, C, window), or (B, N, window) characters; lengths in tokens. The raw steps of each token,
             which auxiliary losses reproduce, lie beside them as `batch.own`.
         """
-        raw, empty = batch.inputs, no_step(spec)
+        raw, empty, lengths = batch.inputs, no_step(spec), self.count(batch.lengths)
+        own_of = partial(self._own, spec=spec)
+        if isinstance(raw, LazySteps):
+            tokens = raw.cut(Cut(self.stride, self.context, empty, self._tokens))
+            return replace(batch, inputs=tokens, lengths=lengths, own=raw.cut(Cut(self.stride, 0, empty, own_of)))
         inside = torch.arange(raw.shape[1]) < batch.lengths.unsqueeze(1)
         if not bool(inside.all()):
             outside = ~inside.view(*inside.shape, *[1] * (raw.dim() - 2)).to(raw.device)
@@ -74,10 +81,16 @@ class TokenGrid:
         behind = -raw.shape[1] % self.stride
         sides = (0, 0) * (raw.dim() - 2)
         padded = functional.pad(raw, (*sides, self.context, behind), value=empty)
-        own = padded[:, self.context :].unflatten(1, (-1, self.stride))  # (B, N, stride, ...)
-        own = own.flatten(2) if spec.kind != "characters" or self.stride > 1 else own.squeeze(2)
-        tokens = padded.unfold(1, self.window, self.stride)
-        return replace(batch, inputs=tokens, lengths=self.count(batch.lengths), own=own)
+        return replace(batch, inputs=self._tokens(padded), lengths=lengths, own=own_of(padded[:, self.context :]))
+
+    def _tokens(self, padded: Tensor) -> Tensor:
+        """Tokens (B, N, ..., window) of raw steps (B, context + N * stride, ...): views into them."""
+        return padded.unfold(1, self.window, self.stride)
+
+    def _own(self, raw: Tensor, spec: InputSpec) -> Tensor:
+        """Each token's own raw steps, (B, N, stride * C) or (B, N, stride), of raw steps (B, N * stride, ...)."""
+        own = raw.unflatten(1, (-1, self.stride))  # (B, N, stride, ...)
+        return own.flatten(2) if spec.kind != "characters" or self.stride > 1 else own.squeeze(2)
 
     def before(self, token: Tensor, spec: InputSpec) -> Tensor:
         """Give what stands for the last `window - 1` raw steps before the beginning, (B, window - 1, ...).
@@ -119,18 +132,19 @@ class TokenGrid:
 
 
 class Stem(nn.Module):
-    """Turn the numbers of a token into `size` features: a linear map, layer norm, GELU.
+    """Turn the numbers of a token into `size` features: a linear map, layer norm unless told otherwise, GELU.
 
-    Layer norm, because batch norm misleads where batches are made of sequences of like length.
+    Layer norm, because batch norm misleads where batches are made of sequences of like length. It makes all tokens
+    equally loud: where an event stands out by its height alone, "none" finds it many times sooner.
     """
 
     divisible = True  # each row by itself
 
-    def __init__(self, spec: InputSpec, grid: TokenGrid, numbers: int, size: int) -> None:
+    def __init__(self, spec: InputSpec, grid: TokenGrid, numbers: int, size: int, norm: StemNorm) -> None:
         super().__init__()
         self.spec, self.grid, self.size = spec, grid, size
         self.convolution = nn.Linear(numbers, size)
-        self.norm = nn.LayerNorm(size)
+        self.norm = nn.LayerNorm(size) if norm == "layer" else nn.Identity()
 
     def numbers(self, tokens: Tensor) -> Tensor:
         """Turn tokens (B, N, C, window), or (B, N, window) characters, into what the linear map reads."""
@@ -161,12 +175,23 @@ class ConvStem(Stem):
         Width of the convolution in strides, at least 1: a token sees `kernel * stride` raw steps.
     embedding_size : int
         Features of an embedded character, at least 1.
+    norm : {"layer", "none"}
+        How the features of a token are normed.
     """
 
-    def __init__(self, spec: InputSpec, size: int, *, stride: int, kernel: int = 4, embedding_size: int = 16) -> None:
+    def __init__(
+        self,
+        spec: InputSpec,
+        size: int,
+        *,
+        stride: int,
+        kernel: int = 4,
+        embedding_size: int = 16,
+        norm: StemNorm = "layer",
+    ) -> None:
         grid = TokenGrid(stride, kernel * stride)
         channels = embedding_size if spec.kind == "characters" else spec.size
-        super().__init__(spec, grid, channels * grid.window, size)
+        super().__init__(spec, grid, channels * grid.window, size, norm)
         self.embedding = nn.Embedding(spec.size, embedding_size) if spec.kind == "characters" else None
 
     def numbers(self, tokens: Tensor) -> Tensor:
@@ -195,6 +220,8 @@ class LogMelStem(Stem):
         Mel bands of a channel, at least 1.
     frame, hop : float
         Seconds of a frame, and from one frame to the next.
+    norm : {"layer", "none"}
+        How the features of a token are normed.
 
     Raises
     ------
@@ -207,13 +234,21 @@ class LogMelStem(Stem):
     """
 
     def __init__(
-        self, spec: InputSpec, size: int, *, rate: int, bands: int = 40, frame: float = 0.025, hop: float = MEL_HOP
+        self,
+        spec: InputSpec,
+        size: int,
+        *,
+        rate: int,
+        bands: int = 40,
+        frame: float = 0.025,
+        hop: float = MEL_HOP,
+        norm: StemNorm = "layer",
     ) -> None:
         if spec.kind != "values":
             raise ValueError(f"Expected values for a stem of mel bands, got {spec.kind}.")
         stride = max(round(rate * hop), 1)
         grid = TokenGrid(stride, max(round(rate * frame), stride))
-        super().__init__(spec, grid, spec.size * bands, size)
+        super().__init__(spec, grid, spec.size * bands, size, norm)
         self.window: Tensor  # both follow the module's type and device
         self.filters: Tensor
         self.register_buffer("window", torch.hann_window(grid.window), persistent=False)

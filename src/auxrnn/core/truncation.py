@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from auxrnn.core.batch import as_tensor
+from auxrnn.core.lazy_steps import Inputs
 from auxrnn.core.recurrent import (
     Core,
     RaggedCore,
@@ -107,7 +108,7 @@ class Prefix:
     totals: Totals | None = None
 
 
-def encode_windows(core: Core, inputs: Tensor, start: Tensor, stop: Tensor) -> Windows:
+def encode_windows(core: Core, inputs: Inputs, start: Tensor, stop: Tensor) -> Windows:
     """Run a core over long sequences, with gradient in chosen windows alone.
 
     The values are those of one uninterrupted pass. A gradient never crosses a window's start. Windows never share a
@@ -142,7 +143,7 @@ def encode_windows(core: Core, inputs: Tensor, start: Tensor, stop: Tensor) -> W
     return encode_plans(core, as_tensor("inputs", inputs), [plan])[0]
 
 
-def encode_plans(core: Core, inputs: Tensor, plans: Sequence[WindowPlan]) -> list[Windows]:
+def encode_plans(core: Core, inputs: Inputs, plans: Sequence[WindowPlan]) -> list[Windows]:
     """Serve the windows of several losses with one prefix and one batched pass.
 
     Parameters
@@ -160,7 +161,7 @@ def encode_plans(core: Core, inputs: Tensor, plans: Sequence[WindowPlan]) -> lis
     return encode_from(core, inputs, plans, states_before(core, inputs, plans))
 
 
-def states_before(core: Core, inputs: Tensor, plans: Sequence[WindowPlan]) -> list[State]:
+def states_before(core: Core, inputs: Inputs, plans: Sequence[WindowPlan]) -> list[State]:
     """Find the states before the windows of each plan, without gradient, with one prefix for them all.
 
     On the CPU, parts of the batch run at the same time where there are several threads and the core allows it.
@@ -173,7 +174,7 @@ def states_before(core: Core, inputs: Tensor, plans: Sequence[WindowPlan]) -> li
     return run_prefix(core, inputs, plans).states
 
 
-def run_prefix(core: Core, inputs: Tensor, plans: Sequence[WindowPlan], totals: TotalsPlan | None = None) -> Prefix:
+def run_prefix(core: Core, inputs: Inputs, plans: Sequence[WindowPlan], totals: TotalsPlan | None = None) -> Prefix:
     """Find the states before all windows, and sum up what a readout needs of all steps on the same way.
 
     Parameters
@@ -216,7 +217,7 @@ def run_prefix(core: Core, inputs: Tensor, plans: Sequence[WindowPlan], totals: 
     return Prefix(states, None if totals is None else join_totals([one for _, one in found if one is not None]))
 
 
-def encode_from(core: Core, inputs: Tensor, plans: Sequence[WindowPlan], before: Sequence[State]) -> list[Windows]:
+def encode_from(core: Core, inputs: Inputs, plans: Sequence[WindowPlan], before: Sequence[State]) -> list[Windows]:
     """Run the batched pass of `encode_plans` alone, from known states before the windows.
 
     Parameters
@@ -258,11 +259,11 @@ def _sequences(starts: Sequence[Tensor]) -> Tensor:
     return torch.cat(rows) if rows else torch.zeros(0, dtype=torch.int64)
 
 
-def _shared_out(core: Core, inputs: Tensor) -> bool:
+def _shared_out(core: Core, inputs: Inputs) -> bool:
     return inputs.device.type == "cpu" and is_divisible(core)
 
 
-def _checked(inputs: Tensor, plan: WindowPlan) -> WindowPlan:
+def _checked(inputs: Inputs, plan: WindowPlan) -> WindowPlan:
     if inputs.dim() < 2 or 0 in inputs.shape[:2]:
         raise ValueError(f"Expected inputs of shape (B, T, F) with B and T at least 1, got {tuple(inputs.shape)}.")
     for name, bound in (("start", plan.start), ("stop", plan.stop)):
@@ -283,7 +284,7 @@ def _checked(inputs: Tensor, plan: WindowPlan) -> WindowPlan:
 
 
 def _states_at(
-    core: Core, fixed: Core, inputs: Tensor, sequence: Tensor, start: Tensor, keeper: TotalsKeeper | None = None
+    core: Core, fixed: Core, inputs: Inputs, sequence: Tensor, start: Tensor, keeper: TotalsKeeper | None = None
 ) -> State:
     """Find the state before step `start` of each row (R,), without gradient.
 
@@ -350,7 +351,7 @@ Part = tuple[Tensor, Tensor, Tensor]  # rows (r,), the first step of each within
 
 
 def _advance(
-    core: Core, inputs: Tensor, sequence: Tensor, start: Tensor, length: Tensor, state: State
+    core: Core, inputs: Inputs, sequence: Tensor, start: Tensor, length: Tensor, state: State
 ) -> tuple[list[Part], State]:
     """Run each row r (R,) over the steps `[start[r], start[r] + length[r])` of its sequence from its own state.
 
@@ -376,7 +377,7 @@ def _advance(
 
 def _advance_at_once(
     run: RaggedCore,
-    inputs: Tensor,
+    inputs: Inputs,
     sequence: Tensor,
     start: Tensor,
     length: Tensor,
@@ -420,7 +421,7 @@ def _pieces(length: Tensor) -> Iterator[tuple[Tensor, int]]:
         before = end
 
 
-def _stretch(inputs: Tensor, sequence: Tensor, start: Tensor, steps: int) -> Tensor:
+def _stretch(inputs: Inputs, sequence: Tensor, start: Tensor, steps: int) -> Tensor:
     """The steps `[start[r], start[r] + steps)` of inputs[sequence[r]] as (R, steps, ...); a view where they line up.
 
     Past the end of a sequence stands its last step, for a row that stops before.
@@ -451,7 +452,7 @@ def _assemble(parts: list[Part], first: int, count: int, longest: int) -> Tensor
     return whole
 
 
-def _no_outputs(core: Core, inputs: Tensor, rows: int) -> Tensor:
+def _no_outputs(core: Core, inputs: Inputs, rows: int) -> Tensor:
     """Outputs of shape (R, 0, H), where every window is empty."""
     with torch.no_grad():
         outputs, _ = core(inputs[:1, :1], None)

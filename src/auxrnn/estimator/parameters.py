@@ -53,6 +53,8 @@ class SequenceParameters(BaseEstimator):
         Raw steps a second, in Hz, for the stem "logmel".
     stride, kernel : int or "auto"
         Raw steps of a token; width of the stem's convolution in strides. At least 1.
+    stem_norm : {"layer", "none"} or "auto"
+        Layer norm over the features of a token, or none, so that a loud event stands out.
     residual : bool or "auto"
         Whether each output of the recurrent network gets its token added; needs a stem.
     readout : {"last", "stats", "stats-max"} or "auto"
@@ -180,6 +182,7 @@ class SequenceParameters(BaseEstimator):
         sample_rate: int | None = None,
         stride: int | str = AUTO,
         kernel: int | str = AUTO,
+        stem_norm: str = AUTO,
         residual: bool | str = AUTO,
         readout: str = AUTO,
         num_windows: int | str = AUTO,

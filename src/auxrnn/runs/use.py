@@ -232,10 +232,13 @@ class FirstParts(LazySequences):
     """The first steps of sequences that are made when they are asked for, so many of each, (N,)."""
 
     def __init__(self, whole: LazySequences, lengths: torch.Tensor) -> None:
-        self._whole, self.lengths = whole, lengths
+        self._whole, self.lengths, self.has_parts = whole, lengths, whole.has_parts
 
     def at(self, index: int) -> torch.Tensor:
-        return self._whole[index][: int(self.lengths[index])]
+        return self._whole.part(index, 0, int(self.lengths[index]))
+
+    def part(self, index: int, first: int, stop: int) -> torch.Tensor:
+        return self._whole.part(index, first, stop)
 
     def subset(self, indices: torch.Tensor) -> FirstParts:
         return FirstParts(self._whole.subset(indices), self.lengths[indices])

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 
 from auxrnn.core.batch import InputSpec, SequenceBatch
+from auxrnn.core.lazy_steps import Inputs, LazySteps, Read
 from auxrnn.errors import InputError
 from auxrnn.sources.lazy import LazySequences
 from auxrnn.sources.splits import stratified_split
@@ -19,6 +20,9 @@ from auxrnn.sources.vocabulary import vocabulary_size
 from auxrnn.targets import UNLABELLED, ClassTarget, Labels, Target
 
 Indices = Sequence[int] | torch.Tensor
+
+LONG_BATCH = 2**20
+"""Bytes of a batch from which on its steps are not put side by side, where it may be read lazily."""
 
 _INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 
@@ -156,13 +160,15 @@ class SequenceData:
         kept, held_out = stratified_split(self.target.strata(self.labels), fraction, seed)
         return self.subset(kept), self.subset(held_out)
 
-    def batch(self, indices: Indices) -> SequenceBatch:
+    def batch(self, indices: Indices, *, lazy: bool = False) -> SequenceBatch:
         """The sequences at some indices side by side, shorter ones padded with zeros to the longest of them.
 
         Parameters
         ----------
         indices : sequence of int
             (B,) places in the set, at least one.
+        lazy : bool
+            Whether the steps of a long batch may stay where they are until they are asked for; see `LazySteps`.
 
         Returns
         -------
@@ -178,12 +184,36 @@ class SequenceData:
         chosen = self._checked(indices)
         if not len(chosen):
             raise InputError(f"{self.name}: expected at least one sequence in a batch, got none.")
-        inputs = _side_by_side(self.inputs, chosen, 0)
-        if self.spec.kind == "characters":
-            inputs = inputs.long()
+        inputs: Inputs
+        if lazy and self._is_long(chosen):
+            inputs = LazySteps([self._reading(index) for index in chosen.tolist()], self.lengths[chosen])
+        else:
+            inputs = _side_by_side(self.inputs, chosen, 0)
+            inputs = inputs.long() if self.spec.kind == "characters" else inputs
         labels = None if self.labels is None else _side_by_side(self.labels, chosen, UNLABELLED)
         weights = None if self.class_weights is None or labels is None else self.class_weights[labels.clamp(min=0)]
         return SequenceBatch(inputs, self.lengths[chosen], labels, weights)
+
+    def _is_long(self, chosen: torch.Tensor) -> bool:
+        """Whether a batch of these sequences is long, and parts of them can be read."""
+        if isinstance(self.inputs, LazySequences) and not self.inputs.has_parts:
+            return False
+        sizes = {"characters": 8, "pixels": self.spec.size, "values": 4 * self.spec.size}
+        return len(chosen) * int(self.lengths[chosen].max()) * sizes[self.spec.kind] > LONG_BATCH
+
+    def _reading(self, index: int) -> Read:
+        """What reads some steps of a sequence."""
+        if isinstance(self.inputs, LazySequences):
+            read: Read = partial(self.inputs.part, index)
+        else:
+            whole = self.inputs[index]
+
+            def read(first: int, stop: int) -> torch.Tensor:
+                return whole[first:stop]
+
+        if self.spec.kind != "characters":
+            return read
+        return lambda first, stop: read(first, stop).long()
 
     def balanced(self) -> SequenceData:
         """The same set with weights by which every class counts as much as any other in the supervised loss.

@@ -17,13 +17,20 @@ class LazySequences(Sequence[torch.Tensor]):
     ----------
     lengths : Tensor
         (N,) int64, the steps of each.
+    has_parts : bool
+        Whether `part` makes a part without the rest.
     """
 
     lengths: torch.Tensor
+    has_parts = False
 
     @abstractmethod
     def at(self, index: int) -> torch.Tensor:
         """Sequence `index`, 0 <= index < N: (T, C), or (T,) characters."""
+
+    def part(self, index: int, first: int, stop: int) -> torch.Tensor:
+        """The steps `[first, stop)` of sequence `index`."""
+        return self.at(index)[first:stop]
 
     @abstractmethod
     def subset(self, indices: torch.Tensor) -> LazySequences:

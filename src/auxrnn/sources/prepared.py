@@ -24,14 +24,19 @@ Indices = npt.NDArray[np.int64]
 class PreparedSequences(LazySequences):
     """The sequences at `indices` (N,) of a set, preprocessed one by one."""
 
+    has_parts = True
+
     def __init__(self, stored: SequenceSet, indices: Indices, preprocessing: Preprocessing) -> None:
         self._stored, self._indices, self._preprocessing = stored, indices, preprocessing
         self._characters = encode(stored.characters, preprocessing.characters) if preprocessing.characters else None
         self.lengths = torch.from_numpy(stored.lengths[indices])
 
     def at(self, index: int) -> torch.Tensor:
+        return self.part(index, 0, int(self.lengths[index]))
+
+    def part(self, index: int, first: int, stop: int) -> torch.Tensor:
         place = int(self._indices[index])
-        raw = self._stored.sequence(place)
+        raw = self._stored.sequence(place)[first:stop]
         if self._characters is not None:
             self._stored.check_places(raw)
             return torch.from_numpy(self._characters[raw])

@@ -406,12 +406,17 @@ class Preprocessing:
 class StandardisedSequences(LazySequences):
     """Arrays (T_i, C), standardised one by one when they are asked for."""
 
+    has_parts = True
+
     def __init__(self, items: Sequence[Array], preprocessing: Preprocessing, name: str) -> None:
         self._items, self._preprocessing, self._name = items, preprocessing, name
         self.lengths = torch.tensor([len(item) for item in items])
 
     def at(self, index: int) -> torch.Tensor:
         return self._preprocessing.sequence(self._items[index], f"{self._name}, sequence {index}")
+
+    def part(self, index: int, first: int, stop: int) -> torch.Tensor:
+        return self._preprocessing.sequence(self._items[index][first:stop], f"{self._name}, sequence {index}")
 
     def subset(self, indices: torch.Tensor) -> StandardisedSequences:
         items = [self._items[index] for index in indices.tolist()]

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import get_args
 
 import torch
 from torch import Tensor
 
 from auxrnn.config.choices import Augmentation
+from auxrnn.core.anchors import step_generator
 from auxrnn.core.batch import SequenceBatch
+from auxrnn.core.lazy_steps import Inputs, LazySteps, Read
 from auxrnn.errors import InputError
 from auxrnn.sources.dataset import SequenceData
 
 NOISE = 0.3
 """Standard deviation of the noise, in standard deviations of a channel."""
+
+NOISE_BLOCK = 512
+"""Steps of a long sequence whose noise is drawn at once."""
 
 SCALE = 0.2
 """Standard deviation of the logarithm of the factor."""
@@ -42,11 +48,12 @@ def augmented(batch: SequenceBatch, kind: Augmentation, generator: torch.Generat
     inputs = batch.inputs
     if not inputs.is_floating_point():
         raise ValueError(f"Expected float values to change by {kind}, got {inputs.dtype}; turn them, or leave them.")
+    if isinstance(inputs, LazySteps):
+        return replace(batch, inputs=_changed(inputs, kind, generator))
     if kind == "noise":
         drawn = torch.randn(inputs.shape, generator=generator, dtype=torch.float32)
         return replace(batch, inputs=inputs + NOISE * drawn.to(inputs))
-    factor = torch.exp(SCALE * torch.randn(len(inputs), 1, 1, generator=generator))
-    return replace(batch, inputs=inputs * factor.to(inputs))
+    return replace(batch, inputs=inputs * _factors(len(inputs), generator).to(inputs))
 
 
 def check_augmentation(kind: Augmentation, data: SequenceData) -> None:
@@ -57,10 +64,51 @@ def check_augmentation(kind: Augmentation, data: SequenceData) -> None:
         raise InputError(f"Expected augment turn or none for {data.spec.kind}, got {kind}.")
 
 
-def _turned(batch: SequenceBatch, generator: torch.Generator) -> Tensor:
+def _factors(number: int, generator: torch.Generator) -> Tensor:
+    """What each sequence is multiplied by, (B, 1, 1)."""
+    return torch.exp(SCALE * torch.randn(number, 1, 1, generator=generator))
+
+
+def _turned(batch: SequenceBatch, generator: torch.Generator) -> Inputs:
     """Inputs whose step t is that at (t + shift) modulo the sequence's own length; padding stays where it is."""
     shift = (torch.rand(len(batch), generator=generator, dtype=torch.float64) * batch.lengths).long()
+    if isinstance(batch.inputs, LazySteps):
+        each = zip(batch.inputs.reads, batch.lengths.tolist(), shift.tolist(), strict=True)
+        return LazySteps([partial(_turned_part, *one) for one in each], batch.lengths)
     turned = batch.inputs.clone()
     for row, (length, first) in enumerate(zip(batch.lengths.tolist(), shift.tolist(), strict=True)):
         turned[row, :length] = batch.inputs[row, :length].roll(-first, 0)  # row by row, for long ones are large
     return turned
+
+
+def _turned_part(read: Read, length: int, shift: int, first: int, stop: int) -> Tensor:
+    """The steps `[first, stop)` of a sequence that begins at step `shift`."""
+    first, stop = first + shift, stop + shift
+    if first >= length:
+        return read(first - length, stop - length)
+    return read(first, stop) if stop <= length else torch.cat([read(first, length), read(0, stop - length)])
+
+
+def _changed(inputs: LazySteps, kind: Augmentation, generator: torch.Generator) -> LazySteps:
+    """Long sequences with noise, or scaled. Noise is drawn by blocks, each a function of its sequence and place."""
+    if kind == "scale":
+        factors = _factors(len(inputs), generator).flatten().tolist()
+        reads = [partial(_scaled_part, *one) for one in zip(inputs.reads, factors, strict=True)]
+    else:
+        seeds = torch.randint(2**62, (len(inputs),), generator=generator).tolist()
+        reads = [partial(_noisy_part, *one) for one in zip(inputs.reads, seeds, strict=True)]
+    return LazySteps(reads, inputs.lengths)
+
+
+def _scaled_part(read: Read, factor: float, first: int, stop: int) -> Tensor:
+    return read(first, stop) * factor
+
+
+def _noisy_part(read: Read, seed: int, first: int, stop: int) -> Tensor:
+    steps = read(first, stop)
+    blocks = range(first // NOISE_BLOCK, -(-stop // NOISE_BLOCK))
+    drawn = torch.cat(
+        [torch.randn((NOISE_BLOCK, *steps.shape[1:]), generator=step_generator(seed, block)) for block in blocks]
+    )
+    begin = first - blocks.start * NOISE_BLOCK
+    return steps + NOISE * drawn[begin : begin + len(steps)].to(steps)

@@ -102,11 +102,11 @@ class BatchOrder(Sampler[list[int]]):
 class _Batches(Dataset[SequenceBatch]):
     """Whole batches by their list of indices, as torch's loader asks for them."""
 
-    def __init__(self, data: SequenceData) -> None:
-        self.data = data
+    def __init__(self, data: SequenceData, *, lazy: bool = True) -> None:
+        self.data, self.lazy = data, lazy
 
     def __getitem__(self, indices: list[int]) -> SequenceBatch:
-        return self.data.batch(indices)
+        return self.data.batch(indices, lazy=self.lazy)
 
 
 class TrainingLoader(DataLoader[SequenceBatch]):
@@ -114,7 +114,7 @@ class TrainingLoader(DataLoader[SequenceBatch]):
 
     def __init__(self, data: SequenceData, order: BatchOrder, num_workers: int = 0) -> None:
         super().__init__(
-            _Batches(data),
+            _Batches(data, lazy=num_workers == 0),  # what a worker sends is read
             batch_size=None,
             sampler=order,
             num_workers=num_workers,

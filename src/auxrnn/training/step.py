@@ -152,7 +152,7 @@ class TrainingStep:
         """The auxiliary losses with those of as many unlabelled sequences, drawn anew for every step."""
         generator = step_generator(UNLABELLED_KEY, *self._key)
         rows = torch.randint(len(unlabelled), (self.training.batch_size,), generator=generator)
-        batch = unlabelled.batch(rows).to(self.weights[0].device)
+        batch = unlabelled.batch(rows, lazy=True).to(self.weights[0].device)
         names = [name for name in losses if name != "supervised"]
         more = self.model.losses(batch, names, share, generator)
         return {name: losses[name] + more[name] for name in names}

@@ -38,7 +38,7 @@ def predict_logits(network: Classifier, data: SequenceData, batch_size: int = BA
     found = torch.empty(len(data), network.target.size)
     with evaluating(network) as device:
         for indices in batches_by_length(data.lengths, batch_size, MOST_STEPS):
-            found[indices] = network(data.batch(indices).to(device)).float().cpu()
+            found[indices] = network(data.batch(indices, lazy=True).to(device)).float().cpu()
     return found
 
 
@@ -65,7 +65,7 @@ def predict_steps(
     found: list[Tensor] = [torch.empty(0)] * len(data)
     with evaluating(network) as device:
         for indices in batches_by_length(data.lengths, batch_size, MOST_STEPS):
-            parts = [read(outputs).cpu() for outputs in network.pieces(data.batch(indices).to(device))]
+            parts = [read(outputs).cpu() for outputs in network.pieces(data.batch(indices, lazy=True).to(device))]
             whole = torch.cat(parts, dim=1)
             for row, index in enumerate(indices.tolist()):
                 found[index] = whole[row, : int(data.lengths[index])].clone()
@@ -97,7 +97,7 @@ def measure(
     target = network.target
     with evaluating(network) as device:
         for indices in batches_by_length(data.lengths, batch_size, MOST_STEPS):
-            for outputs, labels, weights in network.labelled(data.batch(indices).to(device)):
+            for outputs, labels, weights in network.labelled(data.batch(indices, lazy=True).to(device)):
                 loss, found = target.loss(outputs, labels, weights), target.tallies(outputs, labels).cpu()
                 total, count = total + float(loss.total), count + loss.count
                 tallies = found.new_zeros(len(data), found.shape[1]) if tallies is None else tallies

@@ -94,7 +94,8 @@ def _features(graph: Graph, stem: Stem, steps: str, *, behind: int) -> str:
         raise InputError(f"Expected a stem of conv or logmel for ONNX, got {type(stem).__name__}.")
     channels_first = graph.node("Transpose", steps, perm=[0, 2, 1])
     options = {"strides": [stem.grid.stride], "pads": [0, behind], "kernel_shape": [stem.grid.window]}
-    return gelu(graph, layer_norm(graph, stem.norm, linear(graph, stem, channels_first, options)))
+    found = linear(graph, stem, channels_first, options)
+    return gelu(graph, layer_norm(graph, stem.norm, found) if isinstance(stem.norm, nn.LayerNorm) else found)
 
 
 def _convolved(graph: Graph, stem: Stem, steps: str, options: dict[str, Any]) -> str:
