@@ -142,7 +142,7 @@ def test_every_field_of_the_config_is_read() -> None:
         "model": "p-lstm", "bptt": 2, "cell": "gru", "hidden_size": 9, "projection_size": 4, "num_layers": 2,
         "initialisation": "forget", "num_anchors": 2, "segment_length": 3, "regulariser": "none", "dropout": 0.1,
     }  # fmt: skip
-    tokens = {"stem": "conv", "stride": 4, "kernel": 2}  # and sample_rate, of sound alone
+    tokens = {"stem": "conv", "stride": 4, "kernel": 2, "stem_norm": "none"}  # and sample_rate, of sound alone
     windows = {"readout": "stats", "num_windows": 1, "top_windows": 1, "anchor_labels": 0.5}
     of_one_model = {"identity_scale", "max_phase", "transformer"}
     names = {item.name for item in dataclasses.fields(ModelConfig)}
@@ -177,7 +177,7 @@ def test_every_field_of_the_config_is_read() -> None:
     for name, value in changed.items():
         assert outcome(**{name: value}) != plain, name
     stem = {"stem": "conv", "stride": 3}
-    assert len({str(outcome(**{**stem, name: value})) for name, value in tokens.items()} | {str(plain)}) == 4
+    assert len({str(outcome(**{**stem, name: value})) for name, value in tokens.items()} | {str(plain)}) == 5
     like_tokens = {**stem, "readout": "stats", "projection_size": None}
     assert outcome(**like_tokens, residual=True) != outcome(**like_tokens)
     readout = {"readout": "stats-max", "bptt": 3}

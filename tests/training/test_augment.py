@@ -5,10 +5,11 @@ import torch
 
 from auxrnn.core.anchors import step_generator
 from auxrnn.core.batch import InputSpec, SequenceBatch
+from auxrnn.core.lazy_steps import LazySteps
 from auxrnn.errors import InputError
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.targets import TagsTarget
-from auxrnn.training.augment import NOISE, SCALE, augmented, check_augmentation
+from auxrnn.training.augment import NOISE, NOISE_BLOCK, SCALE, augmented, check_augmentation
 
 
 def make_batch(rows=4, steps=7):
@@ -58,6 +59,38 @@ def test_the_seed_decides_and_labels_and_lengths_stay(kind):
     assert not torch.equal(one.inputs, other.inputs)
     assert one.labels is batch.labels
     assert one.lengths is batch.lengths
+
+
+def make_lazy(batch):
+    rows = [row[:length] for row, length in zip(batch.inputs, batch.lengths.tolist(), strict=True)]
+    return SequenceBatch(LazySteps([lambda a, b, row=row: row[a:b] for row in rows], batch.lengths), batch.lengths)
+
+
+@pytest.mark.parametrize("kind", ["turn", "scale"])
+def test_long_sequences_that_are_read_lazily_are_changed_alike(kind):
+    batch = make_batch()
+    batch.inputs[:] = torch.where(torch.arange(7) < batch.lengths.unsqueeze(1), batch.inputs[..., 0], 0).unsqueeze(2)
+    for seed in range(50):
+        dense, lazy = (augmented(one, kind, step_generator(seed)).inputs for one in (batch, make_lazy(batch)))
+        assert isinstance(lazy, LazySteps)
+        assert torch.equal(dense, lazy[:, :])
+        assert torch.equal(dense[:2, 2:5], lazy[:2, 2:5])
+
+
+def test_noise_of_lazy_steps_is_the_same_however_they_are_read():
+    steps = 3 * NOISE_BLOCK + 100
+    batch = make_lazy(SequenceBatch(torch.ones(20, steps, 2), torch.full((20,), steps)))
+    noisy = augmented(batch, "noise", step_generator(0)).inputs
+    whole = noisy[:, :]
+    assert abs(float((whole - 1).std()) - NOISE) < 0.01
+    assert abs(float((whole - 1).mean())) < 0.01
+    assert len(whole.flatten().unique()) > 0.99 * whole.numel()  # no block like another
+    at = torch.tensor([[0], [NOISE_BLOCK - 3], [steps - 5]]) + torch.arange(5)
+    rows = torch.tensor([[4], [19], [7]])
+    assert torch.equal(noisy[rows, at], whole[rows, at])
+    assert torch.equal(noisy[3:5][:, NOISE_BLOCK - 1 : NOISE_BLOCK + 2], whole[3:5, NOISE_BLOCK - 1 : NOISE_BLOCK + 2])
+    assert torch.equal(augmented(batch, "noise", step_generator(0)).inputs[:, :], whole)
+    assert not torch.equal(augmented(batch, "noise", step_generator(1)).inputs[:, :], whole)
 
 
 def test_what_would_be_untrue_is_refused():

@@ -313,7 +313,7 @@ def _states_at(
         reach = torch.searchsorted(points, keeper.plan.lengths)
     last_point = torch.searchsorted(points, start, right=True) - 1
     reach = reach.scatter_reduce(0, sequence, last_point, "amax")
-    ends = [*points[1:].tolist(), inputs.shape[1]]
+    ends, alike = [*points[1:].tolist(), inputs.shape[1]], _shared_out(core, inputs)
     for point in range(int(reach.max())):
         first = int(points[point])
         active = (reach > point).nonzero().squeeze(1)
@@ -323,7 +323,9 @@ def _states_at(
         if len(active) == len(inputs):
             outputs, current = fixed(piece, current)
         else:
-            outputs, moved = fixed(piece[active.to(piece.device)], select_rows(current, active))
+            running = _filled(active) if alike else active
+            outputs, moved = fixed(piece[running.to(piece.device)], select_rows(current, running))
+            outputs, moved = outputs[: len(active)], select_rows(moved, torch.arange(len(active)))
             current = put_rows(current, active, moved)
         if keeper is not None:
             keeper.see(first, active, outputs)
@@ -364,15 +366,25 @@ def _advance(
             outputs, state = _advance_at_once(run, inputs, sequence, start, length, state, rows, told=True)
             parts.append((rows, torch.zeros_like(rows), outputs))
         return parts, state
-    done = torch.zeros_like(length)
+    done, alike = torch.zeros_like(length), _shared_out(core, inputs)
     for rows, steps in _pieces(length):
         whole = len(rows) == len(length)
-        piece = _stretch(inputs, sequence[rows], (start + done)[rows], steps)
-        outputs, moved = unroll(core, piece, state if whole else select_rows(state, rows))
-        state = moved if whole else put_rows(state, rows, moved)
-        parts.append((rows, done[rows], outputs))
+        running = rows if whole or not alike else _filled(rows)
+        piece = _stretch(inputs, sequence[running], (start + done)[running], steps)
+        outputs, moved = unroll(core, piece, state if whole else select_rows(state, running))
+        state = moved if whole else put_rows(state, rows, select_rows(moved, torch.arange(len(rows))))
+        parts.append((rows, done[rows], outputs[: len(rows)]))
         done[rows] += steps
     return parts, state
+
+
+def _filled(rows: Tensor) -> Tensor:
+    """Rows (r,) and the first of them again, up to a number of four binary digits and zeros.
+
+    A library makes a kernel for every shape of input: fewer shapes are fewer kernels to make and to keep.
+    """
+    unit = 1 << max(len(rows).bit_length() - 4, 0)
+    return torch.cat([rows, rows[:1].expand(-len(rows) % unit)])
 
 
 def _advance_at_once(
