@@ -82,11 +82,16 @@ def test_no_candidate_touches_what_was_said():
     every = candidates(config, data, ())
     assert len(every) == 5
     assert all(every[index] not in every[:index] for index in range(5))
-    for name in ("anchor_labels", "readout", "augment", "stride", "residual"):
+    for name in ("anchor_labels", "readout", "augment", "stride", "residual", "stem_norm"):
         assert any(name in one for one in every)
         assert not any(name in one for one in candidates(config, data, (name,)))
-    said = ("anchor_labels", "readout", "augment", "stride", "residual")
+    said = ("anchor_labels", "readout", "augment", "stride", "residual", "stem_norm")
     assert candidates(config, data, said) == [{}]
+
+
+def test_bands_of_sound_keep_their_norm():
+    config, data = RunConfig(**MODERN | {"stem": "logmel", "stride": 1}, sample_rate=400), make_data()
+    assert not any("stem_norm" in one for one in candidates(config, data, ()))
 
 
 def test_windows_are_short_where_they_leave_a_part_of_a_sequence_out():

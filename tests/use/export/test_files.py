@@ -288,6 +288,7 @@ READING = {
         "residual": True,
         "projection_size": None,
     },
+    "without a norm": {"stem": "conv", "stride": 4, "kernel": 3, "readout": "stats-max", "stem_norm": "none"},
     "mel bands": {"stem": "logmel", "sample_rate": 400, "readout": "stats-max"},
     "rnn": {"stem": "conv", "stride": 4, "kernel": 2, "readout": "stats-max", "cell": "rnn"},
     "urnn": {"stem": "conv", "stride": 4, "kernel": 2, "readout": "stats-max", "model": "urnn"},
