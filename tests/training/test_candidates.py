@@ -156,8 +156,8 @@ def test_the_search_takes_the_best_and_says_what_it_tried(monkeypatch):
     assert trained == [4] * 15 + [8] * 6  # three drawings of 27 sequences of 40, 2 batches, 60 steps an epoch
     assert list(found.lines) == said
     assert said[-1] == (
-        "Chosen      --residual True --readout stats-max --augment turn --anchor_labels 0.5 --model rp-lstm "
-        "--segment_length 4 --lr 0.0015"
+        "Chosen      --residual True --readout stats-max --augment turn --stem_norm none --anchor_labels 0.5 "
+        "--model rp-lstm --segment_length 4 --lr 0.0015"
     )
     assert sum("accuracy 0.600, loss 1.000 after 4 epochs" in line for line in said) == 4
 

@@ -107,9 +107,9 @@ def reads(monkeypatch):
     found = []
     plain = SequenceData.batch
 
-    def recording(data, indices):
+    def recording(data, indices, **how):
         found.append((data.name, list(indices)))
-        return plain(data, indices)
+        return plain(data, indices, **how)
 
     monkeypatch.setattr(SequenceData, "batch", recording)
     return found
@@ -141,7 +141,9 @@ def test_a_resumed_run_neither_repeats_nor_skips_a_batch(tmp_path, monkeypatch, 
     before = sum(1 for name, _ in reads if name == "train") - 1  # the last was read, its step not made
     found = []
     plain = SequenceData.batch
-    monkeypatch.setattr(SequenceData, "batch", lambda data, at: found.append((data.name, list(at))) or plain(data, at))
+    monkeypatch.setattr(
+        SequenceData, "batch", lambda data, at, **how: found.append((data.name, list(at))) or plain(data, at, **how)
+    )
     resume_tiny(tmp_path)
     trained = [batch for name, batch in expected_reads() if name == "train"]
     assert [batch for name, batch in found if name == "train"] == trained[before:]
