@@ -11,7 +11,7 @@ from auxrnn.core.batch import InputSpec, SequenceBatch
 from auxrnn.core.build import build_model
 from auxrnn.core.heads import FeedForward
 from auxrnn.core.objectives import base
-from auxrnn.core.tiles import PartedLoss, sum_parts, treats_rows_alone
+from auxrnn.core.tiles import PartedLoss, draw_by_row, sum_parts, treats_rows_alone
 from auxrnn.targets.losses import Loss
 from oracles import assert_same
 
@@ -53,7 +53,6 @@ def losses_and_gradients(config, *, tiled, monkeypatch, lengths=(9, 30, 17, 30, 
         ("r-lstm", {}),
         ("p-lstm", {}),
         *[("rp-lstm", {name: value}) for name, value in (("cell", "gru"), ("bptt", 0), ("num_anchors", 3))],
-        ("rp-lstm", {"regulariser": "dropout"}),
     ],
 )
 @pytest.mark.usefixtures("two_threads")
@@ -67,6 +66,32 @@ def test_tiles_and_threads_change_no_loss_and_no_gradient(model, options, monkey
     assert said == said_too
     assert_same(found, expected)
     assert_same(gradients_too.values(), gradients.values(), gradients)
+
+
+def test_dropout_sees_every_row_of_every_tile_once(monkeypatch):
+    """A dropout that is a function of its row alone leaves losses and gradients as they are without tiles."""
+    monkeypatch.setattr(nn.Dropout, "forward", lambda self, rows: 2 * rows * (rows > rows.mean(-1, keepdim=True)))
+    config = ModelConfig(model="rp-lstm", hidden_size=4, bptt=6, segment_length=8, regulariser="dropout")
+    with monkeypatch.context() as patch:
+        expected, said, gradients = losses_and_gradients(config, tiled=False, monkeypatch=patch)
+    found, said_too, gradients_too = losses_and_gradients(config, tiled=True, monkeypatch=monkeypatch)
+    assert said == said_too
+    assert_same(found, expected)
+    assert_same(gradients_too.values(), gradients.values(), gradients)
+
+
+def test_dropout_draws_the_same_on_any_number_of_threads(monkeypatch):
+    config = ModelConfig(model="rp-lstm", hidden_size=4, bptt=6, segment_length=8, regulariser="dropout")
+    found = []
+    for threads in (1, 2):
+        before = torch.get_num_threads()
+        torch.set_num_threads(threads)
+        try:
+            found.append(losses_and_gradients(config, tiled=True, monkeypatch=monkeypatch))
+        finally:
+            torch.set_num_threads(before)
+    assert_same(found[0][0], found[1][0])
+    assert_same(found[0][2].values(), found[1][2].values(), found[0][2])
 
 
 def test_the_blank_form_of_scheduled_sampling_is_cut_too(monkeypatch):
@@ -102,13 +127,15 @@ def test_sum_of_parts_by_hand():
 
 def test_which_layers_treat_rows_alone():
     assert treats_rows_alone([FeedForward(2, 3), nn.LSTM(2, 3, 2)])
-    assert treats_rows_alone([FeedForward(2, 3, regulariser="dropout").eval()])
-    for module in (
-        FeedForward(2, 3, regulariser="dropout"),
-        nn.LSTM(2, 3, 2, dropout=0.5),
-        nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)),
-    ):
-        assert not treats_rows_alone([module])
+    assert treats_rows_alone([FeedForward(2, 3, regulariser="dropout"), nn.LSTM(2, 3, 2, dropout=0.5)])
+    assert not treats_rows_alone([nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))])
+
+
+def test_which_layers_draw_by_row():
+    assert draw_by_row([nn.Identity(), FeedForward(2, 3, regulariser="dropout")])
+    assert draw_by_row([nn.LSTM(2, 3, 2, dropout=0.5)])
+    for module in (FeedForward(2, 3, regulariser="dropout").eval(), FeedForward(2, 3), nn.LSTM(2, 3, 2)):
+        assert not draw_by_row([module])
 
 
 def test_tiles_hold_steps_and_rows_and_keep_all_threads_busy():
@@ -123,6 +150,8 @@ def test_tiles_hold_steps_and_rows_and_keep_all_threads_busy():
     assert rows(48, 1, 300, 2) == [12] * 4
     assert rows(3, 40, 4_000, 2) == [1] * 3
     assert rows(4, 1, 0, 2) == [2, 2]
+    assert rows(64, 5, 250, 1, 255) == rows(64, 5, 250, 1)
+    assert rows(64, 5, 250, 1, 256) == rows(64, 5, 500, 1)  # a step of so many numbers counts as two
 
 
 def test_parts_that_have_nothing_to_say_before_one_that_has():

@@ -78,20 +78,26 @@ def test_one_candidate_is_tried_once():
 
 
 def test_no_candidate_touches_what_was_said():
-    config, data = RunConfig(**MODERN, stride=4), make_data()
+    config, data = RunConfig(**MODERN, stride=4), make_data(steps=1001)
     every = candidates(config, data, ())
     assert len(every) == 5
     assert all(every[index] not in every[:index] for index in range(5))
     for name in ("anchor_labels", "readout", "augment", "stride", "residual", "stem_norm"):
         assert any(name in one for one in every)
         assert not any(name in one for one in candidates(config, data, (name,)))
-    said = ("anchor_labels", "readout", "augment", "stride", "residual", "stem_norm")
+    said = ("anchor_labels", "readout", "augment", "stride", "residual", "stem_norm", "bptt")
     assert candidates(config, data, said) == [{}]
 
 
-def test_bands_of_sound_keep_their_norm():
-    config, data = RunConfig(**MODERN | {"stem": "logmel", "stride": 1}, sample_rate=400), make_data()
-    assert not any("stem_norm" in one for one in candidates(config, data, ()))
+def test_the_norm_is_left_out_in_long_sequences_alone_and_never_of_bands_of_sound():
+    def norms(steps, given=(), **settings):
+        config = RunConfig(**MODERN | {"stride": 4} | settings)
+        return [one.get("stem_norm") for one in candidates(config, make_data(steps=steps), given)[1:3]]
+
+    assert norms(1000) == [None, None]
+    assert norms(1001) == norms(1001, ("bptt",)) == ["none", "none"]
+    assert norms(5000, ("stem_norm",)) == norms(5000, bptt="full") == [None, None]
+    assert norms(5000, stem="logmel", stride=1, sample_rate=400) == [None, None]
 
 
 def test_windows_are_short_where_they_leave_a_part_of_a_sequence_out():
@@ -156,8 +162,8 @@ def test_the_search_takes_the_best_and_says_what_it_tried(monkeypatch):
     assert trained == [4] * 15 + [8] * 6  # three drawings of 27 sequences of 40, 2 batches, 60 steps an epoch
     assert list(found.lines) == said
     assert said[-1] == (
-        "Chosen      --residual True --readout stats-max --augment turn --stem_norm none --anchor_labels 0.5 "
-        "--model rp-lstm --segment_length 4 --lr 0.0015"
+        "Chosen      --residual True --readout stats-max --augment turn --anchor_labels 0.5 --model rp-lstm "
+        "--segment_length 4 --lr 0.0015"
     )
     assert sum("accuracy 0.600, loss 1.000 after 4 epochs" in line for line in said) == 4
 

@@ -23,6 +23,9 @@ from auxrnn.targets.losses import Loss
 TILE_STEPS = 4_800
 """Steps of a tile over all of its rows: few enough for the cache (measured, LSTM 128)."""
 
+WIDE = 256
+"""Numbers of a step from which on it counts as two, and so on: a token of a stem may hold a thousand."""
+
 LEAST_ROWS = 8
 """Rows that a product needs to run at speed; short windows take more, for each call of a core costs several steps."""
 
@@ -69,10 +72,7 @@ def with_gradients(total: Tensor, gradients: Gradients, weights: Sequence[nn.Par
 
 
 def treats_rows_alone(modules: Sequence[nn.Module]) -> bool:
-    """Say whether every layer treats each row by itself, without chance, so that a batch may be cut anywhere.
-
-    Dropout draws anew for every row, so cutting the batch would change what is dropped; DropConnect does not.
-    """
+    """Say whether every layer treats each row by itself, so that a batch may be cut anywhere."""
     for module in modules:
         for layer in module.modules():
             if next(layer.children(), None) is not None:
@@ -80,16 +80,19 @@ def treats_rows_alone(modules: Sequence[nn.Module]) -> bool:
                 if not (ours or getattr(layer, "divisible", False)):
                     return False  # what it does with its parts is not known
                 continue
-            random = getattr(layer, "p", 0.0) or (isinstance(layer, nn.RNNBase) and layer.dropout)
-            if not (isinstance(layer, INDEPENDENT) or getattr(layer, "divisible", False)) or (
-                random and layer.training
-            ):
+            if not (isinstance(layer, INDEPENDENT) or getattr(layer, "divisible", False)):
                 return False
     return True
 
 
-def tiles(sequences: int, rows_each: int, steps_each: int, threads: int) -> list[range]:
-    """Cut a batch into tiles of about TILE_STEPS steps and at least LEAST_ROWS rows.
+def draw_by_row(modules: Sequence[nn.Module]) -> bool:
+    """Say whether a layer drops something of every row at random. DropConnect does not: it drops weights."""
+    layers = [layer for module in modules for layer in module.modules() if layer.training]
+    return any(getattr(layer, "p", 0.0) or (isinstance(layer, nn.RNNBase) and layer.dropout) for layer in layers)
+
+
+def tiles(sequences: int, rows_each: int, steps_each: int, threads: int, numbers: int = 1) -> list[range]:
+    """Cut a batch into tiles of about TILE_STEPS steps, fewer of wide ones, and at least LEAST_ROWS rows.
 
     The number of tiles is a multiple of the threads, so that no thread waits for another's last tile.
 
@@ -101,13 +104,15 @@ def tiles(sequences: int, rows_each: int, steps_each: int, threads: int) -> list
         Rows that the loss takes of a sequence, and steps over all of them.
     threads : int
         Threads to keep busy, at least 1.
+    numbers : int
+        That a step reads, at least 1.
 
     Returns
     -------
     list of range
         The sequences of each tile.
     """
-    wanted = -(-sequences * steps_each // TILE_STEPS)
+    wanted = -(-sequences * steps_each * (1 + numbers // WIDE) // TILE_STEPS)
     wanted = min(wanted, -(-sequences * rows_each // LEAST_ROWS))
     return even_parts(sequences, -(-max(wanted, 1) // threads) * threads)
 

@@ -24,7 +24,7 @@ from auxrnn.core.batch import InputSpec, SequenceBatch, as_batch
 from auxrnn.core.encoder import Encoder
 from auxrnn.core.heads import one_mask
 from auxrnn.core.recurrent import Core, State, is_divisible, join_rows, select_rows
-from auxrnn.core.tiles import PartedLoss, sum_parts, tiles, treats_rows_alone
+from auxrnn.core.tiles import PartedLoss, draw_by_row, sum_parts, tiles, treats_rows_alone
 from auxrnn.core.totals import Totals, TotalsPlan
 from auxrnn.core.truncation import WindowPlan, Windows, encode_from, run_prefix
 from auxrnn.targets.losses import Loss
@@ -233,7 +233,7 @@ def cut_into_tokens(core: Core, batch: SequenceBatch) -> SequenceBatch:
 
 
 def _can_be_tiled(core: Core, batch: SequenceBatch, objectives: Sequence[Objective]) -> bool:
-    """Say whether a batch may run in tiles: on the CPU, where no layer looks at several rows or drops some at random.
+    """Say whether a batch may run in tiles: on the CPU, where no layer looks at several rows.
 
     On a GPU rows are free.
     """
@@ -256,7 +256,8 @@ def _tiled_losses(
     truth_share: float,
 ) -> list[Loss]:
     """Compute the losses from tiles of each objective's windows, with their gradients."""
-    threads = torch.get_num_threads()
+    threads = 1 if draw_by_row(objectives) else torch.get_num_threads()  # one after the other, they draw in order
+    numbers = batch.inputs.shape[2:].numel()
 
     def part(index: int, sequences: range) -> Loss:
         own, windows_each = slice(sequences.start, sequences.stop), draws[index].windows.start.shape[1]
@@ -269,7 +270,7 @@ def _tiled_losses(
 
     parted = []
     for index, (objective, draw) in enumerate(zip(objectives, draws, strict=True)):
-        cut = tiles(len(batch), draw.windows.start.shape[1], draw.steps_each, threads)
+        cut = tiles(len(batch), draw.windows.start.shape[1], draw.steps_each, threads, numbers)
         parted.append(
             PartedLoss([partial(part, index, sequences) for sequences in cut], trained_weights(core, objective))
         )
