@@ -10,9 +10,10 @@ from torch import Tensor, nn
 from auxrnn.config import ModelConfig
 from auxrnn.core.allocation import prepare_process
 from auxrnn.core.anchors import step_generator
-from auxrnn.core.batch import InputSpec, SequenceBatch
+from auxrnn.core.batch import InputSpec
 from auxrnn.core.build import build_model
 from auxrnn.core.kernels.lstm import use_backend
+from auxrnn.sources.dataset import SequenceData
 
 TRUTH_SHARE = 0.5  # the mean over a training
 
@@ -34,7 +35,8 @@ def model_step(
     prepare_process()
     device = the_device()
     inputs, labels = random_inputs(spec, batch_size, steps), torch.randint(0, classes, (batch_size,))
-    batch = SequenceBatch(inputs, torch.full((batch_size,), steps), labels).to(device)
+    data = SequenceData("random", spec, inputs, labels, tuple(map(str, range(classes))))
+    batch = data.batch(range(batch_size), lazy=True).to(device)
     network = build_model(config, spec, classes, steps).to(device)
     use_backend(network, backend)
     names = ("supervised", *config.auxiliaries)
