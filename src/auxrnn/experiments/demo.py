@@ -171,15 +171,10 @@ def _memory(out: Path) -> str:
     draw_lines(lines, title="Peak memory of a training step", xlabel="raw steps", ylabel="MiB").save(out / "memory.png")
     found = {name: dict(points) for name, points in lines.items()}
     rows = [
-        [
-            f"{steps:,}",
-            *(f"{own[steps]:,.0f}" if steps in own else "-" for own in found.values()),
-            f"{4 * config.batch_size * steps * TASK.channels / 2**20:,.1f}",
-        ]
+        [f"{steps:,}", *(f"{own[steps]:,.0f}" if steps in own else "-" for own in found.values())]
         for steps in sorted({steps for own in found.values() for steps in own})
     ]
-    header = ["raw steps", *(f"MiB, {name}" for name in found), "MiB, a copy of the batch"]
-    return _shown(header, rows, ["The copy of the batch is part of both: a step pads its raw steps."])
+    return _shown(["raw steps", *(f"MiB, {name}" for name in found)], rows, [])
 
 
 # A stream -------------------------------------------------------------------------------------------------------------
