@@ -78,6 +78,29 @@ def test_every_way_to_ask_gives_what_a_tensor_gives(kind: str, ahead: int, monke
     assert lazily(batch).inputs.to("meta").shape == batch.inputs.shape
 
 
+def test_another_way_to_ask_is_refused() -> None:
+    steps = lazily(make_batch("values")).inputs
+    assert isinstance(steps, LazySteps)
+    for key in (0, (0, slice(3)), (slice(None), 0), (slice(None), slice(0, 6, 2)), (slice(None),) * 3):
+        with pytest.raises(TypeError, match=r"take steps\[:, first:stop\], or steps\[:, :\] for all"):
+            steps[key]
+    with pytest.raises(AttributeError, match=r"steps\[:, :\] for all. They have no 'mean'"):
+        steps.mean(1)
+
+
+def test_stretches_that_follow_each_other_read_every_step_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lazy_steps, "AHEAD", 50)
+    read = []
+    row = torch.randn(90, 1)
+    steps = LazySteps([lambda first, stop: read.append(stop - first) or row[first:stop]], torch.tensor([90]))
+    steps[:, :1]
+    del read[:]
+    for first in range(0, 90, 7):
+        assert torch.equal(steps[:, first : first + 7], row[None, first : first + 7])
+    assert sum(read) == 90
+    assert len(read) == 2  # 49 steps, and the rest
+
+
 SETTINGS = {
     "windows and both losses": {"model": "rp-lstm", "bptt": 4, "num_anchors": 2, "segment_length": 3},
     "statistics": {"model": "rp-lstm", "bptt": 3, "segment_length": 2, "readout": "stats-max", "num_windows": 2,

@@ -384,6 +384,20 @@ def test_refuses_inputs_without_sequences_or_steps_and_modules_that_are_no_cores
         encode_windows(nn.LSTM(F, H), torch.zeros(2, 4, F), at, at)
 
 
+@pytest.mark.parametrize("projection", [3, None])
+def test_groups_of_rows_have_few_sizes(projection: int | None) -> None:
+    """Sizes of four significant bits: oneDNN makes a kernel for each shape, and keeps it."""
+    encoder = Encoder(InputSpec("values", 2), hidden_size=4, projection_size=projection)
+    sizes: set[int] = set()
+    encoder.features.register_forward_pre_hook(lambda _, given: sizes.add(len(given[0])))
+    inputs = torch.randn(32, 200, 2)
+    for seed in range(5):
+        start = torch.randint(180, (32, 5), generator=torch.Generator().manual_seed(seed))
+        encode_windows(encoder, inputs, start, (start + 5 + start % 15).clamp(max=200))
+    assert len(sizes) > 5
+    assert all(size >> max(size.bit_length() - 4, 0) << max(size.bit_length() - 4, 0) == size for size in sizes)
+
+
 def test_chunks_are_long_where_no_row_takes_a_way_of_its_own() -> None:
     assert truncation._chunk_length(16_384, 1) == truncation.MAX_CHUNK
     assert truncation._chunk_length(16_384, 21) == 64  # 2 * 16,384 * CALL_COST / 20 is about 64 squared

@@ -66,14 +66,17 @@ def make_lazy(batch):
     return SequenceBatch(LazySteps([lambda a, b, row=row: row[a:b] for row in rows], batch.lengths), batch.lengths)
 
 
-@pytest.mark.parametrize("kind", ["turn", "scale"])
-def test_long_sequences_that_are_read_lazily_are_changed_alike(kind):
-    batch = make_batch()
-    batch.inputs[:] = torch.where(torch.arange(7) < batch.lengths.unsqueeze(1), batch.inputs[..., 0], 0).unsqueeze(2)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+@pytest.mark.parametrize("kind", ["turn", "scale", "noise"])
+def test_long_sequences_that_are_read_lazily_are_changed_alike(kind, dtype):
+    """A resumed run may read its batches in workers, which cannot be lazy: it sees the same bits."""
+    whole = make_batch()
+    batch = SequenceBatch(whole.inputs.to(dtype), whole.lengths)
+    inside = torch.arange(7) < batch.lengths.unsqueeze(1)
     for seed in range(50):
         dense, lazy = (augmented(one, kind, step_generator(seed)).inputs for one in (batch, make_lazy(batch)))
         assert isinstance(lazy, LazySteps)
-        assert torch.equal(dense, lazy[:, :])
+        assert torch.equal(dense[inside], lazy[:, :][inside])
         assert torch.equal(dense[:2, 2:5], lazy[:2, 2:5])
 
 

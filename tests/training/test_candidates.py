@@ -98,6 +98,9 @@ def test_the_norm_is_left_out_in_long_sequences_alone_and_never_of_bands_of_soun
     assert norms(1001) == norms(1001, ("bptt",)) == ["none", "none"]
     assert norms(5000, ("stem_norm",)) == norms(5000, bptt="full") == [None, None]
     assert norms(5000, stem="logmel", stride=1, sample_rate=400) == [None, None]
+    pixels = torch.zeros(4, 5000, 1, dtype=torch.uint8)
+    of_pixels = SequenceData("x", InputSpec("pixels", 1), pixels, torch.arange(4), tuple("abcd"))
+    assert not any("stem_norm" in one for one in candidates(RunConfig(**MODERN, stride=4), of_pixels, ()))
 
 
 def test_windows_are_short_where_they_leave_a_part_of_a_sequence_out():

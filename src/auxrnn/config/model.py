@@ -123,7 +123,7 @@ class ModelConfig:
         layers of the main network, at least 1.
     stem
         what turns raw steps into tokens, which the recurrent network then reads; bptt, segment_length and
-        anchors count tokens. A strided convolution with layer norm ("conv"), the logarithm of mel bands of sound
+        anchors count tokens. A strided convolution ("conv"), the logarithm of mel bands of sound
         in frames of 25 ms every 10 ms ("logmel"), or nothing ("none", the paper's).
     stride
         raw steps of a token, at least 1; of logmel the rate decides.
@@ -132,8 +132,8 @@ class ModelConfig:
     kernel
         width of the stem's convolution in strides, at least 1.
     stem_norm
-        how a stem norms the features of a token: by layer norm over them, which leaves out how loud a token is, or
-        not at all, so that a loud event stands out; needs a stem.
+        how a stem normalises the features of a token: by layer norm, which takes the amplitude of a token away, or
+        not at all, so that an event of great amplitude stands out; needs a stem.
     residual
         whether each output of the recurrent network gets its token added (He et al. 2016), so that what one token shows
         reaches the readout directly; needs a stem and a readout of all tokens.
@@ -211,7 +211,7 @@ class ModelConfig:
             at_most(name, getattr(self, name), MOST_NUMBERED)
         at_least("anchor_labels", self.anchor_labels, 0)
         if self.stem == "none" and self.stem_norm != "layer":
-            raise InputError(f"Expected a stem with stem_norm {self.stem_norm}, got none; take --stem conv.")
+            raise InputError(f"Expected a stem with stem_norm {self.stem_norm}, got stem none; take --stem conv.")
         if self.stem != "conv" and self.stride > 1:
             raise InputError(f"Expected stride 1 with stem {self.stem}, got {self.stride}; take --stem conv.")
         if self.anchor_labels and self.readout == "last":

@@ -16,12 +16,14 @@ from torch import Tensor
 AHEAD = 2**18
 """Numbers of all sequences that are read ahead where stretches follow each other: few long reads cost less."""
 
+HOW = "The steps of a long batch are read where they are asked for: take steps[:, first:stop], or steps[:, :] for all."
+
 Read = Callable[[int, int], Tensor]
 """Give the steps `[first, stop)` of one sequence, (stop - first, ...), 0 <= first < stop <= T."""
 
 
 @dataclass(frozen=True)
-class Cut:
+class TokenCut:
     """How raw steps are cut into tokens: token t is made of `context` raw steps before its own `stride`.
 
     Parameters
@@ -30,7 +32,7 @@ class Cut:
         Raw steps a token, at least 1.
     context : int
         Raw steps before its own that a token sees, at least 0.
-    empty : int
+    padding : int
         What stands where there is no raw step.
     view : callable
         Turns raw steps (B, context + N * stride, ...) into N tokens, (B, N, ...).
@@ -38,16 +40,17 @@ class Cut:
 
     stride: int = 1
     context: int = 0
-    empty: int = 0
+    padding: int = 0
     view: Callable[[Tensor], Tensor] = lambda raw: raw
 
 
 class LazySteps:
     """The steps, or tokens, of B sequences: (B, T, ...) as a tensor has them, made where they are asked for.
 
-    `steps[rows]` are some of the sequences, still lazy. `steps[rows, first:stop]` and `steps[rows, at]`, with rows and
-    at as numbers (R, 1) and (R, n) or one dimension more, are tensors. Past its own end every sequence has zeros, or
-    what the cut says. They lie on the CPU and take no gradient.
+    `steps[first:stop]` are some of the sequences, still lazy. `steps[:, first:stop]` is a tensor of some steps of all
+    sequences, `steps[:, :]` of all of them. `steps[rows, at]` is a tensor of the steps `at` of the sequences `rows`:
+    whole numbers of shapes that broadcast, the last dimension runs along the steps. Past its own end every sequence has
+    zeros, or the padding of the cut. They lie on the CPU and take no gradient.
 
     Parameters
     ----------
@@ -57,7 +60,7 @@ class LazySteps:
         Raw steps of each, (B,) int64.
     longest : int, optional
         Raw steps of the batch, at least the longest of its sequences, which is taken where None.
-    cut : Cut, optional
+    cut : TokenCut, optional
         How they are cut into tokens; raw steps where None.
     """
 
@@ -65,9 +68,9 @@ class LazySteps:
     requires_grad = False
 
     def __init__(
-        self, reads: Sequence[Read], lengths: Tensor, longest: int | None = None, cut: Cut | None = None
+        self, reads: Sequence[Read], lengths: Tensor, longest: int | None = None, cut: TokenCut | None = None
     ) -> None:
-        self.reads, self.lengths, self._cut = tuple(reads), lengths, cut or Cut()
+        self.reads, self.lengths, self._cut = tuple(reads), lengths, cut or TokenCut()
         self._longest = int(lengths.max()) if longest is None else longest
         example = self.reads[0](0, 1)
         self.dtype, self._own_shape = example.dtype, example.shape[1:]
@@ -90,20 +93,25 @@ class LazySteps:
             return self
         return self[:, :].to(device, non_blocking=non_blocking)
 
-    def cut(self, cut: Cut) -> LazySteps:
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"{HOW} They have no {name!r}.")
+
+    def cut(self, cut: TokenCut) -> LazySteps:
         """The same raw steps as tokens."""
         return LazySteps(self.reads, self.lengths, self._longest, cut)
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, slice):
             return LazySteps(self.reads[key], self.lengths[key], self._longest, self._cut)
-        rows, at = key
-        if isinstance(at, slice):
+        rows, at = key if isinstance(key, tuple) and len(key) == 2 else (None, None)
+        if isinstance(rows, slice) and isinstance(at, slice) and at.step in (None, 1):
             first, stop, _ = at.indices(self.shape[1])
             if rows == slice(None):
                 return self._stretch(first, stop)
             chosen = list(range(len(self)))[rows]
             return self._block(chosen, [first] * len(chosen), stop - first)
+        if not (isinstance(rows, Tensor) and isinstance(at, Tensor)):
+            raise TypeError(f"{HOW} Got the key {key!r}.")
         rows, at = torch.broadcast_tensors(rows, at)
         places = at.reshape(-1, at.shape[-1])  # (R, n), most often one after the other
         firsts = places.amin(1)
@@ -116,7 +124,10 @@ class LazySteps:
         begin, block = self._ahead
         if not begin <= first <= stop <= begin + block.shape[1]:
             each = len(self) * self._own_shape.numel() * self._cut.stride
-            number = max(min(AHEAD // each, self.shape[1] - first), stop - first)
+            number = stop - first
+            if number > 1:  # one step alone only tells what steps are like
+                ahead = AHEAD // each // number * number  # whole stretches, so that none is read twice
+                number = max(min(ahead, self.shape[1] - first), number)
             begin, block = self._ahead = first, self._block(list(range(len(self))), [first] * len(self), number)
         return block[:, first - begin : stop - begin]
 
@@ -133,7 +144,7 @@ class LazySteps:
 
     def _empty(self, rows: int, number: int) -> Tensor:
         steps = self._cut.context + number * self._cut.stride
-        return torch.full((rows, steps, *self._own_shape), self._cut.empty, dtype=self.dtype)
+        return torch.full((rows, steps, *self._own_shape), self._cut.padding, dtype=self.dtype)
 
 
 Inputs = Tensor | LazySteps

@@ -4,8 +4,8 @@ A stem turns `stride` raw steps into one token. Token t is a function of the `wi
 `(t + 1) * stride - 1`: causal, with zeros before the beginning and behind the end of a sequence. So T raw steps have
 ceil(T / stride) tokens. Everything above a stem counts tokens.
 
-Cutting copies nothing but the padded raw steps: tokens are views into them, in their compact type, and become floats
-only in the chunk or window at hand.
+Cutting copies nothing but the padded raw steps, and nothing at all of a long batch, which is read lazily. Tokens are
+views into them, in their compact type, and become floats only in the chunk or window at hand.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from torch.nn import functional
 from auxrnn.config.choices import StemNorm
 from auxrnn.config.model import MEL_HOP
 from auxrnn.core.batch import InputSpec, SequenceBatch
-from auxrnn.core.lazy_steps import Cut, LazySteps
+from auxrnn.core.lazy_steps import LazySteps, TokenCut
 
 NO_CHARACTER = -1
 """Stands before and behind a text; its embedding is zero."""
@@ -72,8 +72,8 @@ class TokenGrid:
         raw, empty, lengths = batch.inputs, no_step(spec), self.count(batch.lengths)
         own_of = partial(self._own, spec=spec)
         if isinstance(raw, LazySteps):
-            tokens = raw.cut(Cut(self.stride, self.context, empty, self._tokens))
-            return replace(batch, inputs=tokens, lengths=lengths, own=raw.cut(Cut(self.stride, 0, empty, own_of)))
+            tokens = raw.cut(TokenCut(self.stride, self.context, empty, self._tokens))
+            return replace(batch, inputs=tokens, lengths=lengths, own=raw.cut(TokenCut(self.stride, 0, empty, own_of)))
         inside = torch.arange(raw.shape[1]) < batch.lengths.unsqueeze(1)
         if not bool(inside.all()):
             outside = ~inside.view(*inside.shape, *[1] * (raw.dim() - 2)).to(raw.device)
@@ -134,8 +134,8 @@ class TokenGrid:
 class Stem(nn.Module):
     """Turn the numbers of a token into `size` features: a linear map, layer norm unless told otherwise, GELU.
 
-    Layer norm, because batch norm misleads where batches are made of sequences of like length. It makes all tokens
-    equally loud: where an event stands out by its height alone, "none" finds it many times sooner.
+    Layer norm, because batch norm misleads where batches are made of sequences of like length. It takes the amplitude
+    of a token away: where an event stands out by its height alone, "none" finds it many times sooner.
     """
 
     divisible = True  # each row by itself
@@ -176,7 +176,7 @@ class ConvStem(Stem):
     embedding_size : int
         Features of an embedded character, at least 1.
     norm : {"layer", "none"}
-        How the features of a token are normed.
+        How the features of a token are normalised.
     """
 
     def __init__(
@@ -221,7 +221,7 @@ class LogMelStem(Stem):
     frame, hop : float
         Seconds of a frame, and from one frame to the next.
     norm : {"layer", "none"}
-        How the features of a token are normed.
+        How the features of a token are normalised.
 
     Raises
     ------

@@ -24,7 +24,7 @@ TILE_STEPS = 4_800
 """Steps of a tile over all of its rows: few enough for the cache (measured, LSTM 128)."""
 
 WIDE = 256
-"""Numbers of a step from which on it counts as two, and so on: a token of a stem may hold a thousand."""
+"""A step that reads n numbers counts as 1 + n // WIDE steps: a token of a stem may read a thousand."""
 
 LEAST_ROWS = 8
 """Rows that a product needs to run at speed; short windows take more, for each call of a core costs several steps."""
@@ -88,7 +88,10 @@ def treats_rows_alone(modules: Sequence[nn.Module]) -> bool:
 def draw_by_row(modules: Sequence[nn.Module]) -> bool:
     """Say whether a layer drops something of every row at random. DropConnect does not: it drops weights."""
     layers = [layer for module in modules for layer in module.modules() if layer.training]
-    return any(getattr(layer, "p", 0.0) or (isinstance(layer, nn.RNNBase) and layer.dropout) for layer in layers)
+    return any(
+        (isinstance(layer, nn.Dropout) and layer.p) or (isinstance(layer, nn.RNNBase) and layer.dropout)
+        for layer in layers
+    )
 
 
 def tiles(sequences: int, rows_each: int, steps_each: int, threads: int, numbers: int = 1) -> list[range]:
@@ -105,7 +108,7 @@ def tiles(sequences: int, rows_each: int, steps_each: int, threads: int, numbers
     threads : int
         Threads to keep busy, at least 1.
     numbers : int
-        That a step reads, at least 1.
+        Numbers that a step reads, at least 1.
 
     Returns
     -------

@@ -240,7 +240,8 @@ def encode_from(core: Core, inputs: Inputs, plans: Sequence[WindowPlan], before:
     begins = ((start == 0) & (stop > 0)).nonzero().squeeze(1)
     if len(begins) and hasattr(core, "initial_state"):  # it may be learned, and its own gradient crosses no start
         state = put_rows(state, begins, select_rows(initial_state(core, inputs), sequence[begins]))
-    parts, state = _advance(core, inputs, sequence, start, stop - start, state)
+    may_fill = _shared_out(core, inputs)
+    parts, state = _advance(core, inputs, sequence, start, stop - start, state, may_fill=may_fill)
 
     encoded, first = [], 0
     for plan in plans:
@@ -313,7 +314,7 @@ def _states_at(
         reach = torch.searchsorted(points, keeper.plan.lengths)
     last_point = torch.searchsorted(points, start, right=True) - 1
     reach = reach.scatter_reduce(0, sequence, last_point, "amax")
-    ends, alike = [*points[1:].tolist(), inputs.shape[1]], _shared_out(core, inputs)
+    ends, may_fill = [*points[1:].tolist(), inputs.shape[1]], _shared_out(core, inputs)
     for point in range(int(reach.max())):
         first = int(points[point])
         active = (reach > point).nonzero().squeeze(1)
@@ -323,17 +324,17 @@ def _states_at(
         if len(active) == len(inputs):
             outputs, current = fixed(piece, current)
         else:
-            running = _filled(active) if alike else active
+            running = _filled(active) if may_fill else active
             outputs, moved = fixed(piece[running.to(piece.device)], select_rows(current, running))
-            outputs, moved = outputs[: len(active)], select_rows(moved, torch.arange(len(active)))
-            current = put_rows(current, active, moved)
+            outputs, current = outputs[: len(active)], _put_first(current, active, moved, len(running))
         if keeper is not None:
             keeper.see(first, active, outputs)
         rows = (last_point == point + 1).nonzero().squeeze(1)
         if len(rows):
             state = put_rows(state, rows, select_rows(current, sequence[rows]))
     if len(start):
-        _, state = _advance(fixed, inputs, sequence, points[last_point], start - points[last_point], state)
+        begin = points[last_point]
+        _, state = _advance(fixed, inputs, sequence, begin, start - begin, state, may_fill=may_fill)
     return state
 
 
@@ -353,11 +354,11 @@ Part = tuple[Tensor, Tensor, Tensor]  # rows (r,), the first step of each within
 
 
 def _advance(
-    core: Core, inputs: Inputs, sequence: Tensor, start: Tensor, length: Tensor, state: State
+    core: Core, inputs: Inputs, sequence: Tensor, start: Tensor, length: Tensor, state: State, *, may_fill: bool
 ) -> tuple[list[Part], State]:
     """Run each row r (R,) over the steps `[start[r], start[r] + length[r])` of its sequence from its own state.
 
-    Returns the outputs in parts, and the new states.
+    Groups of rows are filled where they `may_fill`. Returns the outputs in parts, and the new states.
     """
     parts: list[Part] = []
     run = ragged(core, len(length), inputs.device)
@@ -366,25 +367,30 @@ def _advance(
             outputs, state = _advance_at_once(run, inputs, sequence, start, length, state, rows, told=True)
             parts.append((rows, torch.zeros_like(rows), outputs))
         return parts, state
-    done, alike = torch.zeros_like(length), _shared_out(core, inputs)
+    done = torch.zeros_like(length)
     for rows, steps in _pieces(length):
         whole = len(rows) == len(length)
-        running = rows if whole or not alike else _filled(rows)
+        running = _filled(rows) if may_fill and not whole else rows
         piece = _stretch(inputs, sequence[running], (start + done)[running], steps)
         outputs, moved = unroll(core, piece, state if whole else select_rows(state, running))
-        state = moved if whole else put_rows(state, rows, select_rows(moved, torch.arange(len(rows))))
+        state = moved if whole else _put_first(state, rows, moved, len(running))
         parts.append((rows, done[rows], outputs[: len(rows)]))
         done[rows] += steps
     return parts, state
 
 
 def _filled(rows: Tensor) -> Tensor:
-    """Rows (r,) and the first of them again, up to a number of four binary digits and zeros.
+    """Rows (r,), and the first of them again until their number is rounded up to four significant bits.
 
     A library makes a kernel for every shape of input: fewer shapes are fewer kernels to make and to keep.
     """
     unit = 1 << max(len(rows).bit_length() - 4, 0)
     return torch.cat([rows, rows[:1].expand(-len(rows) % unit)])
+
+
+def _put_first(state: State, rows: Tensor, moved: State, number: int) -> State:
+    """Put the first of `number` moved states at `rows`; the others only filled the group."""
+    return put_rows(state, rows, moved if number == len(rows) else select_rows(moved, torch.arange(len(rows))))
 
 
 def _advance_at_once(

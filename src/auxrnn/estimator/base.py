@@ -359,7 +359,7 @@ class LongSequenceEstimator(SequenceParameters, ABC):
         raw = read_sequences(X, names=saved.preprocessing.channel_names)
         if raw.table and saved.preprocessing.columns is not None:
             validate_data(self, X, reset=False, skip_check_array=True)
-        return SequenceData("X", saved.spec, _in_order(saved.preprocessing.apply(raw), saved.pixel_order))
+        return SequenceData("X", saved.spec, _in_order(saved.preprocessing.prepared(raw), saved.pixel_order))
 
     @contextmanager
     def _network(self) -> Iterator[Any]:
@@ -424,8 +424,8 @@ def _chosen(labels: Labels, indices: torch.Tensor) -> Labels:
 
 
 def _in_order(
-    inputs: torch.Tensor | list[torch.Tensor], order: tuple[int, ...] | None
-) -> torch.Tensor | list[torch.Tensor]:
+    inputs: torch.Tensor | Sequence[torch.Tensor], order: tuple[int, ...] | None
+) -> torch.Tensor | Sequence[torch.Tensor]:
     """Step t becomes step order[t], as for the images that the network was trained on."""
     if order is None:
         return inputs

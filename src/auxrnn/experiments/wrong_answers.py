@@ -156,7 +156,9 @@ def _image(one: SequenceData) -> Array | None:
     """The image that a sequence is, in 0..1; None where it is none."""
     if one.image_shape is None:
         return None
-    return as_images(one.batch([0]).inputs[:, :], one)[0] / (one.spec.levels - 1)
+    image = one.batch([0]).inputs
+    assert isinstance(image, torch.Tensor)
+    return as_images(image, one)[0] / (one.spec.levels - 1)
 
 
 def _excerpt(one: SequenceData) -> str:

@@ -22,7 +22,7 @@ from auxrnn.targets import UNLABELLED, ClassTarget, Labels, Target
 Indices = Sequence[int] | torch.Tensor
 
 LONG_BATCH = 2**20
-"""Bytes of a batch from which on its steps are not put side by side, where it may be read lazily."""
+"""Bytes of a batch, its values counted as float32, from which on it is read lazily where it may be."""
 
 _INTEGERS = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 

@@ -20,7 +20,7 @@ NOISE = 0.3
 """Standard deviation of the noise, in standard deviations of a channel."""
 
 NOISE_BLOCK = 512
-"""Steps of a long sequence whose noise is drawn at once."""
+"""Steps of a sequence whose noise is drawn at once."""
 
 SCALE = 0.2
 """Standard deviation of the logarithm of the factor."""
@@ -48,12 +48,13 @@ def augmented(batch: SequenceBatch, kind: Augmentation, generator: torch.Generat
     inputs = batch.inputs
     if not inputs.is_floating_point():
         raise ValueError(f"Expected float values to change by {kind}, got {inputs.dtype}; turn them, or leave them.")
-    if isinstance(inputs, LazySteps):
-        return replace(batch, inputs=_changed(inputs, kind, generator))
     if kind == "noise":
-        drawn = torch.randn(inputs.shape, generator=generator, dtype=torch.float32)
-        return replace(batch, inputs=inputs + NOISE * drawn.to(inputs))
-    return replace(batch, inputs=inputs * _factors(len(inputs), generator).to(inputs))
+        return replace(batch, inputs=_noisy(inputs, generator))
+    factors = torch.exp(SCALE * torch.randn(len(inputs), 1, 1, generator=generator)).to(inputs.dtype)
+    if isinstance(inputs, LazySteps):
+        scaled = [partial(_scaled_part, *one) for one in zip(inputs.reads, factors[:, 0], strict=True)]
+        return replace(batch, inputs=LazySteps(scaled, inputs.lengths))
+    return replace(batch, inputs=inputs * factors.to(inputs.device))
 
 
 def check_augmentation(kind: Augmentation, data: SequenceData) -> None:
@@ -62,11 +63,6 @@ def check_augmentation(kind: Augmentation, data: SequenceData) -> None:
         raise InputError(f"Expected augment none for a label a step, got {kind}.")
     if kind in ("noise", "scale") and data.spec.kind != "values":
         raise InputError(f"Expected augment turn or none for {data.spec.kind}, got {kind}.")
-
-
-def _factors(number: int, generator: torch.Generator) -> Tensor:
-    """What each sequence is multiplied by, (B, 1, 1)."""
-    return torch.exp(SCALE * torch.randn(number, 1, 1, generator=generator))
 
 
 def _turned(batch: SequenceBatch, generator: torch.Generator) -> Inputs:
@@ -89,26 +85,28 @@ def _turned_part(read: Read, length: int, shift: int, first: int, stop: int) -> 
     return read(first, stop) if stop <= length else torch.cat([read(first, length), read(0, stop - length)])
 
 
-def _changed(inputs: LazySteps, kind: Augmentation, generator: torch.Generator) -> LazySteps:
-    """Long sequences with noise, or scaled. Noise is drawn by blocks, each a function of its sequence and place."""
-    if kind == "scale":
-        factors = _factors(len(inputs), generator).flatten().tolist()
-        reads = [partial(_scaled_part, *one) for one in zip(inputs.reads, factors, strict=True)]
-    else:
-        seeds = torch.randint(2**62, (len(inputs),), generator=generator).tolist()
-        reads = [partial(_noisy_part, *one) for one in zip(inputs.reads, seeds, strict=True)]
-    return LazySteps(reads, inputs.lengths)
-
-
-def _scaled_part(read: Read, factor: float, first: int, stop: int) -> Tensor:
+def _scaled_part(read: Read, factor: Tensor, first: int, stop: int) -> Tensor:
     return read(first, stop) * factor
+
+
+def _noisy(inputs: Inputs, generator: torch.Generator) -> Inputs:
+    """Inputs with noise, the same however they are read: drawn by blocks, each a function of its sequence and place."""
+    seeds = torch.randint(2**62, (len(inputs),), generator=generator).tolist()
+    if isinstance(inputs, LazySteps):
+        noisy = [partial(_noisy_part, *one) for one in zip(inputs.reads, seeds, strict=True)]
+        return LazySteps(noisy, inputs.lengths)
+    drawn = torch.stack([_noise(seed, 0, inputs.shape[1], inputs.shape[2:]) for seed in seeds])
+    return inputs + NOISE * drawn.to(inputs)
 
 
 def _noisy_part(read: Read, seed: int, first: int, stop: int) -> Tensor:
     steps = read(first, stop)
+    return steps + NOISE * _noise(seed, first, stop, steps.shape[1:]).to(steps)
+
+
+def _noise(seed: int, first: int, stop: int, channels: torch.Size) -> Tensor:
+    """Normal numbers of the steps `[first, stop)` of one sequence."""
     blocks = range(first // NOISE_BLOCK, -(-stop // NOISE_BLOCK))
-    drawn = torch.cat(
-        [torch.randn((NOISE_BLOCK, *steps.shape[1:]), generator=step_generator(seed, block)) for block in blocks]
-    )
+    drawn = [torch.randn((NOISE_BLOCK, *channels), generator=step_generator(seed, block)) for block in blocks]
     begin = first - blocks.start * NOISE_BLOCK
-    return steps + NOISE * drawn[begin : begin + len(steps)].to(steps)
+    return torch.cat(drawn)[begin : begin + stop - first]

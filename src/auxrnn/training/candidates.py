@@ -74,8 +74,8 @@ rate in the end: at the whole one the sensor job of 16,384 steps ended at chance
 SHORT_WINDOWS: dict[str, Any] = {"bptt": 10, "top_windows": 16}
 """And these where windows leave a part of a sequence out: many short ones reach more of the greatest outputs than few
 long ones do, in fewer tokens."""
-LOUD: dict[str, Any] = {"stem_norm": "none"}
-"""And this there: without the norm an event stands out by its height. In short sequences it costs some points."""
+NO_NORM: dict[str, Any] = {"stem_norm": "none"}
+"""And this of values there: an event stands out by its height. In short sequences it costs some points."""
 
 EXACT: dict[str, Any] = {
     "cell": "lru",
@@ -264,7 +264,8 @@ def _patient(config: RunConfig, train: SequenceData, given: Collection[str]) -> 
     plain = config.gradient == "truncated" and not config.auxiliaries
     reads_greatest = "readout" not in given or config.readout == PATIENT["readout"]
     said = not SHORT_WINDOWS.keys().isdisjoint(given)
-    return PATIENT | LOUD | (SHORT_WINDOWS if plain and reads_greatest and not said else {})
+    norm = NO_NORM if train.spec.kind == "values" else {}
+    return PATIENT | norm | (SHORT_WINDOWS if plain and reads_greatest and not said else {})
 
 
 def _may_be_exact(config: RunConfig, train: SequenceData, given: Collection[str]) -> bool:

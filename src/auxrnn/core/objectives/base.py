@@ -119,7 +119,7 @@ class Objective(nn.Module, ABC):
         Parameters
         ----------
         batch : SequenceBatch
-            The sequences and labels.
+            The sequences and labels. Those of a long batch are lazy: read `batch.steps[:, first:stop]`, or `steps_at`.
         draw : Draw
             As `draw` gave it.
         windows : Windows
