@@ -47,6 +47,15 @@ def losses_and_gradients(config, *, tiled, monkeypatch, lengths=(9, 30, 17, 30, 
     return [loss.total.detach() for loss in found.values()], said, gradients
 
 
+def assert_tiles_change_nothing(config, monkeypatch):
+    with monkeypatch.context() as patch:
+        expected, said, gradients = losses_and_gradients(config, tiled=False, monkeypatch=patch)
+    found, said_too, gradients_too = losses_and_gradients(config, tiled=True, monkeypatch=monkeypatch)
+    assert said == said_too
+    assert_same(found, expected)
+    assert_same(gradients_too.values(), gradients.values(), gradients)
+
+
 @pytest.mark.parametrize(
     ("model", "options"),
     [
@@ -60,24 +69,14 @@ def test_tiles_and_threads_change_no_loss_and_no_gradient(model, options, monkey
     config = ModelConfig(
         **{"model": model, "hidden_size": 4, "projection_size": 3, "bptt": 6, "segment_length": 8} | options
     )
-    with monkeypatch.context() as patch:
-        expected, said, gradients = losses_and_gradients(config, tiled=False, monkeypatch=patch)
-    found, said_too, gradients_too = losses_and_gradients(config, tiled=True, monkeypatch=monkeypatch)
-    assert said == said_too
-    assert_same(found, expected)
-    assert_same(gradients_too.values(), gradients.values(), gradients)
+    assert_tiles_change_nothing(config, monkeypatch)
 
 
 def test_dropout_sees_every_row_of_every_tile_once(monkeypatch):
     """A dropout that is a function of its row alone leaves losses and gradients as they are without tiles."""
     monkeypatch.setattr(nn.Dropout, "forward", lambda self, rows: 2 * rows * (rows > rows.mean(-1, keepdim=True)))
     config = ModelConfig(model="rp-lstm", hidden_size=4, bptt=6, segment_length=8, regulariser="dropout")
-    with monkeypatch.context() as patch:
-        expected, said, gradients = losses_and_gradients(config, tiled=False, monkeypatch=patch)
-    found, said_too, gradients_too = losses_and_gradients(config, tiled=True, monkeypatch=monkeypatch)
-    assert said == said_too
-    assert_same(found, expected)
-    assert_same(gradients_too.values(), gradients.values(), gradients)
+    assert_tiles_change_nothing(config, monkeypatch)
 
 
 def test_dropout_draws_the_same_on_any_number_of_threads(monkeypatch):

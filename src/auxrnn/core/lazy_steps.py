@@ -106,10 +106,7 @@ class LazySteps:
         rows, at = key if isinstance(key, tuple) and len(key) == 2 else (None, None)
         if isinstance(rows, slice) and isinstance(at, slice) and at.step in (None, 1):
             first, stop, _ = at.indices(self.shape[1])
-            if rows == slice(None):
-                return self._stretch(first, stop)
-            chosen = list(range(len(self)))[rows]
-            return self._block(chosen, [first] * len(chosen), stop - first)
+            return (self if rows == slice(None) else self[rows])._stretch(first, stop)
         if not (isinstance(rows, Tensor) and isinstance(at, Tensor)):
             raise TypeError(f"{HOW} Got the key {key!r}.")
         rows, at = torch.broadcast_tensors(rows, at)

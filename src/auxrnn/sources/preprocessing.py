@@ -413,7 +413,7 @@ class StandardisedSequences(LazySequences):
         self.lengths = torch.tensor([len(item) for item in items])
 
     def at(self, index: int) -> torch.Tensor:
-        return self._preprocessing.sequence(self._items[index], f"{self._name}, sequence {index}")
+        return self.part(index, 0, len(self._items[index]))
 
     def part(self, index: int, first: int, stop: int) -> torch.Tensor:
         return self._preprocessing.sequence(self._items[index][first:stop], f"{self._name}, sequence {index}")
