@@ -26,15 +26,18 @@ SHARED = (
     "--recipe modern --candidates 1 --anchor_labels 0 --hidden_size 32 --epoch_passes 1 --max_epochs 6 "
     "--limit_train 1000 --limit_test 300"
 )
+CELLS = ("lstm", "gru", "lru", "mingru", "ur-lstm")
 RECIPES = {
-    "lstm, last": "--readout last --bptt 50",
-    "lstm, stats": "--readout stats",
+    **{f"{cell}, last": f"--readout last --cell {cell} --bptt 50" for cell in CELLS},
+    **{f"{cell}, stats": f"--readout stats --cell {cell}" for cell in CELLS},
     "lstm, stats-max": "--readout stats-max",
     "lstm, last, checkpointed": "--readout last --gradient checkpointed",
     "lru, last, exact": "--readout last --cell lru --gradient exact",
     "lru, last, exact, phases to 1": "--readout last --cell lru --gradient exact --max_phase 1",
+    "lru, stats, exact": "--readout stats --cell lru --gradient exact",
     "lstm, last, fptt": "--readout last --gradient fptt --bptt 50",
     "r-lstm, last": "--readout last --model r-lstm --bptt 50",
+    "p-lstm, last": "--readout last --model p-lstm --bptt 50",
 }
 """Beside chrono gates over the length, a convolution of about sqrt(T) / 5 steps a token and 50 tokens a window."""
 
