@@ -394,7 +394,7 @@ RIVALS = Experiment(
     "rivals",
     "Rivals: cells, gradients and auxiliary losses",
     "Which cell, gradient and auxiliary loss go together, with the last output read or statistics of all?",
-    ("mnist", "pmnist", "fsdd", "dbpedia-characters"),
+    ("mnist", "pmnist", "cifar10", "fsdd", "dbpedia-characters"),
     tuple(
         Arm(f"{cell}, {way}, {readout}",
             {"gradient": "truncated", **settings, "cell": cell, "readout": readout}, control=True)
