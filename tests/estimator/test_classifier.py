@@ -14,7 +14,8 @@ from auxrnn.errors import InputError
 from auxrnn.estimator import LongSequenceClassifier
 from auxrnn.estimator.settings import config_of
 from auxrnn.sources.splits import stratified_split
-from auxrnn.training import candidates as room
+from auxrnn.training import chosen as room
+from auxrnn.training.search import Found
 from auxrnn.training.step import TrainingStep
 from small_estimators import rising_or_falling, tiny
 
@@ -150,9 +151,9 @@ def test_a_long_fit_says_how_long_before_it_tries_anything(
     """In the log where nothing else is said: the budget."""
     told: list[int] = []
 
-    def choose(config: Any, *given: Any) -> room.Found:
+    def choose(config: Any, *given: Any) -> Found:
         told.append(len(caplog.records) + capsys.readouterr().out.count("Time        about 10 min"))
-        return room.Found(replace(config, max_epochs=1, epoch_passes=1), ())
+        return Found(replace(config, max_epochs=1, epoch_passes=1), ())
 
     monkeypatch.setattr(room, "seconds_a_step", lambda *_: 0.5)
     monkeypatch.setattr(room, "choose_candidate", choose)

@@ -146,7 +146,7 @@ class LongSequenceEstimator(SequenceParameters, ABC):
             inputs = preprocessing.prepared(read_sequences(unlabelled, "unlabelled"), "unlabelled")
             beside = SequenceData("unlabelled", preprocessing.spec, inputs, characters=characters)
 
-        from auxrnn.training.candidates import chosen_by_data
+        from auxrnn.training.chosen import chosen_by_data
         from auxrnn.training.loop import fit
 
         with _own_random_numbers(config.accelerator):

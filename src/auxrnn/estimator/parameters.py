@@ -29,7 +29,7 @@ class SequenceParameters(BaseEstimator):
     split was.
 
     "auto" settings come from the recipe, or from the data by the rules of `auxrnn train` (`training.sensible`,
-    `training.candidates`). `config_` says afterwards what was taken.
+    `training.chosen`). `config_` says afterwards what was taken.
 
     Parameters
     ----------

@@ -162,10 +162,11 @@ LAPTOP = Scale(
         ),
     },
 )
-"""In minutes no model gets far on CIFAR10, where the rivals alone are run; MNIST stands in where an effect is taken apart. Left out
-is also what costs most, what diverges, and what lies between two arms that are there; on pMNIST the arms that tell
-nothing of auxiliary losses; of the ablation the factors that are not the paper's. Of the 48 settings that the LSTM has
-in the initialisation's table r-LSTM has 24. Of the rivals, prediction and both losses stand beside the LSTM alone."""
+"""In minutes no model gets far on CIFAR10, where the rivals alone are run; MNIST stands in where an effect is taken
+apart. Left out is also what costs most, what diverges, and what lies between two arms that are there; on pMNIST the
+arms that tell nothing of auxiliary losses; of the ablation the factors that are not the paper's. Of the 48 settings
+that the LSTM has in the initialisation's table r-LSTM has 24. Of the rivals, prediction and both losses stand beside
+the LSTM alone."""
 
 SMOKE = Scale(
     "smoke",

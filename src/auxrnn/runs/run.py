@@ -36,8 +36,8 @@ from auxrnn.sources.presets import path_of
 from auxrnn.storage.files import check_outside, is_left_over, remove
 from auxrnn.storage.lock import TakenRunError, check_unlocked, lock_run
 from auxrnn.targets import SCORES
-from auxrnn.training.candidates import chosen_by_data
 from auxrnn.training.checkpoints import find_checkpoints, is_whole
+from auxrnn.training.chosen import chosen_by_data
 from auxrnn.training.interrupt import InterruptedRun
 from auxrnn.training.loop import Fitted, fit
 from auxrnn.training.precision import check_engine

@@ -22,6 +22,12 @@ BUCKET = 50  # batches that are sorted by length together
 ORDER_KEY = 1  # keeps this generator apart from those of other purposes
 
 
+def steps_an_epoch(training: TrainingConfig, number: int) -> int:
+    """Steps of the optimiser on so many sequences."""
+    batch = training.batch_size * training.devices * training.num_nodes
+    return math.ceil(number / batch) * training.epoch_passes
+
+
 class BatchOrder(Sampler[list[int]]):
     """Lists of indices, one a batch: shuffled afresh each epoch, every sequence once, the last batch may be smaller.
 

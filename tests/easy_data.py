@@ -1,0 +1,18 @@
+"""Sequences that are easily told apart, and the recipe modern."""
+
+import torch
+
+from auxrnn.config import RECIPES
+from auxrnn.core.batch import InputSpec
+from auxrnn.sources.dataset import SequenceData
+
+MODERN = {"recipe": "modern", **RECIPES["modern"]}
+
+
+def make_data(number=40, steps=30, classes=2, seed=0):
+    """The label is the sign of the mean: easy."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.arange(number) % classes
+    inputs = torch.randn(number, steps, 1, generator=generator) * 0.1 + (2.0 * labels.view(-1, 1, 1) - 1)
+    names = tuple(map(str, range(classes)))
+    return SequenceData("x", InputSpec("values", 1), inputs, labels, names)
