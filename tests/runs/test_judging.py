@@ -21,7 +21,7 @@ def suggested(folder, state, config=CONFIG):
     place = RunFolder(folder / "my run")
     place.path.mkdir(exist_ok=True)
     write_config(place, config)
-    words = shlex.split(remedies(config, place)(state))
+    words = shlex.split(remedies(config, place, per_step=False)(state))
     return words, parse_run_config(words[2:])
 
 
@@ -30,9 +30,9 @@ def suggested(folder, state, config=CONFIG):
     [
         ("majority", CONFIG, {"initialisation": "tensorflow-chrono"}),
         ("majority", replace(CONFIG, initialisation="torch"), {"initialisation": "chrono"}),
-        ("majority", replace(CONFIG, initialisation="chrono"), {"bptt": 14}),
-        ("majority", replace(CONFIG, initialisation="chrono", bptt="full"), {"max_epochs": 8}),
-        ("majority", replace(CONFIG, model="irnn"), {"bptt": 14}),
+        ("majority", replace(CONFIG, initialisation="chrono"), {"readout": "stats"}),
+        ("majority", replace(CONFIG, initialisation="chrono", readout="stats"), {"max_epochs": 8}),
+        ("majority", replace(CONFIG, model="irnn"), {"readout": "stats"}),
         ("majority", replace(CONFIG, model="transformer"), {"max_epochs": 8}),
         ("memorised", CONFIG, {"hidden_size": 4}),
         (
@@ -53,11 +53,9 @@ def test_a_suggested_training_changes_one_setting(tmp_path, state, config, chang
     assert Path(again.out) != tmp_path / "my run"
 
 
-def test_a_window_over_the_longest_sequence_is_not_lengthened(tmp_path):
+def test_where_each_step_has_a_label_the_reading_stays(tmp_path):
     config = replace(CONFIG, initialisation="chrono")
-    folder = RunFolder(tmp_path / "my run")
-    assert "--bptt 14" in remedies(config, folder, 8)("majority")
-    assert "--max_epochs 8" in remedies(config, folder, 7)("majority")
+    assert "--max_epochs 8" in remedies(config, RunFolder(tmp_path / "my run"), per_step=True)("majority")
 
 
 @pytest.mark.parametrize("state", ["floor", "below"])
@@ -69,10 +67,10 @@ def test_a_floor_is_shown_on_the_data_of_the_run(tmp_path, state):
 
 def test_a_useful_run_is_looked_at(tmp_path):
     folder = RunFolder(tmp_path / "my run")
-    assert shlex.split(remedies(CONFIG, folder)("useful")) == ["auxrnn", "report", str(folder.path)]
+    assert shlex.split(remedies(CONFIG, folder, per_step=False)("useful")) == ["auxrnn", "report", str(folder.path)]
 
 
 def test_no_more_sequences_to_test_on(tmp_path):
     folder = RunFolder(tmp_path)
-    assert remedies(CONFIG, folder)("untold") == ""
-    assert remedies(replace(OWN, reading=ReadingOptions(test_fraction=0.5)), folder)("untold") == ""
+    assert remedies(CONFIG, folder, per_step=False)("untold") == ""
+    assert remedies(replace(OWN, reading=ReadingOptions(test_fraction=0.5)), folder, per_step=False)("untold") == ""

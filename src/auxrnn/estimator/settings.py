@@ -23,6 +23,7 @@ from auxrnn.config import (
     recipe_settings,
 )
 from auxrnn.errors import InputError, did_you_mean
+from auxrnn.training.remedies import changed_setting
 
 Group = TypeVar("Group", AuxiliaryConfig, TransformerConfig)
 Given = ParamSpec("Given")
@@ -83,27 +84,23 @@ def parameters_of(config: ModelConfig) -> dict[str, Any]:
     return {**found, **kind, "aux_options": options or None, "transformer": sizes or None}
 
 
-def remedies(config: RunConfig) -> Callable[[str], str]:
+def remedies(config: RunConfig, *, per_step: bool) -> Callable[[str], str]:
     """What to write next, by what is wrong with the model that an estimator with these settings has become."""
 
-    def again(**changes: Any) -> str:
+    def again(changes: Mapping[str, Any]) -> str:
         return f"clf.set_params({', '.join(f'{name}={value!r}' for name, value in changes.items())}).fit(X, y)"
 
     def remedy(state: str) -> str:
         match state:
             case "floor" | "below":
                 return "print(clf.floors_)"
-            case "majority" if config.cell != "rnn" and "chrono" not in config.initialisation:
-                return again(initialisation="chrono")
-            case "majority" | "rising":
-                return again(max_epochs=2 * max(config.max_epochs, 1))
-            case "memorised":
-                return again(hidden_size=max(config.hidden_size // 2, 1))
-            case "first":
-                return again(lr=float(f"{config.lr / 3:.3g}"))
             case "untold":
-                return again(validation_fraction=0.3)
-        return ""
+                return again({"validation_fraction": 0.3})
+        changes = changed_setting(state, config, per_step=per_step)
+        sizes = {name.partition(".")[2]: changes.pop(name) for name in list(changes) if "." in name}
+        if sizes:
+            changes["transformer"] = _changed(asdict(config.transformer), TransformerConfig) | sizes
+        return again(changes) if changes else ""
 
     return remedy
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,16 +10,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from auxrnn.config import OWN_CORE, RunConfig
+from auxrnn.config import RunConfig
 from auxrnn.runs.folder import RunFolder, read_json
 from auxrnn.sources.dataset import SequenceData, TrainTest
 from auxrnn.sources.presets import path_of
 from auxrnn.targets import SCORES, Target
+from auxrnn.training.remedies import changed_setting
 from auxrnn.use.persistence import SavedModel
 from auxrnn.verdict import Verdict, gather_evidence, judge
 from auxrnn.verdict.bootstrap import bootstrap_score
 from auxrnn.verdict.floors import Floors, measure_floors
 from auxrnn.verdict.judge import Remedy, lines_of
+
+AGAIN = {"majority": "changed", "memorised": "smaller", "first": "slower", "rising": "longer"}
+"""What the folder of the next run is called, behind the name of this one."""
 
 
 def judge_run(
@@ -53,12 +56,11 @@ def judge_run(
     train, validation, test = parts
     floors = measure_floors(train, validation, test, seed=config.seed)
     evidence = gather_evidence(floors, tallies, "test", rows, len(validation))
-    longest = -(-int(train.lengths.max()) // config.token_steps)
-    return floors, judge(evidence, remedies(config, folder, longest))
+    return floors, judge(evidence, remedies(config, folder, per_step=train.target.per_step))
 
 
-def remedies(config: RunConfig, folder: RunFolder, longest: float = math.inf) -> Remedy:
-    """What to type next, by what is wrong with the run in `folder`. longest: tokens of a training sequence."""
+def remedies(config: RunConfig, folder: RunFolder, *, per_step: bool) -> Remedy:
+    """What to type next, by what is wrong with the run in `folder`. per_step: whether each step has a label."""
 
     def again(name: str, changes: Mapping[str, Any]) -> str:
         options = [word for option, value in changes.items() for word in (f"--{option}", str(value))]
@@ -71,33 +73,14 @@ def remedies(config: RunConfig, folder: RunFolder, longest: float = math.inf) ->
                 return shlex.join(["auxrnn", "report", str(folder.path)])
             case "floor" | "below":
                 return shlex.join(["auxrnn", "baseline", "--config", str(folder.config)])
-            case "majority":
-                return again("changed", _otherwise(config, longest))
-            case "memorised" if config.model == "transformer":
-                return again("smaller", {"transformer.feed_forward": max(config.transformer.feed_forward // 2, 1)})
-            case "memorised":
-                return again("smaller", {"hidden_size": max(config.hidden_size // 2, 1)})
-            case "first":
-                return again("slower", {"lr": f"{config.lr / 3:.3g}"})
-            case "rising":
-                return again("longer", {"max_epochs": 2 * config.max_epochs})
             case "untold" if config.limit_test is not None:
                 return again("tested", {"limit_test": "null"})
             case "untold" if path_of(config.data) and config.reading.test_fraction < 0.4:
                 return again("tested", {"test_fraction": 0.4})
-        return ""
+        changes = changed_setting(state, config, per_step=per_step)
+        return again(AGAIN[state], changes) if changes else ""
 
     return remedy
-
-
-def _otherwise(config: RunConfig, longest: float) -> dict[str, Any]:
-    """The setting to change first where nothing was learned."""
-    gated = config.cell != "rnn" and config.model not in OWN_CORE
-    if gated and "chrono" not in config.initialisation:
-        return {"initialisation": "tensorflow-chrono" if config.initialisation == "tensorflow" else "chrono"}
-    if config.bptt not in ("full", 0) and int(config.bptt) < longest and config.model != "transformer":
-        return {"bptt": 2 * int(config.bptt)}
-    return {"max_epochs": 2 * max(config.max_epochs, 1)}
 
 
 def described_floors(floors: Floors) -> list[str]:

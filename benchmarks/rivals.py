@@ -1,0 +1,89 @@
+"""The rivals side by side, in Markdown: python benchmarks/rivals.py [--record FILE] [--page FILE] [--seconds]
+
+Reads the record of `auxrnn reproduce rivals --scale laptop` and writes the table of results/laptop/README.md anew; what
+is said of the figures stands around it and stays. A cell is the mean test accuracy over the seeds, with their number in
+brackets where they are fewer than three.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import fmean, median
+
+from measure import write_tables
+
+from auxrnn.experiments.catalogue import RIVALS, WAYS
+from auxrnn.experiments.grids.records import Record, read_records
+from auxrnn.experiments.scales import find_scale, plan_runs
+from auxrnn.report.tables import markdown_table
+
+CELLS = {"lstm": "LSTM", "gru": "GRU", "lru": "LRU", "mingru": "minGRU", "ur-lstm": "UR-LSTM"}
+TASKS = {"mnist": "MNIST", "pmnist": "pMNIST", "cifar10": "CIFAR10", "fsdd": "digits", "dbpedia-characters": "DBpedia"}
+READINGS = ("last", "stats")
+WINDOWED = tuple(way for way, settings in WAYS.items() if settings["model"] != "lstm")
+WORDS = {
+    "truncated": "windows",
+    "checkpointed": "through all steps",
+    **{way: f"windows, {way}" for way in WINDOWED},
+}
+SEEDS = 3
+
+
+def arms(records: dict[str, Record]) -> dict[tuple[str, str], list[Record]]:
+    """The records of each (task, arm) of the laptop's grid, by seed."""
+    found: dict[tuple[str, str], list[Record]] = {}
+    for run in plan_runs(RIVALS, find_scale("laptop"), SEEDS):
+        own = found.setdefault((run.task, run.arm), [])
+        if run.name in records and records[run.name].result:
+            own.append(records[run.name])
+    return found
+
+
+def rows(found: dict[tuple[str, str], list[Record]], seconds: bool) -> Iterator[list[str]]:
+    """A row a cell and way, a column a task and reading; rows without any run are left out."""
+    for way in WAYS:
+        for cell, name in CELLS.items():
+            cells = [
+                written(found.get((task, f"{cell}, {way}, {reading}"), []), seconds)
+                for task in TASKS
+                for reading in READINGS
+            ]
+            if any(cells):
+                yield [f"{name}; {WORDS.get(way, way)}", *cells]
+
+
+def written(own: list[Record], seconds: bool) -> str:
+    if not own:
+        return ""
+    results = [one.result or {} for one in own]
+    if seconds:
+        return f"{median(result.get('cpu_seconds', result['seconds']) for result in results):.0f}"
+    mean = f"{100 * fmean(result['test_accuracy'] for result in results):.1f}"
+    return mean if len(own) == SEEDS else f"{mean} ({len(own)})"
+
+
+def table(records: dict[str, Record], seconds: bool) -> str:
+    header = [
+        "cell; gradient, auxiliary loss",
+        *(f"{name} {reading}" for name in TASKS.values() for reading in READINGS),
+    ]
+    return markdown_table(header, list(rows(arms(records), seconds)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--record", type=Path, default=Path("results/laptop/rivals.jsonl"))
+    parser.add_argument("--page", type=Path, default=Path("results/laptop/README.md"))
+    parser.add_argument("--seconds", action="store_true", help="print median seconds of CPU time; write nothing")
+    given = parser.parse_args()
+    records = read_records(given.record)
+    if given.seconds:
+        print(table(records, True))
+        return
+    write_tables(given.page, "benchmarks/rivals.py", table(records, False))
+
+
+if __name__ == "__main__":
+    main()
