@@ -100,6 +100,14 @@ def test_rows_fit_each_other(experiment: Experiment) -> None:
         assert not (arm.control and arm.published)
 
 
+def test_every_arm_of_combined_factors_has_a_cell_of_its_own() -> None:
+    for experiment in EXPERIMENTS.values():
+        if experiment.factors is not None:
+            names = (experiment.factors.table, *experiment.factors.rows, *experiment.factors.columns)
+            cells = [tuple(arm.settings[name] for name in names) for arm in experiment.arms]
+            assert len(set(cells)) == len(cells)
+
+
 def test_a_misspelt_experiment_names_the_nearest() -> None:
     with pytest.raises(InputError, match="table2"):
         find_experiment("tabel2")

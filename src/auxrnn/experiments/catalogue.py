@@ -8,6 +8,7 @@ are of Trinh, Dai, Luong and Le (ICML 2018, arXiv 1803.00144). Knows nothing of 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -378,6 +379,7 @@ INITIALISATION = Experiment(
 """forget and chrono: torch's initialisation with those gates, which shows the gates' part in TensorFlow's."""
 
 THROUGH_ALL = {**LSTM, **FULL}
+CIRCLE = 2 * math.pi
 WAYS: Mapping[str, Mapping[str, Any]] = {
     "truncated": LSTM,
     "r 20x30": RECONSTRUCT_20X30,
@@ -397,14 +399,14 @@ RIVALS = Experiment(
     ("mnist", "pmnist", "cifar10", "fsdd", "dbpedia-characters"),
     tuple(
         Arm(f"{cell}, {way}, {readout}",
-            {"gradient": "truncated", **settings, "cell": cell, "readout": readout}, control=True)
+            {"gradient": "truncated", "max_phase": CIRCLE, **settings, "cell": cell, "readout": readout}, control=True)
         for readout in ("last", "stats")
         for way, settings in WAYS.items()
         for cell in ("lstm", "gru", "lru", "mingru", "ur-lstm")
         if (way != "exact" or cell in TRACED) and ("max_phase" not in settings or cell == "lru")
     ),
     baseline="lstm, truncated, last",
-    factors=Factors("readout", ("cell",), ("model", "gradient")),
+    factors=Factors("readout", ("cell",), ("model", "gradient", "max_phase")),
 )  # fmt: skip
 
 EXPERIMENTS: Mapping[str, Experiment] = {

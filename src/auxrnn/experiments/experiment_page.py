@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from auxrnn.experiments.answers import answer
-from auxrnn.experiments.catalogue import TRAIN_ACCURACY, Arm, Experiment, Factors
+from auxrnn.experiments.catalogue import CIRCLE, TRAIN_ACCURACY, Arm, Experiment, Factors
 from auxrnn.experiments.grids.records import Record
 from auxrnn.experiments.run_report import against, curves_figure
 from auxrnn.experiments.scales import PlannedRun, Scale
@@ -186,10 +186,16 @@ def _factor_section(experiment: Experiment, factors: Factors, task: str, results
 
 def _combination(arm: Arm, names: Sequence[str]) -> str:
     """An arm's values of some settings in words."""
-    return ", ".join(
-        f"projection {arm.settings[name] or 'none'}" if name == "projection_size" else str(arm.settings[name])
-        for name in names
-    )
+    return ", ".join(filter(None, (_factor(name, arm.settings[name]) for name in names)))
+
+
+def _factor(name: str, value: Any) -> str:
+    match name:
+        case "projection_size":
+            return f"projection {value or 'none'}"
+        case "max_phase":
+            return "" if value == CIRCLE else f"phases to {value:g}"
+    return str(value)
 
 
 def _factor_cell(experiment: Experiment, result: ArmResult) -> Cell:
