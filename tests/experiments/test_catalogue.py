@@ -103,8 +103,9 @@ def test_rows_fit_each_other(experiment: Experiment) -> None:
 def test_every_arm_of_combined_factors_has_a_cell_of_its_own() -> None:
     for experiment in EXPERIMENTS.values():
         if experiment.factors is not None:
-            names = (experiment.factors.table, *experiment.factors.rows, *experiment.factors.columns)
-            cells = [tuple(arm.settings[name] for name in names) for arm in experiment.arms]
+            of = experiment.factors
+            names = (of.table, *of.rows, *of.columns, *of.told)
+            cells = [tuple(arm.settings.get(name) for name in names) for arm in experiment.arms]
             assert len(set(cells)) == len(cells)
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from auxrnn.config import MODELS, RECIPES, RunConfig
 from auxrnn.errors import InputError
-from auxrnn.experiments.catalogue import EXPERIMENTS, Arm, Experiment, Segments, Steps, Times, find_experiment
-from auxrnn.experiments.scales import SCALES, Scale, SizedTask, find_scale, plan_runs, run_config
+from auxrnn.experiments.catalogue import EXPERIMENTS, RIVALS, Arm, Experiment, Segments, Steps, Times, find_experiment
+from auxrnn.experiments.scales import LAPTOP, RIVALS_ON, SCALES, Scale, SizedTask, find_scale, plan_runs, run_config
 
 EIGHTH = SizedTask("digits", {"limit_train": 100}, shrink=1 / 8, epochs=10, pretrain=3)
 SCALE = Scale("small", "note", seeds=2, shared={"hidden_size": 16}, tasks={"mnist": EIGHTH})
@@ -100,6 +100,16 @@ def test_a_scale_may_leave_arms_out() -> None:
         plan_runs(find_experiment("table2"), find_scale("laptop"), 1, arms=["iRNN"])
     with pytest.raises(InputError, match="got 'uRNN'"):
         plan_runs(find_experiment("table2"), find_scale("laptop"), 1, ["pmnist"], ["uRNN"])
+
+
+def test_rivals_on_a_laptop_are_arms_of_the_catalogue() -> None:
+    known = {arm.name for arm in RIVALS.arms}
+    for ways in RIVALS_ON.values():
+        assert {f"{cell}, {way}, last" for way, cells in ways.items() for cell in cells} <= known
+    names = [run.name.rpartition("/")[0] for run in plan_runs(RIVALS, LAPTOP, 1)]
+    assert (
+        len(names) == len(set(names)) == 2 * sum(len(cells) for ways in RIVALS_ON.values() for cells in ways.values())
+    )
 
 
 def test_combined_factors_come_table_by_table() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from auxrnn.experiments.answers import answer
-from auxrnn.experiments.catalogue import CIRCLE, TRAIN_ACCURACY, Arm, Experiment, Factors
+from auxrnn.experiments.catalogue import TRAIN_ACCURACY, Arm, Experiment, Factors
 from auxrnn.experiments.grids.records import Record
 from auxrnn.experiments.run_report import against, curves_figure
 from auxrnn.experiments.scales import PlannedRun, Scale
@@ -167,14 +167,15 @@ def _task_section(experiment: Experiment, scale: Scale, task: str, results: Sequ
 def _factor_section(experiment: Experiment, factors: Factors, task: str, results: Sequence[ArmResult]) -> Section:
     """A table for each value of the first factor, a cell for each combination of the others."""
     by_arm = {result.arm.name: result for result in results}
+    usual = next(arm.settings for arm in experiment.arms if arm.name == experiment.baseline)
     tables = []
     for block in experiment.blocks():
         cells: dict[str, dict[str, Cell | str]] = {}
         for arm in block:
             found = by_arm.get(arm.name)
             cell = NOTHING if found is None else _factor_cell(experiment, found)
-            cells.setdefault(_combination(arm, factors.rows), {})[_combination(arm, factors.columns)] = cell
-        columns = list(dict.fromkeys(_combination(arm, factors.columns) for arm in block))
+            cells.setdefault(_row(arm, factors), {})[_column(arm, factors, usual)] = cell
+        columns = list(dict.fromkeys(_column(arm, factors, usual) for arm in block))
         rows = [[row, *(found.get(column, NOTHING) for column in columns)] for row, found in cells.items()]
         as_run = next((f" ({_as_run(by_arm[arm.name])})" for arm in block if arm.name in by_arm
                        and by_arm[arm.name].runs), "")  # fmt: skip
@@ -184,17 +185,22 @@ def _factor_section(experiment: Experiment, factors: Factors, task: str, results
     return Section(task, (), tables)
 
 
-def _combination(arm: Arm, names: Sequence[str]) -> str:
-    """An arm's values of some settings in words."""
-    return ", ".join(filter(None, (_factor(name, arm.settings[name]) for name in names)))
+def _row(arm: Arm, factors: Factors) -> str:
+    return ", ".join(_factor(name, arm.settings[name]) for name in factors.rows)
+
+
+def _column(arm: Arm, factors: Factors, usual: Mapping[str, Any]) -> str:
+    told = [name for name in factors.told if arm.settings.get(name) != usual.get(name)]
+    return ", ".join(_factor(name, arm.settings[name]) for name in (*factors.columns, *told))
 
 
 def _factor(name: str, value: Any) -> str:
+    """A value of a setting in words."""
     match name:
         case "projection_size":
             return f"projection {value or 'none'}"
         case "max_phase":
-            return "" if value == CIRCLE else f"phases to {value:g}"
+            return f"phases to {value:g}"
     return str(value)
 
 

@@ -15,11 +15,15 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from auxrnn.config import MODELS, AuxiliaryConfig, RunConfig
+from auxrnn.config.choices import Cell
+from auxrnn.config.model import TRACED
 from auxrnn.errors import InputError, did_you_mean
 from auxrnn.experiments.catalogue import (
     ABLATION,
+    CELLS,
     DOG_SIDES,
     INITIALISATION,
+    READOUTS,
     RIVALS,
     Arm,
     Experiment,
@@ -113,15 +117,47 @@ def _needs_no_r_lstm(arm: Arm) -> bool:
     return settings["model"] == "r-lstm" and settings["optimizer"] != "rmsprop_tf" and not published
 
 
-def _is_minor_rival(arm: Arm, task: str) -> bool:
-    """Whether a rival is left out on a task; most of those that cost most are tried on MNIST alone."""
-    cell, model, gradient = (arm.settings.get(name) for name in ("cell", "model", "gradient"))
-    if model in ("p-lstm", "rp-lstm"):
-        return cell != "lstm"
-    if cell in ("mingru", "ur-lstm") and gradient in ("checkpointed", "fptt"):
-        return True
-    plain = (model, gradient) == ("lstm", "truncated")
-    return task != "mnist" and (gradient == "fptt" or (cell not in ("lstm", "lru") and not plain))
+ALWAYS: Mapping[str, Sequence[Cell]] = {
+    "truncated": CELLS,
+    "truncated, chrono": ("mingru",),
+    "exact, chrono, phases to 1": ("lru",),
+    "fptt": ("lstm",),
+}
+OFTEN: Mapping[str, Sequence[Cell]] = {
+    **ALWAYS,
+    "r 20x30": ("lstm", "lru"),
+    "p 20x30": ("lstm",),
+    "rp 20x30": ("lstm",),
+    "checkpointed": ("lstm", "lru"),
+    "exact": ("lru",),
+}
+ON_MNIST: Mapping[str, Sequence[Cell]] = {
+    **OFTEN,
+    "truncated, chrono": ("lstm", "gru", "lru", "mingru"),
+    "r 20x30": CELLS,
+    "checkpointed": ("lstm", "gru", "lru"),
+    "exact": TRACED,
+    "exact, chrono": TRACED,
+    "fptt": ("lstm", "gru", "lru"),
+    "fptt, RMSProp": ("lstm",),
+}
+RIVALS_ON: Mapping[str, Mapping[str, Sequence[Cell]]] = {
+    **dict.fromkeys(("pmnist", "fsdd", "dbpedia-characters"), OFTEN),
+    "mnist": ON_MNIST,
+    "cifar10": {**ALWAYS, "r 20x30": ("lstm",)},
+}
+"""By task, and way to the gradient: the cells that are tried with it. What costs most is tried on MNIST alone."""
+
+
+def _rivals_left_out() -> tuple[str, ...]:
+    kept = {
+        f"{task}/{cell}, {way}, {readout}"
+        for task, ways in RIVALS_ON.items()
+        for way, cells in ways.items()
+        for cell in cells
+        for readout in READOUTS
+    }
+    return tuple(name for task in RIVALS.tasks for arm in RIVALS.arms if (name := f"{task}/{arm.name}") not in kept)
 
 
 LAPTOP = Scale(
@@ -157,9 +193,7 @@ LAPTOP = Scale(
         "segments": tuple(f"{sides} BPTT {bptt}" for sides in ("10x60", "50x12", "100x6") for bptt in (1, 0)),
         "ablation": tuple(arm.name for arm in ABLATION.arms if arm.control and arm.name != "LSTM"),
         "initialisation": tuple(arm.name for arm in INITIALISATION.arms if _needs_no_r_lstm(arm)),
-        "rivals": tuple(
-            f"{task}/{arm.name}" for task in RIVALS.tasks for arm in RIVALS.arms if _is_minor_rival(arm, task)
-        ),
+        "rivals": _rivals_left_out(),
     },
 )
 """In minutes no model gets far on CIFAR10, where the rivals alone are run; MNIST stands in where an effect is taken
