@@ -9,24 +9,24 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from statistics import fmean, median
 
 from measure import write_tables
 
-from auxrnn.experiments.catalogue import RIVALS, WAYS
+from auxrnn.experiments.catalogue import CELLS, READOUTS, RIVALS, WAYS
 from auxrnn.experiments.grids.records import Record, read_records
 from auxrnn.experiments.scales import find_scale, plan_runs
 from auxrnn.report.tables import markdown_table
 
-CELLS = {"lstm": "LSTM", "gru": "GRU", "lru": "LRU", "mingru": "minGRU", "ur-lstm": "UR-LSTM"}
+NAMES = {"lstm": "LSTM", "gru": "GRU", "lru": "LRU", "mingru": "minGRU", "ur-lstm": "UR-LSTM"}
 TASKS = {"mnist": "MNIST", "pmnist": "pMNIST", "cifar10": "CIFAR10", "fsdd": "digits", "dbpedia-characters": "DBpedia"}
-READINGS = ("last", "stats")
-WINDOWED = tuple(way for way, settings in WAYS.items() if settings["model"] != "lstm")
 WORDS = {
     "truncated": "windows",
+    "truncated, chrono": "windows, chrono",
     "checkpointed": "through all steps",
-    **{way: f"windows, {way}" for way in WINDOWED},
+    **{way: f"windows, {way}" for way, settings in WAYS.items() if settings["model"] != "lstm"},
 }
 SEEDS = 3
 
@@ -43,15 +43,13 @@ def arms(records: dict[str, Record]) -> dict[tuple[str, str], list[Record]]:
 
 def rows(found: dict[tuple[str, str], list[Record]], seconds: bool) -> Iterator[list[str]]:
     """A row a cell and way, a column a task and reading; rows without any run are left out."""
-    for way in WAYS:
-        for cell, name in CELLS.items():
-            cells = [
-                written(found.get((task, f"{cell}, {way}, {reading}"), []), seconds)
-                for task in TASKS
-                for reading in READINGS
-            ]
-            if any(cells):
-                yield [f"{name}; {WORDS.get(way, way)}", *cells]
+    for way, cell in product(WAYS, CELLS):
+        cells = [
+            written(found.get((task, f"{cell}, {way}, {readout}"), []), seconds)
+            for task, readout in product(TASKS, READOUTS)
+        ]
+        if any(cells):
+            yield [f"{NAMES[cell]}; {WORDS.get(way, way)}", *cells]
 
 
 def written(own: list[Record], seconds: bool) -> str:
@@ -65,11 +63,8 @@ def written(own: list[Record], seconds: bool) -> str:
 
 
 def table(records: dict[str, Record], seconds: bool) -> str:
-    header = [
-        "cell; gradient, auxiliary loss",
-        *(f"{name} {reading}" for name in TASKS.values() for reading in READINGS),
-    ]
-    return markdown_table(header, list(rows(arms(records), seconds)))
+    columns = [" ".join(words) for words in product(TASKS.values(), READOUTS)]
+    return markdown_table(["cell; gradient, auxiliary loss", *columns], list(rows(arms(records), seconds)))
 
 
 def main() -> None:
