@@ -17,7 +17,7 @@ from measure import write_tables
 
 from auxrnn.experiments.catalogue import CELLS, READOUTS, RIVALS, WAYS
 from auxrnn.experiments.grids.records import Record, read_records
-from auxrnn.experiments.scales import find_scale, plan_runs
+from auxrnn.experiments.scales import LAPTOP, plan_runs
 from auxrnn.report.tables import markdown_table
 
 NAMES = {"lstm": "LSTM", "gru": "GRU", "lru": "LRU", "mingru": "minGRU", "ur-lstm": "UR-LSTM"}
@@ -25,16 +25,16 @@ TASKS = {"mnist": "MNIST", "pmnist": "pMNIST", "cifar10": "CIFAR10", "fsdd": "di
 WORDS = {
     "truncated": "windows",
     "truncated, chrono": "windows, chrono",
+    "truncated, Adam": "windows, Adam",
     "checkpointed": "through all steps",
     **{way: f"windows, {way}" for way, settings in WAYS.items() if settings["model"] != "lstm"},
 }
-SEEDS = 3
 
 
 def arms(records: dict[str, Record]) -> dict[tuple[str, str], list[Record]]:
     """The records of each (task, arm) of the laptop's grid, by seed."""
     found: dict[tuple[str, str], list[Record]] = {}
-    for run in plan_runs(RIVALS, find_scale("laptop"), SEEDS):
+    for run in plan_runs(RIVALS, LAPTOP, LAPTOP.seeds):
         own = found.setdefault((run.task, run.arm), [])
         if run.name in records and records[run.name].result:
             own.append(records[run.name])
@@ -57,9 +57,10 @@ def written(own: list[Record], seconds: bool) -> str:
         return ""
     results = [one.result or {} for one in own]
     if seconds:
-        return f"{median(result.get('cpu_seconds', result['seconds']) for result in results):.0f}"
+        known = [result["cpu_seconds"] for result in results if "cpu_seconds" in result]
+        return f"{median(known):.0f}" if known else "?"
     mean = f"{100 * fmean(result['test_accuracy'] for result in results):.1f}"
-    return mean if len(own) == SEEDS else f"{mean} ({len(own)})"
+    return mean if len(own) >= LAPTOP.seeds else f"{mean} ({len(own)})"
 
 
 def table(records: dict[str, Record], seconds: bool) -> str:

@@ -12,6 +12,7 @@ from auxrnn.errors import FloorWarning
 from auxrnn.estimator import LongSequenceClassifier, LongSequenceRegressor, LongSequenceTagger
 from auxrnn.estimator.settings import remedies
 from auxrnn.verdict.floors import measured
+from easy_data import make_data, make_tags
 from small_estimators import rising_or_falling, tiny
 
 QUICK = {
@@ -136,25 +137,25 @@ def test_the_next_line_changes_one_parameter(state, changes):
     clf = LongSequenceClassifier()
     before, fitted = clf.get_params(), []
     clf.fit = lambda X, y: fitted.append((X, y))
-    exec(remedies(CONFIG, per_step=False)(state), {"clf": clf, "X": 1, "y": 2})
+    exec(remedies(CONFIG, make_data())(state), {"clf": clf, "X": 1, "y": 2})
     assert fitted == [(1, 2)]
     assert clf.get_params() == {**before, **changes}
 
 
 def test_a_model_with_chrono_gates_is_to_read_all_steps_and_then_to_train_longer():
     chrono = replace(CONFIG, initialisation="chrono")
-    assert remedies(chrono, per_step=False)("majority") == "clf.set_params(readout='stats').fit(X, y)"
-    assert remedies(chrono, per_step=True)("majority") == "clf.set_params(max_epochs=40).fit(X, y)"
+    assert remedies(chrono, make_data())("majority") == "clf.set_params(readout='stats').fit(X, y)"
+    assert remedies(chrono, make_tags(300))("majority") == "clf.set_params(max_epochs=40).fit(X, y)"
     stats = replace(chrono, readout="stats")
-    assert remedies(stats, per_step=False)("majority") == "clf.set_params(max_epochs=40).fit(X, y)"
+    assert remedies(stats, make_data())("majority") == "clf.set_params(max_epochs=40).fit(X, y)"
 
 
 def test_a_transformer_is_made_smaller_inside():
     sizes = replace(CONFIG.transformer, layers=1, feed_forward=64)
-    told = remedies(replace(CONFIG, model="transformer", transformer=sizes), per_step=False)("memorised")
+    told = remedies(replace(CONFIG, model="transformer", transformer=sizes), make_data())("memorised")
     assert told == "clf.set_params(transformer={'layers': 1, 'feed_forward': 32}).fit(X, y)"
 
 
 @pytest.mark.parametrize("state", ["floor", "below"])
 def test_the_floors_are_to_be_looked_at(state):
-    assert remedies(CONFIG, per_step=False)(state) == "print(clf.floors_)"
+    assert remedies(CONFIG, make_data())(state) == "print(clf.floors_)"

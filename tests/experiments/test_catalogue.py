@@ -13,6 +13,7 @@ from auxrnn.experiments.catalogue import (
     Experiment,
     find_experiment,
 )
+from auxrnn.experiments.experiment_page import column_of, row_of
 
 Table = dict[tuple[str, str], float]
 
@@ -102,10 +103,10 @@ def test_rows_fit_each_other(experiment: Experiment) -> None:
 
 def test_every_arm_of_combined_factors_has_a_cell_of_its_own() -> None:
     for experiment in EXPERIMENTS.values():
-        if experiment.factors is not None:
-            of = experiment.factors
-            names = (of.table, *of.rows, *of.columns, *of.told)
-            cells = [tuple(arm.settings.get(name) for name in names) for arm in experiment.arms]
+        of = experiment.factors
+        if of is not None:
+            usual = next(arm.settings for arm in experiment.arms if arm.name == experiment.baseline)
+            cells = [(arm.settings[of.table], row_of(arm, of), column_of(arm, of, usual)) for arm in experiment.arms]
             assert len(set(cells)) == len(cells)
 
 

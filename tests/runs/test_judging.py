@@ -11,6 +11,7 @@ from auxrnn.config.reading import ReadingOptions
 from auxrnn.experiments.arguments import parse_run_config
 from auxrnn.runs.folder import RunFolder, write_config
 from auxrnn.runs.judging import remedies
+from easy_data import make_data, make_tags
 
 CONFIG = RunConfig(hidden_size=9, lr=0.003, max_epochs=4, initialisation="tensorflow", bptt=7)
 OWN = replace(CONFIG, data="data/some.csv")
@@ -21,7 +22,7 @@ def suggested(folder, state, config=CONFIG):
     place = RunFolder(folder / "my run")
     place.path.mkdir(exist_ok=True)
     write_config(place, config)
-    words = shlex.split(remedies(config, place, per_step=False)(state))
+    words = shlex.split(remedies(config, place, make_data())(state))
     return words, parse_run_config(words[2:])
 
 
@@ -53,9 +54,16 @@ def test_a_suggested_training_changes_one_setting(tmp_path, state, config, chang
     assert Path(again.out) != tmp_path / "my run"
 
 
-def test_where_each_step_has_a_label_the_reading_stays(tmp_path):
-    config = replace(CONFIG, initialisation="chrono")
-    assert "--max_epochs 8" in remedies(config, RunFolder(tmp_path / "my run"), per_step=True)("majority")
+def test_where_each_step_has_a_label_the_window_is_lengthened_up_to_the_longest_sequence(tmp_path):
+    config, folder = replace(CONFIG, initialisation="chrono"), RunFolder(tmp_path / "my run")
+    assert "--bptt 14" in remedies(config, folder, make_tags(8))("majority")
+    assert "--max_epochs 8" in remedies(config, folder, make_tags(7))("majority")
+
+
+def test_what_must_be_of_one_size_is_halved_together(tmp_path):
+    config = replace(CONFIG, residual=True, stem="conv", readout="stats", hidden_size=8, projection_size=8)
+    assert "--hidden_size 4 --projection_size 4" in remedies(config, RunFolder(tmp_path), make_data())("memorised")
+    assert remedies(replace(CONFIG, hidden_size=1), RunFolder(tmp_path), make_data())("memorised") == ""
 
 
 @pytest.mark.parametrize("state", ["floor", "below"])
@@ -67,10 +75,10 @@ def test_a_floor_is_shown_on_the_data_of_the_run(tmp_path, state):
 
 def test_a_useful_run_is_looked_at(tmp_path):
     folder = RunFolder(tmp_path / "my run")
-    assert shlex.split(remedies(CONFIG, folder, per_step=False)("useful")) == ["auxrnn", "report", str(folder.path)]
+    assert shlex.split(remedies(CONFIG, folder, make_data())("useful")) == ["auxrnn", "report", str(folder.path)]
 
 
 def test_no_more_sequences_to_test_on(tmp_path):
     folder = RunFolder(tmp_path)
-    assert remedies(CONFIG, folder, per_step=False)("untold") == ""
-    assert remedies(replace(OWN, reading=ReadingOptions(test_fraction=0.5)), folder, per_step=False)("untold") == ""
+    assert remedies(CONFIG, folder, make_data())("untold") == ""
+    assert remedies(replace(OWN, reading=ReadingOptions(test_fraction=0.5)), folder, make_data())("untold") == ""

@@ -4,13 +4,11 @@ import math
 from dataclasses import replace
 
 import pytest
-import torch
 
 from auxrnn.config import RunConfig
-from auxrnn.targets import TagsTarget
 from auxrnn.training import search as room
 from auxrnn.training.search import choose_candidate, search_steps, successive_halving
-from easy_data import MODERN, make_data
+from easy_data import MODERN, make_data, make_tags
 
 
 def halved(scores, perfect=math.inf):
@@ -168,8 +166,7 @@ def test_auxiliary_losses_reach_as_far_as_ever_where_windows_were_short(monkeypa
 
 
 def test_labels_of_every_step_are_not_few(monkeypatch):
-    data = make_data(number=40)
-    tags = replace(data, labels=[torch.zeros(30, dtype=torch.int64)] * 40, target=TagsTarget(("a", "b")), classes=())
+    tags = make_tags(30)
     trials = []
     monkeypatch.setattr(room, "_trial", lambda *_: trials.append(0) or (0.5, -0.5))
     found = choose_candidate(RunConfig(**MODERN, stride=4, max_epochs=16), tags, ())

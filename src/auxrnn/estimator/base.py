@@ -303,7 +303,7 @@ class LongSequenceEstimator(SequenceParameters, ABC):
         """Measure the floors, and judge the network by its answers to the validation sequences."""
         floors = measure_floors(train, validation, seed=config.seed)
         evidence = gather_evidence(floors, tallies, "validation", self.history_, len(validation))
-        verdict = judge(evidence, remedies(config, per_step=train.target.per_step))
+        verdict = judge(evidence, remedies(config, train))
         if self.verbose:
             print(*verdict.lines, sep="\n")
         return floors.to_dict(), verdict

@@ -23,6 +23,7 @@ from auxrnn.config import (
     recipe_settings,
 )
 from auxrnn.errors import InputError, did_you_mean
+from auxrnn.sources.dataset import SequenceData
 from auxrnn.training.remedies import changed_setting
 
 Group = TypeVar("Group", AuxiliaryConfig, TransformerConfig)
@@ -84,8 +85,8 @@ def parameters_of(config: ModelConfig) -> dict[str, Any]:
     return {**found, **kind, "aux_options": options or None, "transformer": sizes or None}
 
 
-def remedies(config: RunConfig, *, per_step: bool) -> Callable[[str], str]:
-    """What to write next, by what is wrong with the model that an estimator with these settings has become."""
+def remedies(config: RunConfig, train: SequenceData) -> Callable[[str], str]:
+    """What to write next, by what is wrong with the model that an estimator with these settings became on `train`."""
 
     def again(changes: Mapping[str, Any]) -> str:
         return f"clf.set_params({', '.join(f'{name}={value!r}' for name, value in changes.items())}).fit(X, y)"
@@ -96,7 +97,7 @@ def remedies(config: RunConfig, *, per_step: bool) -> Callable[[str], str]:
                 return "print(clf.floors_)"
             case "untold":
                 return again({"validation_fraction": 0.3})
-        changes = changed_setting(state, config, per_step=per_step)
+        changes = changed_setting(state, config, train)
         sizes = {name.partition(".")[2]: changes.pop(name) for name in list(changes) if "." in name}
         if sizes:
             changes["transformer"] = _changed(asdict(config.transformer), TransformerConfig) | sizes

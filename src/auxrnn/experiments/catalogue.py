@@ -382,9 +382,11 @@ INITIALISATION = Experiment(
 
 THROUGH_ALL = {**LSTM, **FULL}
 IN_PIECES = {**LSTM, "bptt": Steps(78), "gradient": "fptt"}
+ADAM = {"optimizer": "adamw", "weight_decay": 0.0}
 WAYS: Mapping[str, Mapping[str, Any]] = {
     "truncated": LSTM,
     "truncated, chrono": {**LSTM, **CHRONO},
+    "truncated, Adam": {**LSTM, **ADAM},
     "r 20x30": RECONSTRUCT_20X30,
     "p 20x30": PREDICT_20X30,
     "rp 20x30": BOTH_20X30,
@@ -392,13 +394,12 @@ WAYS: Mapping[str, Mapping[str, Any]] = {
     "exact": {**THROUGH_ALL, "gradient": "exact"},
     "exact, chrono": {**THROUGH_ALL, **CHRONO, "gradient": "exact"},
     "exact, chrono, phases to 1": {**THROUGH_ALL, **CHRONO, "gradient": "exact", "max_phase": 1.0},
-    "fptt": {**IN_PIECES, "optimizer": "adamw", "weight_decay": 0.0},
+    "fptt": {**IN_PIECES, **ADAM},
     "fptt, RMSProp": IN_PIECES,
 }
 """To a gradient: windows, with each auxiliary loss beside them, and the rivals. Forward propagation through time has
-ten pieces and Adam, as its authors have it (Kag & Saligrama 2021, their code); under the recipe's RMSProp it is far
-behind. A minGRU remembers a few steps at first unless its gates are chrono's."""
-
+about ten pieces and Adam, as its authors have it (Kag & Saligrama 2021, their code); under the recipe's RMSProp it is
+far behind. Windows with Adam tell the optimiser's part. A minGRU remembers few steps unless its gates are chrono's."""
 
 CELLS: tuple[Cell, ...] = ("lstm", "gru", "lru", "mingru", "ur-lstm")
 READOUTS = ("last", "stats")

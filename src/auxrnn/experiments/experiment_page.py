@@ -174,8 +174,8 @@ def _factor_section(experiment: Experiment, factors: Factors, task: str, results
         for arm in block:
             found = by_arm.get(arm.name)
             cell = NOTHING if found is None else _factor_cell(experiment, found)
-            cells.setdefault(_row(arm, factors), {})[_column(arm, factors, usual)] = cell
-        columns = list(dict.fromkeys(_column(arm, factors, usual) for arm in block))
+            cells.setdefault(row_of(arm, factors), {})[column_of(arm, factors, usual)] = cell
+        columns = list(dict.fromkeys(column_of(arm, factors, usual) for arm in block))
         rows = [[row, *(found.get(column, NOTHING) for column in columns)] for row, found in cells.items()]
         as_run = next((f" ({_as_run(by_arm[arm.name])})" for arm in block if arm.name in by_arm
                        and by_arm[arm.name].runs), "")  # fmt: skip
@@ -185,11 +185,13 @@ def _factor_section(experiment: Experiment, factors: Factors, task: str, results
     return Section(task, (), tables)
 
 
-def _row(arm: Arm, factors: Factors) -> str:
+def row_of(arm: Arm, factors: Factors) -> str:
+    """The heading of the row that an arm is in."""
     return ", ".join(_factor(name, arm.settings[name]) for name in factors.rows)
 
 
-def _column(arm: Arm, factors: Factors, usual: Mapping[str, Any]) -> str:
+def column_of(arm: Arm, factors: Factors, usual: Mapping[str, Any]) -> str:
+    """The heading of the column that an arm is in. usual: the settings of the baseline."""
     told = [name for name in factors.told if arm.settings.get(name) != usual.get(name)]
     return ", ".join(_factor(name, arm.settings[name]) for name in (*factors.columns, *told))
 

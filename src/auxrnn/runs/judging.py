@@ -56,11 +56,11 @@ def judge_run(
     train, validation, test = parts
     floors = measure_floors(train, validation, test, seed=config.seed)
     evidence = gather_evidence(floors, tallies, "test", rows, len(validation))
-    return floors, judge(evidence, remedies(config, folder, per_step=train.target.per_step))
+    return floors, judge(evidence, remedies(config, folder, train))
 
 
-def remedies(config: RunConfig, folder: RunFolder, *, per_step: bool) -> Remedy:
-    """What to type next, by what is wrong with the run in `folder`. per_step: whether each step has a label."""
+def remedies(config: RunConfig, folder: RunFolder, train: SequenceData) -> Remedy:
+    """What to type next, by what is wrong with the run in `folder`, which was trained on `train`."""
 
     def again(name: str, changes: Mapping[str, Any]) -> str:
         options = [word for option, value in changes.items() for word in (f"--{option}", str(value))]
@@ -77,7 +77,7 @@ def remedies(config: RunConfig, folder: RunFolder, *, per_step: bool) -> Remedy:
                 return again("tested", {"limit_test": "null"})
             case "untold" if path_of(config.data) and config.reading.test_fraction < 0.4:
                 return again("tested", {"test_fraction": 0.4})
-        changes = changed_setting(state, config, per_step=per_step)
+        changes = changed_setting(state, config, train)
         return again(AGAIN[state], changes) if changes else ""
 
     return remedy

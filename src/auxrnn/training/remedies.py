@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from auxrnn.config import OWN_CORE, RunConfig
+from auxrnn.sources.dataset import SequenceData
 
 
-def changed_setting(state: str, config: RunConfig, *, per_step: bool) -> dict[str, Any]:
-    """One setting of `config` that is worth a change, or two that count as one.
+def changed_setting(state: str, config: RunConfig, train: SequenceData) -> dict[str, Any]:
+    """One setting of `config` that is worth a change, or two that must be alike.
 
     Parameters
     ----------
@@ -16,8 +17,8 @@ def changed_setting(state: str, config: RunConfig, *, per_step: bool) -> dict[st
         What the verdict found; see `verdict.judge.STATES`.
     config : RunConfig
         Of the training.
-    per_step : bool
-        Whether each step has a label of its own; then nothing but its own output answers it.
+    train : SequenceData
+        What it was trained on.
 
     Returns
     -------
@@ -26,11 +27,9 @@ def changed_setting(state: str, config: RunConfig, *, per_step: bool) -> dict[st
     """
     match state:
         case "majority":
-            return _where_nothing_was_learned(config, per_step)
-        case "memorised" if config.model == "transformer":
-            return {"transformer.feed_forward": max(config.transformer.feed_forward // 2, 1)}
+            return _where_nothing_was_learned(config, train)
         case "memorised":
-            return {"hidden_size": max(config.hidden_size // 2, 1)}
+            return _half_as_large(config)
         case "first":
             return {"lr": float(f"{config.lr / 3:.3g}")}
         case "rising":
@@ -38,14 +37,31 @@ def changed_setting(state: str, config: RunConfig, *, per_step: bool) -> dict[st
     return {}
 
 
-def _where_nothing_was_learned(config: RunConfig, per_step: bool) -> dict[str, Any]:
-    """Chrono gates; then a reading of all steps, which reaches farther than a longer window (results/reach.md)."""
+def _where_nothing_was_learned(config: RunConfig, train: SequenceData) -> dict[str, Any]:
+    """Chrono gates first. Then of one label a sequence a reading of all steps, which reaches farther than a longer
+    window does (results/reach.md); of a label a step, which has but its own output, the longer window.
+    """
     gated = config.cell != "rnn" and config.model not in OWN_CORE
     if gated and "chrono" not in config.initialisation:
         return {"initialisation": "tensorflow-chrono" if config.initialisation == "tensorflow" else "chrono"}
-    if config.readout == "last" and not per_step and config.model != "transformer":
-        return {"readout": "stats"}
+    if config.model != "transformer":
+        if config.readout == "last" and not train.target.per_step:
+            return {"readout": "stats"}
+        longest = -(-int(train.lengths.max()) // config.token_steps)
+        if train.target.per_step and config.bptt not in ("full", 0) and int(config.bptt) < longest:
+            return {"bptt": 2 * int(config.bptt)}
     return _longer(config)
+
+
+def _half_as_large(config: RunConfig) -> dict[str, Any]:
+    if config.model == "transformer":
+        size = config.transformer.feed_forward
+        return {"transformer.feed_forward": size // 2} if size > 1 else {}
+    if config.hidden_size == 1:
+        return {}
+    half = config.hidden_size // 2
+    alike = config.residual and config.projection_size == config.hidden_size
+    return {"hidden_size": half, **({"projection_size": half} if alike else {})}
 
 
 def _longer(config: RunConfig) -> dict[str, Any]:
