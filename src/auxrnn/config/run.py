@@ -27,7 +27,7 @@ class RunConfig(TrainingConfig, ModelConfig):
         training, for the presets; "modern", for files of one's own. `--print_config` shows it whole.
     candidates
         of the recipe modern: so many sets of settings are tried shortly and compared on validation data
-        before training; 1 takes the first. Left out: 6, or 1 where max_epochs is said.
+        before training; 1 takes the first. Left out: 5, or 1 where max_epochs is said.
     budget
         train for about so long ("90s", "10m", "1h"), by the time that a step takes here; the recipe's own
         number of steps when left out.
