@@ -203,6 +203,8 @@ def _factor(name: str, value: Any) -> str:
             return f"projection {value or 'none'}"
         case "max_phase":
             return f"phases to {value:g}"
+        case "lr":
+            return f"lr {value:g}"
     return str(value)
 
 

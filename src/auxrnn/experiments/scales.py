@@ -128,6 +128,7 @@ MOST_RIVALS: Mapping[str, Sequence[Cell]] = {
     "exact": ("lru",),
     "exact, chrono, phases to 1": ("lru",),
     "fptt": ("lstm",),
+    "fptt, lr 0.0003": ("lstm",),
 }
 RIVALS_ON: Mapping[str, Mapping[str, Sequence[Cell]]] = {
     "mnist": {
@@ -142,6 +143,7 @@ RIVALS_ON: Mapping[str, Mapping[str, Sequence[Cell]]] = {
         "exact, chrono": TRACED,
         "exact, chrono, phases to 1": ("lru",),
         "fptt": ("lstm", "gru", "lru"),
+        "fptt, lr 0.0003": ("lstm", "gru", "lru"),
         "fptt, RMSProp": ("lstm", "gru", "lru"),
     },
     "pmnist": MOST_RIVALS,
@@ -153,6 +155,7 @@ RIVALS_ON: Mapping[str, Mapping[str, Sequence[Cell]]] = {
         "r 20x30": ("lstm",),
         "exact, chrono, phases to 1": ("lru",),
         "fptt": ("lstm",),
+        "fptt, lr 0.0003": ("lstm",),
     },
 }
 """By task, and way to the gradient: the cells that are tried with it on a laptop. Most ways are tried with fewer cells

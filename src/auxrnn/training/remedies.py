@@ -39,7 +39,8 @@ def changed_setting(state: str, config: RunConfig, train: SequenceData) -> dict[
 
 def _where_nothing_was_learned(config: RunConfig, train: SequenceData) -> dict[str, Any]:
     """Chrono gates first. Then of one label a sequence a reading of all steps, which reaches farther than a longer
-    window does (results/reach.md); of a label a step, which has but its own output, the longer window.
+    window does in all cells but the LRU (results/reach.md); of a label a step, which has but its own output, the longer
+    window.
     """
     gated = config.cell != "rnn" and config.model not in OWN_CORE
     if gated and "chrono" not in config.initialisation:
