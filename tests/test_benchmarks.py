@@ -80,6 +80,30 @@ def test_reach(script, tmp_path, monkeypatch):
     assert str(tmp_path) not in (tmp_path / "reach.jsonl").read_text(encoding="utf-8")
 
 
+LAPTOP = SCRIPTS.parent / "results" / "laptop"
+
+
+def test_rivals(script, tmp_path):
+    """Means by hand: of three seeds without a word, of fewer with their number, of none nothing."""
+    lines = (LAPTOP / "rivals.jsonl").read_text(encoding="utf-8").splitlines()
+    plain = [line for line in lines if line.startswith('{"run":"mnist/lstm-c374c80b/seed-')]
+    accuracies = [100 * json.loads(line)["result"]["test_accuracy"] for line in plain]
+    assert len(plain) == 3
+    page, record = tmp_path / "page.md", tmp_path / "rivals.jsonl"
+    for number, told in ((3, f"{sum(accuracies) / 3:.1f}"), (2, f"{sum(accuracies[:2]) / 2:.1f} (2)")):
+        record.write_text("\n".join(plain[:number]) + "\n", encoding="utf-8")
+        assert script("rivals", "--record", record, "--page", page)[0] is None
+        (row,) = [line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("| LSTM")]
+        assert row == f"| LSTM; windows | {told} |" + "  |" * 9
+
+
+def test_the_table_of_rivals_is_that_of_the_record(script, tmp_path):
+    page = tmp_path / "README.md"
+    page.write_bytes((LAPTOP / "README.md").read_bytes())
+    script("rivals", "--record", LAPTOP / "rivals.jsonl", "--page", page)
+    assert page.read_text(encoding="utf-8") == (LAPTOP / "README.md").read_text(encoding="utf-8")
+
+
 def test_the_parts_of_an_initialisation(script, tmp_path):
     """A variant without changes is the run that its line describes; single parts are what their names say."""
     out = tmp_path / "parts.jsonl"

@@ -426,7 +426,9 @@ RIVALS = Experiment(
         if _serves(way, cell)
     ),
     baseline="lstm, truncated, last",
-    factors=Factors("readout", ("cell",), ("model", "gradient"), told=("initialisation", "optimizer", "lr", "max_phase")),
+    factors=Factors(
+        "readout", ("cell",), ("model", "gradient"), told=("initialisation", "optimizer", "lr", "max_phase")
+    ),
 )  # fmt: skip
 
 EXPERIMENTS: Mapping[str, Experiment] = {
