@@ -36,6 +36,7 @@ RECIPES = {
     "lru, last, exact, phases to 1": "--readout last --cell lru --gradient exact --max_phase 1",
     "lru, stats, exact": "--readout stats --cell lru --gradient exact",
     "lstm, last, fptt": "--readout last --gradient fptt --bptt 50",
+    "lstm, stats, fptt": "--readout stats --gradient fptt --bptt 50",
     "r-lstm, last": "--readout last --model r-lstm --bptt 50",
     "p-lstm, last": "--readout last --model p-lstm --bptt 50",
 }
