@@ -16,6 +16,7 @@ from pathlib import Path
 from measure import write_tables
 
 from auxrnn.experiments.arguments import parse_given
+from auxrnn.experiments.catalogue import CELLS
 from auxrnn.experiments.grids.records import Record, add_records, read_records, record_folder
 from auxrnn.report.tables import markdown_table
 from auxrnn.runs.run import start_run
@@ -26,7 +27,6 @@ SHARED = (
     "--recipe modern --candidates 1 --anchor_labels 0 --hidden_size 32 --epoch_passes 1 --max_epochs 6 "
     "--limit_train 1000 --limit_test 300"
 )
-CELLS = ("lstm", "gru", "lru", "mingru", "ur-lstm")
 RECIPES = {
     **{f"{cell}, last": f"--readout last --cell {cell} --bptt 50" for cell in CELLS},
     **{f"{cell}, stats": f"--readout stats --cell {cell}" for cell in CELLS},
