@@ -75,6 +75,8 @@ def main() -> None:
     parser.add_argument("--seconds", action="store_true", help="print median seconds of CPU time; write nothing")
     given = parser.parse_args()
     records = read_records(given.record)
+    if not records:
+        parser.error(f"{given.record}: expected a record of rivals, found no run.")
     if given.seconds:
         print(table(records, True))
         return

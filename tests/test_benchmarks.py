@@ -95,6 +95,9 @@ def test_rivals(script, tmp_path):
         assert script("rivals", "--record", record, "--page", page)[0] is None
         (row,) = [line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("| LSTM")]
         assert row == f"| LSTM; windows | {told} |" + "  |" * 9
+    before = page.read_text(encoding="utf-8")
+    assert script("rivals", "--record", tmp_path / "nothing.jsonl", "--page", page)[0] == 2
+    assert page.read_text(encoding="utf-8") == before
 
 
 def test_the_table_of_rivals_is_that_of_the_record(script, tmp_path):
