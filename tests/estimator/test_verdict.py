@@ -130,6 +130,7 @@ CONFIG = RunConfig(initialisation="torch", max_epochs=20, hidden_size=128, lr=0.
         ("rising", {"max_epochs": 40}),
         ("memorised", {"hidden_size": 64}),
         ("first", {"lr": 0.000333}),
+        ("fell", {"lr": 0.000333}),
         ("untold", {"validation_fraction": 0.3}),
     ],
 )

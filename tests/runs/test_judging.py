@@ -42,6 +42,7 @@ def suggested(folder, state, config=CONFIG):
             {"transformer": replace(CONFIG.transformer, feed_forward=128)},
         ),
         ("first", CONFIG, {"lr": 0.001}),
+        ("fell", CONFIG, {"lr": 0.001}),
         ("rising", CONFIG, {"max_epochs": 8}),
         ("untold", replace(CONFIG, limit_test=5), {"limit_test": None}),
         ("untold", OWN, {"reading": ReadingOptions(test_fraction=0.4)}),

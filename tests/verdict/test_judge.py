@@ -109,6 +109,24 @@ def test_the_first_epoch_was_the_best(validation, validated, expected):
 @pytest.mark.parametrize(
     ("validation", "validated", "expected"),
     [
+        ([0.5, 0.93, 0.71], 100, True),
+        ([0.5, 0.93, 0.73], 100, False),  # 20 of 100: three standard errors of a difference are 21.2
+        ([0.9, 0.5], 400, True),
+        ([0.9, 0.7, 0.5], 400, False),  # the first was the best, which is told
+        ([0.2, 0.9, 0.3, 0.9], 400, False),
+        ([], 0, False),
+    ],
+)
+def test_training_fell_back(validation, validated, expected):
+    found = judge(curve(validation, validated=validated))
+    assert ("fell" in [finding.state for finding in found.findings]) is expected
+    said = "93.0 % on validation data in epoch 2, which is kept, 71.0 % at the end"
+    assert any(said in line for line in found.lines) is (validation == [0.5, 0.93, 0.71])
+
+
+@pytest.mark.parametrize(
+    ("validation", "validated", "expected"),
+    [
         ([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], 400, True),
         ([0.1, 0.2, 0.3, 0.4, 0.6, 0.5], 400, False),  # the best is not the last
         ([0.1] * 10 + [0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.59], 400, True),  # among the last tenth
@@ -137,6 +155,7 @@ def test_every_state_has_the_command_that_was_asked_for():
         replace(GOOD, trivial=rival("m", 0.5)),
         curve([0.3, 0.4, 0.5, 0.6], [1.0] * 4),
         curve([0.6, 0.4, 0.3]),
+        curve([0.4, 0.6, 0.1]),
     ]
     found = {one.state: one.next for evidence in every for one in judge(evidence, lambda state: f"do {state}").findings}
     assert found == {state: f"do {state}" for state in STATES}

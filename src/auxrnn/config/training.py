@@ -43,7 +43,8 @@ class TrainingConfig:
         how often an epoch reads the training data; more than once for few sequences, so that validation
         costs less than training.
     keep
-        the weights that are kept: those of the best validated epoch, or the last.
+        the weights that are kept: those of the best validated epoch, or the last, unless validation tells that
+        training fell far back before its end: then the best.
     gradient_clip
         largest norm of the gradient, above 0; null for no clipping (?).
     patience

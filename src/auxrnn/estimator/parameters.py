@@ -119,7 +119,8 @@ class SequenceParameters(BaseEstimator):
     augment : {"none", "turn", "noise", "scale"} or "auto"
         How training sequences are changed at random at every step.
     keep : {"best", "last"} or "auto"
-        The weights that are kept: those of the best validated epoch, or the last.
+        The weights that are kept: those of the best validated epoch, or the last, unless validation tells that training
+        fell far back before its end: then the best.
     gradient_clip : float, None or "auto"
         Largest norm of the gradient, above 0; None for no clipping.
     patience : int or None

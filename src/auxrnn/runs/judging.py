@@ -22,7 +22,7 @@ from auxrnn.verdict.bootstrap import bootstrap_score
 from auxrnn.verdict.floors import Floors, measure_floors
 from auxrnn.verdict.judge import Remedy, lines_of
 
-AGAIN = {"majority": "changed", "memorised": "smaller", "first": "slower", "rising": "longer"}
+AGAIN = {"majority": "changed", "memorised": "smaller", "first": "slower", "fell": "slower", "rising": "longer"}
 """What the folder of the next run is called, behind the name of this one."""
 
 

@@ -58,7 +58,7 @@ def fit(
     unlabelled: SequenceData | None = None,
     watchers: Sequence[Watcher] = (),
 ) -> Fitted:
-    """Train `model` in place; it ends with the weights of the best validated epoch, or of the last.
+    """Train `model` in place; it ends with the weights of the best validated epoch, or of the last (`keep`).
 
     Over several devices every process calls this with the same arguments, and the folder is around.
 
@@ -110,11 +110,10 @@ def fit(
                 held_out = validation if phase.supervised else None
                 _train_phase(step, loaders[index], held_out, around, saved if index == first else None)
             around.raise_if_asked()
-        best = around.best
-        if best.weights is not None:
-            model.load_state_dict(best.weights)
-    score, history = best.score if best.epoch else None, around.history
-    return Fitted(history.rows, best.epoch, score, history.seconds, history.cpu_seconds)
+        kept, history = around.best.kept(), around.history
+        if kept.weights is not None:
+            model.load_state_dict(kept.weights)
+    return Fitted(history.rows, kept.epoch, kept.score, history.seconds, history.cpu_seconds)
 
 
 def _weighted(
@@ -181,8 +180,9 @@ def _train_phase(
         row = history.end_epoch(state.epoch, step, training.lr * factor(step.number))
         score = row.get(f"validation_{history.target.score}")
         if score is not None:
+            assert validation is not None
             step.check_weights()
-            best.take(state.epoch, score, model)
+            best.take(state.epoch, score, len(validation), model)
         for watcher in around.watchers:
             watcher.epoch_ends(step, history)
         state.save()

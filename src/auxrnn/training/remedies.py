@@ -30,7 +30,7 @@ def changed_setting(state: str, config: RunConfig, train: SequenceData) -> dict[
             return _where_nothing_was_learned(config, train)
         case "memorised":
             return _half_as_large(config)
-        case "first":
+        case "first" | "fell":
             return {"lr": float(f"{config.lr / 3:.3g}")}
         case "rising":
             return _longer(config)

@@ -23,6 +23,7 @@ STATES = {
     "untold": "too few sequences to tell",
     "memorised": "memorised the training set",
     "first": "best epoch was the first",
+    "fell": "fell back in training",
     "rising": "still rising when the budget ended",
 }
 """What each state is called; the first five say how good the model is, the others what its learning curve says."""
@@ -95,7 +96,7 @@ class Verdict:
 def judge(evidence: Evidence, remedy: Remedy = lambda state: "") -> Verdict:
     """How good a model is, and what its learning curve says beside that."""
     found = [Finding(state, words, remedy(state)) for state, words in _standing(evidence)]
-    for name, told in (("memorised", _memorised), ("first", _first), ("rising", _rising)):
+    for name, told in (("memorised", _memorised), ("first", _first), ("fell", _fell), ("rising", _rising)):
         reason = told(evidence)
         if reason:
             found.append(Finding(name, f"{STATES[name]}: {reason}", remedy(name)))
@@ -150,6 +151,24 @@ def _first(evidence: Evidence) -> str:
         return ""
     best, end = _figure(evidence.score, curve[0]), _figure(evidence.score, curve[-1])
     return f"{best} then, {end} at the end; training did harm, so take a smaller learning rate"
+
+
+def fell_back(best: float, end: float, sequences: int) -> bool:
+    """Whether the last epoch lies so far behind the best one that its weights are not worth keeping.
+
+    By three standard errors of the difference between two shares of so many sequences, at their greatest: with fewer
+    the best of many epochs would often be the best by chance.
+    """
+    return best - end > 3 * math.sqrt(0.5 / max(sequences, 1))
+
+
+def _fell(evidence: Evidence) -> str:
+    """The end is far behind an epoch in between; where that is the first, `_first` has told it."""
+    curve = evidence.validation
+    if not curve or _first(evidence) or not fell_back(max(curve), curve[-1], evidence.validated):
+        return ""
+    best, end = _figure(evidence.score, max(curve)), _figure(evidence.score, curve[-1])
+    return f"{best} on validation data in epoch {curve.index(max(curve)) + 1}, which is kept, {end} at the end"
 
 
 def _rising(evidence: Evidence) -> str:
