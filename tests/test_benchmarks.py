@@ -2,6 +2,8 @@
 
 import importlib
 import json
+import math
+import statistics
 import subprocess
 import sys
 from dataclasses import replace
@@ -84,27 +86,29 @@ LAPTOP = SCRIPTS.parent / "results" / "laptop"
 
 
 def test_rivals(script, tmp_path):
-    """Means by hand: of three seeds without a word, of fewer with their number, of none nothing."""
+    """By hand: of three seeds mean and interval, of fewer the mean and their number, of none nothing."""
     lines = (LAPTOP / "rivals.jsonl").read_text(encoding="utf-8").splitlines()
     plain = [line for line in lines if line.startswith('{"run":"mnist/lstm-c374c80b/seed-')]
     accuracies = [100 * json.loads(line)["result"]["test_accuracy"] for line in plain]
     assert len(plain) == 3
     page, record = tmp_path / "page.md", tmp_path / "rivals.jsonl"
-    for number, told in ((3, f"{sum(accuracies) / 3:.1f}"), (2, f"{sum(accuracies[:2]) / 2:.1f} (2)")):
+    half = 4.3027 * statistics.stdev(accuracies) / math.sqrt(3)  # Student's t, 2 degrees of freedom
+    three = f"{sum(accuracies) / 3:.1f} ± {half:.1f}"
+    for number, told in ((3, three), (2, f"{sum(accuracies[:2]) / 2:.1f} (2)")):
         record.write_text("\n".join(plain[:number]) + "\n", encoding="utf-8")
         assert script("rivals", "--record", record, "--page", page)[0] is None
         (row,) = [line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("| LSTM")]
-        assert row == f"| LSTM; windows | {told} |" + "  |" * 9
+        assert row == f"| LSTM; windows | {told} |" + "  |" * 4
     before = page.read_text(encoding="utf-8")
     assert script("rivals", "--record", tmp_path / "nothing.jsonl", "--page", page)[0] == 2
     assert page.read_text(encoding="utf-8") == before
 
 
 def test_the_table_of_rivals_is_that_of_the_record(script, tmp_path):
-    page = tmp_path / "README.md"
-    page.write_bytes((LAPTOP / "README.md").read_bytes())
+    page, kept = tmp_path / "rivals.md", LAPTOP / "rivals.md"
+    page.write_bytes(kept.read_bytes())
     script("rivals", "--record", LAPTOP / "rivals.jsonl", "--page", page)
-    assert page.read_text(encoding="utf-8") == (LAPTOP / "README.md").read_text(encoding="utf-8")
+    assert page.read_text(encoding="utf-8") == kept.read_text(encoding="utf-8")
 
 
 def test_the_parts_of_an_initialisation(script, tmp_path):
