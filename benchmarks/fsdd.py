@@ -97,7 +97,6 @@ def main() -> int:
         f"{arm.folder}/seed-{seed}": config_of(arm, seed, options.frames if arm.framed else options.data)
         for seed, arm in planned
     }
-    place = {id(config): index for index, config in enumerate(runs.values())}
     records = read_records(options.out)
     for name in runs.keys() & records.keys():
         check_settings(runs[name], records[name], options.out)
@@ -113,7 +112,6 @@ def main() -> int:
                 Path("runs/fsdd"),
                 workers=options.workers,
                 keep="results",
-                cost=lambda config: -place[id(config)],
                 ended=keep,
             )
         except StoppedRunError as error:

@@ -74,7 +74,6 @@ def reproduce(request: Request, say: Callable[[str], None] = print) -> Path:
             if name not in records or (request.retry_failed and records[name].error is not None)
         }
         say(f"{experiment.title}\n{scale.note}\n{len(missing)} of {len(wanted)} runs are not in {file}.")
-        order = {run.config: -index for index, run in enumerate(missing.values())}
 
         def record(outcome: Outcome) -> None:
             _record(file, runs, [missing[outcome.name]])
@@ -85,7 +84,6 @@ def reproduce(request: Request, say: Callable[[str], None] = print) -> Path:
             workers=request.workers,
             ray=request.ray,
             retry_failed=request.retry_failed,
-            cost=lambda config: order[replace(config, data_dir=None)],
             ended=record,
             say=say,
         )

@@ -10,7 +10,7 @@ import pytest
 from auxrnn.config import RunConfig
 from auxrnn.errors import InputError
 from auxrnn.experiments.grids import grid
-from auxrnn.experiments.grids.grid import ATTEMPTS, estimated_cost, run_grid
+from auxrnn.experiments.grids.grid import ATTEMPTS, run_grid
 from auxrnn.experiments.grids.task import Report
 from auxrnn.runs.folder import RunFolder
 from auxrnn.storage.lock import holder, lock_run
@@ -163,26 +163,12 @@ def test_fewer_than_no_workers(tmp_path):
 # The order of things, without training --------------------------------------------------------------------------------
 
 
-def test_the_longest_run_comes_first(tmp_path, scripted):
+def test_runs_begin_in_the_order_given(tmp_path, scripted):
     script = scripted(finish)
-    runs = {"a": TINY, "b": replace(TINY, max_epochs=9), "c": replace(TINY, max_epochs=3)}
-    assert list(run_grid(runs, tmp_path)) == ["a", "b", "c"]
-    assert script.started == ["b", "c", "a"]
+    runs = {"b": TINY, "a": replace(TINY, max_epochs=9), "c": replace(TINY, max_epochs=3)}
+    assert list(run_grid(runs, tmp_path)) == ["b", "a", "c"]
+    assert script.started == ["b", "a", "c"]
     assert script.closed
-    script = scripted(finish)
-    run_grid(runs, tmp_path / "other", cost=lambda config: -config.max_epochs)
-    assert script.started == ["a", "c", "b"]
-
-
-def test_costs():
-    base = RunConfig(data="mnist", model="lstm", bptt=300)
-    for dearer in ({"max_epochs": 21}, {"bptt": "full"}, {"model": "r-lstm"}):
-        assert estimated_cost(replace(base, **dearer)) > estimated_cost(base)
-    assert estimated_cost(replace(base, model="rp-lstm")) > estimated_cost(replace(base, model="r-lstm"))
-    assert estimated_cost(replace(base, limit_train=600)) == estimated_cost(base) / 100
-    assert estimated_cost(replace(base, data="some-file.npz")) > 0
-    tokens = replace(base, bptt="full", stem="conv", stride=4)
-    assert estimated_cost(tokens) == estimated_cost(replace(tokens, stride=1)) / 4
 
 
 def test_a_run_whose_process_dies_goes_on_but_not_for_ever(tmp_path, scripted):

@@ -24,7 +24,6 @@ from auxrnn.experiments.grids.workers import Processes, ThisProcess, Workers, de
 from auxrnn.runs.folder import RunFolder, read_json
 from auxrnn.runs.run import Say
 from auxrnn.runs.stopped import StoppedRunError
-from auxrnn.sources.presets import PRESETS
 from auxrnn.storage.lock import holder
 
 ATTEMPTS = 3
@@ -57,18 +56,16 @@ def run_grid(
     ray: str | None = None,
     keep: Keep = "model",
     retry_failed: bool = False,
-    cost: Callable[[RunConfig], float] | None = None,
     ended: Callable[[Outcome], object] = lambda outcome: None,
     say: Say = print,
 ) -> dict[str, Outcome]:
-    """Make every run that is not finished and return what became of each, in the order given.
+    """Make every run that is not finished, begun in the order given, and return what became of each, in that order.
 
     runs: configurations without `out` by name; the name is the run's folder below `root`, like "mnist/r-lstm/seed-0".
     workers: runs at once; one a core when left out, or four a GPU; 0 makes them here, one after another. ray: address
     of a Ray cluster that does the work instead ("local" starts one), where `workers` is the number of runs that share a
     GPU. keep: what the folders of finished runs keep; all but the checkpoints by default. retry_failed: go on with runs
-    that are recorded as failed. cost: of a run, in any unit, for the longest to come first. ended: called with each
-    outcome as soon as it is known.
+    that are recorded as failed. ended: called with each outcome as soon as it is known.
 
     Raises InputError before anything starts where a folder holds a run of another configuration, and StoppedRunError on
     SIGINT or SIGTERM, when all is saved.
@@ -76,7 +73,7 @@ def run_grid(
     tasks = {name: Task(_folder(root, name), config, keep, retry_failed) for name, config in runs.items()}
     for task in tasks.values():
         check_same(RunFolder(task.folder), task.config)
-    grid = _Grid(tasks, cost or estimated_cost, ended, say)
+    grid = _Grid(tasks, ended, say)
     try:
         if grid.waiting:
             grid.work(_workers(workers, ray, [runs[name] for name in grid.waiting]), root)
@@ -84,17 +81,6 @@ def run_grid(
         for task in tasks.values():
             tidy(RunFolder(task.folder), keep)
     return {name: grid.outcomes[name] for name in runs}
-
-
-def estimated_cost(config: RunConfig) -> float:
-    """Seconds of a run up to a factor: steps (or tokens) trained on, those with gradient counting more."""
-    preset = PRESETS.get(config.data)
-    steps, sequences = (preset.steps, preset.train) if preset else (1000, 10_000)
-    steps, sequences = -(-steps // config.token_steps), min(sequences, config.limit_train or sequences)
-    window = steps if config.bptt == "full" else min(config.bptt, steps)
-    auxiliary = 5 * min(config.segment_length, steps) * config.num_anchors * len(config.auxiliaries)
-    labelled = config.max_epochs * (steps + 2 * window + auxiliary)
-    return sequences * (labelled + config.pretrain_epochs * (steps + auxiliary) * bool(config.auxiliaries))
 
 
 def _folder(root: Path, name: str) -> Path:
@@ -122,12 +108,11 @@ class _Grid:
     def __init__(
         self,
         tasks: Mapping[str, Task],
-        cost: Callable[[RunConfig], float],
         ended: Callable[[Outcome], object],
         say: Say,
     ) -> None:
         self.tasks, self.ended, self.say = tasks, ended, say
-        self.waiting = sorted(tasks, key=lambda name: -cost(tasks[name].config))
+        self.waiting = list(tasks)
         self.working: set[str] = set()
         self.outcomes: dict[str, Outcome] = {}
         self.deaths: Counter[str] = Counter()
