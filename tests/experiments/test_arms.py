@@ -9,7 +9,7 @@ import yaml
 from auxrnn.config import AuxiliaryConfig
 from auxrnn.errors import InputError
 from auxrnn.experiments.arms import differing, gather_arms, read_run, settings
-from auxrnn.runs.folder import RunFolder, read_score
+from auxrnn.runs.folder import RunFolder
 from auxrnn.training.history import columns
 from small_runs import SMALL
 
@@ -36,8 +36,8 @@ def test_a_run(tmp_path):
     assert run.result["test_accuracy"] == 0.25
     assert run.environment == {"commit": "abc"}
     assert (run.epochs, run.all_epochs) == (2, 3)
-    assert run.curve("train_accuracy", 100.0) == [(1.0, 50.0), (2.0, 50.0)]
-    assert run.curve("validation_accuracy") == []
+    assert run.points("train_accuracy", 100.0) == [(1.0, 50.0), (2.0, 50.0)]
+    assert run.points("validation_accuracy") == []
 
 
 def test_an_unfinished_run(tmp_path):
@@ -61,17 +61,14 @@ def test_a_damaged_curve(tmp_path, content):
     run = lay(tmp_path / "a")
     run.folder.metrics.write_text(content)
     with pytest.raises(InputError, match="expected a learning curve"):
-        run.curve("loss")
+        run.points("loss")
 
 
 def test_a_curve_that_is_larger_than_any(tmp_path, monkeypatch):
     run = lay(tmp_path / "a")
-    assert read_score(run.folder) == "accuracy"
     monkeypatch.setattr("auxrnn.storage.files.LARGEST_DESCRIPTION", run.folder.metrics.stat().st_size - 1)
     with pytest.raises(InputError, match=r"metrics\.csv: expected a learning curve, .* the most that such a file has"):
-        run.curve("loss")
-    with pytest.raises(InputError, match=r"metrics\.csv: expected a learning curve, .* the most that such a file has"):
-        read_score(run.folder)
+        run.points("loss")
 
 
 def test_arms_are_runs_that_differ_in_seed_and_place(tmp_path):

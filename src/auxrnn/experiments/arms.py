@@ -10,8 +10,8 @@ from typing import Any
 
 from auxrnn.config import RunConfig
 from auxrnn.errors import InputError
-from auxrnn.runs.folder import FREE, RunFolder, flat_settings, read_config, read_curve, read_json, read_score
-from auxrnn.targets import KINDS
+from auxrnn.runs.folder import FREE, Curve, RunFolder, flat_settings, points, read_config, read_curve, read_json
+from auxrnn.targets import KINDS, SCORES
 from auxrnn.training.phases import plan_phases
 
 UNLIKE = ("seed", *FREE)
@@ -30,7 +30,7 @@ class StoredRun:
     @property
     def epochs(self) -> int:
         """Epochs done so far, of both phases."""
-        return len(self.curve("seconds"))
+        return len(self.curve.get("seconds", ()))
 
     @property
     def all_epochs(self) -> int:
@@ -40,7 +40,9 @@ class StoredRun:
     def score(self) -> str:
         """What its best epoch is chosen by: as its curve says, or its target; accuracy before there is any."""
         kind = (self.result or {}).get("target")
-        return (KINDS[kind].score if kind in KINDS else None) or read_score(self.folder) or "accuracy"
+        if kind in KINDS:
+            return KINDS[kind].score
+        return next((name for name in SCORES if f"validation_{name}" in self.curve), "accuracy")
 
     @property
     def floors(self) -> dict[str, dict[str, float]]:
@@ -48,9 +50,13 @@ class StoredRun:
         found = (self.result or self.environment).get("floors") or {}
         return {name: scores for name, scores in found.items() if isinstance(scores, dict)}
 
-    def curve(self, column: str, scale: float = 1.0) -> list[tuple[float, float]]:
+    @cached_property
+    def curve(self) -> Curve:
+        return read_curve(self.folder)
+
+    def points(self, column: str, scale: float = 1.0) -> list[tuple[float, float]]:
         """(epoch, value) of a column of metrics.csv; nothing before the end of the first epoch."""
-        return read_curve(self.folder, column, scale) if self.folder.metrics.is_file() else []
+        return points(self.curve, column, scale)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from auxrnn.experiments.step_memory import Case, step_peaks
 from auxrnn.report.figures import Point, draw_curves, draw_lines, draw_points
 from auxrnn.report.statistics import apart, spread
 from auxrnn.report.tables import markdown_table, text_table
-from auxrnn.runs.folder import FREE, RunFolder, read_config, read_curve
+from auxrnn.runs.folder import FREE, RunFolder, points, read_config, read_curve
 from auxrnn.runs.live import Request, follow_sequence
 from auxrnn.runs.run import resume_run, start_run
 from auxrnn.storage.files import write_atomically
@@ -56,7 +56,7 @@ def run_demo(out: Path, seeds: int) -> Results:
     )
     results = {model: [_trained(out, data, model, seed) for seed in range(seeds)] for model in MODELS}
     parts = {"Learning": _compared(results), "Memory": _memory(out), "A stream": _streamed(out, test)}
-    curves = {model: [read_curve(_folder(out, model, seed)) for seed in range(seeds)] for model in MODELS}
+    curves = {model: [points(read_curve(_folder(out, model, seed))) for seed in range(seeds)] for model in MODELS}
     title = f"{TASK.steps:,} raw steps, {TASK.train} sequences"
     draw_curves(curves, title=title, xlabel="epoch").save(out / "learning.png")
     text = f"# A demonstration, {seeds} seed{'s' * (seeds > 1)}\n"

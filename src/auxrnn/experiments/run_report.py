@@ -275,7 +275,7 @@ def _curves(arms: list[StoredArm]) -> Section | None:
     figures = []
     for column, scale, title, ylabel in wanted:
         curves: Curves = {
-            arm.name: [run.curve(column, scale) for run in arm.runs]
+            arm.name: [run.points(column, scale) for run in arm.runs]
             for arm in arms
             if column in (*LOSSES, f"validation_{arm.score}", f"train_{arm.score}")
         }

@@ -21,7 +21,8 @@ import yaml
 from auxrnn.config import RunConfig, with_groups
 from auxrnn.errors import InputError
 from auxrnn.storage.files import parse_yaml, read_description, write_atomically
-from auxrnn.targets import SCORES
+
+Curve = dict[str, list[Any]]
 
 STARTED_WITH = "started_with"
 """The entry of env.json that holds the configuration at the start."""
@@ -108,52 +109,34 @@ def as_config(content: Any) -> RunConfig:
     return RunConfig(**with_groups({**content, "aux": content["aux"]}))  # a file without the group is not whole
 
 
-def read_curve(
-    folder: RunFolder, column: str = "validation_accuracy", scale: float = 100.0
-) -> list[tuple[float, float]]:
-    """The points of a learning curve, epochs counted over both phases; rows without a value are left out.
-
-    Parameters
-    ----------
-    folder : RunFolder
-    column : str
-        Of metrics.csv.
-    scale : float
-        The values are multiplied by it: accuracy in percent by default.
-
-    Returns
-    -------
-    list of (float, float)
-        Epoch and value.
-
-    Raises
-    ------
-    InputError
-        Where the file is not a learning curve.
-    """
-    try:
-        rows = _curve_rows(folder)
-        return [(float(index), scale * float(row[column])) for index, row in enumerate(rows, 1) if row[column]]
-    except (OSError, KeyError, ValueError, csv.Error) as error:
-        raise InputError(f"{folder.metrics}: expected a learning curve, found something else: {error}") from error
-
-
-def _curve_rows(folder: RunFolder) -> csv.DictReader[str]:
-    return csv.DictReader(read_description(folder.metrics).splitlines())
-
-
-def read_score(folder: RunFolder) -> str | None:
-    """The score that a run's learning curve has, by its columns; None where there is no curve.
+def read_curve(folder: RunFolder) -> Curve:
+    """The columns of metrics.csv, None where a row has nothing; none of a run without an epoch yet.
 
     InputError where the file is not a learning curve.
     """
     if not folder.metrics.is_file():
-        return None
+        return {}
     try:
-        header = _curve_rows(folder).fieldnames or ()
+        reader = csv.DictReader(read_description(folder.metrics).splitlines(), strict=True)
+        rows = list(reader)
+        names = reader.fieldnames or ()
+        if "epoch" not in names or not all(None not in row and None not in row.values() for row in rows):
+            raise ValueError("no column of epochs, or rows of unequal length")
+        return {name: [_value(name, row[name]) for row in rows] for name in names}
     except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"{folder.metrics}: expected a learning curve, found something else: {error}") from error
-    return next((name for name in SCORES if f"validation_{name}" in header), None)
+
+
+def _value(column: str, text: str) -> str | int | float | None:
+    if column == "phase":
+        return text
+    return None if not text else int(text) if text.isdecimal() else float(text)
+
+
+def points(curve: Curve, column: str = "validation_accuracy", scale: float = 100.0) -> list[tuple[float, float]]:
+    """(epoch, value * scale) of a column of a curve, epochs counted over both phases; without what is missing."""
+    values = enumerate(curve.get(column, ()), 1)
+    return [(float(epoch), scale * float(value)) for epoch, value in values if value is not None]
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:

@@ -9,7 +9,6 @@ A run that failed has its "error" in place of a result. Knows no training.
 
 from __future__ import annotations
 
-import csv
 import json
 import logging
 import math
@@ -23,18 +22,19 @@ from auxrnn.errors import InputError, did_you_mean, printable
 from auxrnn.runs.folder import (
     FREE,
     STARTED_WITH,
+    Curve,
     RunFolder,
     as_config,
     changed_settings,
+    points,
     read_config,
+    read_curve,
     read_json,
 )
-from auxrnn.storage.files import check_place, read_description, write_atomically
+from auxrnn.storage.files import check_place, write_atomically
 from auxrnn.storage.lock import lock_file
 from auxrnn.targets import KINDS, SCORES
 from auxrnn.use.card import shown
-
-Curve = dict[str, list[Any]]
 
 logger = logging.getLogger(__name__)
 
@@ -57,8 +57,7 @@ class Record:
 
     def points(self, column: str = "validation_accuracy", scale: float = 100.0) -> list[tuple[float, float]]:
         """(epoch, value * scale) of a column of the curve, epochs counted over both phases; without what is missing."""
-        values = enumerate(self.curve.get(column, ()), 1)
-        return [(float(epoch), scale * float(value)) for epoch, value in values if value is not None]
+        return points(self.curve, column, scale)
 
     def line(self) -> str:
         content = {
@@ -95,7 +94,7 @@ def record_folder(path: Path, name: str, config: RunConfig | None = None) -> Rec
     environment = read_json(folder.environment) if folder.environment.is_file() else {}
     environment.pop(STARTED_WITH, None)
     found = read_config(folder) if config is None or folder.config.is_file() else config
-    curve = _read_curve(folder.metrics) if folder.metrics.is_file() else {}
+    curve = read_curve(folder)
     own = name, replace(found, out=None, data_dir=None), environment, curve
     if not folder.result.is_file():
         return Record(*own, error=str(read_json(folder.failure).get("error")))
@@ -239,21 +238,3 @@ def _check_result(result: Any, place: Path | str) -> None:
         value = result.get(name) if isinstance(result, dict) else None
         if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
             raise InputError(f"{place}: expected the result of a run, found {name} {value!r}.")
-
-
-def _read_curve(path: Path) -> Curve:
-    """The columns of metrics.csv."""
-    try:
-        reader = csv.DictReader(read_description(path).splitlines(), strict=True)
-        rows = list(reader)
-        if not reader.fieldnames or not all(None not in row and None not in row.values() for row in rows):
-            raise ValueError("rows of unequal length")
-        return {name: [_value(name, row[name]) for row in rows] for name in reader.fieldnames}
-    except (OSError, ValueError, csv.Error) as error:
-        raise InputError(f"{path}: expected a learning curve, found something else: {error}") from error
-
-
-def _value(column: str, text: str) -> str | int | float | None:
-    if column == "phase":
-        return text
-    return None if not text else int(text) if text.isdecimal() else float(text)
