@@ -18,11 +18,10 @@ from typing import BinaryIO, cast
 
 from auxrnn.errors import InputError
 from auxrnn.sources.feeds import More, Pieces, pieces_of
+from auxrnn.training.interrupt import handled_by
 
 PIECE = 4096
 """Bytes read at once: the steps in them are done before the state is saved."""
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 SOURCE, FILE, INPUT, BOTH = "source", "file", "input", "both"
 """The note that says where a stream has read from, and what it says."""
@@ -42,13 +41,11 @@ class Stops:
     def listening(self) -> Iterator[None]:
         """Take the signals from here to the end of the block; they reach the main thread only."""
         is_main = threading.current_thread() is threading.main_thread()
-        before = {number: signal.signal(number, self._receive) for number in SIGNALS if is_main}
         woken_before = signal.set_wakeup_fd(self._mouth, warn_on_full_buffer=False) if is_main else None
         try:
-            yield
+            with handled_by(self._receive):
+                yield
         finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
             if woken_before is not None:
                 signal.set_wakeup_fd(woken_before)
             os.close(self._ear)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -19,6 +19,18 @@ class InterruptedRun(RuntimeError):  # noqa: N818 - it went as asked
     def __init__(self, signum: int) -> None:
         super().__init__(f"interrupted by {signal.Signals(signum).name}")
         self.signum = signum
+
+
+@contextmanager
+def handled_by(handler: Any, signals: Sequence[int] = SIGNALS) -> Iterator[None]:
+    """Give signals to `handler` until the end of the block; they reach the main thread alone."""
+    is_main = threading.current_thread() is threading.main_thread()
+    before = {signum: signal.signal(signum, handler) for signum in signals if is_main}
+    try:
+        yield
+    finally:
+        for signum, own in before.items():
+            signal.signal(signum, own)
 
 
 class StopSignals:

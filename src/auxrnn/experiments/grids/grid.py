@@ -8,10 +8,8 @@ ended in any way at any moment and called again.
 from __future__ import annotations
 
 import signal
-import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
@@ -25,6 +23,7 @@ from auxrnn.runs.folder import RunFolder, read_json
 from auxrnn.runs.run import Say
 from auxrnn.runs.stopped import StoppedRunError
 from auxrnn.storage.lock import holder
+from auxrnn.training.interrupt import handled_by
 
 ATTEMPTS = 3
 """Processes that may die over one run, killed for memory perhaps, before it counts as failed."""
@@ -126,7 +125,7 @@ class _Grid:
 
     def work(self, workers: Workers, root: Path) -> None:
         """Until every run has an outcome."""
-        with _stoppable():
+        with handled_by(_interrupt, [signal.SIGTERM]):
             try:
                 while self.waiting or self.working:
                     self._start(workers)
@@ -134,7 +133,7 @@ class _Grid:
                         self.working.discard(name)
                         self._take(name, report)
             except KeyboardInterrupt:
-                with _undisturbed():  # a second signal must not end this process before its workers have saved
+                with handled_by(signal.SIG_IGN):  # a second signal must not end this process before its workers have saved
                     self.say("Stopping: the runs at work save their state ...")
                     workers.stop()
                 finished = sum(outcome.state == "finished" for outcome in self.outcomes.values())
@@ -201,32 +200,6 @@ class _Grid:
         self.say(f"[{len(self.outcomes)}/{len(self.tasks)}] {outcome.name}: {told}")
 
 
-@contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Signals that ask this process to end do nothing for a while."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """SIGTERM does what Ctrl-C does; signals reach the main thread only."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(signum: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def _interrupt(signum: int, frame: object) -> None:
+    """What Ctrl-C does."""
+    raise KeyboardInterrupt
