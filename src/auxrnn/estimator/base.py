@@ -279,7 +279,7 @@ class LongSequenceEstimator(SequenceParameters, ABC):
             )
         found = cls(**parameters_of(saved.config))
         found._remember_labels(saved, folder)
-        preprocessing = saved.preprocessing or Preprocessing(saved.spec.kind, saved.spec.size)
+        preprocessing = saved.prepares
         found.n_features_in_ = preprocessing.columns or preprocessing.channels
         if preprocessing.column_names:
             found.feature_names_in_ = np.array(preprocessing.column_names, dtype=object)
@@ -355,11 +355,10 @@ class LongSequenceEstimator(SequenceParameters, ABC):
         """Sequences to predict from, as the network reads them."""
         check_is_fitted(self)
         saved = self.model_
-        assert saved.preprocessing is not None
-        raw = read_sequences(X, names=saved.preprocessing.channel_names)
-        if raw.table and saved.preprocessing.columns is not None:
+        raw = read_sequences(X, names=saved.prepares.channel_names)
+        if raw.table and saved.prepares.columns is not None:
             validate_data(self, X, reset=False, skip_check_array=True)
-        return SequenceData("X", saved.spec, _in_order(saved.preprocessing.prepared(raw), saved.pixel_order))
+        return SequenceData("X", saved.spec, _in_order(saved.prepares.prepared(raw), saved.pixel_order))
 
     @contextmanager
     def _network(self) -> Iterator[Any]:

@@ -37,8 +37,7 @@ class SequenceStream:
     def __init__(self, saved: SavedModel) -> None:
         if saved.pixel_order is not None:
             raise InputError("Expected a model that reads pixels row by row to stream to, got one that needs images.")
-        assert saved.preprocessing is not None
-        self._stream, self._preprocessing = Stream(saved.network), saved.preprocessing
+        self._stream, self._preprocessing = Stream(saved.network), saved.prepares
 
     @property
     def steps(self) -> int:

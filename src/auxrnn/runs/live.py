@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TextIO
 
-import numpy as np
 import torch
 
 from auxrnn.errors import InputError
@@ -22,8 +21,7 @@ from auxrnn.runs.datasets import channel_names, source_of
 from auxrnn.runs.intake import Intake, Stops
 from auxrnn.sources.encodings import codec
 from auxrnn.sources.feeds import UTF_8, codec_in_words, feed_binary, feed_lines, feed_text, no_more
-from auxrnn.sources.preprocessing import RawSequences
-from auxrnn.sources.vocabulary import encode
+from auxrnn.sources.reader import Array
 from auxrnn.storage.files import check_place
 from auxrnn.targets.moments import is_far
 from auxrnn.use.persistence import SavedModel
@@ -160,25 +158,15 @@ def _answer(stream: Stream, steps: Iterator[torch.Tensor], request: Request, ans
 
 def _steps(saved: SavedModel, pieces: Iterator[bytes], name: str, request: Request) -> Iterator[torch.Tensor]:
     """Pieces (1, t, C) or (1, t) as the network reads them."""
-    learned = saved.preprocessing
+    feed: Iterator[Array | str]
     if saved.spec.kind == "characters":
-        characters = "" if learned is None else learned.characters
-        for text in feed_text(pieces, name, _codec(saved)):
-            yield torch.from_numpy(encode(text, characters)).unsqueeze(0)
-        return
-    if request.binary:
+        feed = feed_text(pieces, name, _codec(saved))
+    elif request.binary:
         feed = feed_binary(pieces, saved.spec, name)
     else:
-        feed = feed_lines(pieces, saved.spec, name, channel_names(saved.facts, learned))
+        feed = feed_lines(pieces, saved.spec, name, channel_names(saved.facts, saved.preprocessing))
     for steps in feed:
-        if saved.spec.kind == "pixels":
-            yield torch.from_numpy(steps.astype(np.uint8)).unsqueeze(0)
-        elif learned is None:
-            yield torch.from_numpy(steps.astype(np.float32)).unsqueeze(0)
-        else:
-            applied = learned.apply(RawSequences(steps[np.newaxis]), name)
-            assert isinstance(applied, torch.Tensor)
-            yield applied
+        yield saved.prepares.sequence(steps, name).unsqueeze(0)
 
 
 def _codec(saved: SavedModel) -> str:

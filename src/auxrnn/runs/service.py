@@ -23,7 +23,7 @@ from auxrnn.runs.live import DIGITS
 from auxrnn.runs.use import answer_each
 from auxrnn.sources.array_likes import as_numbers
 from auxrnn.sources.dataset import SequenceData
-from auxrnn.sources.preprocessing import Preprocessing, read_sequences
+from auxrnn.sources.preprocessing import read_sequences
 from auxrnn.use.persistence import SavedModel
 from auxrnn.use.plain_torch import plain_torch
 from auxrnn.use.streaming import Stream
@@ -75,7 +75,6 @@ class Service:
         self, saved: SavedModel, limits: Limits | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.saved, self.limits, self._clock = saved, limits or Limits(), clock
-        self._preprocessing = saved.preprocessing or Preprocessing(saved.spec.kind, saved.spec.size)
         self._kept: dict[str, _Kept] = {}
         self._stream: Stream | None = None
         self._why = ""
@@ -192,7 +191,7 @@ class Service:
             raise InputError(told) from error
         with warnings.catch_warnings(action="ignore", category=UserWarning):  # of layouts; whoever asks does not see it
             raw = read_sequences([item], what)
-        (found,) = self._preprocessing.apply(raw, what)
+        (found,) = self.saved.prepares.apply(raw, what)
         return found
 
 

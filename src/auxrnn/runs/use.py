@@ -21,7 +21,6 @@ from auxrnn.runs.judging import judge_stored, score_interval
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.sources.inputs import read_inputs
 from auxrnn.sources.lazy import LazySequences
-from auxrnn.sources.preprocessing import Preprocessing
 from auxrnn.sources.reader import Array, Example
 from auxrnn.sources.unlabelled import read_unlabelled
 from auxrnn.targets import SCORES, Target
@@ -155,10 +154,9 @@ def _described(spec: InputSpec) -> str:
 def predict_file(path: Path, file: Path) -> Iterator[Answer]:
     """The answers for each sequence in a file."""
     saved = open_model(path)
-    preprocessing = saved.preprocessing or Preprocessing(saved.spec.kind, saved.spec.size)
     rows = _rows(saved, file)
     while block := list(islice(rows, BLOCK)):
-        inputs = [preprocessing.sequence(row.sequence, row.where) for row in block]
+        inputs = [saved.prepares.sequence(row.sequence, row.where) for row in block]
         data = SequenceData(str(file), saved.spec, inputs)
         yield from answer_each(saved, data, [row.where for row in block], [row.kept for row in block])
 

@@ -100,6 +100,11 @@ class SavedModel:
     label_type: str = "str"
 
     @property
+    def prepares(self) -> Preprocessing:
+        """`preprocessing`, or one that changes nothing and refuses other steps than the network's."""
+        return self.preprocessing or Preprocessing(self.spec.kind, self.spec.size)
+
+    @property
     def target(self) -> Target:
         """What the outputs stand for."""
         return self.network.target.named(self.classes)

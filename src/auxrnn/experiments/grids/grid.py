@@ -133,7 +133,7 @@ class _Grid:
                         self.working.discard(name)
                         self._take(name, report)
             except KeyboardInterrupt:
-                with handled_by(signal.SIG_IGN):  # a second signal must not end this process before its workers have saved
+                with handled_by(signal.SIG_IGN):  # a second one must not end this before the workers have saved
                     self.say("Stopping: the runs at work save their state ...")
                     workers.stop()
                 finished = sum(outcome.state == "finished" for outcome in self.outcomes.values())
