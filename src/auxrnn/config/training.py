@@ -5,7 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from auxrnn.config.checks import MOST_AT_ONCE, MOST_NUMBERED, at_least, at_most, check_types, within
-from auxrnn.config.choices import Augmentation, Backend, ClassWeights, Keep, MatmulPrecision, Optimizer, RateSchedule
+from auxrnn.config.choices import (
+    Accelerator,
+    Augmentation,
+    Backend,
+    ClassWeights,
+    Keep,
+    MatmulPrecision,
+    Optimizer,
+    Precision,
+    RateSchedule,
+    Strategy,
+)
 from auxrnn.errors import InputError
 
 
@@ -56,15 +67,15 @@ class TrainingConfig:
     seed
         seed of everything random, at least 0.
     accelerator
-        auto (a CUDA GPU where there is one, else the CPU), cpu, gpu, cuda, mps.
+        auto is a CUDA GPU where there is one, else the CPU; gpu is CUDA or Apple's.
     devices
         devices on each machine, at least 1.
     num_nodes
         machines, at least 1.
     strategy
-        auto or ddp, which is what several devices take: each has the whole model, gradients are averaged.
+        of several devices, which always is ddp: each has the whole model, gradients are averaged.
     precision
-        32-true, bf16-mixed or 16-mixed.
+        of the forward pass.
     matmul_precision
         of float32 matrix products on a GPU, as `torch.set_float32_matmul_precision` has it: "highest"
         for all digits, "high" for tf32, several times faster, "medium" for bf16. cuDNN's LSTM takes tf32 anyway.
@@ -100,11 +111,11 @@ class TrainingConfig:
     class_weights: ClassWeights = "none"
     validation_fraction: float = 0.1
     seed: int = 0
-    accelerator: str = "auto"
+    accelerator: Accelerator = "auto"
     devices: int = 1
     num_nodes: int = 1
-    strategy: str = "auto"
-    precision: str = "32-true"
+    strategy: Strategy = "auto"
+    precision: Precision = "32-true"
     matmul_precision: MatmulPrecision = "highest"
     lstm_backend: Backend = "auto"
     num_threads: int | None = 1

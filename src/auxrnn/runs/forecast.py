@@ -13,6 +13,7 @@ from auxrnn.core.stems import Stem
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.targets import Target
 from auxrnn.training.phases import plan_phases
+from auxrnn.training.precision import find_device
 from auxrnn.training.sensible import FLOATS_PER_UNIT
 from auxrnn.use.card import described
 
@@ -165,6 +166,5 @@ def _count(number: int, what: str) -> str:
 
 
 def _device(accelerator: str) -> str:
-    if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
-        return torch.cuda.get_device_name(0)
-    return "CPU" if accelerator in ("auto", "cpu") else accelerator
+    device = find_device(accelerator)
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()

@@ -40,7 +40,7 @@ from auxrnn.training.checkpoints import find_checkpoints, is_whole
 from auxrnn.training.chosen import chosen_by_data
 from auxrnn.training.interrupt import InterruptedRun
 from auxrnn.training.loop import Fitted, fit
-from auxrnn.training.precision import check_engine
+from auxrnn.training.precision import find_device
 from auxrnn.training.ranks import LostRankError, find_ranks
 from auxrnn.training.step import DivergedError
 from auxrnn.training.watcher import Watcher
@@ -103,7 +103,7 @@ def start_run(
     if (source := path_of(config.data)) is not None:
         check_outside(folder.path, source)
     _check_backend(config)
-    check_engine(config.accelerator, config.devices, config.strategy, config.precision)
+    find_device(config.accelerator, config.devices - 1)
     config, data, tried = _chosen(config, load_data(config), given, say)
     train = data.sequences.train  # what follows is refused before anything is written
     if config.class_weights == "balanced":
@@ -245,10 +245,9 @@ def _check_backend(config: RunConfig) -> None:
     if config.model in OWN_CORE or config.cell != "lstm":
         own = config.model if config.model in OWN_CORE else f"cell {config.cell}"
         raise InputError(f"Expected an LSTM with lstm_backend persistent, got {own}; leave lstm_backend out.")
-    on_gpu = config.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
     choose_backend(
         "persistent",
-        device=torch.device("cuda" if on_gpu else "cpu"),
+        device=find_device(config.accelerator),
         dtype=torch.float32,
         hidden_size=max(config.hidden_size, config.aux.decoder_hidden_size or 0),
         rows=config.batch_size,

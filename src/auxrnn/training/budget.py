@@ -16,6 +16,7 @@ from auxrnn.sources.dataset import SequenceData
 from auxrnn.training.candidates import CANDIDATES
 from auxrnn.training.optimizers import make_optimizer
 from auxrnn.training.order import steps_an_epoch
+from auxrnn.training.precision import find_device
 from auxrnn.training.search import Found, Say, search_steps
 
 LEAST_STEPS_TIMED = 500
@@ -33,8 +34,7 @@ def seconds_a_step(config: RunConfig, train: SequenceData) -> float:
     """Wall time of a training step here and now, beside what else is at work: the mean over batches drawn at random,
     for about a second, after one that is not counted.
     """
-    on_gpu = config.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
-    device = torch.device("cuda" if on_gpu else "cpu")
+    device = find_device(config.accelerator)
     with torch.random.fork_rng(devices=[]), cpu_threads(config.num_threads):
         network = build_model(config, train.spec, train.target, int(train.lengths.max())).to(device)
         optimizer = make_optimizer(config.optimizer, list(network.parameters()), config.lr, config.weight_decay)
@@ -47,7 +47,7 @@ def seconds_a_step(config: RunConfig, train: SequenceData) -> float:
             optimizer.zero_grad()
             torch.stack([loss.mean for loss in losses.values()]).sum().backward()
             optimizer.step()
-            if on_gpu:
+            if device.type == "cuda":
                 torch.cuda.synchronize()
             return time.perf_counter()
 

@@ -136,8 +136,6 @@ def find_ranks(training: TrainingConfig, environment: Mapping[str, str] = os.env
         return _checked(training, int(environment["WORLD_SIZE"]), int(environment["RANK"]), local, "torchrun")
     if number == 1:
         return ALONE
-    if training.strategy not in ("auto", "ddp"):
-        raise InputError(f"Expected strategy ddp for {number} processes, got {training.strategy!r}.")
     if _in_slurm(environment):
         local = int(environment.get("SLURM_LOCALID", "0"))
         return _checked(training, int(environment["SLURM_NTASKS"]), int(environment["SLURM_PROCID"]), local, "SLURM")

@@ -62,11 +62,12 @@ class Surroundings:
             steps, minutes = training.checkpoint_steps, training.checkpoint_minutes
             checkpoints = Checkpoints(folder / "checkpoints", steps=steps, minutes=minutes)
             looking += [TensorBoardCurve(folder / "tensorboard")] if TensorBoardCurve.is_installed() else []
+        device = find_device(training.accelerator, ranks.local)
         return cls(
             training,
             ranks,
-            find_device(training.accelerator, ranks.local),
-            usable_precision(training.precision, training.accelerator),
+            device,
+            usable_precision(training.precision, device),
             History(model.target, None if folder is None else folder / "metrics.csv", ranks),
             BestEpoch(training.patience, keep=training.keep),
             looking if ranks.is_first else [],
