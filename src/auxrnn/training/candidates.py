@@ -37,12 +37,17 @@ EXACT: dict[str, Any] = {
 on every step and on their order, which mean and deviation lose."""
 
 
-def candidates(config: RunConfig, train: SequenceData, given: Collection[str]) -> list[dict[str, Any]]:
-    """Settings over those of `config`, the likeliest first; what was `given` is in none of them."""
+def candidates(
+    config: RunConfig, train: SequenceData, given: Collection[str]
+) -> tuple[list[dict[str, Any]], int | None]:
+    """At most `config.candidates` sets of settings over those of `config`, the likeliest first, and the number of the
+    patient one, which finds a faint event, if it is among them. What was `given` is in none of them.
+    """
+    patient: dict[str, Any] | None = None
     if train.target.per_step or config.readout == "last":
         options: list[dict[str, Any]] = [{}, {"lr": config.lr / 3}]
     else:
-        patient = _patient(config, train, given)
+        patient = _free(_patient(config, train, given), config, given)
         options = [
             ANCHORED,
             patient,
@@ -57,7 +62,9 @@ def candidates(config: RunConfig, train: SequenceData, given: Collection[str]) -
         free = _free(option, config, given)
         if free not in kept:
             kept.append(free)
-    return [*kept[:1], EXACT, *kept[1:]] if _may_be_exact(config, train, given) else kept
+    sets = [*kept[:1], EXACT, *kept[1:]] if _may_be_exact(config, train, given) else kept
+    sets = sets[: (config.candidates or CANDIDATES)]
+    return sets, sets.index(patient) if patient is not None and patient in sets else None
 
 
 def _patient(config: RunConfig, train: SequenceData, given: Collection[str]) -> dict[str, Any]:
@@ -86,14 +93,3 @@ def _free(option: dict[str, Any], config: RunConfig, given: Collection[str]) -> 
     fixed = fixed if config.stem == "conv" else {*fixed, "stem_norm"}  # quiet bands are far below zero
     fixed = {*fixed, "anchor_labels"} if config.gradient == "fptt" else fixed
     return {name: value for name, value in option.items() if name not in fixed and value != getattr(config, name)}
-
-
-def candidate_sets(
-    config: RunConfig, train: SequenceData, given: Collection[str]
-) -> tuple[list[dict[str, Any]], int | None]:
-    """At most `config.candidates` of the sets, and the number of the patient one, which finds a faint event, if it is
-    among them.
-    """
-    sets = candidates(config, train, given)[: (config.candidates or CANDIDATES)]
-    patient = _free(_patient(config, train, given), config, given)
-    return sets, sets.index(patient) if patient in sets else None

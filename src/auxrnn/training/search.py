@@ -19,7 +19,7 @@ from auxrnn.core.allocation import give_back_memory
 from auxrnn.core.build import build_model
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.targets import ClassTarget
-from auxrnn.training.candidates import PATIENT, SHORT_WINDOWS, candidate_sets
+from auxrnn.training.candidates import PATIENT, SHORT_WINDOWS, candidates
 from auxrnn.training.loop import fit
 from auxrnn.training.order import steps_an_epoch
 from auxrnn.training.sensible import segment_of_tokens
@@ -82,7 +82,7 @@ def choose_candidate(
     train: all data with labels but the test data; a part of them is held out here. `config.candidates` bounds the
     number of candidates; with one the first is taken untried.
     """
-    sets, patient = candidate_sets(config, train, given)
+    sets, patient = candidates(config, train, given)
     folds = _folds(train, config.seed) if len(sets) > 1 and config.max_epochs > 0 else []
     if not folds or not len(folds[0][1]):
         return Found(replace(config, **sets[0]), ())
@@ -116,7 +116,7 @@ def choose_candidate(
 
 def search_steps(config: RunConfig, train: SequenceData, given: Collection[str]) -> int:
     """What the candidates take at most: the rounds of halving, and two long ones where the patient settings wait."""
-    sets, patient = candidate_sets(config, train, given)
+    sets, patient = candidates(config, train, given)
     left, length = len(sets), 1
     rounds = 2 * LONG_ROUND if patient is not None and left > 1 else 0
     while left > 1:
