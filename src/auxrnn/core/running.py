@@ -60,7 +60,7 @@ class Reader:
 
     def __init__(self, encoder: Encoder, supervised: Supervised | SupervisedSteps) -> None:
         self.encoder, self.supervised = encoder, supervised
-        self.reads_all = isinstance(supervised, Supervised) and supervised.reads_all
+        self.reads_all = supervised.reads_all
         self._one_step = one_step(encoder)
 
     def __getstate__(self) -> dict[str, Any]:

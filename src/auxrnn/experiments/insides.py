@@ -18,7 +18,7 @@ from auxrnn.errors import InputError
 from auxrnn.experiments.arms import StoredArm, StoredRun
 from auxrnn.experiments.diagnosis import STRETCHES, scores_without, spread_places
 from auxrnn.experiments.mistakes import Asked, mistakes
-from auxrnn.experiments.probes import gradient_norms, memory_probe, reads_all
+from auxrnn.experiments.probes import gradient_norms, memory_probe
 from auxrnn.experiments.wrong_answers import MOST, wrong_answers
 from auxrnn.report.figures import Point, draw_images, draw_points
 from auxrnn.report.page import Cell, Figure, Section, Table
@@ -245,7 +245,7 @@ def _gradients(models: dict[str, Opened], order: list[str], title: str) -> Secti
     for name, (_, saved, test) in models.items():
         if not isinstance(saved.network, SequenceClassifier):
             continue  # no state goes from step to step
-        if reads_all(saved.network):
+        if saved.network.supervised.reads_all:
             everywhere.append(f"{name} is left out: its head reads all steps, so the gradient comes to each directly.")
             continue
         part = _sample(_longer(test), 16)

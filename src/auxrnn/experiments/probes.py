@@ -17,7 +17,7 @@ from torch import Tensor
 from auxrnn.core.anchors import Segments
 from auxrnn.core.batch import SequenceBatch
 from auxrnn.core.model import SequenceClassifier
-from auxrnn.core.objectives import Reconstruction, Supervised
+from auxrnn.core.objectives import Reconstruction
 from auxrnn.core.recurrent import Core, State, batch_dim, map_state, state_tensors
 from auxrnn.core.truncation import encode_windows
 from auxrnn.sources.dataset import SequenceData
@@ -113,11 +113,6 @@ def memory_probe(
     )
 
 
-def reads_all(network: SequenceClassifier) -> bool:
-    """Whether the head reads all steps."""
-    return isinstance(network.supervised, Supervised) and network.supervised.reads_all
-
-
 def gradient_norms(network: SequenceClassifier, batch: SequenceBatch, reach: int | None = None) -> list[float]:
     """Norm of d(supervised loss) / d(state after T - d steps), for d = 1 .. reach, mean over the sequences.
 
@@ -126,7 +121,7 @@ def gradient_norms(network: SequenceClassifier, batch: SequenceBatch, reach: int
     No graph is longer than one step, so memory does not grow with `reach`. Under a stem steps are tokens. A readout of
     all steps, whose gradient comes to each of them directly: ValueError.
     """
-    if reads_all(network):
+    if network.supervised.reads_all:
         raise ValueError("Expected a readout of the last output, got one of all steps.")
     batch = network.encoder.cut(batch)
     if batch.labels is None:

@@ -8,7 +8,7 @@ from auxrnn.config import RunConfig, steps_or_none
 from auxrnn.core.gradients import piece_steps
 from auxrnn.core.heads import FeedForward, StepHead
 from auxrnn.core.model import Classifier, SequenceClassifier
-from auxrnn.core.objectives import Objective, Supervised
+from auxrnn.core.objectives import Objective
 from auxrnn.core.stems import Stem
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.targets import Target
@@ -73,7 +73,7 @@ def expected_bytes(network: Classifier, train: SequenceData, config: RunConfig) 
         int((draw.windows.stop - draw.windows.start).sum())
         for draw in (objective.draw(lengths, torch.Generator().manual_seed(0)) for objective in objectives)
     )
-    if _reads_all(network) and config.readout == "stats-max" and config.bptt != "full":
+    if supervised.reads_all and config.readout == "stats-max" and config.bptt != "full":
         encoder_steps += rows * min(config.top_windows * config.bptt, longest)
     floats = float(encoder_steps * config.hidden_size * FLOATS_PER_UNIT)
     if isinstance(encoder.features, Stem):
@@ -134,10 +134,12 @@ def _labelled(config: RunConfig, network: Classifier, target: Target, longest: i
         return f"all steps ({config.gradient})"
     if config.gradient == "fptt":
         return f"pieces of {_amount(int(config.bptt), network)}, the optimiser stepping after each (fptt)"
-    bptt = None if config.model == "transformer" else steps_or_none(config.bptt)
+    if not isinstance(network, SequenceClassifier):
+        return "all steps"
+    bptt = steps_or_none(config.bptt)
     if bptt == 0:
         return "none, the classifier alone"
-    if not _reads_all(network):
+    if not network.supervised.reads_all:
         return "all steps" if bptt is None else target.window.format(_amount(bptt, network))
     asked = f", the label asked at the end of each too ({config.anchor_labels:g})" if config.anchor_labels else ""
     if bptt is None or bptt >= longest:
@@ -145,14 +147,6 @@ def _labelled(config: RunConfig, network: Classifier, target: Target, longest: i
     number = min(config.num_windows, -(-longest // bptt))
     greatest = f" and {config.top_windows} more at the greatest outputs" if config.readout == "stats-max" else ""
     return f"{_count(number, 'window')} of {_amount(bptt, network)}{asked}{greatest}"
-
-
-def _reads_all(network: Classifier) -> bool:
-    return (
-        isinstance(network, SequenceClassifier)
-        and isinstance(network.supervised, Supervised)
-        and network.supervised.reads_all
-    )
 
 
 def _phases(config: RunConfig) -> str:

@@ -41,7 +41,7 @@ class Reading:
     @property
     def by_pieces(self) -> bool:
         """Whether the pieces have the whole loss, so that `begin` is not called."""
-        return isinstance(self.supervised, SupervisedSteps) or not self.supervised.reads_all
+        return not self.supervised.reads_all
 
     def asks(self, start: Tensor, stop: Tensor) -> bool:
         """Say whether the loss depends on the outputs of a piece itself; `through` says the shapes."""

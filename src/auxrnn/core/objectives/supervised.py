@@ -78,6 +78,7 @@ class Supervised(Objective):
 
     @property
     def reads_all(self) -> bool:
+        """Whether the head reads all steps."""
         return self.readout is not None and self.readout.reads_all
 
     @property

@@ -34,6 +34,9 @@ class SupervisedSteps(Objective):
     The paper is silent on labels for every step; we chose one random window, which costs the same at any length.
     """
 
+    reads_all = False
+    """Each label reads its own step's output; see `Supervised.reads_all`."""
+
     def __init__(self, head: nn.Module, *, bptt: int | None = 300, target: Target | None = None) -> None:
         super().__init__()
         self.head, self.bptt, self.target = head, checked_bptt(bptt), target
