@@ -27,8 +27,6 @@ class DynamicRegulariser:
     ----------
     weights : sequence of Parameter
         None for no such term.
-    alpha : float
-        Above 0.
 
     References
     ----------
@@ -37,8 +35,8 @@ class DynamicRegulariser:
     the dual half.
     """
 
-    def __init__(self, weights: Sequence[nn.Parameter], alpha: float = ALPHA) -> None:
-        self.weights, self.alpha = list(weights), alpha
+    def __init__(self, weights: Sequence[nn.Parameter]) -> None:
+        self.weights = list(weights)
         self.means = [weight.detach().clone() for weight in self.weights]
         self.duals = [torch.zeros_like(mean) for mean in self.means]
 
@@ -47,14 +45,14 @@ class DynamicRegulariser:
         """Add the gradient of the term to that of the loss, before it is clipped."""
         for weight, mean, dual in self._parts():
             if weight.grad is not None:
-                weight.grad += self.alpha * (weight - mean) - dual
+                weight.grad += ALPHA * (weight - mean) - dual
 
     @torch.no_grad()
     def step_ends(self) -> None:
         """Follow the weights, which a step of the optimiser has changed."""
         for weight, mean, dual in self._parts():
-            dual -= self.alpha * (weight - mean)
-            mean.add_(weight).sub_(dual / self.alpha).div_(2)
+            dual -= ALPHA * (weight - mean)
+            mean.add_(weight).sub_(dual / ALPHA).div_(2)
 
     @torch.no_grad()
     def epoch_ends(self) -> None:

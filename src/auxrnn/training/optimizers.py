@@ -52,12 +52,8 @@ class TensorFlowRMSprop:
             weight.grad = None
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """Change the weights by their gradients; `closure` computes these and the loss, which is returned."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+    def step(self) -> None:
+        """Change the weights by their gradients."""
         places = [place for place, weight in enumerate(self.weights) if weight.grad is not None]
         if places:
             weights: list[Tensor] = [self.weights[place] for place in places]
@@ -68,7 +64,6 @@ class TensorFlowRMSprop:
             roots = torch._foreach_add(squares, self.epsilon)
             torch._foreach_sqrt_(roots)
             torch._foreach_addcdiv_(weights, gradients, roots, -self.param_groups[0]["lr"])
-        return loss
 
     def _mean_square(self, place: int) -> Tensor:
         square = self.mean_squares[place]
