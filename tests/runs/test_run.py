@@ -23,7 +23,7 @@ from auxrnn.errors import InputError
 from auxrnn.experiments.arguments import parse_run_config
 from auxrnn.runs import datasets
 from auxrnn.runs import run as runs
-from auxrnn.runs.folder import RunFolder, read_config, read_curve
+from auxrnn.runs.folder import RunFolder, points, read_config, read_curve
 from auxrnn.runs.run import resume_run, start_run
 from auxrnn.runs.stopped import StoppedRunError
 from auxrnn.runs.use import evaluate
@@ -85,7 +85,7 @@ def test_the_curve_has_a_row_an_epoch(finished_run):
         ("train", "1", "3"),
         ("train", "2", "6"),
     ]
-    curve = read_curve(RunFolder(finished_run))
+    curve = points(read_curve(RunFolder(finished_run)))
     assert [epoch for epoch, _ in curve] == [2.0, 3.0]  # pretraining is counted and has no accuracy
     assert [value for _, value in curve] == [100 * float(row["validation_accuracy"]) for row in rows[1:]]
 
@@ -541,7 +541,7 @@ def test_without_validation_the_last_epoch_is_the_model(tmp_path):
     assert result["train_sequences"] == 40
     assert result["best_epoch"] is None
     assert result["validation_accuracy"] is None
-    assert read_curve(RunFolder(tmp_path / "run")) == []
+    assert points(read_curve(RunFolder(tmp_path / "run"))) == []
     assert "validation accuracy" not in lines[-1]
 
 

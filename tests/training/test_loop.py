@@ -435,7 +435,7 @@ def test_interrupting_a_library_call_is_an_ordinary_keyboard_interrupt(monkeypat
 def test_half_precision_trains_where_the_device_can_and_as_usual_where_not():
     _, rows, _ = train_tiny(training=replace(TRAINING, precision="bf16-mixed"))
     plain = train_tiny()[1]
-    assert (rows != plain) == (usable_precision("bf16-mixed", "cpu") == "bf16-mixed")
+    assert (rows != plain) == (usable_precision("bf16-mixed", torch.device("cpu")) == "bf16-mixed")
     assert rows[0]["loss"] == pytest.approx(plain[0]["loss"], rel=0.02)
 
 

@@ -87,19 +87,6 @@ def test_impossible_options_of_tensorflows_rmsprop(options):
         TensorFlowRMSprop([nn.Parameter(torch.zeros(1))], **options)
 
 
-def test_a_closure_gives_the_loss():
-    weight = nn.Parameter(torch.ones(1))
-    optimizer = TensorFlowRMSprop([weight])
-
-    def closure():
-        loss = weight.square().sum()
-        loss.backward()
-        return loss
-
-    assert optimizer.step(closure) == 1
-    assert weight < 1
-
-
 # Schedules ------------------------------------------------------------------------------------------------------------
 
 

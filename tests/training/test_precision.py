@@ -3,9 +3,12 @@
 import pytest
 import torch
 
+from auxrnn.config import TrainingConfig
 from auxrnn.errors import InputError
 from auxrnn.training import precision as precision_module
-from auxrnn.training.precision import check_engine, find_device, matmul_precision, usable_precision
+from auxrnn.training.precision import find_device, matmul_precision, usable_precision
+
+CPU = torch.device("cpu")
 
 
 @pytest.fixture(autouse=True)
@@ -17,7 +20,7 @@ def fresh_probe():
 
 def test_full_precision_needs_no_probe(monkeypatch):
     monkeypatch.setattr(precision_module, "_what_fails", None)
-    assert usable_precision("32-true", "cpu") == "32-true"
+    assert usable_precision("32-true", CPU) == "32-true"
 
 
 def test_a_device_without_the_instructions_falls_back_and_says_why(monkeypatch):
@@ -27,12 +30,12 @@ def test_a_device_without_the_instructions_falls_back_and_says_why(monkeypatch):
     monkeypatch.setattr(torch.nn.LSTM, "forward", cannot)
     message = r"Training in 32-true instead of bf16-mixed: this CPU has no LSTM in it \(could not create a primitive"
     with pytest.warns(UserWarning, match=message):
-        assert usable_precision("bf16-mixed", "cpu") == "32-true"
+        assert usable_precision("bf16-mixed", CPU) == "32-true"
 
 
 def test_a_device_that_can_is_taken_at_its_word(monkeypatch):
     monkeypatch.setattr(precision_module, "_what_fails", lambda device, dtype: None)
-    assert usable_precision("bf16-mixed", "cpu") == "bf16-mixed"
+    assert usable_precision("bf16-mixed", CPU) == "bf16-mixed"
 
 
 def test_the_probe_leaves_the_random_state_alone():
@@ -43,13 +46,7 @@ def test_the_probe_leaves_the_random_state_alone():
 
 def test_float16_needs_a_gpu():
     with pytest.warns(UserWarning, match="instead of 16-mixed: 16-mixed needs a GPU"):
-        assert usable_precision("16-mixed", "cpu") == "32-true"
-
-
-@pytest.mark.parametrize(("given", "nearest"), [("bf16-true", "bf16-mixed"), ("64-true", "32-true")])
-def test_another_precision_is_refused(given, nearest):
-    with pytest.raises(InputError, match=rf"got '{given}'\. Did you mean '{nearest}'\?"):
-        usable_precision(given, "cpu")
+        assert usable_precision("16-mixed", CPU) == "32-true"
 
 
 def test_products_are_as_asked_within_and_as_before_after():
@@ -81,13 +78,21 @@ def test_each_process_has_a_gpu_of_its_own(monkeypatch):
 def test_without_a_gpu(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    check_engine("auto", 4, "ddp", "32-true")  # processes on the CPU
+    assert find_device("auto", 3) == CPU
     for name in ("gpu", "cuda", "mps"):
         with pytest.raises(InputError, match=f"that this machine has, got '{name}' and found none"):
             find_device(name)
 
 
-@pytest.mark.parametrize(("given", "nearest"), [(("gpuu", "auto"), "gpu"), (("cpu", "dpp"), "ddp")])
-def test_another_engine_is_refused(given, nearest):
+@pytest.mark.parametrize(
+    ("given", "nearest"),
+    [
+        ({"accelerator": "gpuu"}, "gpu"),
+        ({"strategy": "dpp"}, "ddp"),
+        ({"precision": "bf16-true"}, "bf16-mixed"),
+        ({"precision": "64-true"}, "32-true"),
+    ],
+)
+def test_others_are_refused_where_they_are_said(given, nearest):
     with pytest.raises(InputError, match=rf"Did you mean '{nearest}'\?"):
-        check_engine(given[0], 1, given[1], "32-true")
+        TrainingConfig(**given)

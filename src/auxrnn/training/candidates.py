@@ -43,7 +43,7 @@ def candidates(
     """At most `config.candidates` sets of settings over those of `config`, the likeliest first, and the number of the
     patient one, which finds a faint event, if it is among them. What was `given` is in none of them.
     """
-    patient: dict[str, Any] | None = None
+    patient: dict[str, Any] = {}
     if train.target.per_step or config.readout == "last":
         options: list[dict[str, Any]] = [{}, {"lr": config.lr / 3}]
     else:
@@ -64,7 +64,7 @@ def candidates(
             kept.append(free)
     sets = [*kept[:1], EXACT, *kept[1:]] if _may_be_exact(config, train, given) else kept
     sets = sets[: (config.candidates or CANDIDATES)]
-    return sets, sets.index(patient) if patient is not None and patient in sets else None
+    return sets, sets.index(patient) if patient and patient in sets else None
 
 
 def _patient(config: RunConfig, train: SequenceData, given: Collection[str]) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 
-from auxrnn.config import RunConfig
 from auxrnn.errors import InputError
 from auxrnn.experiments.grids import grid
 from auxrnn.experiments.grids.grid import ATTEMPTS, run_grid

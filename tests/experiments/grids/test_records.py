@@ -18,7 +18,6 @@ from auxrnn.experiments.grids.records import (
     record_folder,
     score_told,
 )
-from auxrnn.runs.folder import RunFolder
 from small_runs import SMALL, run_small
 from spawned import FORKED, add_ten_records
 
