@@ -57,6 +57,14 @@ def test_the_best_configuration_gives_the_best_accuracy_again(tmp_path):
         assert tuning._validation_score(best, train, validation) == max(values(file))
 
 
+def test_every_trial_sees_the_unlabelled_sequences(monkeypatch):
+    loaded, seen, plain = load_data(TINY), [], tuning.fit
+    monkeypatch.setattr(tuning, "load_data", lambda config: replace(loaded, unlabelled=loaded.sequences.test))
+    monkeypatch.setattr(tuning, "fit", lambda *args, **named: seen.append(named["unlabelled"]) or plain(*args, **named))
+    tuned(2)
+    assert seen == [loaded.sequences.test] * 2
+
+
 def test_the_test_set_is_not_read(monkeypatch):
     class Forbidden:
         def __getattr__(self, name):

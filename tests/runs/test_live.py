@@ -390,6 +390,31 @@ def test_another_file_in_the_place_of_the_first_is_refused(tmp_path):
         said(saved, path, state=state)
 
 
+def test_each_file_that_is_followed_has_a_header_and_ends_of_its_own(tmp_path, monkeypatch):
+    """The last line of the old one has no end of line, as the last of any file may."""
+    saved, (_, content) = saved_model(VALUES), measured()
+    lines = content.splitlines(keepends=True)
+    path = tmp_path / "a.csv"
+    header = b"x,y\n"
+    path.write_bytes(header + b"".join(lines[:100]).rstrip())
+
+    def rotates():
+        if (tmp_path / "a.csv.1").exists():
+            return False
+        path.rename(tmp_path / "a.csv.1")
+        path.write_bytes(header + b"".join(lines[100:]))
+        return True
+
+    monkeypatch.setattr(live, "look_again", rotates)
+    found = said(saved, path, follow=True, state=tmp_path / "state", every=50)
+    monkeypatch.undo()
+    assert said(saved, path, state=tmp_path / "state", every=50) == found[-1:]  # the state knows the new file
+    whole = said(saved, standard_input=content, every=50)
+    assert [row[0] for row in found] == [row[0] for row in whole]
+    for own, expected in zip(found, whole, strict=True):
+        assert own[2] == pytest.approx(expected[2], abs=1e-6)
+
+
 def test_a_file_that_is_rotated_while_it_is_followed(tmp_path, monkeypatch):
     """As `tail -F` does: the old one to its end, then the new one; and on in the new one another time."""
     saved, (_, content) = saved_model(VALUES), measured()

@@ -39,6 +39,26 @@ def test_a_budget_bounds_the_epochs(monkeypatch):
     assert chosen_by_data(searching, data, (), lambda line: None)[0].max_epochs == 15  # half of them at least
 
 
+def test_a_budget_holds_the_pretraining_too(monkeypatch):
+    monkeypatch.setattr(room, "seconds_a_step", lambda *_: 0.5)
+    config = RunConfig(**MODERN | {"model": "p-lstm", "pretrain_epochs": 10}, budget="10m", candidates=1)
+    found, _, _ = chosen_by_data(config, make_data(number=64), ("model", "pretrain_epochs"), lambda line: None)
+    assert (found.pretrain_epochs, found.max_epochs) == (10, 20)  # 30 epochs of 40 steps of half a second
+
+
+@pytest.mark.parametrize("other", [{"recipe": "paper"}, {"devices": 2}, {"num_nodes": 2}])
+def test_a_budget_that_would_not_be_kept_is_refused(other):
+    with pytest.raises(InputError, match="Expected recipe modern on one device with budget"):
+        RunConfig(**{**MODERN, **other}, budget="10m")
+
+
+def test_epochs_that_were_said_count_more_than_a_budget_which_is_told():
+    config = RunConfig(**MODERN, budget="10m", max_epochs=2)
+    found, reasons, _ = chosen_by_data(config, make_data(), ("max_epochs", "budget"), lambda line: None)
+    assert found.max_epochs == 2
+    assert reasons[-1] == "Note        a budget of 10m is not used, for max_epochs was said"
+
+
 @pytest.mark.parametrize("seconds", [0.01, 0.1, 0.2, 0.5, 2.0, 50.0, 700.0])
 def test_search_and_training_take_the_budget_together(monkeypatch, seconds):
     """Counted in steps that are made: of 600 seconds at most half in the search, but for a last epoch."""

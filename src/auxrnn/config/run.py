@@ -97,6 +97,11 @@ class RunConfig(TrainingConfig, ModelConfig):
         at_least("candidates", self.candidates, 1)
         if self.budget is not None:
             seconds_of(self.budget)
+            if self.recipe != "modern" or self.devices * self.num_nodes > 1:
+                raise InputError(
+                    f"Expected recipe modern on one device with budget, got {self.recipe} on "
+                    f"{self.devices * self.num_nodes}; say max_epochs in place of budget."
+                )
         for name in ("data", "data_dir", "out", "unlabelled"):
             place = getattr(self, name)
             if place is not None and (not place or "\0" in place):

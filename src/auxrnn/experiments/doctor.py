@@ -13,7 +13,7 @@ from auxrnn.sources.presets import PRESETS, data_folder
 EXTRAS = {
     "image": "images (PNG, JPEG and others)",
     "tabular": "Parquet and Arrow tables",
-    "audio": "all forms of sound; WAV needs none",
+    "audio": "sound, WAV too",
     "tensorboard": "curves in TensorBoard",
     "ray": "grids of runs over several machines",
     "triton": "the LSTM kernel for GPUs (Linux)",

@@ -53,8 +53,8 @@ def tune(
 
     `config` holds what is not searched for; its epochs, both phases together, are those of every trial. Processes that
     share `study_file` count together and end with at most one trial too many each. A trial that diverges counts, as
-    failed. given: the settings that a person has said; on files of their own the others are chosen as `auxrnn train`
-    chooses them. Raises InputError for a study of other settings, for settings that cannot be searched, and where
+    failed. given: the settings that a person has said; on files of their own the others follow the same rules of
+    thumb as in `auxrnn train`, without its search. Raises InputError for a study of other settings, for settings that cannot be searched, and where
     optuna is missing.
     """
     if find_spec("optuna") is None:
@@ -75,7 +75,7 @@ def tune(
         study.sampler = _sampler(config.seed, trial.number)
         candidate = suggest(trial, config, train.spec, longest)
         try:
-            score = _validation_score(candidate, train, validation)
+            score = _validation_score(candidate, train, validation, loaded.unlabelled)
         except DivergedError:
             study.tell(trial, state=_states().FAIL)
             say(f"trial {trial.number:<4} diverged  {_in_words(trial.params)}")
@@ -177,10 +177,12 @@ def _replayed(trial: Any) -> Any:
     return FixedTrial(trial.params)
 
 
-def _validation_score(config: RunConfig, train: SequenceData, validation: SequenceData) -> float:
+def _validation_score(
+    config: RunConfig, train: SequenceData, validation: SequenceData, unlabelled: SequenceData | None = None
+) -> float:
     torch.manual_seed(config.seed)
     network = build_model(config, train.spec, train.target, int(train.lengths.max()))
-    fitted = fit(network, train, validation, config.model_config(), config, quiet=True)
+    fitted = fit(network, train, validation, config.model_config(), config, quiet=True, unlabelled=unlabelled)
     assert fitted.best_score is not None
     return fitted.best_score
 

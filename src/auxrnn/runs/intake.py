@@ -105,7 +105,15 @@ class Intake:
             self.source = FILE
             self.first = int(notes.get("first", "0"))
             self._check_same(notes)
-        self.pieces = Pieces(self._pieces())
+        self.pieces, self._is_over = Pieces(self._pieces()), False
+
+    def files(self) -> Iterator[Pieces]:
+        """The pieces of this file, then of each that comes in its place; what is unfinished at an end stays with it."""
+        yield self.pieces
+        while self._is_over:
+            self.settle(kept=0)
+            self._next_file()
+            yield self.pieces
 
     def notes(self) -> dict[str, str]:
         """What to keep beside the state of the stream."""
@@ -130,7 +138,7 @@ class Intake:
         self.left = b""
 
     def read(self, size: int) -> bytes:
-        """The next bytes, as soon as there are any; of the file that has come in the place of this one at its end."""
+        """The next bytes, as soon as there are any; none at the end of a file in whose place another has come."""
         seconds = self.pause()
         while self.path is None and not self.stops.wait(self.file, seconds):
             seconds = self.pause()
@@ -138,7 +146,8 @@ class Intake:
         read = getattr(self.file, "read1", self.file.read)
         piece: bytes = read(size)
         if not piece and self.follow and self._is_replaced():
-            piece = read(size) or self._next_file().read(size)
+            piece = read(size)
+            self._is_over = not piece
         return piece
 
     def fileno(self) -> int:
@@ -155,10 +164,13 @@ class Intake:
         if self.left:
             yield self.left
             self.settle()
-        for piece in pieces_of(cast("BinaryIO", self), self.name, self.more, PIECE):
+        for piece in pieces_of(cast("BinaryIO", self), self.name, self._looks_again, PIECE):
             self.left += piece
             yield piece
             self.settle()
+
+    def _looks_again(self) -> bool:
+        return not self._is_over and self.more()
 
     def _is_replaced(self) -> bool:
         """Whether another file lies where this one lay, as `tail -F` asks."""
@@ -168,13 +180,13 @@ class Intake:
         except OSError:  # moved away, and nothing in its place yet
             return False
 
-    def _next_file(self) -> BinaryIO:
+    def _next_file(self) -> None:
         assert self.path is not None
         self.file.close()
         self.file = self.path.open("rb")
         self.taken, self._digest = 0, hashlib.sha256()
         self.first = self.steps()
-        return self.file
+        self.pieces, self._is_over = Pieces(self._pieces()), False
 
     def _check_same(self, notes: Mapping[str, str]) -> None:
         """InputError unless the file begins with what an earlier intake has taken from it."""

@@ -97,7 +97,8 @@ def follow_sequence(saved: SavedModel, request: Request, standard_input: BinaryI
         )
         keeper.begin(intake)
         already = stream.steps - intake.first if request.file is not None else 0
-        steps = _skipped(_steps(saved, intake.pieces, intake.name, request), already, intake.name)
+        every = (one for pieces in intake.files() for one in _steps(saved, pieces, intake.name, request))
+        steps = _skipped(every, already, intake.name)
         try:
             _answer(stream, steps, request, _Answers(saved, request.form, out))
             if stream.steps == 0:

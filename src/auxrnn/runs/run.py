@@ -1,4 +1,4 @@
-"""A run: start, resume, finish. Everything that a run is lies in its folder, which `run_folder` knows."""
+"""A run: start, resume, finish. Everything that a run is lies in its folder (`folder`)."""
 
 from __future__ import annotations
 

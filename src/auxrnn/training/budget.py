@@ -63,8 +63,7 @@ def tell_duration(
     config: RunConfig, train: SequenceData, given: Collection[str], warn: Say, step_time: Callable[[], float]
 ) -> None:
     """Say how long search and training will take, where that is more than `LONG` seconds."""
-    epochs = config.max_epochs + config.pretrain_epochs * bool(config.auxiliaries)
-    steps = steps_an_epoch(config, len(train)) * epochs
+    steps = steps_an_epoch(config, len(train)) * (config.max_epochs + _pretraining(config))
     if config.recipe == "modern":
         steps += search_steps(config, train, given)
     if steps < LEAST_STEPS_TIMED:
@@ -82,15 +81,21 @@ def within_budget(config: RunConfig, train: SequenceData, given: Collection[str]
         numbers = (replace(config, candidates=number) for number in range(CANDIDATES, 0, -1))
         config = next(one for one in numbers if one.candidates == 1 or search_steps(one, train, given) <= steps / 2)
     left = max(steps - search_steps(config, train, given), steps / 2)
-    return replace(config, max_epochs=max(round(left / steps_an_epoch(config, len(train))), 1))
+    return replace(config, max_epochs=max(round(left / steps_an_epoch(config, len(train))) - _pretraining(config), 1))
 
 
 def with_rest_of_budget(found: Found, an_epoch: int, step_time: float, say: Say) -> Found:
     """What was found, with more epochs where the search took fewer steps than it might have."""
     assert found.config.budget is not None
     epochs = round((seconds_of(found.config.budget) / step_time - found.steps) / an_epoch)
+    epochs -= _pretraining(found.config)
     if epochs <= found.config.max_epochs:
         return found
     line = f"Chosen      --max_epochs {epochs}: what the search left of the budget"
     say(line)
     return replace(found, config=replace(found.config, max_epochs=epochs), lines=(*found.lines, line))
+
+
+def _pretraining(config: RunConfig) -> int:
+    """Epochs before those that have labels."""
+    return config.pretrain_epochs if config.auxiliaries else 0

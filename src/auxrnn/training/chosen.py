@@ -36,6 +36,8 @@ def chosen_by_data(
             )
         if not searched or "max_epochs" in given:
             config = replace(config, candidates=config.candidates or 1)
+            if config.budget is not None:
+                reasons.append(f"Note        a budget of {config.budget} is not used, for max_epochs was said")
         elif config.budget is not None:
             config = within_budget(config, train, given, step_time())
             reasons = [line for line in reasons if "--max_epochs" not in line]

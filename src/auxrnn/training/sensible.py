@@ -110,7 +110,8 @@ def _modern(config: RunConfig, train: SequenceData, given: Collection[str]) -> t
     passes = choose.settings.get("epoch_passes", config.epoch_passes)
     steps = min(max(TRAINING_STEPS, LEAST_PASSES * a_pass), MOST_STEPS)
     epochs = max(round(steps / (a_pass * passes)), 1)
-    choose("max_epochs", epochs, f"about {steps:,} steps; --budget 10m trains for that long")
+    longer = "; --budget 10m trains for that long" if config.devices * config.num_nodes == 1 else ""
+    choose("max_epochs", epochs, f"about {steps:,} steps{longer}")
     return replace(config, **choose.settings), choose.lines
 
 

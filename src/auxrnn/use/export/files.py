@@ -68,7 +68,7 @@ def export_model(saved: SavedModel, folder: Path) -> Exported:
     Parameters
     ----------
     saved : SavedModel
-        A model with one of torch's cells, a uRNN or a transformer.
+        Of any cell, or a transformer.
     folder : Path
         Made where it is missing; an older export in it is replaced.
 
