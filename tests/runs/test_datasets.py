@@ -3,6 +3,7 @@
 import csv
 import json
 from io import StringIO
+from operator import eq
 
 import pytest
 
@@ -10,6 +11,8 @@ from auxrnn.config import RunConfig
 from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
 from auxrnn.experiments.arguments import parse_given
+from auxrnn.experiments.diagnosis import diagnose
+from auxrnn.experiments.run_report import report_runs
 from auxrnn.runs.datasets import load_data, run_name, source_of
 from auxrnn.runs.run import resume_run, start_run
 from auxrnn.runs.use import evaluate, predict_file, write_predictions
@@ -129,7 +132,40 @@ def test_evaluate_reads_another_file_as_the_training_file_was_read(tmp_path):
     train(write_csv(tmp_path / "train.csv", "who,body,label", *lines), tmp_path / "run")
     turned = [f"{row % 3},{row % 2},some other words,{'good words' if row % 2 else 'bad things'}" for row in range(20)]
     other = write_csv(tmp_path / "other.csv", "mark,label,text,body", *turned)
-    assert evaluate(tmp_path / "run", str(other))["sequences"] == 4
+    assert evaluate(tmp_path / "run", str(other))["sequences"] == 20
     renamed = write_csv(tmp_path / "renamed.csv", "text,label", *[f"some words,{row % 2}" for row in range(20)])
     with pytest.raises(InputError, match=r"renamed\.csv: expected --text to be one of its columns.*got 'body'"):
         evaluate(tmp_path / "run", str(renamed))
+
+
+def test_a_model_is_not_tested_on_what_it_was_trained_on(tmp_path):
+    """Rows in another order draw another test split. Files that were moved are the same."""
+    rows = [f"{'good' if row % 2 else 'bad'} words {row},{row % 2}" for row in range(40)]
+    path = write_csv(tmp_path / "a.csv", "text,label", *rows)
+    result, _ = train(path, tmp_path / "run")
+    moved = write_csv(tmp_path / "moved.csv", "text,label", *rows)
+    for data in (None, str(path), str(moved)):
+        found = evaluate(tmp_path / "run", data and str(data))
+        assert (found["sequences"], found["accuracy"]) == (8, pytest.approx(result["test_accuracy"]))
+    write_csv(path, "text,label", *rows[1:], rows[0])
+    for data in (None, str(path)):
+        with pytest.raises(InputError, match="files have changed since, and a test split drawn anew"):
+            evaluate(tmp_path / "run", data and str(data))
+    with pytest.raises(InputError, match="files have changed since"):
+        list(diagnose(tmp_path / "run"))
+    page = report_runs([tmp_path / "run"], tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "its model is not looked into" in page
+
+
+def test_all_of_new_files_is_scored_whichever_classes_they_have(tmp_path):
+    rows = [f"{word} {row},{word}" for row in range(20) for word in ("good", "bad", "odd")]
+    train(write_csv(tmp_path / "a.csv", "text,label", *rows), tmp_path / "run")
+    new = write_csv(tmp_path / "new.csv", "text,label", "good 1,good", "good 2,good", "odd 3,odd")
+    found = evaluate(tmp_path / "run", str(new))
+    assert (found["sequences"], found["note"]) == (3, "all 3 sequences, for they name no test split")
+    answers = [answer.entry["class"] for answer in predict_file(tmp_path / "run", new)]
+    assert found["accuracy"] == pytest.approx(sum(map(eq, answers, ("good", "good", "odd"))) / 3, abs=1e-6)
+    header = "text,label,split"
+    named = write_csv(tmp_path / "named.csv", header, "good 1,good,test", "odd 2,odd,test")
+    found = evaluate(tmp_path / "run", str(named))
+    assert (found["sequences"], found["verdict"]) == (2, [])

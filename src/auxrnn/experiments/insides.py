@@ -22,7 +22,7 @@ from auxrnn.experiments.probes import gradient_norms, memory_probe
 from auxrnn.experiments.wrong_answers import MOST, wrong_answers
 from auxrnn.report.figures import Point, draw_images, draw_points
 from auxrnn.report.page import Cell, Figure, Section, Table
-from auxrnn.runs.datasets import load_data
+from auxrnn.runs.datasets import check_same_test, load_data
 from auxrnn.runs.use import early_scores
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.sources.options import DataOptions
@@ -69,11 +69,13 @@ def probe_sections(arms: list[StoredArm], data_dir: str | None, *, answers: bool
         LOG.info("Reading the test set of %s ...", arm.name)
         try:
             test = tests[key] if key in tests else load_data(config).sequences.test
+            saved = open_model(run.folder.path)
+            check_same_test(saved.facts, test)
         except InputError as error:
             missing.append(f"{arm.name}: its test set could not be read, so its model is not looked into. {error}")
             continue
         tests[key] = test
-        models[arm.name] = (run, open_model(run.folder.path), test)
+        models[arm.name] = (run, saved, test)
     if not models:
         return [Section("Inside the models", missing)] if missing else []
     order = [arm.name for arm in arms]

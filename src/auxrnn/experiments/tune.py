@@ -53,9 +53,9 @@ def tune(
 
     `config` holds what is not searched for; its epochs, both phases together, are those of every trial. Processes that
     share `study_file` count together and end with at most one trial too many each. A trial that diverges counts, as
-    failed. given: the settings that a person has said; on files of their own the others follow the same rules of
-    thumb as in `auxrnn train`, without its search. Raises InputError for a study of other settings, for settings that cannot be searched, and where
-    optuna is missing.
+    failed. given: the settings that a person has said; on files of their own the others follow the same rules of thumb
+    as in `auxrnn train`, without its search. Raises InputError for a study of other settings, for settings that cannot
+    be searched, and where optuna is missing.
     """
     if find_spec("optuna") is None:
         raise InputError("Expected optuna to tune, found none; install it with: pip install 'auxrnn[sweep]'")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from auxrnn.config import RunConfig
 from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError, did_you_mean
 from auxrnn.sources.dataset import SequenceData, TrainTest
+from auxrnn.sources.digest import digest_of
 from auxrnn.sources.loading import load_files
 from auxrnn.sources.options import DataOptions
 from auxrnn.sources.preprocessing import Preprocessing
@@ -160,10 +161,16 @@ def load_again(
     preprocessing, target
         The model's own, whose learned numbers are used.
 
+    Returns
+    -------
+    TrainTest
+        Of other files than the model's own that name no test split, `whole` is there too.
+
     Raises
     ------
     InputError
-        For facts that do not say how the data were read, and for data that cannot be used.
+        For facts that do not say how the data were read, for data that cannot be used, and for files of training that
+        have changed since: a split drawn anew would have sequences of training in the test.
     """
     try:
         options, seed = DataOptions.from_dict(facts.get("data_options", {})), int(facts.get("seed", 0))
@@ -175,4 +182,23 @@ def load_again(
     source = source_of(facts)
     reading = ReadingOptions() if source is None else source[1].with_columns(source[0].columns)
     limit = None if source is None else facts["own"].get("limit_test")
-    return load_files(path, reading, limit_test=limit, seed=seed, preprocessing=preprocessing, target=target).sequences
+    own = path_of(str(facts.get("data")))
+    other = own is None or own.resolve() != path.resolve()
+    found = load_files(
+        path, reading, limit_test=limit, seed=seed, preprocessing=preprocessing, target=target, other=other
+    ).sequences
+    if not other:
+        check_same_test(facts, found.test)
+    elif found.whole is not None and facts.get("test_digest") == digest_of([found.test]):  # the files were moved
+        return replace(found, whole=None)
+    return found
+
+
+def check_same_test(facts: Mapping[str, Any], test: SequenceData) -> None:
+    """InputError where these are not the test sequences that a model's facts tell of; older models tell of none."""
+    if "test_digest" in facts and facts["test_digest"] != digest_of([test]):
+        raise InputError(
+            f"{test.name}: expected the test sequences of the training, found others: the files have changed since, "
+            "and a test split drawn anew holds sequences that were trained on. Put them back, or evaluate on new files "
+            "alone: auxrnn evaluate RUN --data NEW."
+        )

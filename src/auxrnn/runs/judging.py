@@ -16,6 +16,7 @@ from auxrnn.sources.dataset import SequenceData, TrainTest
 from auxrnn.sources.presets import path_of
 from auxrnn.targets import SCORES, Target
 from auxrnn.training.remedies import changed_setting
+from auxrnn.use.inference import measure
 from auxrnn.use.persistence import SavedModel
 from auxrnn.verdict import Verdict, gather_evidence, judge
 from auxrnn.verdict.bootstrap import bootstrap_score
@@ -105,7 +106,8 @@ def judge_stored(
     """The lines of a verdict on a stored model, on the test sequences of some data.
 
     They are the run's own where data and score are the same; else there is no learning curve, and a part of the
-    training sequences is kept to choose the best floor by.
+    training sequences is kept to choose the best floor by. Where files name no test split one is drawn for the floors,
+    and the model is compared with them on that part; none without sequences to train them on.
 
     Parameters
     ----------
@@ -118,7 +120,7 @@ def judge_stored(
     scores : mapping
         The model's scores on the test sequences.
     tallies : Tensor
-        (N, sums), of its answers to them.
+        (N, sums), of its answers to those that were scored: all of `loaded.whole` where there is one.
     """
     facts, score = saved.facts, saved.target.score
     if data == facts.get("data") and facts.get(f"test_{score}") == scores[score]:
@@ -126,6 +128,10 @@ def judge_stored(
         told = lines_of(read_json(result).get("verdict") if result.is_file() else facts.get("verdict"))
         if told:
             return told
+    if not len(loaded.train) or not len(loaded.test):
+        return []
+    if loaded.whole is not None:
+        tallies = measure(saved.network, loaded.test)[2]
     seed = facts.get("seed", 0)
     floors = measure_floors(loaded.train, None, loaded.test, seed=seed if isinstance(seed, int) else 0)
     return judge(gather_evidence(floors, tallies, "test", (), 0)).lines

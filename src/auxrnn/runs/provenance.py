@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
-
-import numpy as np
-import numpy.typing as npt
-import torch
 
 from auxrnn.config import RunConfig
 from auxrnn.errors import InputError
 from auxrnn.runs.datasets import RunData
 from auxrnn.runs.folder import STARTED_WITH
-from auxrnn.sources.lazy import LazySequences
-from auxrnn.targets import Labels
+from auxrnn.sources.digest import digest_of
 
 DATA = "data"
 """The entry of env.json that says which data a run was started on."""
@@ -28,16 +21,12 @@ NUMBERS = tuple(f"{part}_{what}" for part in PARTS for what in ("sequences", "st
 
 def describe_data(data: RunData) -> dict[str, Any]:
     """How many sequences and steps there are, by what they are for, and a digest of every number and label."""
-    digest = hashlib.sha256(json.dumps(data.preprocessing and data.preprocessing.to_dict()).encode())
     parts = [data.sequences.train, data.sequences.test, *([data.unlabelled] if data.unlabelled is not None else [])]
-    for part in parts:
-        told = {"input": part.spec.to_dict(), "classes": part.classes, "target": part.target.kind}
-        digest.update(json.dumps(told, sort_keys=True).encode())
-        for items in (part.lengths, part.inputs, part.labels, part.pixel_order):
-            for array in () if items is None else _arrays(items):
-                digest.update(np.ascontiguousarray(array).data)
     numbers = [number for part in parts for number in (len(part), int(part.lengths.sum()))]
-    return {**dict(zip(NUMBERS, numbers, strict=False)), "digest": digest.hexdigest()}
+    return {
+        **dict(zip(NUMBERS, numbers, strict=False)),
+        "digest": digest_of(parts, data.preprocessing and data.preprocessing.to_dict()),
+    }
 
 
 def check_same_data(where: object, started: Mapping[str, Any], data: RunData) -> None:
@@ -97,12 +86,3 @@ def _changes(started: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str
 
 def _told(value: Any) -> str:
     return (", ".join(map(str, value)) or "none") if isinstance(value, list) else str(value)
-
-
-def _arrays(items: Labels) -> Iterator[npt.NDArray[Any]]:
-    if isinstance(items, torch.Tensor):
-        yield items.numpy()
-    elif isinstance(items, LazySequences):
-        yield from items.raw()
-    else:
-        yield from (item.numpy() for item in items)

@@ -99,9 +99,12 @@ def evaluate(
     if not isinstance(name, str):
         raise InputError(f"{path}: expected --data, for the model does not say what it was trained on.")
     loaded = load_again(name, saved.facts, data_dir, saved.preprocessing, saved.target)
-    test = loaded.test
+    test = loaded.test if loaded.whole is None else loaded.whole
     _check_like(saved, test, name)
     loss, scores, tallies = measure(saved.network, test)
+    told = list(loaded.remarks)
+    if loaded.whole is not None:
+        told.append(f"all {len(test):,} sequences, for they name no test split")
     interval = {}
     if "accuracy" in scores:
         low, high = wilson_interval(scores["accuracy"], len(test))
@@ -118,7 +121,7 @@ def evaluate(
         },
         **interval,
         "loss": round(loss, 6),
-        **({"note": "; ".join(loaded.remarks)} if loaded.remarks else {}),
+        **({"note": "; ".join(told)} if told else {}),
         **({"early": early_scores(saved.network, test)} if early else {}),
         "verdict": judge_stored(saved, path, name, loaded, scores, tallies),
     }

@@ -249,12 +249,14 @@ class SequenceData:
 class TrainTest:
     """Sequences to learn from (validation is still to be cut from them) and sequences to be read once, at the end.
 
-    remarks: lines that a person must read beside any result: what was cut, left out, or is not as published.
+    remarks: lines that a person must read beside any result: what was cut, left out, or is not as published. whole: all
+    sequences of files that a trained model is asked about, where they name no test split.
     """
 
     train: SequenceData
     test: SequenceData
     remarks: tuple[str, ...] = ()
+    whole: SequenceData | None = None
 
 
 def _chosen(items: Labels, indices: torch.Tensor) -> Labels:

@@ -59,7 +59,7 @@ def read_source(path: Path, options: ReadingOptions, *, like: bool = False) -> S
     for example in reader.examples():
         collection.add(example)
     values = np.frombuffer(numbers.getbuffer(), reader.schema.dtype).reshape(-1, *flat_shape(reader.schema))
-    return set_of(collection, str(path), values)
+    return set_of(collection, str(path), values, like=like)
 
 
 def import_source(

@@ -69,6 +69,7 @@ def load_files(
     seed: int = 0,
     preprocessing: Preprocessing | None = None,
     target: Target | None = None,
+    other: bool = False,
 ) -> FileData:
     """Load the sequences of a file, a folder or a stored set, prepared for a network.
 
@@ -87,6 +88,9 @@ def load_files(
         Of a trained model; learned from the training sequences where None.
     target : Target, optional
         With the numbers that a model has learned; used where the labels are of that target.
+    other : bool
+        Whether these are other files than the model was trained on: they may lack some of its classes, and too few
+        sequences to draw a split from are no fault.
 
     Returns
     -------
@@ -98,9 +102,14 @@ def load_files(
         For files that cannot be used as the options say.
     """
     stored = open_source(path, options, like=preprocessing is not None)
-    train, test, told = _split(stored, options)
+    findings = describe_findings(stored)
+    alike = target is not None and target.has_classes and target.kind == stored.target.kind
+    if other and target is not None and alike and set(stored.target.names) < set(target.names):
+        stored = stored.named(target)
+    train, test, told = _split(stored, options, other)
     train = _limited(stored, train, limit_train, seed, "--limit_train")
-    test = _limited(stored, test, limit_test, seed, "--limit_test")
+    if not other or (limit_test is not None and limit_test < len(test)):
+        test = _limited(stored, test, limit_test, seed, "--limit_test")
     if limit_train is not None or limit_test is not None:
         told += f"; limited to {len(train):,} and {len(test):,}"
     learned, _ = _held_out(stored, train, validation_fraction, seed)
@@ -108,17 +117,22 @@ def load_files(
         preprocessing = learn_preprocessing(stored, learned)
     if target is None or (target.kind, target.names) != (stored.target.kind, stored.target.names):
         target = stored.target.fitted(labels_at(stored, learned), str(path))
-    findings = [
-        *describe_findings(stored),
+    told_of = [
+        *findings,
         told,
         describe_preprocessing(stored, preprocessing.mean, preprocessing.scale, len(preprocessing.characters)),
     ]
+    every = np.arange(len(stored)) if other and not _names_a_test(stored) else None
     return FileData(
-        TrainTest(_data(stored, train, preprocessing, target, path), _data(stored, test, preprocessing, target, path)),
+        TrainTest(
+            _data(stored, train, preprocessing, target, path),
+            _data(stored, test, preprocessing, target, path),
+            whole=None if every is None else _data(stored, every, preprocessing, target, path),
+        ),
         preprocessing,
         stored.schema,
         stored.options,
-        tuple(findings),
+        tuple(told_of),
     )
 
 
@@ -133,13 +147,17 @@ def verify_files(path: Path, options: ReadingOptions) -> tuple[str, ...]:
     return loaded.findings
 
 
-def _split(stored: SequenceSet, options: ReadingOptions) -> tuple[Indices, Indices, str]:
-    """Places of training and test sequences, and a line that says where the split comes from."""
+def _names_a_test(stored: SequenceSet) -> bool:
+    return bool(np.isin(stored.splits, (SPLIT_NUMBERS["test"], SPLIT_NUMBERS["validation"])).any())
+
+
+def _split(stored: SequenceSet, options: ReadingOptions, other: bool) -> tuple[Indices, Indices, str]:
+    """Places of training and test sequences, and a line that says where the split comes from; other: as above."""
     parts = {name: np.flatnonzero(stored.splits == number) for name, number in SPLIT_NUMBERS.items()}
     train, validation, test = parts["train"], parts["validation"], parts["test"]
-    if len(test) or len(validation):
+    if _names_a_test(stored):
         named = "test" if len(test) else "validation"
-        if not len(train):
+        if not len(train) and not other:
             raise InputError(f"{stored.source}: expected training sequences beside the {named} split, found none.")
         told = "the source's own" if len(test) else "the source's validation split, for it has no test split"
         if len(test) and len(validation):
@@ -149,7 +167,7 @@ def _split(stored: SequenceSet, options: ReadingOptions) -> tuple[Indices, Indic
             )
         test = test if len(test) else validation
         absent = stored.target.absent(labels_at(stored, train), labels_at(stored, test))
-        if absent is not None:
+        if absent is not None and not other:
             raise InputError(
                 f"{stored.source}: expected every class of the {named} split in the training split too, "
                 f"found {absent!r} in the {named} split alone."
@@ -157,7 +175,7 @@ def _split(stored: SequenceSet, options: ReadingOptions) -> tuple[Indices, Indic
         return train, test, f"Test split: {told}, {len(train):,} to train and {len(test):,} to test"
     everything = train if len(train) else np.arange(len(stored))
     train, test = _held_out(stored, everything, options.test_fraction, SPLIT_SEED)
-    if not len(test):
+    if not len(test) and not other:
         raise InputError(
             f"{stored.source}: expected enough sequences for a test split of {options.test_fraction:g}, "
             f"got {len(everything)}. Take more with --test_fraction."

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -92,20 +92,31 @@ class SequenceSet:
                 "import it again."
             )
 
+    def named(self, target: Target) -> SequenceSet:
+        """The set with the outputs of a `target` that has all of its names, and others."""
+        places = [target.names.index(name) for name in self.target.names]
+        if self.labels.ndim > 1:
+            labels = np.zeros((len(self.labels), len(target.names)), self.labels.dtype)
+            labels[:, places] = self.labels
+        else:
+            labels = np.array([*places, -1], self.labels.dtype)[self.labels]  # -1: a step without a label
+        return replace(self, target=target, labels=labels)
+
     def steps(self, index: int) -> slice:
         """Where the steps of a sequence lie in the flat arrays."""
         return slice(int(self.ends[index - 1]) if index else 0, int(self.ends[index]))
 
 
-def set_of(collection: Collection, source: str, values: Array) -> SequenceSet:
+def set_of(collection: Collection, source: str, values: Array, *, like: bool = False) -> SequenceSet:
     """The set that a finished collection describes; its classes in the order in which they are shown.
 
-    Raises InputError for too few sequences or classes.
+    Raises InputError for too few sequences or classes; for none at all where they are `like` those of a trained model.
     """
     if not len(collection.ends):
         raise InputError(f"{source}: expected at least one sequence, found none.")
     try:
-        collection.keeper.check()
+        if not like:
+            collection.keeper.check()
     except InputError as error:
         said = str(error)
         raise InputError(said if source in said else f"{source}: {said[0].lower()}{said[1:]}") from error
