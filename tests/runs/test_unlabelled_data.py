@@ -46,14 +46,14 @@ def test_rows_without_a_label_are_refused_left_out_or_learned_from(tmp_path):
         load_data(configured(path)[0])
     left_out = load_data(configured(path, "--no_label", "drop")[0])
     assert left_out.unlabelled is None
-    assert "Missing values: none; 9 rows without label or content left out" in left_out.findings
+    assert "Missing values: none; 9 sequences without label or content left out" in left_out.findings
     config, _ = configured(path, "--no_label", "learn")
     assert config.model == "p-lstm"
     own = load_data(config)
     assert raw_values(own) == list(range(24, 33))
     assert len(own.sequences.train) + len(own.sequences.test) == 24
     assert own.preprocessing == left_out.preprocessing
-    assert "Missing values: none; 9 rows without label or content kept apart" in own.findings
+    assert "Missing values: none; 9 sequences without label or content kept apart" in own.findings
     assert f"Unlabelled  9 sequences of {path}, for the auxiliary losses" in own.findings
 
 

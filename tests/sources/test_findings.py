@@ -26,7 +26,7 @@ def test_gaps_left_out_rows_and_imbalance(tmp_path):
     lines = describe_findings(read_source(path, ReadingOptions(missing="drop")))
     assert lines[3] == (
         "Missing values: 1 in 1 sequences, their steps left out (--missing drop); "
-        "1 rows without label or content left out"
+        "1 sequence without label or content left out"
     )
     assert lines[4].startswith("Warning: class 'usual' has 3.5 times as many sequences as 'rare'")
 

@@ -59,6 +59,22 @@ def test_too_few_to_tell_even_an_answer_without_mistakes(sequences, state):
     assert states(replace(found, trivial=behind))[0] == "majority"
 
 
+@pytest.mark.parametrize(
+    ("ahead", "low", "train", "state"),
+    [
+        (0.5, -0.035, 1.0, "untold"),  # 10 of 12 right where 4 are of the commonest class
+        (0.5, -0.035, 0.4, "majority"),  # nothing was learned in training either
+        (0.1, -0.12, 1.0, "majority"),  # four times as many would not tell
+        (0.1, -0.08, 1.0, "untold"),
+        (-0.1, -0.3, 1.0, "majority"),
+    ],
+)
+def test_a_lead_that_more_test_sequences_would_tell(ahead, low, train, state):
+    trivial = Rival("majority class", 1 / 3, Difference(ahead, low, 0.66))
+    found = replace(GOOD, value=1 / 3 + ahead, sequences=12, trivial=trivial, floor=trivial)
+    assert states(replace(found, train=(train,), validation=(train,)))[0] == state
+
+
 def test_a_model_below_the_majority_class_is_called_so():
     worse = rival("majority class", 0.95, -0.2, -0.01)
     verdict = judge(replace(GOOD, trivial=worse, floor=worse))

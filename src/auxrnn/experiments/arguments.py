@@ -11,7 +11,7 @@ from typing import Any, Literal, NoReturn, get_args, get_origin, get_type_hints
 
 import yaml
 
-from auxrnn.config import GROUPS, MODELS, RunConfig, recipe_settings
+from auxrnn.config import GROUPS, MODELS, RECIPES, RunConfig, recipe_settings
 from auxrnn.config.checks import checked_setting
 from auxrnn.config.reading import ReadingOptions, option_help
 from auxrnn.errors import InputError, did_you_mean
@@ -243,6 +243,19 @@ def _help() -> NoReturn:
     raise SystemExit(0)
 
 
+def _told_default(setting: Setting) -> str:
+    """What stands where nothing is said, in words: by recipe where these differ."""
+    name, default = setting.field.name, setting.field.default
+    values = {recipe: settings.get(name, default) for recipe, settings in RECIPES.items()}
+    if setting.owner is RunConfig and len(set(values.values())) > 1:
+        return f" (default: {', '.join(f'{_as_said(value)} in {recipe}' for recipe, value in values.items())})"
+    return "" if default in (None, MISSING) else f" (default: {_as_said(default)})"
+
+
+def _as_said(value: Any) -> str:
+    return "null" if value is None else str(value).lower()
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add every option of `auxrnn train`, for help and completion: `parse_given` reads them by itself."""
     parser.add_argument("--config", metavar="FILE", help=CONFIG)
@@ -254,11 +267,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     }
     for setting in SETTINGS.values():
         words = ["true", "false"] if bool in setting.kinds else [] if int in setting.kinds else setting.choices
-        default = setting.field.default
-        told = "" if default in (None, MISSING) else f" (default: {str(default).lower()})"
         groups[setting.owner].add_argument(
             setting.option,
             choices=words or None,
             metavar=f"{{{','.join(words)}}}" if words else setting.field.name.upper(),
-            help=setting.help + told,
+            help=setting.help + _told_default(setting),
         )

@@ -303,7 +303,7 @@ def _repeat_section(
     experiment: Experiment, scale: Scale, planned: Sequence[PlannedRun], records: Mapping[str, Record], path: Path
 ) -> Section:
     """Every run with its line in the record, circumstances and figures, and the commands that repeat them."""
-    header = ["run, and how to repeat it", "line", "arm", "seed", "test, %", "validation, %", "epoch chosen", "epochs",
+    header = ["run, and how to repeat it", "line", "arm", "seed", "test, %", "validation, %", "epoch kept", "epochs",
               "seconds", "peak, MiB", "commit", "hardware"]  # fmt: skip
     file = path.with_suffix(".jsonl").name
     lines = {name: number for number, name in enumerate(records, 1)}

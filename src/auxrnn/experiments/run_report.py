@@ -154,7 +154,7 @@ def _results(arms: list[StoredArm]) -> Section:
     return Section(
         "Results",
         (),
-        [Table(f"{_titled(score)} on the test set, at the epoch chosen on validation", header, rows, note)],
+        [Table(f"{_titled(score)} on the test set, at the epoch that was kept", header, rows, note)],
     )
 
 

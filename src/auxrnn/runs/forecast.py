@@ -39,7 +39,7 @@ def describe_run(
     device = _device(config.accelerator)
     note = f" ({train.note})" if train.note else ""
     return [
-        f"Task        {config.data}{note}: {train.target.described()}, {described(config)}",
+        f"Task        {config.data}{note}: {train.target.described()}, {described(config, train.target)}",
         f"Sequences   {len(train):,} to train, {len(validation):,} to validate, {len(test):,} to test, read at the end",
         f"Lengths     min {int(lengths.min())}, median {int(lengths.median())}, max {int(lengths.max())} steps "
         f"of {train.spec.size} {train.spec.kind}{_tokens(network, int(lengths.max()))}",

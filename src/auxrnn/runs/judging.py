@@ -55,6 +55,8 @@ def judge_run(
         What the model is worth, and the next command.
     """
     train, validation, test = parts
+    if config.class_weights == "balanced":
+        train = train.balanced()
     floors = measure_floors(train, validation, test, seed=config.seed)
     evidence = gather_evidence(floors, tallies, "test", rows, len(validation))
     return floors, judge(evidence, remedies(config, folder, train))

@@ -130,5 +130,5 @@ def _missing(stored: SequenceSet) -> str:
         found = f"{stored.missing:,} in {stored.with_missing:,} sequences, {what} (--missing {stored.options.missing})"
     if stored.left_out:
         what = "kept apart" if stored.options.no_label == "learn" else "left out"
-        found += f"; {stored.left_out:,} rows without label or content {what}"
+        found += f"; {stored.left_out:,} sequence{'s' * (stored.left_out != 1)} without label or content {what}"
     return found

@@ -251,7 +251,7 @@ def find_long_form_reader(
             f"{', '.join(table.columns[:20])}; or --window N, to cut it into sequences of N rows."
         )
     if options.time:
-        table.place(options.time, "time" if labelled else None)
+        table.place(options.time, "time" if labelled else None, options.named_columns)
     counted = None
     if options.id is None and key is not None and counts_steps(table, key, options.time or time_column(table, key)):
         if options.window is None:
@@ -261,12 +261,12 @@ def find_long_form_reader(
             )
         key, counted = None, key
     if key is not None:
-        table.place(key, "id" if labelled else None)
+        table.place(key, "id" if labelled else None, options.named_columns)
     time = time_column(table, key) if options.time is None else options.time or None
     split = split_column(table, options) if labelled else None
     features = options.feature_names
     for name in features:
-        table.place(name, "features" if labelled else None)
+        table.place(name, "features" if labelled else None, options.named_columns)
     used = [name for name in (key, time, split, *features) if name]
     label = label_columns(table, options, used=used if features else ()) if labelled else None
     names = label.names if label else ()

@@ -48,7 +48,7 @@ def find_series_reader(table: Table, options: ReadingOptions, *, labelled: bool 
     if not labelled and not table.header and len(table.columns) < len(features) + 1:
         features = table.columns[-len(features) :]  # a file without names and without labels
     for name in features:
-        table.place(name, "features" if labelled else None)
+        table.place(name, "features" if labelled else None, options.named_columns)
     counting = row_numbers(table)
     key = id_column(table)
     if not features:

@@ -5,7 +5,7 @@ Cells of text files are texts, those of Parquet and JSON what they are there. Kn
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -90,17 +90,17 @@ class Table:
         place = self.places[column]
         return [cells[place] for cells in self.sample]
 
-    def place(self, name: str, option: str | None) -> int:
+    def place(self, name: str, option: str | None, named: Collection[str] = ()) -> int:
         """Where the column `name` stands; InputError naming the columns there are.
 
-        option: the one that named it; None where the training file did.
+        option: the one that named it; None where the training file did. named: columns that are meant as themselves.
         """
         if name not in self.places:
             columns = ", ".join(self.columns[:20])
             if option is None:
                 raise InputError(
                     f"{self.path}: expected a column {name!r} as in training, found {columns}."
-                    f"{did_you_mean(name, self.columns)}"
+                    f"{did_you_mean(name, [one for one in self.columns if one not in named])}"
                 )
             raise InputError(
                 f"{self.path}: expected --{option} to be one of its columns ({columns}), "

@@ -156,9 +156,13 @@ class Target(ABC):
         """Compute the scores by name from a tally; a share of nothing is 0."""
         return dict(zip(self.scores_told, map(float, self.rates(tally)), strict=True))
 
+    def rate(self, score: str, tallies: Tensor) -> Tensor:
+        """Compute one score, (...), from tallies (..., sums)."""
+        return self.rates(tallies)[self.scores_told.index(score)]
+
     def first_score(self, tallies: Tensor) -> Tensor:
         """Compute the score that a model is chosen by, (...), from tallies (..., sums)."""
-        return self.rates(tallies)[0]
+        return self.rate(self.score, tallies)
 
     @abstractmethod
     def shares(self, outputs: Tensor) -> Tensor:

@@ -64,13 +64,14 @@ def tell_duration(
 ) -> None:
     """Say how long search and training will take, where that is more than `LONG` seconds."""
     steps = steps_an_epoch(config, len(train)) * (config.max_epochs + _pretraining(config))
-    if config.recipe == "modern":
-        steps += search_steps(config, train, given)
+    searching = search_steps(config, train, given) if config.recipe == "modern" else 0
+    steps += searching
     if steps < LEAST_STEPS_TIMED:
         return
     seconds = steps * step_time()
     if seconds > LONG:
-        warn(f"about {seconds / 60:.0f} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h")
+        told = f"about {seconds / 60:.0f} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"
+        warn(told + " at most" * (searching > 0))
 
 
 def within_budget(config: RunConfig, train: SequenceData, given: Collection[str], step_time: float) -> RunConfig:

@@ -44,7 +44,7 @@ tags: [recurrent-neural-network, {target.model_tag}, long-sequences]
 
 # {config.model} {target.model_name}
 
-{described(config)}{truncation}, trained by
+{described(config, target)}{truncation}, trained by
 auxrnn after Trinh, Dai, Luong and Le, *Learning Longer-term Dependencies in RNNs with Auxiliary Losses* (ICML 2018).
 
 ## Data
@@ -79,8 +79,8 @@ model.predict(X)
 """
 
 
-def described(config: ModelConfig) -> str:
-    """The network in a few words."""
+def described(config: ModelConfig, target: Target) -> str:
+    """The network in a few words; a label a step is read from the output of its own step."""
     if config.model == "transformer":
         sizes = config.transformer
         return f"transformer of {sizes.layers} layers of width {sizes.width}, {sizes.heads} heads"
@@ -96,7 +96,7 @@ def described(config: ModelConfig) -> str:
         "last": "",
         "stats": ", reading mean and deviation of its outputs",
         "stats-max": ", reading mean, deviation and greatest of its outputs",
-    }[config.readout]
+    }["last" if target.per_step else config.readout]
     return f"{config.model} with {config.hidden_size} {units}{tokens}{reading}"
 
 
@@ -130,7 +130,7 @@ def _scores(target: Target, facts: Mapping[str, Any]) -> str:
     chosen_by = facts.get(f"validation_{target.score}")
     if _is_number(chosen_by):
         lines.append(
-            f"Validation {shown(target.score, chosen_by)}; the epoch was chosen by it, so it is too "
+            f"Validation {shown(target.score, chosen_by)}; the epoch or the settings were chosen by it, so it is too "
             "high for an estimate."
         )
     return "\n".join(lines) or "Not measured."

@@ -75,13 +75,13 @@ def gather_evidence(
     def rival(floor: Floor) -> Rival:
         theirs = floor.test if part == "test" else floor.validation
         assert theirs is not None
-        return Rival(floor.name, floors.score(theirs), paired_difference(target, ours, theirs))
+        return Rival(floor.name, floors.score(theirs), paired_difference(target, ours, theirs, floors.by))
 
     trivial = rival(floors.trivial)
     floor = trivial if floors.best is floors.trivial else rival(floors.best)
     validated = [row for row in rows if row.get(f"validation_{target.score}") is not None]
     return Evidence(
-        target.score,
+        floors.score_name,
         floors.score(ours),
         part,
         len(judged.rows),

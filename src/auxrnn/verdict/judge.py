@@ -121,10 +121,17 @@ def _standing(evidence: Evidence) -> Iterator[tuple[str, str]]:
 
 
 def _too_few(evidence: Evidence) -> bool:
-    """Whether the model is ahead of the trivial answer where not even one without mistakes could be told apart."""
-    trivial = evidence.trivial
-    mistakes = (1 - trivial.score) * evidence.sequences
-    return trivial.difference.value > 0 and not trivial.difference.above and mistakes < FEWEST
+    """Whether the model is ahead of the trivial answer, but not beyond chance, where more test sequences would tell:
+    not even a model without mistakes could be told apart, or one that learned its training sequences has a lead that
+    would be beyond chance on four times as many, where the interval is half as wide.
+    """
+    trivial, difference = evidence.trivial, evidence.trivial.difference
+    if difference.value <= 0 or difference.above or difference.low is None:
+        return False
+    if (1 - trivial.score) * evidence.sequences < FEWEST:
+        return True
+    learned = bool(evidence.train) and evidence.train[-1] > trivial.score + GAP
+    return learned and difference.value > (difference.value - difference.low) / 2
 
 
 def _memorised(evidence: Evidence) -> str:

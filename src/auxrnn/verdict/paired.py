@@ -39,17 +39,18 @@ class Difference:
         return self.high is not None and self.high < 0
 
 
-def paired_difference(target: Target, ours: Tensor, theirs: Tensor) -> Difference:
-    """Of the target's first score, from the tallies (N, sums) of two models on the same N sequences.
+def paired_difference(target: Target, ours: Tensor, theirs: Tensor, by: str | None = None) -> Difference:
+    """Of the target's first score, or the one called `by`, from the tallies (N, sums) of two models on N sequences.
 
-    One class a sequence: the exact test of McNemar (1947) turned into an interval. Of the sequences that one of both
-    has right and the other has not, the share that is ours is a binomial one; its Clopper-Pearson interval becomes one
-    of the difference. Every other target: bootstrap over the sequences, both answers of each drawn together.
+    Accuracy of one class a sequence: the exact test of McNemar (1947) turned into an interval. Of the sequences that
+    one of both has right and the other has not, the share that is ours is a binomial one; its Clopper-Pearson interval
+    becomes one of the difference. Everything else: bootstrap over the sequences, both answers of each drawn together.
     """
-    value = float(target.first_score(ours.sum(0)) - target.first_score(theirs.sum(0)))
+    score = by or target.score
+    value = float(target.rate(score, ours.sum(0)) - target.rate(score, theirs.sum(0)))
     if len(ours) < FEWEST:
         return Difference(value, None, None)
-    if target.one_class:
+    if target.one_class and score == target.score:
         from scipy.stats import binomtest
 
         right, other = (tallies[:, -target.size :].sum(1) > 0 for tallies in (ours, theirs))
@@ -62,7 +63,7 @@ def paired_difference(target: Target, ours: Tensor, theirs: Tensor) -> Differenc
 
     def differences(sums: npt.NDArray[Any]) -> npt.NDArray[Any]:
         first, second = torch.from_numpy(sums).chunk(2, dim=1)
-        return (target.first_score(first) - target.first_score(second)).numpy()
+        return (target.rate(score, first) - target.rate(score, second)).numpy()
 
     found = bootstrap_score(torch.cat([ours, theirs], dim=1).numpy(), differences)
     assert found is not None

@@ -10,6 +10,7 @@ from auxrnn.core.batch import InputSpec
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.sources.vocabulary import encode, vocabulary_size
 from auxrnn.targets import ClassesTarget, ClassTarget, TagsTarget, ValueTarget
+from auxrnn.verdict import gather_evidence
 from auxrnn.verdict.floors import measure_floors
 from auxrnn.verdict.floors import measured as room
 
@@ -183,3 +184,19 @@ def test_further_models_join_in():
     floors = measure_floors(levels(30), levels(20, 1), levels(20, 2), others={"oracle": learn})
     assert floors.score(named(floors)["oracle"].test) == 1.0
     assert list(floors.to_dict())[-1] == "oracle"
+
+
+def test_with_weights_of_the_classes_macro_f1_compares():
+    """The constant answer has each class but one wrong: 2 / 3 of its F1 for two thirds of the labels, and 0."""
+    train, test = (levels(number, seed) for seed, number in enumerate((60, 30)))
+    rare = replace(test, labels=torch.tensor([0] * 20 + [1] * 10))
+    common = replace(train, labels=torch.tensor([0] * 40 + [1] * 20))
+    plain, weighted = (measure_floors(part, rare, rare) for part in (common, common.balanced()))
+    assert (plain.score_name, weighted.score_name) == ("accuracy", "macro_f1")
+    assert plain.score(plain.trivial.test) == pytest.approx(2 / 3)
+    assert weighted.score(weighted.trivial.test) == pytest.approx((2 * 20 / 50) / 2)
+    perfect = rare.target.tallies(torch.eye(2)[rare.labels], rare.labels)
+    evidence = gather_evidence(weighted, perfect, "test", (), 0)
+    assert (evidence.score, evidence.value, evidence.trivial.score) == ("macro_f1", 1.0, pytest.approx(0.4))
+    assert evidence.trivial.difference.value == pytest.approx(0.6)
+    assert evidence.trivial.difference.above

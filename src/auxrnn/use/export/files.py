@@ -264,7 +264,7 @@ def _page(saved: SavedModel, served: Served, difference: float) -> str:
     )
     return f"""# model.onnx
 
-{described(saved.config)}, for any batch size and {_lengths(served)}.
+{described(saved.config, saved.target)}, for any batch size and {_lengths(served)}.
 `python example.py` runs it; it needs numpy and onnxruntime alone.
 
 | name | what |

@@ -91,7 +91,7 @@ def page_notes(saved: SavedModel, made: OnnxFile, source: tuple[Schema, ReadingO
     summary, findings = told_of(saved.facts.get("verdict"))
     return {
         **made.about,
-        "network": described(saved.config),
+        "network": described(saved.config, saved.target),
         "answers": saved.target.described(),
         "stride": made.served.stride if made.served.state else 1,
         "rate": None if schema is None else schema.rate,
@@ -168,8 +168,8 @@ def _from_archive(path: Path) -> Mapping[str, bytes]:
 def _readme(saved: SavedModel, made: OnnxFile) -> str:
     return f"""# A model in the browser
 
-{described(saved.config)}. `index.html` runs it, in any browser of today, without a network: `model.onnx` is the model,
-`model.json` says how input is read, and {", ".join(f"`{name}`" for name in RUNTIME)}
+{described(saved.config, saved.target)}. `index.html` runs it, in any browser of today, without a network:
+`model.onnx` is the model, `model.json` says how input is read, and {", ".join(f"`{name}`" for name in RUNTIME)}
 are ONNX Runtime Web {VERSION} (Microsoft, MIT licence). Browsers open it from a server alone, also one on this machine:
 
     python -m http.server --bind 127.0.0.1 --directory .

@@ -67,7 +67,8 @@ class Floors:
     """All floors of a data set, the one that does not look at the sequence first.
 
     trained: how many training sequences were learned from. held_out: whether the validation sequences are training
-    sequences that were kept from it, because there were no others.
+    sequences that were kept from it, because there were no others. by: the score by which they are compared, where it
+    is not the target's first.
     """
 
     target: Target
@@ -76,6 +77,11 @@ class Floors:
     validation: Judged
     test: Judged | None
     held_out: bool = False
+    by: str | None = None
+
+    @property
+    def score_name(self) -> str:
+        return self.by or self.target.score
 
     @property
     def trivial(self) -> Floor:
@@ -87,18 +93,22 @@ class Floors:
         return max(self.floors, key=lambda floor: self.score(floor.validation))
 
     def score(self, tallies: Tensor) -> float:
-        """The target's first score of tallies (n, sums)."""
-        return float(self.target.first_score(tallies.sum(0)))
+        """By which they are compared, of tallies (n, sums)."""
+        return float(self.target.rate(self.score_name, tallies.sum(0)))
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it: the scores of each, rounded, in order; without the seconds, which differ every time."""
+        """As JSON holds it: the target's first score of each, rounded, in order; without the seconds, which vary."""
+
+        def told(tallies: Tensor) -> float:
+            return round(float(self.target.first_score(tallies.sum(0))), 6)
+
         found: dict[str, Any] = {"trained_on": self.trained, "validated_on": len(self.validation.rows)}
         if self.test is not None:
             found["tested_on"] = len(self.test.rows)
         for floor in self.floors:
-            scores = {"validation": round(self.score(floor.validation), 6)}
+            scores = {"validation": told(floor.validation)}
             if floor.test is not None:
-                scores["test"] = round(self.score(floor.test), 6)
+                scores["test"] = told(floor.test)
             found[floor.name] = scores
         return found
 
@@ -113,10 +123,12 @@ def measure_floors(
 ) -> Floors:
     """Train every floor that the kind of sequences allows on `train`, and measure it on the other sets.
 
-    others: further models by name. The labels of `test` are read to score the answers and for nothing else. The result
-    is a function of the data and the seed, but for the seconds.
+    others: further models by name. With weights of the classes, which trade accuracy away, all are compared by
+    macro-F1, but none is trained with them. The labels of `test` are read to score the answers and for nothing else.
+    The result is a function of the data and the seed, but for the seconds.
     """
     assert train.labels is not None
+    by = None if train.class_weights is None else "macro_f1"
     held_out = validation is None or not len(validation)
     if validation is None or not len(validation):
         train, other = train.split(HELD_OUT, seed)
@@ -142,7 +154,7 @@ def measure_floors(
                 continue
         assert found[0] is not None
         floors.append(Floor(name, time.perf_counter() - since, found[0], found[1]))
-    return Floors(train.target, tuple(floors), len(train), parts[0], None if test is None else parts[1], held_out)
+    return Floors(train.target, tuple(floors), len(train), parts[0], None if test is None else parts[1], held_out, by)
 
 
 def _kinds(train: SequenceData) -> dict[str, Learn]:
