@@ -7,6 +7,7 @@ from operator import eq
 
 import pytest
 
+from auxrnn.cli import main
 from auxrnn.config import RunConfig
 from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
@@ -169,3 +170,39 @@ def test_all_of_new_files_is_scored_whichever_classes_they_have(tmp_path):
     named = write_csv(tmp_path / "named.csv", header, "good 1,good,test", "odd 2,odd,test")
     found = evaluate(tmp_path / "run", str(named))
     assert (found["sequences"], found["verdict"]) == (2, [])
+
+
+def test_a_file_may_be_read_otherwise_than_those_of_training(tmp_path, capsys):
+    """What the refusals advise can be said."""
+    train(write_long_form(tmp_path, 30), tmp_path / "run")
+    gap = write_csv(tmp_path / "gap.csv", "id,time,a,b", "x,0,1,2", "x,1,,3", "x,2,3,4")
+    assert main(["predict", str(tmp_path / "run"), str(gap)]) == 2
+    assert "--missing zero" in capsys.readouterr().err
+    assert main(["predict", str(tmp_path / "run"), str(gap), "--missing", "zero"]) == 0
+    again = write_csv(tmp_path / "again.csv", "id,time,a,b", "x,0,1,2", "x,0,2,3")
+    assert main(["predict", str(tmp_path / "run"), str(again)]) == 2
+    assert main(["predict", str(tmp_path / "run"), str(again), "--time", ""]) == 0
+    points = write_csv(tmp_path / "points.csv", "id;time;a;b", "x;0;1,5;2")
+    assert main(["predict", str(tmp_path / "run"), str(points), "--decimal", ","]) == 0
+
+
+def test_texts_alone_may_hold_any_mark(tmp_path):
+    rows = [f"{'good' if row % 2 else 'bad'} | words; {row},{row % 2}" for row in range(20)]
+    train(write_csv(tmp_path / "a.csv", "text,label", *rows), tmp_path / "run")
+    for mark in ("|", ";"):
+        alone = write_csv(tmp_path / "alone.csv", "text", f"good {mark} a {mark} b", f"bad {mark} c")
+        assert len(list(predict_file(tmp_path / "run", alone))) == 2
+
+
+def test_a_list_of_recordings_is_predicted_as_it_was_trained_from(tmp_path):
+    for row in range(20):
+        write_csv(tmp_path / f"{row}.csv", "t,a", *[f"{step},{step * (row % 2)}" for step in range(4)])
+    listed = write_csv(tmp_path / "list.csv", "path,label", *[f"{row}.csv,{row % 2}" for row in range(20)])
+    train(listed, tmp_path / "run")
+    new = write_csv(tmp_path / "new.csv", "path", "0.csv", "1.csv")
+    for file, number in ((listed, 20), (new, 2)):
+        found = list(predict_file(tmp_path / "run", file))
+        assert len(found) == number
+        assert found[1].name == f"{file}, row 3 (1.csv)"
+        (alone,) = predict_file(tmp_path / "run", tmp_path / "1.csv")
+        assert found[1].shares == pytest.approx(alone.shares, abs=1e-6)

@@ -167,9 +167,11 @@ def diagnose(options: argparse.Namespace) -> int:
 
 
 def predict(options: argparse.Namespace) -> int:
+    from auxrnn.experiments.arguments import said_of_reading
     from auxrnn.runs.use import predict_file, write_predictions
 
-    write_predictions(predict_file(Path(options.run), Path(options.file)), options.format, sys.stdout)
+    answers = predict_file(Path(options.run), Path(options.file), said_of_reading(options))
+    write_predictions(answers, options.format, sys.stdout)
     return 0
 
 

@@ -171,12 +171,15 @@ def reading_settings() -> list[Setting]:
     return [setting for setting in SETTINGS.values() if setting.owner is ReadingOptions]
 
 
-def reading_of(options: argparse.Namespace) -> ReadingOptions:
+def said_of_reading(options: argparse.Namespace) -> dict[str, Any]:
     """What was said by options of those names, left as texts; InputError for any that do not fit."""
-    said = {setting.field.name: (setting, getattr(options, setting.field.name)) for setting in reading_settings()}
-    return ReadingOptions(
-        **{name: setting.check(setting.read(text), text) for name, (setting, text) in said.items() if text is not None}
-    )
+    said = {one.field.name: (one, getattr(options, one.field.name, None)) for one in reading_settings()}
+    return {name: one.check(one.read(text), text) for name, (one, text) in said.items() if text is not None}
+
+
+def reading_of(options: argparse.Namespace) -> ReadingOptions:
+    """All of it, with what was not said."""
+    return ReadingOptions(**said_of_reading(options))
 
 
 def _completed(said: dict[str, Any]) -> RunConfig:

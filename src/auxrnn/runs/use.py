@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -154,21 +154,29 @@ def _described(spec: InputSpec) -> str:
     return f"{spec.size} {spec.kind}{levels}"
 
 
-def predict_file(path: Path, file: Path) -> Iterator[Answer]:
-    """The answers for each sequence in a file."""
+def predict_file(path: Path, file: Path, said: Mapping[str, Any] | None = None) -> Iterator[Answer]:
+    """The answers for each sequence in a file.
+
+    said: reading options by name, where the file is to be read otherwise than those of training.
+    """
     saved = open_model(path)
-    rows = _rows(saved, file)
+    rows = _rows(saved, file, said or {})
     while block := list(islice(rows, BLOCK)):
         inputs = [saved.prepares.sequence(row.sequence, row.where) for row in block]
         data = SequenceData(str(file), saved.spec, inputs)
         yield from answer_each(saved, data, [row.where for row in block], [row.kept for row in block])
 
 
-def _rows(saved: SavedModel, file: Path) -> Iterator[Example]:
+def _rows(saved: SavedModel, file: Path, said: Mapping[str, Any]) -> Iterator[Example]:
     """The sequences of a file, read as the model's own training files were, or as its steps ask where it knows none."""
     source = source_of(saved.facts)
     if source is not None:
-        return read_unlabelled(file, *source)
+        schema, options = source
+        columns = {name: said.get(name, column) for name, column in schema.columns.items()}
+        return read_unlabelled(file, replace(schema, columns=columns), replace(options, **said))
+    if said:
+        names = ", ".join(f"--{name}" for name in said)
+        raise InputError(f"{file}: expected no {names} for a model that was not trained on files; leave it out.")
     return read_inputs(file, saved.spec, image_shape=saved.image_shape, order=saved.pixel_order)
 
 

@@ -144,12 +144,17 @@ def _dialect(path: Path, options: ReadingOptions) -> Dialect:
     separator = _SEPARATOR.fullmatch(_first_line(plain))
     if separator:
         plain = replace(plain, delimiter=separator[1], skip=plain.skip + 1)
-    elif options.delimiter is None:
+    elif options.delimiter is None and not _is_text_alone(plain, options):
         plain = replace(plain, delimiter=_delimiter(plain))
     if plain.delimiter == "\t" and not _is_quoted(plain):
         return replace(plain, quoted=False)
     blanks = replace(plain, blanks=True)
     return blanks if plain.delimiter != " " and _differ(plain, blanks) else plain
+
+
+def _is_text_alone(dialect: Dialect, options: ReadingOptions) -> bool:
+    """Whether the first row is the name of the column of texts, in which any mark may stand."""
+    return options.text is not None and _first_line(dialect).strip().strip('"') == options.text
 
 
 def _first_line(dialect: Dialect) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError
@@ -68,10 +69,32 @@ def find_list_reader(table: Table, options: ReadingOptions) -> Reader:
         raise InputError(f"{table.path}: expected one step a row for --target tags, found a list of files.")
     label = label_columns(table, options, used=[column, *([split] if split else [])])
     places = {name: table.columns.index(name) for name in (column, *([split] if split else []))}
-    entries = []
+    entries = [
+        replace(
+            entry,
+            label=label.label(cells, where),
+            split=split_of(str(cells[places[split]]), where) if split else None,
+        )
+        for where, cells, entry in _listed(table, column)
+    ]
+    source = f"list of files (path {column!r}, {label}" + (f", split {split!r})" if split else ")")
+    notes = unread_notes(table, [column, split, *label.names], row_numbers(table), "")
+    return file_reader(entries, options, source, notes, table, label)
+
+
+def listed_files(table: Table) -> list[Entry]:
+    """The files of a list, without labels."""
+    column = named(table, PATH_NAMES)
+    assert column is not None
+    return [entry for _, _, entry in _listed(table, column)]
+
+
+def _listed(table: Table, column: str) -> Iterator[tuple[str, Sequence[Any], Entry]]:
+    """Where each row stands, its cells, and its file; InputError where there is none."""
+    place = table.columns.index(column)
     for number, cells in table.rows():
         where = f"{table.path}, row {number}"
-        name = label_cell(cells[places[column]])
+        name = label_cell(cells[place])
         path = table.path.parent / (name or "")
         if name is None or not os.path.isfile(path):  # False for a name that no file can have
             check_regular(path, f"{where} ({name})")
@@ -80,17 +103,7 @@ def find_list_reader(table: Table, options: ReadingOptions) -> Reader:
                 f"If the files are elsewhere, put {table.path.name} beside them or write where they are; if it says "
                 f"which sequence a row belongs to, say --id {column}."
             )
-        entries.append(
-            Entry(
-                path,
-                label.label(cells, where),
-                split_of(str(cells[places[split]]), where) if split else None,
-                f"{where} ({name})",
-            )
-        )
-    source = f"list of files (path {column!r}, {label}" + (f", split {split!r})" if split else ")")
-    notes = unread_notes(table, [column, split, *label.names], row_numbers(table), "")
-    return file_reader(entries, options, source, notes, table, label)
+        yield where, cells, Entry(path, where=f"{where} ({name})")
 
 
 def is_file_list(table: Table, options: ReadingOptions) -> bool:

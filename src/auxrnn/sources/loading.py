@@ -181,12 +181,13 @@ def _split(stored: SequenceSet, options: ReadingOptions, other: bool) -> tuple[I
             f"got {len(everything)}. Take more with --test_fraction."
         )
     each = " of each class" if stored.target.one_class else ""
+    cut = "" if options.window is None else "; neighbouring windows lie in both, which flatters the score"
     return (
         train,
         test,
         (
             f"Test split: none named (--split COLUMN would), so {options.test_fraction:.0%}{each}, "
-            f"always the same: {len(train):,} to train and {len(test):,} to test"
+            f"always the same: {len(train):,} to train and {len(test):,} to test{cut}"
         ),
     )
 

@@ -12,7 +12,7 @@ from auxrnn.sources.archive import find_ts
 from auxrnn.sources.arrays import find_arrays
 from auxrnn.sources.collect import fill_missing, kept_steps
 from auxrnn.sources.encodings import inner_suffix
-from auxrnn.sources.file_lists import check_regular, known_files
+from auxrnn.sources.file_lists import check_regular, is_file_list, known_files, listed_files
 from auxrnn.sources.media import MEDIA, is_known, kind_of, medium_of
 from auxrnn.sources.reader import Example, Schema
 from auxrnn.sources.recognise import UNLABELLED, recognise
@@ -115,6 +115,12 @@ def _file(path: Path, schema: Schema, options: ReadingOptions) -> Iterator[Examp
         if like.rows == "series" and options.features is None:
             check_as_wide(content, like, labelled=False)
         return find(content, like, labelled=False).examples()
+    if schema.columns.get("rows") == "files" and suffix in TABLE_SUFFIXES:
+        listed = open_table(path, options)
+        if is_file_list(listed, options):
+            entries = listed_files(listed)
+            medium = medium_of([entry.path for entry in entries], options, like=schema)
+            return (Example(entry.where, medium.read(entry.path)) for entry in entries)
     if path.suffix.lower() in (".npz", ".npy") and "NumPy arrays of steps" not in schema.description:
         return find_arrays(path, labelled=False).examples()
     if is_known(path):
