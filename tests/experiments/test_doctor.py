@@ -3,13 +3,13 @@
 import pytest
 
 from auxrnn.experiments import doctor
-from auxrnn.experiments.doctor import diagnose
+from auxrnn.experiments.doctor import examine
 from auxrnn.runs import environment
 from auxrnn.sources.presets import MNIST_FILES
 
 
 def found(folder):
-    lines = list(diagnose(str(folder)))
+    lines = list(examine(str(folder)))
     return lines, "\n".join(lines)
 
 

@@ -328,9 +328,9 @@ def _import(options: argparse.Namespace) -> int:
 
 
 def doctor(options: argparse.Namespace) -> int:
-    from auxrnn.experiments.doctor import diagnose
+    from auxrnn.experiments.doctor import examine
 
-    for line in diagnose(options.data_dir):
+    for line in examine(options.data_dir):
         print(line)
     return 0
 

@@ -198,6 +198,11 @@ class ModelConfig:
     aux: AuxiliaryConfig = field(default_factory=AuxiliaryConfig)
     transformer: TransformerConfig = field(default_factory=TransformerConfig)
 
+    @property
+    def has_gates(self) -> bool:
+        """Whether there are gates for an initialisation to open or close."""
+        return self.cell != "rnn" and self.model not in OWN_CORE
+
     def __post_init__(self) -> None:
         check_types(self, ModelConfig)
         at_least("bptt", self.bptt, 0)
@@ -244,7 +249,7 @@ class ModelConfig:
             raise InputError(f"Expected num_layers 1 with model urnn, got {self.num_layers}.")
         if self.gradient != "truncated":
             self._check_gradient()
-        if self.initialisation not in ("torch", "tensorflow") and (self.cell == "rnn" or self.model in OWN_CORE):
+        if self.initialisation not in ("torch", "tensorflow") and not self.has_gates:
             got = self.model if self.model in OWN_CORE else self.cell
             raise InputError(
                 f"Expected a cell with gates with initialisation {self.initialisation}, got {got}: no gates."

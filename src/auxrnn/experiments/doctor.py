@@ -29,7 +29,7 @@ EXTRAS = {
 """Every extra of pyproject.toml, with what it gives."""
 
 
-def diagnose(data_dir: str | None) -> Iterator[str]:
+def examine(data_dir: str | None) -> Iterator[str]:
     """One line a fact; what is missing comes with the line that installs it."""
     found = describe_environment()
     yield f"python       {found['python']} on {found['platform']}"

@@ -57,15 +57,15 @@ def reproduce(request: Request, say: Callable[[str], None] = print) -> Path:
     SIGTERM: all is saved, the same command goes on; and where runs have stopped, after the page of the others.
     """
     experiment, scale = find_experiment(request.experiment), find_scale(request.scale)
-    out = request.out or Path("results") / scale.name
-    planned = plan_runs(experiment, scale, request.seeds or scale.seeds, request.tasks, request.arms)
+    out, seeds = request.out or Path("results") / scale.name, request.seeds or scale.seeds
+    planned = plan_runs(experiment, scale, seeds, request.tasks, request.arms)
     if out.exists() and not out.is_dir():
         raise InputError(f"{out}: expected a folder for the results, found a file.")
     wanted: dict[str, PlannedRun] = {}
     for run in planned:
         wanted.setdefault(run.name, run)
     file, runs = out / f"{experiment.name}.jsonl", out / "runs"
-    records = _gather(experiment, scale, request.seeds or scale.seeds, out)
+    records = _gather(experiment, scale, seeds, out)
     stopped = []
     if not request.page_only:
         missing = {
@@ -94,7 +94,7 @@ def reproduce(request: Request, say: Callable[[str], None] = print) -> Path:
         for name in wanted:
             if name in records and records[name].error is not None:
                 say(f"{name} has failed: {records[name].error}")
-    planned = _whole(experiment, scale, request.seeds or scale.seeds, records)
+    planned = _whole(experiment, scale, seeds, records)
     if not any(run.name in records and records[run.name].result for run in planned):
         raise InputError(f"{out}: expected finished runs of {experiment.name} there, found none.")
     path = out / f"{experiment.name}.html"

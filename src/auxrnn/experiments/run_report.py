@@ -58,9 +58,7 @@ def page_of(arms: list[StoredArm], place: Path | None, inside: Sequence[Section]
     sections = [_curves(arms), _verdicts(arms), *inside, _settings(arms)]
     if place is not None:
         sections = [_results(arms), *sections, _runs(arms, place), _repeat(arms)]
-    finished, every = (
-        sum(len(part) for part in parts) for parts in ([a.finished for a in arms], [a.runs for a in arms])
-    )
+    finished, every = sum(len(arm.finished) for arm in arms), sum(len(arm.runs) for arm in arms)
     names = ", ".join(dict.fromkeys(arm.config.data for arm in arms))
     lead = f"{every} run{'s' * (every > 1)} on {names}: {', '.join(arm.name for arm in arms)}."
     if finished < every:

@@ -7,7 +7,7 @@ stopped and gone on with at any time.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import torch
 import yaml
 
-from auxrnn.config import OWN_CORE, RunConfig
+from auxrnn.config import RunConfig
 from auxrnn.config.choices import Initialisation
 from auxrnn.core.batch import InputSpec
 from auxrnn.core.build import build_model
@@ -26,6 +26,7 @@ from auxrnn.runs.folder import FREE, flat_settings
 from auxrnn.runs.run import split_data
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.training.loop import fit
+from auxrnn.training.search import Say
 from auxrnn.training.sensible import sensible_settings
 from auxrnn.training.step import DivergedError
 from auxrnn.use.card import shown
@@ -37,8 +38,6 @@ STUDY, SETTINGS = "auxrnn", "settings"
 PRETRAIN_SHARES = (0.0, 0.25, 0.5)
 MOST_STEPS, MOST_SEGMENT, MOST_ANCHORS = 300, 600, 20
 """The largest truncation, segment and number of anchors that are tried: the paper's."""
-
-Say = Callable[[str], None]
 
 
 def tune(
@@ -98,7 +97,7 @@ def suggest(trial: Any, config: RunConfig, spec: InputSpec, longest: int) -> Run
     chosen: dict[str, Any] = {"lr": trial.suggest_float("lr", 1e-4, 1e-2, log=True)}
     if config.bptt != "full" and config.model != "transformer":
         chosen["bptt"] = _whole(trial, "bptt", 8, min(longest, MOST_STEPS))
-    if config.cell != "rnn" and config.model not in OWN_CORE:
+    if config.has_gates:
         chosen["initialisation"] = trial.suggest_categorical("initialisation", get_args(Initialisation))
     if config.auxiliaries:
         chosen["num_anchors"] = _whole(trial, "num_anchors", 1, MOST_ANCHORS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -43,6 +43,7 @@ from auxrnn.training.interrupt import InterruptedRun
 from auxrnn.training.loop import Fitted, fit
 from auxrnn.training.precision import find_device
 from auxrnn.training.ranks import LostRankError, find_ranks
+from auxrnn.training.search import Say
 from auxrnn.training.step import DivergedError
 from auxrnn.training.watcher import Watcher
 from auxrnn.use.inference import measure
@@ -50,8 +51,6 @@ from auxrnn.use.persistence import SavedModel, save_model
 from auxrnn.verdict import Verdict
 from auxrnn.verdict.floors import measure_floors
 from auxrnn.verdict.judge import without_commands
-
-Say = Callable[[str], None]
 
 TOLD = ("pretrain_epochs", "max_epochs", "batch_size", "optimizer", "lr")
 """Settings of training that the model card tells."""

@@ -23,7 +23,7 @@ PATTERN = re.compile(r"phase-(\d+)-step-(\d+)\.ckpt")
 KEPT = 2
 DIGEST = hashlib.sha256().digest_size  # bytes of checksum behind what torch wrote, which torch does not mind
 FORMAT = "auxrnn-checkpoint"
-VERSION = 2
+VERSION = 3
 EARLIER = "pytorch-lightning_version"
 """An entry of the checkpoints of earlier versions."""
 

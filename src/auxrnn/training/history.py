@@ -10,7 +10,6 @@ from typing import Any
 import torch
 
 from auxrnn.core.objectives import Loss
-from auxrnn.errors import InputError
 from auxrnn.storage.files import write_atomically
 from auxrnn.targets import Target
 from auxrnn.training.ranks import ALONE, Ranks
@@ -111,11 +110,6 @@ class History:
         return {name: getattr(self, name) for name in STATE}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        if set(state) != set(STATE):
-            raise InputError(
-                f"Expected a checkpoint with {', '.join(STATE)} of the epoch so far, got {', '.join(state)}: another "
-                "version of auxrnn wrote it. Go on with that version, or train again into a new folder."
-            )
         for name, value in state.items():
             setattr(self, name, value)
 

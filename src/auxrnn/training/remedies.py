@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from auxrnn.config import OWN_CORE, RunConfig
+from auxrnn.config import RunConfig
 from auxrnn.sources.dataset import SequenceData
 
 
@@ -42,8 +42,7 @@ def _where_nothing_was_learned(config: RunConfig, train: SequenceData) -> dict[s
     window does in all cells but the LRU (results/reach.md); of a label a step, which has but its own output, the longer
     window.
     """
-    gated = config.cell != "rnn" and config.model not in OWN_CORE
-    if gated and "chrono" not in config.initialisation:
+    if config.has_gates and "chrono" not in config.initialisation:
         return {"initialisation": "tensorflow-chrono" if config.initialisation == "tensorflow" else "chrono"}
     if config.model != "transformer":
         if config.readout == "last" and not train.target.per_step:

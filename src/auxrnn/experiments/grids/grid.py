@@ -20,10 +20,10 @@ from auxrnn.experiments.grids.records import score_told
 from auxrnn.experiments.grids.task import Keep, Report, Task, check_same, give_up, tidy
 from auxrnn.experiments.grids.workers import Processes, ThisProcess, Workers, default_number
 from auxrnn.runs.folder import RunFolder, read_json
-from auxrnn.runs.run import Say
 from auxrnn.runs.stopped import StoppedRunError
 from auxrnn.storage.lock import holder
 from auxrnn.training.interrupt import handled_by
+from auxrnn.training.search import Say
 
 ATTEMPTS = 3
 """Processes that may die over one run, killed for memory perhaps, before it counts as failed."""
