@@ -14,6 +14,7 @@ from auxrnn.core.build import build_model
 from auxrnn.core.encoder import make_core
 from auxrnn.core.truncation import encode_windows
 from auxrnn.errors import InputError
+from auxrnn.targets import ClassTarget
 from auxrnn.use.card import described
 from auxrnn.use.persistence import SavedModel, load_model, save_model
 from auxrnn.use.streaming import Stream
@@ -114,8 +115,10 @@ def test_decoders_have_the_cell_of_the_core_where_it_is_torchs(cell: str) -> Non
 
 
 def test_a_card_names_the_cell() -> None:
+    two = ClassTarget(("a", "b"))
     told = {
-        cell: described(ModelConfig(cell=cell, initialisation="torch")).partition(" with 128 ")[2] for cell in CELLS
+        cell: described(ModelConfig(cell=cell, initialisation="torch"), two).partition(" with 128 ")[2]
+        for cell in CELLS
     }
     named = {"lstm": "LSTM", "gru": "GRU", "rnn": "RNN", "lru": "LRU", "mingru": "minGRU", "ur-lstm": "UR-LSTM"}
     assert {cell: f"{name} cells" for cell, name in named.items()}.items() <= told.items()

@@ -215,7 +215,7 @@ def test_a_stream(tmp_path):
 def test_a_study(tmp_path, monkeypatch):
     """What was finished before the fault is still there, and the same command ends with as many trials as asked for."""
     pytest.importorskip("optuna")
-    monkeypatch.setattr(tuning, "_validation_score", lambda config, train, validation: config.lr)
+    monkeypatch.setattr(tuning, "_validation_score", lambda config, *_: config.lr)
     config, path = (
         replace(SMALL, model="lstm", limit_train=20, pretrain_epochs=0, max_epochs=1),
         tmp_path / "w" / "study",

@@ -439,11 +439,6 @@ def test_half_precision_trains_where_the_device_can_and_as_usual_where_not():
     assert rows[0]["loss"] == pytest.approx(plain[0]["loss"], rel=0.02)
 
 
-def test_an_unknown_precision_is_refused():
-    with pytest.raises(InputError, match="Expected a precision of 32-true, bf16-mixed, 16-mixed, got 'bf16'"):
-        train_tiny(training=replace(TRAINING, precision="bf16"))
-
-
 def test_every_lstm_of_a_network_trains_on_the_kernel_that_was_asked_for(monkeypatch):
     launch = pytest.importorskip("auxrnn.core.kernels.launch")
     shapes, plain = [], launch.run_layer

@@ -48,7 +48,6 @@ def test_who_this_is(training, environment, expected):
         (TRAINING, TORCHRUN, "to be the 4 processes that torchrun has started, got 1 times 1"),
         (replace(TRAINING, devices=4, num_nodes=2), SLURM, "to be the 4 processes that SLURM has started, got 4 times"),
         (FOUR, {}, "Expected torchrun or srun to start the processes on each of 2 machines, found neither"),
-        (replace(TRAINING, devices=2, strategy="ddp_spawn"), {}, "Expected strategy ddp for 2 processes, got 'ddp_sp"),
     ],
 )
 def test_what_was_started_must_be_what_is_asked_for(training, environment, message):

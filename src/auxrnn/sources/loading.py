@@ -103,9 +103,8 @@ def load_files(
     """
     stored = open_source(path, options, like=preprocessing is not None)
     findings = describe_findings(stored)
-    alike = target is not None and target.has_classes and target.kind == stored.target.kind
-    if other and target is not None and alike and set(stored.target.names) < set(target.names):
-        stored = stored.named(target)
+    if other and target is not None:
+        stored = _with_classes_of(target, stored)
     train, test, told = _split(stored, options, other)
     train = _limited(stored, train, limit_train, seed, "--limit_train")
     if not other or (limit_test is not None and limit_test < len(test)):
@@ -117,23 +116,16 @@ def load_files(
         preprocessing = learn_preprocessing(stored, learned)
     if target is None or (target.kind, target.names) != (stored.target.kind, stored.target.names):
         target = stored.target.fitted(labels_at(stored, learned), str(path))
-    told_of = [
-        *findings,
+    findings += [
         told,
         describe_preprocessing(stored, preprocessing.mean, preprocessing.scale, len(preprocessing.characters)),
     ]
-    every = np.arange(len(stored)) if other and not _names_a_test(stored) else None
-    return FileData(
-        TrainTest(
-            _data(stored, train, preprocessing, target, path),
-            _data(stored, test, preprocessing, target, path),
-            whole=None if every is None else _data(stored, every, preprocessing, target, path),
-        ),
-        preprocessing,
-        stored.schema,
-        stored.options,
-        tuple(told_of),
+    learn, judge, every = (
+        _data(stored, indices, preprocessing, target, path) for indices in (train, test, np.arange(len(stored)))
     )
+    whole = every if other and not _names_a_test(stored) else None
+    parts = TrainTest(learn, judge, whole=whole)
+    return FileData(parts, preprocessing, stored.schema, stored.options, tuple(findings))
 
 
 def verify_files(path: Path, options: ReadingOptions) -> tuple[str, ...]:
@@ -145,6 +137,12 @@ def verify_files(path: Path, options: ReadingOptions) -> tuple[str, ...]:
         for index in range(len(part)):
             part.inputs[index]
     return loaded.findings
+
+
+def _with_classes_of(target: Target, stored: SequenceSet) -> SequenceSet:
+    """The set as one of a model's target, where it has some of the model's classes and no others."""
+    alike = target.has_classes and target.kind == stored.target.kind
+    return stored.named(target) if alike and set(stored.target.names) < set(target.names) else stored
 
 
 def _names_a_test(stored: SequenceSet) -> bool:

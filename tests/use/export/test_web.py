@@ -292,7 +292,7 @@ def test_files_are_read_as_predict_reads_them(tmp_path, name, monkeypatch):
 
     saved, write = CASES[name]
     path = write(tmp_path / name)
-    rows = [row.sequence for row in use._rows(saved, path)]
+    rows = [row.sequence for row in use._rows(saved, path, {})]
     found = read_in_node(tmp_path, path, saved)
     assert len(found) == len(rows)
     for row, one in zip(rows, found, strict=True):
