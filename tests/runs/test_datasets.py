@@ -154,6 +154,9 @@ def test_a_model_is_not_tested_on_what_it_was_trained_on(tmp_path):
             evaluate(tmp_path / "run", data and str(data))
     with pytest.raises(InputError, match="files have changed since"):
         list(diagnose(tmp_path / "run"))
+    copied = write_csv(tmp_path / "copied.csv", "text,label", *rows[1:], rows[0])
+    with pytest.raises(InputError, match="files have changed since"):
+        evaluate(tmp_path / "run", str(copied))
     page = report_runs([tmp_path / "run"], tmp_path / "page.html").read_text(encoding="utf-8")
     assert "its model is not looked into" in page
 
@@ -189,9 +192,10 @@ def test_a_file_may_be_read_otherwise_than_those_of_training(tmp_path, capsys):
 def test_texts_alone_may_hold_any_mark(tmp_path):
     rows = [f"{'good' if row % 2 else 'bad'} | words; {row},{row % 2}" for row in range(20)]
     train(write_csv(tmp_path / "a.csv", "text,label", *rows), tmp_path / "run")
-    for mark in ("|", ";"):
-        alone = write_csv(tmp_path / "alone.csv", "text", f"good {mark} a {mark} b", f"bad {mark} c")
-        assert len(list(predict_file(tmp_path / "run", alone))) == 2
+    for mark in ("|", ";", ","):
+        for name in ("alone.csv", "alone.tsv"):
+            alone = write_csv(tmp_path / name, "text", f"good {mark} a {mark} b", f"bad {mark} c")
+            assert len(list(predict_file(tmp_path / "run", alone))) == 2
 
 
 def test_a_list_of_recordings_is_predicted_as_it_was_trained_from(tmp_path):
@@ -206,3 +210,13 @@ def test_a_list_of_recordings_is_predicted_as_it_was_trained_from(tmp_path):
         assert found[1].name == f"{file}, row 3 (1.csv)"
         (alone,) = predict_file(tmp_path / "run", tmp_path / "1.csv")
         assert found[1].shares == pytest.approx(alone.shares, abs=1e-6)
+    with pytest.raises(InputError, match="expected at least one sequence, found none"):
+        list(predict_file(tmp_path / "run", write_csv(tmp_path / "none.csv", "path")))
+
+
+def test_a_test_split_that_is_named_may_grow(tmp_path):
+    rows = [f"{'good' if row % 2 else 'bad'} {row},{row % 2},{'test' if row > 30 else 'train'}" for row in range(40)]
+    path = write_csv(tmp_path / "a.csv", "text,label,split", *rows)
+    train(path, tmp_path / "run")
+    write_csv(path, "text,label,split", *rows, "good 77,1,test")
+    assert evaluate(tmp_path / "run")["sequences"] == 10

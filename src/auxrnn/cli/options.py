@@ -16,10 +16,10 @@ from auxrnn.experiments.scales import SCALES
 from auxrnn.sources.presets import PRESETS
 
 AddVerb = Callable[[str, Callable[[argparse.Namespace], int], str], argparse.ArgumentParser]
+"""(name, what it does, help) -> the parser of the verb."""
 
 READ_ANEW = ("id", "time", "missing", "header", "skip", "encoding", "delimiter", "decimal")
 """What may be said of a file to predict from where it is written otherwise than those of training."""
-"""(name, what it does, help) -> the parser of the verb."""
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -93,7 +93,7 @@ def _add_use(verb: AddVerb) -> None:
     reading = predict.add_argument_group("how the file is read", "as the files of training were, but for what is said")
     for setting in reading_settings():
         if setting.field.name in READ_ANEW:
-            reading.add_argument(setting.option, help=setting.help)
+            reading.add_argument(setting.option, choices=setting.choices or None, help=setting.help)
 
     stream = verb("stream", verbs.stream, "follow one endless sequence: what it looks like so far, at constant memory")
     stream.add_argument("run", help="a run folder or a model folder")

@@ -24,7 +24,7 @@ from auxrnn.report.figures import Point, draw_images, draw_points
 from auxrnn.report.page import Cell, Figure, Section, Table
 from auxrnn.runs.datasets import check_same_test, load_data
 from auxrnn.runs.use import early_scores
-from auxrnn.sources.dataset import SequenceData
+from auxrnn.sources.dataset import SequenceData, TrainTest
 from auxrnn.sources.options import DataOptions
 from auxrnn.targets import SCORES
 from auxrnn.use.opening import open_model
@@ -57,7 +57,7 @@ def probe_sections(arms: list[StoredArm], data_dir: str | None, *, answers: bool
     sequence and the score without a part of it.
     """
     models: dict[str, Opened] = {}
-    tests: dict[Any, SequenceData] = {}  # one set for all arms that read the same
+    tests: dict[Any, TrainTest] = {}  # one set for all arms that read the same
     missing = []
     for arm in arms:
         if not arm.finished:
@@ -68,14 +68,14 @@ def probe_sections(arms: list[StoredArm], data_dir: str | None, *, answers: bool
         key = (*read, DataOptions.of_run(config))
         LOG.info("Reading the test set of %s ...", arm.name)
         try:
-            test = tests[key] if key in tests else load_data(config).sequences.test
+            loaded = tests[key] if key in tests else load_data(config).sequences
             saved = open_model(run.folder.path)
-            check_same_test(saved.facts, test)
+            check_same_test(saved.facts, loaded)
         except InputError as error:
             missing.append(f"{arm.name}: its test set could not be read, so its model is not looked into. {error}")
             continue
-        tests[key] = test
-        models[arm.name] = (run, saved, test)
+        tests[key] = loaded
+        models[arm.name] = (run, saved, loaded.test)
     if not models:
         return [Section("Inside the models", missing)] if missing else []
     order = [arm.name for arm in arms]

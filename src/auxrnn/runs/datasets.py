@@ -13,7 +13,7 @@ from auxrnn.config import RunConfig
 from auxrnn.config.reading import ReadingOptions
 from auxrnn.errors import InputError, did_you_mean
 from auxrnn.sources.dataset import SequenceData, TrainTest
-from auxrnn.sources.digest import digest_of
+from auxrnn.sources.digest import digest_of, share_there
 from auxrnn.sources.loading import load_files
 from auxrnn.sources.options import DataOptions
 from auxrnn.sources.preprocessing import Preprocessing
@@ -188,17 +188,25 @@ def load_again(
         path, reading, limit_test=limit, seed=seed, preprocessing=preprocessing, target=target, other=other
     ).sequences
     if not other:
-        check_same_test(facts, found.test)
-    elif found.whole is not None and facts.get("test_digest") == digest_of([found.test]):  # the files were moved
-        return replace(found, whole=None)
+        check_same_test(facts, found)
+        return found
+    known = facts.get("test_digest")
+    if (known is None and source is not None) or known == digest_of([found.test]):
+        return replace(found, whole=None)  # files that were moved, or of a model that does not know its own
+    if share_there(facts.get("train_sample", ()), found.whole or found.test) > 0.5:
+        raise _changed(found.test.name)
     return found
 
 
-def check_same_test(facts: Mapping[str, Any], test: SequenceData) -> None:
-    """InputError where these are not the test sequences that a model's facts tell of; older models tell of none."""
-    if "test_digest" in facts and facts["test_digest"] != digest_of([test]):
-        raise InputError(
-            f"{test.name}: expected the test sequences of the training, found others: the files have changed since, "
-            "and a test split drawn anew holds sequences that were trained on. Put them back, or evaluate on new files "
-            "alone: auxrnn evaluate RUN --data NEW."
-        )
+def check_same_test(facts: Mapping[str, Any], found: TrainTest) -> None:
+    """InputError where a drawn test split is not the one that a model's facts tell of; older models tell of none."""
+    if found.drawn and "test_digest" in facts and facts["test_digest"] != digest_of([found.test]):
+        raise _changed(found.test.name)
+
+
+def _changed(name: str) -> InputError:
+    return InputError(
+        f"{name}: expected the test sequences of the training, or new ones, found others: the files have changed "
+        "since, and a test split drawn anew holds sequences that were trained on. Put them back, or evaluate on new "
+        "files alone: auxrnn evaluate RUN --data NEW."
+    )

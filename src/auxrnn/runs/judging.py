@@ -89,7 +89,8 @@ def remedies(config: RunConfig, folder: RunFolder, train: SequenceData) -> Remed
 def described_floors(floors: Floors) -> list[str]:
     """A line for each floor, and what they were trained and judged on."""
     width = max(len(floor.name) for floor in floors.floors)
-    lines = [f"{'floor':<{width}}  validation      test  seconds"]
+    lines = [] if floors.by is None else [f"By {SCORES[floors.by].words}, for the classes have weights:"]
+    lines += [f"{'floor':<{width}}  validation      test  seconds"]
     for floor in floors.floors:
         tested = "" if floor.test is None else _figure(floors, floor.test)
         row = f"{floor.name:<{width}}  {_figure(floors, floor.validation):>10}  {tested:>8}  {floor.seconds:7.2f}"
@@ -135,7 +136,8 @@ def judge_stored(
     if loaded.whole is not None:
         tallies = measure(saved.network, loaded.test)[2]
     seed = facts.get("seed", 0)
-    floors = measure_floors(loaded.train, None, loaded.test, seed=seed if isinstance(seed, int) else 0)
+    train = loaded.train.balanced() if facts.get("class_weights") == "balanced" else loaded.train
+    floors = measure_floors(train, None, loaded.test, seed=seed if isinstance(seed, int) else 0)
     return judge(gather_evidence(floors, tallies, "test", (), 0)).lines
 
 

@@ -32,7 +32,7 @@ from auxrnn.runs.judging import judge_run, score_interval
 from auxrnn.runs.provenance import DATA, as_started, check_same_data, describe_data
 from auxrnn.runs.stopped import FullMemoryError, StoppedRunError, UnwritableRunError
 from auxrnn.sources.dataset import SequenceData, TrainTest
-from auxrnn.sources.digest import digest_of
+from auxrnn.sources.digest import digest_of, sample_of
 from auxrnn.sources.presets import path_of
 from auxrnn.storage.files import check_outside, is_left_over, remove
 from auxrnn.storage.lock import TakenRunError, check_unlocked, lock_run
@@ -52,7 +52,7 @@ from auxrnn.verdict import Verdict
 from auxrnn.verdict.floors import measure_floors
 from auxrnn.verdict.judge import without_commands
 
-TOLD = ("pretrain_epochs", "max_epochs", "batch_size", "optimizer", "lr")
+TOLD = ("pretrain_epochs", "max_epochs", "batch_size", "optimizer", "lr", "class_weights")
 """Settings of training that the model card tells."""
 
 
@@ -448,7 +448,7 @@ def _save(folder: RunFolder, network: Any, config: RunConfig, data: RunData, res
     test = data.sequences.test
     facts |= {**data.facts, "test_sequences": len(test)}
     if data.path is not None:  # a preset's files do not change
-        facts["test_digest"] = digest_of([test])
+        facts |= {"test_digest": digest_of([test]), "train_sample": sample_of(data.sequences.train)}
     facts |= {name: getattr(config, name) for name in TOLD}
     if "verdict" in facts:
         facts["verdict"] = without_commands(facts["verdict"])  # they name the run's folder

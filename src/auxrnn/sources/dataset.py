@@ -249,13 +249,15 @@ class SequenceData:
 class TrainTest:
     """Sequences to learn from (validation is still to be cut from them) and sequences to be read once, at the end.
 
-    remarks: lines that a person must read beside any result: what was cut, left out, or is not as published. whole: all
-    sequences of files that a trained model is asked about, where they name no test split.
+    remarks: lines that a person must read beside any result: what was cut, left out, or is not as published. drawn:
+    whether the test sequences were drawn here, for files name none. whole: of such files all sequences, where they are
+    others than a model was trained on.
     """
 
     train: SequenceData
     test: SequenceData
     remarks: tuple[str, ...] = ()
+    drawn: bool = False
     whole: SequenceData | None = None
 
 

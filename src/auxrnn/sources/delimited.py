@@ -144,8 +144,8 @@ def _dialect(path: Path, options: ReadingOptions) -> Dialect:
     separator = _SEPARATOR.fullmatch(_first_line(plain))
     if separator:
         plain = replace(plain, delimiter=separator[1], skip=plain.skip + 1)
-    elif options.delimiter is None and not _is_text_alone(plain, options):
-        plain = replace(plain, delimiter=_delimiter(plain))
+    elif options.delimiter is None:
+        plain = replace(plain, delimiter="\t" if _is_text_alone(plain, options) else _delimiter(plain))
     if plain.delimiter == "\t" and not _is_quoted(plain):
         return replace(plain, quoted=False)
     blanks = replace(plain, blanks=True)
@@ -153,7 +153,7 @@ def _dialect(path: Path, options: ReadingOptions) -> Dialect:
 
 
 def _is_text_alone(dialect: Dialect, options: ReadingOptions) -> bool:
-    """Whether the first row is the name of the column of texts, in which any mark may stand."""
+    """Whether the first row is the name of the column of texts, in which any mark but a tab may stand."""
     return options.text is not None and _first_line(dialect).strip().strip('"') == options.text
 
 

@@ -1,10 +1,10 @@
-"""A digest of every number and label of a data set, by which a changed one is known."""
+"""Digests of data sets, by which a changed one is known, and one that holds sequences of another."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,26 @@ def digest_of(parts: Iterable[SequenceData], beside: Any = None) -> str:
             for array in () if items is None else _arrays(items):
                 digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
+
+
+SAMPLED = 64
+"""Sequences whose digests stand for those of a set."""
+
+
+def sample_of(data: SequenceData) -> list[str]:
+    """Short digests of some sequences as a network reads them, spread evenly over a set."""
+    places = np.unique(np.linspace(0, len(data) - 1, min(SAMPLED, len(data))).astype(int))
+    return [_short(data.inputs[place]) for place in places.tolist()]
+
+
+def share_there(sample: Collection[str], data: SequenceData) -> float:
+    """The share of a sample of digests that sequences of a set have."""
+    there = {_short(data.inputs[index]) for index in range(len(data))}
+    return sum(one in there for one in sample) / max(len(sample), 1)
+
+
+def _short(sequence: torch.Tensor) -> str:
+    return hashlib.blake2b(sequence.contiguous().numpy().data, digest_size=6).hexdigest()
 
 
 def _arrays(items: Labels) -> Iterator[npt.NDArray[Any]]:

@@ -123,8 +123,8 @@ def load_files(
     learn, judge, every = (
         _data(stored, indices, preprocessing, target, path) for indices in (train, test, np.arange(len(stored)))
     )
-    whole = every if other and not _names_a_test(stored) else None
-    parts = TrainTest(learn, judge, whole=whole)
+    drawn = not _names_a_test(stored)
+    parts = TrainTest(learn, judge, drawn=drawn, whole=every if other and drawn else None)
     return FileData(parts, preprocessing, stored.schema, stored.options, tuple(findings))
 
 
@@ -141,7 +141,7 @@ def verify_files(path: Path, options: ReadingOptions) -> tuple[str, ...]:
 
 def _with_classes_of(target: Target, stored: SequenceSet) -> SequenceSet:
     """The set as one of a model's target, where it has some of the model's classes and no others."""
-    alike = target.has_classes and target.kind == stored.target.kind
+    alike = (target.one_class or target.per_step) and target.kind == stored.target.kind
     return stored.named(target) if alike and set(stored.target.names) < set(target.names) else stored
 
 

@@ -27,7 +27,7 @@ from auxrnn.sources.collect import Collection
 from auxrnn.sources.filed import FiledArray, sum_of, sum_of_file
 from auxrnn.sources.reader import Array, Schema
 from auxrnn.storage.files import read_description
-from auxrnn.targets import KINDS, Target, target_of
+from auxrnn.targets import KINDS, UNLABELLED, Target, target_of
 
 FORMAT, VERSION = "auxrnn-sequences", 1
 META, VALUES, ENDS, LABELS, SPLITS = "set.json", "values.bin", "ends.bin", "labels.bin", "splits.bin"
@@ -93,13 +93,9 @@ class SequenceSet:
             )
 
     def named(self, target: Target) -> SequenceSet:
-        """The set with the outputs of a `target` that has all of its names, and others."""
+        """The set with the classes of a `target` that has all of its own, and others."""
         places = [target.names.index(name) for name in self.target.names]
-        if self.labels.ndim > 1:
-            labels = np.zeros((len(self.labels), len(target.names)), self.labels.dtype)
-            labels[:, places] = self.labels
-        else:
-            labels = np.array([*places, -1], self.labels.dtype)[self.labels]  # -1: a step without a label
+        labels = np.array([*places, UNLABELLED], self.labels.dtype)[self.labels]
         return replace(self, target=target, labels=labels)
 
     def steps(self, index: int) -> slice:
@@ -121,6 +117,8 @@ def set_of(collection: Collection, source: str, values: Array, *, like: bool = F
         said = str(error)
         raise InputError(said if source in said else f"{source}: {said[0].lower()}{said[1:]}") from error
     names, kept = collection.keeper.finished(np.array(collection.labels))
+    if not names:
+        raise InputError(f"{source}: expected at least one label, found none.")
     return SequenceSet(
         source,
         collection.schema,

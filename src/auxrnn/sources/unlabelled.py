@@ -119,6 +119,8 @@ def _file(path: Path, schema: Schema, options: ReadingOptions) -> Iterator[Examp
         listed = open_table(path, options)
         if is_file_list(listed, options):
             entries = listed_files(listed)
+            if not entries:
+                raise InputError(f"{path}: expected at least one sequence, found none.")
             medium = medium_of([entry.path for entry in entries], options, like=schema)
             return (Example(entry.where, medium.read(entry.path)) for entry in entries)
     if path.suffix.lower() in (".npz", ".npy") and "NumPy arrays of steps" not in schema.description:

@@ -9,5 +9,6 @@ from auxrnn.targets.kinds import as_target as as_target
 from auxrnn.targets.kinds import target_of as target_of
 from auxrnn.targets.labelling import UNLABELLED as UNLABELLED
 from auxrnn.targets.multilabel import ClassesTarget as ClassesTarget
+from auxrnn.targets.scores import BALANCED as BALANCED
 from auxrnn.targets.tags import TagsTarget as TagsTarget
 from auxrnn.targets.values import ValueTarget as ValueTarget

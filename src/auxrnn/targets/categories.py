@@ -13,6 +13,7 @@ from torch.nn import functional
 from auxrnn.targets.base import Labels, Target
 from auxrnn.targets.keeper import Array
 from auxrnn.targets.labelling import UNLABELLED, Label, class_cell
+from auxrnn.targets.scores import BALANCED
 
 MOST_SHOWN = 12  # classes with their counts
 IMBALANCE = 3.0  # largest class to smallest from which accuracy alone misleads
@@ -50,6 +51,12 @@ class CategoryTarget(Target):
         """Accuracy, and macro-F1: the mean over the classes that occur of 2 * right / (labelled + answered)."""
         labelled, answered, right = tallies.unflatten(-1, (3, -1)).unbind(-2)
         return right.sum(-1) / labelled.sum(-1).clamp(min=1), mean_f1(labelled, answered, right)
+
+    def rate(self, score: str, tallies: Tensor) -> Tensor:
+        if score != BALANCED:
+            return super().rate(score, tallies)
+        labelled, _, right = tallies.unflatten(-1, (3, -1)).unbind(-2)
+        return (right / labelled.clamp(min=1)).sum(-1) / (labelled > 0).sum(-1).clamp(min=1)
 
     def shares(self, outputs: Tensor) -> Tensor:
         return outputs.softmax(-1)

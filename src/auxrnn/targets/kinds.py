@@ -9,11 +9,15 @@ from auxrnn.errors import InputError, did_you_mean
 from auxrnn.targets.base import Target
 from auxrnn.targets.classes import ClassTarget
 from auxrnn.targets.multilabel import ClassesTarget
+from auxrnn.targets.scores import BALANCED, Score
 from auxrnn.targets.tags import TagsTarget
 from auxrnn.targets.values import ValueTarget
 
 KINDS: dict[str, type[Target]] = {kind.kind: kind for kind in (ClassTarget, ClassesTarget, ValueTarget, TagsTarget)}
-SCORES = {name: score for kind in KINDS.values() for name, score in kind.scored.items()}
+SCORES = {
+    **{name: score for kind in KINDS.values() for name, score in kind.scored.items()},
+    BALANCED: Score("balanced accuracy"),
+}
 """What each score is called, by its name in files."""
 
 

@@ -25,3 +25,6 @@ class Score:
 
 MACRO_F1 = Score("macro-F1")
 """Of several kinds of target."""
+
+BALANCED = "balanced_accuracy"
+"""What verdicts compare by where the classes have weights: a constant answer and a guess have 1 / classes alike."""

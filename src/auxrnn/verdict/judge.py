@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from auxrnn.targets import SCORES
+from auxrnn.targets import BALANCED, SCORES
 from auxrnn.verdict.evidence import Evidence, Rival
 from auxrnn.verdict.paired import FEWEST, Difference
 
@@ -126,8 +126,8 @@ def _too_few(evidence: Evidence) -> bool:
     would be beyond chance on four times as many, where the interval is half as wide.
     """
     trivial, difference = evidence.trivial, evidence.trivial.difference
-    if difference.value <= 0 or difference.above or difference.low is None:
-        return False
+    if difference.value <= 0 or difference.above or difference.low is None or evidence.score == BALANCED:
+        return False  # of balanced accuracy mistakes cannot be counted, and the curve has another score
     if (1 - trivial.score) * evidence.sequences < FEWEST:
         return True
     learned = bool(evidence.train) and evidence.train[-1] > trivial.score + GAP
@@ -182,7 +182,7 @@ def _rising(evidence: Evidence) -> str:
     """The best epoch is among the last tenth, and the second half of the curve rises."""
     curve = evidence.validation
     half = curve[len(curve) // 2 :]
-    if len(half) < 2 or len(curve) - 1 - curve.index(max(curve)) >= max(len(curve) // 10, 1):
+    if len(half) < 2 or _fell(evidence) or len(curve) - 1 - curve.index(max(curve)) >= max(len(curve) // 10, 1):
         return ""
     slope = statistics.linear_regression(range(len(half)), half).slope
     if slope * (len(half) - 1) <= _chance(evidence):

@@ -10,7 +10,7 @@ from auxrnn.core.batch import InputSpec
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.sources.vocabulary import encode, vocabulary_size
 from auxrnn.targets import ClassesTarget, ClassTarget, TagsTarget, ValueTarget
-from auxrnn.verdict import gather_evidence
+from auxrnn.verdict import gather_evidence, judge
 from auxrnn.verdict.floors import measure_floors
 from auxrnn.verdict.floors import measured as room
 
@@ -186,17 +186,26 @@ def test_further_models_join_in():
     assert list(floors.to_dict())[-1] == "oracle"
 
 
-def test_with_weights_of_the_classes_macro_f1_compares():
-    """The constant answer has each class but one wrong: 2 / 3 of its F1 for two thirds of the labels, and 0."""
-    train, test = (levels(number, seed) for seed, number in enumerate((60, 30)))
-    rare = replace(test, labels=torch.tensor([0] * 20 + [1] * 10))
+def test_with_weights_of_the_classes_balanced_accuracy_compares():
+    """By it a constant answer has 1 / 2, and a coin, which macro-F1 would put ahead of that, is not above it."""
+    train, test = (levels(number, seed) for seed, number in enumerate((60, 300)))
+    rare = replace(test, labels=torch.tensor([0] * 200 + [1] * 100))
     common = replace(train, labels=torch.tensor([0] * 40 + [1] * 20))
     plain, weighted = (measure_floors(part, rare, rare) for part in (common, common.balanced()))
-    assert (plain.score_name, weighted.score_name) == ("accuracy", "macro_f1")
+    assert (plain.score_name, weighted.score_name) == ("accuracy", "balanced_accuracy")
     assert plain.score(plain.trivial.test) == pytest.approx(2 / 3)
-    assert weighted.score(weighted.trivial.test) == pytest.approx((2 * 20 / 50) / 2)
-    perfect = rare.target.tallies(torch.eye(2)[rare.labels], rare.labels)
-    evidence = gather_evidence(weighted, perfect, "test", (), 0)
-    assert (evidence.score, evidence.value, evidence.trivial.score) == ("macro_f1", 1.0, pytest.approx(0.4))
-    assert evidence.trivial.difference.value == pytest.approx(0.6)
-    assert evidence.trivial.difference.above
+    assert weighted.score(weighted.trivial.test) == 0.5
+
+    def judged(answers):
+        tallies = rare.target.tallies(torch.eye(2)[answers], rare.labels)
+        return gather_evidence(weighted, tallies, "test", (), 0)
+
+    perfect = judged(rare.labels)
+    assert (perfect.score, perfect.value, perfect.trivial.difference.value) == ("balanced_accuracy", 1.0, 0.5)
+    assert perfect.trivial.difference.above
+    for seed in range(3):
+        coin = judged(torch.randint(2, (300,), generator=torch.Generator().manual_seed(seed)))
+        assert not coin.trivial.difference.above
+        assert judge(coin).state == "majority"
+    found = judged(torch.tensor([0] * 150 + [1] * 130 + [0] * 20))
+    assert found.value == pytest.approx((150 / 200 + 80 / 100) / 2)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from auxrnn.sources.dataset import SequenceData
 from auxrnn.sources.splits import limit_stratified
-from auxrnn.targets import Target
+from auxrnn.targets import BALANCED, Target
 from auxrnn.verdict.floors.features import CharacterNgrams, Features, UntrainedStates, WindowStatistics, Words, texts_of
 from auxrnn.verdict.floors.linear import LinearModel
 from auxrnn.verdict.floors.steps import step_features
@@ -124,11 +124,11 @@ def measure_floors(
     """Train every floor that the kind of sequences allows on `train`, and measure it on the other sets.
 
     others: further models by name. With weights of the classes, which trade accuracy away, all are compared by
-    macro-F1, but none is trained with them. The labels of `test` are read to score the answers and for nothing else.
-    The result is a function of the data and the seed, but for the seconds.
+    balanced accuracy, but none is trained with them. The labels of `test` are read to score the answers and for nothing
+    else. The result is a function of the data and the seed, but for the seconds.
     """
     assert train.labels is not None
-    by = None if train.class_weights is None else "macro_f1"
+    by = None if train.class_weights is None else BALANCED
     held_out = validation is None or not len(validation)
     if validation is None or not len(validation):
         train, other = train.split(HELD_OUT, seed)
