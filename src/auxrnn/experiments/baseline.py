@@ -53,10 +53,8 @@ def print_floors(config: RunConfig, say: Callable[[str], None] = print) -> Floor
         say(line)
     data = loaded.sequences
     train, validation = split_data(data, config)
-    if config.class_weights == "balanced":
-        train = train.balanced()
     peers, why_not = _peers(train)
-    floors = measure_floors(train, validation, data.test, seed=config.seed, others=peers)
+    floors = measure_floors(train.weighted(config.class_weights), validation, data.test, seed=config.seed, others=peers)
     for remark in (*data.remarks, *_limits(floors, len(train)), *([why_not] if why_not else [])):
         say(f"Note        {remark}")
     for line in described_floors(floors):

@@ -55,9 +55,7 @@ def judge_run(
         What the model is worth, and the next command.
     """
     train, validation, test = parts
-    if config.class_weights == "balanced":
-        train = train.balanced()
-    floors = measure_floors(train, validation, test, seed=config.seed)
+    floors = measure_floors(train.weighted(config.class_weights), validation, test, seed=config.seed)
     evidence = gather_evidence(floors, tallies, "test", rows, len(validation))
     return floors, judge(evidence, remedies(config, folder, train))
 
@@ -100,7 +98,7 @@ def described_floors(floors: Floors) -> list[str]:
 
 def _figure(floors: Floors, tallies: Tensor) -> str:
     value = floors.score(tallies)
-    return f"{100 * value:.2f} %" if SCORES[floors.target.score].percent else f"{value:.4f}"
+    return f"{100 * value:.2f} %" if SCORES[floors.score_name].percent else f"{value:.4f}"
 
 
 def judge_stored(
@@ -136,7 +134,7 @@ def judge_stored(
     if loaded.whole is not None:
         tallies = measure(saved.network, loaded.test)[2]
     seed = facts.get("seed", 0)
-    train = loaded.train.balanced() if facts.get("class_weights") == "balanced" else loaded.train
+    train = loaded.train.weighted(facts.get("class_weights"))
     floors = measure_floors(train, None, loaded.test, seed=seed if isinstance(seed, int) else 0)
     return judge(gather_evidence(floors, tallies, "test", (), 0)).lines
 

@@ -106,8 +106,7 @@ def start_run(
     find_device(config.accelerator, config.devices - 1)
     config, data, tried = _chosen(config, load_data(config), given, say)
     train = data.sequences.train  # what follows is refused before anything is written
-    if config.class_weights == "balanced":
-        train.balanced()
+    train.weighted(config.class_weights)
     build_model(config, train.spec, train.target, int(train.lengths.max()))
     with lock_run(folder.path):
         _check_new(folder)

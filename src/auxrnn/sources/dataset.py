@@ -229,6 +229,10 @@ class SequenceData:
             raise InputError(f"{self.name}: expected labels to balance the classes, got none.")
         return replace(self, class_weights=self.target.balanced(self.labels, self.name))
 
+    def weighted(self, class_weights: object) -> SequenceData:
+        """The same set as the setting `class_weights` has it: `balanced`, or as it is."""
+        return self.balanced() if class_weights == "balanced" else self
+
     def _checked(self, indices: Indices) -> torch.Tensor:
         chosen = torch.as_tensor(indices)
         if chosen.numel() == 0:

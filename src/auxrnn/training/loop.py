@@ -120,8 +120,7 @@ def _weighted(
     train: SequenceData, unlabelled: SequenceData | None, model_config: ModelConfig, training: TrainingConfig
 ) -> SequenceData:
     """The training data with weights of classes where they are asked for; InputError for what cannot be trained on."""
-    if training.class_weights == "balanced":
-        train = train.balanced()
+    train = train.weighted(training.class_weights)
     check_augmentation(training.augment, train)
     if unlabelled is not None:
         check_unlabelled(unlabelled, train, model_config)
